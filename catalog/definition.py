@@ -1,0 +1,204 @@
+"""What a table is: its columns with stable ids, its key, its kind and its storage options. Values only, no I/O.
+
+Invariants:
+- A column's `id` is never reused inside a table, and neither is its `physical` name (the name in Parquet files and hot
+  batches). Renaming changes `name` only, so old files stay readable.
+- Key columns are NOT NULL, cannot be dropped, and their order in `key` is the order of the declared key.
+- `version` grows with every change of the definition; `added` of a column is the version that brought it.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum, unique
+from functools import cached_property
+
+import pyarrow as pa
+
+from catalog.errors import DatabaseError, ErrorKind
+from catalog.identifiers import TableName
+
+SEQ_COLUMN = "_seq"
+DELETED_COLUMN = "_deleted"
+BATCH_COLUMN = "_batch"
+HIDDEN_KEY_COLUMN = "_row"
+SYSTEM_COLUMNS = frozenset({SEQ_COLUMN, DELETED_COLUMN, BATCH_COLUMN, HIDDEN_KEY_COLUMN})
+"""Names that users cannot give to columns: the version columns, the batch number in files, the hidden key."""
+
+
+@unique
+class TableKind(Enum):
+    """Who shares a row set: everybody, or each user their own."""
+
+    SHARED = "SHARED"
+    USER = "USER"
+
+
+@unique
+class DefaultFunction(Enum):
+    """Functions that a DEFAULT may call; each is evaluated once per row, vectorised."""
+
+    NOW = "NOW()"
+    UUID_V7 = "UUID_V7()"
+    SNOWFLAKE_ID = "SNOWFLAKE_ID()"
+    CURRENT_USER = "CURRENT_USER"
+
+
+@dataclass(frozen=True)
+class Default:
+    """A column's DEFAULT: a function, or the SQL text of a literal. Exactly one of the two is set."""
+
+    function: DefaultFunction | None = None
+    literal: str | None = None
+
+    def __str__(self) -> str:
+        return self.function.value if self.function else (self.literal or "NULL")
+
+
+@dataclass(frozen=True)
+class ColumnSpec:
+    """A column as CREATE TABLE or ADD COLUMN asks for it."""
+
+    name: str
+    type: pa.DataType
+    nullable: bool = True
+    default: Default | None = None
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table. `added` is the table version whose batches are the first to hold it."""
+
+    id: int
+    name: str
+    physical: str
+    type: pa.DataType
+    nullable: bool
+    default: Default | None
+    added: int
+
+    @property
+    def field(self) -> pa.Field:
+        """The column as users see it."""
+        return pa.field(self.name, self.type, self.nullable)
+
+    @property
+    def physical_field(self) -> pa.Field:
+        """The column as files and hot batches hold it."""
+        return pa.field(self.physical, self.type, self.nullable)
+
+
+@unique
+class Compression(Enum):
+    """Codec of a table's Parquet pages."""
+
+    LZ4 = "lz4"
+    ZSTD = "zstd"
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class FlushPolicy:
+    """When hot rows become a batch: at `rows` hot rows, or `interval_seconds` after the oldest one. None: never."""
+
+    rows: int | None = 100_000
+    interval_seconds: float | None = 60.0
+
+
+@dataclass(frozen=True)
+class TableOptions:
+    """Storage settings of a table, from WITH (...).
+
+    `bloom_columns` are column ids that get a bloom filter beside the key; `bloom_fpp` is the asked false-positive
+    rate: each tenfold smaller rate costs about 5 bits more a row and saves needless file reads.
+    """
+
+    flush_policy: FlushPolicy = field(default_factory=FlushPolicy)
+    bloom_columns: tuple[int, ...] = ()
+    bloom_fpp: float = 0.01
+    compression: Compression = Compression.LZ4
+
+
+@dataclass(frozen=True)
+class TableDef:
+    """A table's definition at one version.
+
+    `key` holds column ids in key order. A table made without a key has the hidden column `_row` as its key
+    (`has_hidden_key`), filled by the server, and behaves as append-only.
+    """
+
+    id: int
+    name: TableName
+    kind: TableKind
+    version: int
+    columns: tuple[Column, ...]
+    key: tuple[int, ...]
+    next_column_id: int
+    options: TableOptions = field(default_factory=TableOptions)
+    used_physical: frozenset[str] = frozenset()
+
+    @cached_property
+    def by_name(self) -> dict[str, Column]:
+        """Columns by the name users know."""
+        return {column.name: column for column in self.columns}
+
+    @cached_property
+    def by_id(self) -> dict[int, Column]:
+        """Columns by stable id."""
+        return {column.id: column for column in self.columns}
+
+    @cached_property
+    def key_columns(self) -> tuple[Column, ...]:
+        """The key's columns in key order."""
+        return tuple(self.by_id[column_id] for column_id in self.key)
+
+    @cached_property
+    def visible_columns(self) -> tuple[Column, ...]:
+        """Columns of `SELECT *`: all but a hidden key."""
+        return tuple(column for column in self.columns if column.name != HIDDEN_KEY_COLUMN)
+
+    @property
+    def has_hidden_key(self) -> bool:
+        """True for a table that was made without a key."""
+        return self.key_columns[0].name == HIDDEN_KEY_COLUMN
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """The schema of `SELECT *`."""
+        return pa.schema([column.field for column in self.visible_columns])
+
+    @cached_property
+    def physical_schema(self) -> pa.Schema:
+        """The schema of hot batches: user columns under physical names, then `_seq` and `_deleted`."""
+        return pa.schema(
+            [
+                *(column.physical_field for column in self.columns),
+                pa.field(SEQ_COLUMN, pa.int64(), nullable=False),
+                pa.field(DELETED_COLUMN, pa.bool_(), nullable=False),
+            ]
+        )
+
+    def column(self, name: str) -> Column:
+        """Return the column called `name`; raise NOT_FOUND with the columns that exist."""
+        found = self.by_name.get(name)
+        if found is None:
+            known = ", ".join(column.name for column in self.visible_columns)
+            raise DatabaseError(
+                ErrorKind.NOT_FOUND, f"table {self.name} has no column {name!r}; its columns are {known}"
+            )
+        return found
+
+
+@dataclass(frozen=True)
+class ViewDef:
+    """A view: a name for a query. `namespace` is where its unqualified names resolve."""
+
+    name: TableName
+    query: str
+    namespace: str
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The unit of storage: a SHARED table (`user` is None) or one user's partition of a USER table."""
+
+    table_id: int
+    user: str | None

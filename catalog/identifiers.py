@@ -5,6 +5,7 @@ Unquoted SQL names fold to lower case before they come here. Every name that rea
 with another or escape its folder.
 """
 
+import hashlib
 import re
 from dataclasses import dataclass
 
@@ -13,10 +14,9 @@ from catalog.errors import DatabaseError, ErrorKind
 CATALOG_NAME = "main"
 DEFAULT_NAMESPACE = "public"
 SYSTEM_NAMESPACE = "system"
-RESERVED_NAMESPACES = frozenset(
-    {SYSTEM_NAMESPACE, "information_schema", "pg_catalog", "datafusion", CATALOG_NAME}
-)
+RESERVED_NAMESPACES = frozenset({SYSTEM_NAMESPACE, "information_schema", "pg_catalog", "datafusion", CATALOG_NAME})
 NAME_LENGTH_MAX = 128
+PATH_COMPONENT_MAX = 200
 
 _PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_]*\Z")
 _PATH_SAFE = re.compile(r"[a-z0-9_-]")
@@ -57,12 +57,14 @@ def path_component(name: str) -> str:
     """Encode any text as one path component: `[a-z0-9_-]` stay, every other UTF-8 byte becomes `%XX`.
 
     Injective, never empty (the empty text is `%`), never `.` or `..`, and safe on case-folding file systems because
-    upper-case letters are encoded.
+    upper-case letters are encoded. Long names keep a readable start and end in `%%` and a 160-bit digest.
     """
     if not name:
         return "%"
     encoded = (
-        letter if _PATH_SAFE.match(letter) else "".join(f"%{byte:02x}" for byte in letter.encode())
-        for letter in name
+        letter if _PATH_SAFE.match(letter) else "".join(f"%{byte:02x}" for byte in letter.encode()) for letter in name
     )
-    return "".join(encoded)
+    component = "".join(encoded)
+    if len(component) <= PATH_COMPONENT_MAX:
+        return component
+    return f"{component[:64]}%%{hashlib.blake2b(name.encode(), digest_size=20).hexdigest()}"

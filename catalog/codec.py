@@ -1,0 +1,136 @@
+"""Definitions to and from JSON, as the CATALOG column family holds them (docs/formats/catalog.md).
+
+Decoding trusts nothing: bytes that are not a definition raise CORRUPT.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from catalog.definition import (
+    Column,
+    Compression,
+    Default,
+    DefaultFunction,
+    FlushPolicy,
+    TableDef,
+    TableKind,
+    TableOptions,
+    ViewDef,
+)
+from catalog.errors import DatabaseError, ErrorKind
+from catalog.identifiers import TableName
+from catalog.types import format_type, parse_type
+
+_Definition = TypeVar("_Definition", TableDef, ViewDef)
+
+
+def encode_table(table: TableDef) -> bytes:
+    """Write a table definition as JSON."""
+    return _dump(
+        {
+            "id": table.id,
+            "namespace": table.name.namespace,
+            "table": table.name.table,
+            "kind": table.kind.value,
+            "version": table.version,
+            "columns": [_column_to_json(column) for column in table.columns],
+            "key": list(table.key),
+            "next_column_id": table.next_column_id,
+            "options": _options_to_json(table.options),
+            "used_physical": sorted(table.used_physical),
+        }
+    )
+
+
+def decode_table(data: bytes) -> TableDef:
+    """Read what `encode_table` wrote."""
+    return _decode(data, _table_from_json)
+
+
+def encode_view(view: ViewDef) -> bytes:
+    """Write a view definition as JSON."""
+    return _dump(
+        {
+            "namespace": view.name.namespace,
+            "view": view.name.table,
+            "query": view.query,
+            "search_namespace": view.namespace,
+        }
+    )
+
+
+def decode_view(data: bytes) -> ViewDef:
+    """Read what `encode_view` wrote."""
+    return _decode(
+        data, lambda raw: ViewDef(TableName(raw["namespace"], raw["view"]), raw["query"], raw["search_namespace"])
+    )
+
+
+def _dump(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _decode(data: bytes, build: Callable[[dict[str, Any]], _Definition]) -> _Definition:
+    try:
+        return build(json.loads(data))
+    except (ValueError, KeyError, TypeError, DatabaseError) as error:
+        raise DatabaseError(ErrorKind.CORRUPT, "a definition in the catalog is damaged") from error
+
+
+def _column_to_json(column: Column) -> dict[str, Any]:
+    default = column.default
+    return {
+        "id": column.id,
+        "name": column.name,
+        "physical": column.physical,
+        "type": format_type(column.type),
+        "nullable": column.nullable,
+        "default_function": default.function.name if default and default.function else None,
+        "default_literal": default.literal if default else None,
+        "added": column.added,
+    }
+
+
+def _column_from_json(raw: dict[str, Any]) -> Column:
+    default = None
+    if raw["default_function"] is not None:
+        default = Default(function=DefaultFunction[raw["default_function"]])
+    elif raw["default_literal"] is not None:
+        default = Default(literal=raw["default_literal"])
+    return Column(
+        raw["id"], raw["name"], raw["physical"], parse_type(raw["type"]), raw["nullable"], default, raw["added"]
+    )
+
+
+def _options_to_json(options: TableOptions) -> dict[str, Any]:
+    return {
+        "flush_rows": options.flush_policy.rows,
+        "flush_interval_seconds": options.flush_policy.interval_seconds,
+        "bloom_columns": list(options.bloom_columns),
+        "bloom_fpp": options.bloom_fpp,
+        "compression": options.compression.value,
+    }
+
+
+def _options_from_json(raw: dict[str, Any]) -> TableOptions:
+    return TableOptions(
+        FlushPolicy(raw["flush_rows"], raw["flush_interval_seconds"]),
+        tuple(raw["bloom_columns"]),
+        raw["bloom_fpp"],
+        Compression(raw["compression"]),
+    )
+
+
+def _table_from_json(raw: dict[str, Any]) -> TableDef:
+    return TableDef(
+        id=raw["id"],
+        name=TableName(raw["namespace"], raw["table"]),
+        kind=TableKind(raw["kind"]),
+        version=raw["version"],
+        columns=tuple(_column_from_json(column) for column in raw["columns"]),
+        key=tuple(raw["key"]),
+        next_column_id=raw["next_column_id"],
+        options=_options_from_json(raw["options"]),
+        used_physical=frozenset(raw["used_physical"]),
+    )

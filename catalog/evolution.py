@@ -1,0 +1,133 @@
+"""Making and changing table definitions: pure functions from a definition to the next one.
+
+A table without a key gets the hidden column `_row` (BIGINT, filled from the sequence), which makes every row distinct.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pyarrow as pa
+
+from catalog.definition import (
+    HIDDEN_KEY_COLUMN,
+    SYSTEM_COLUMNS,
+    Column,
+    ColumnSpec,
+    Default,
+    DefaultFunction,
+    TableDef,
+    TableKind,
+    TableOptions,
+)
+from catalog.errors import DatabaseError, ErrorKind
+from catalog.identifiers import TableName, check_name
+
+COLUMNS_MAX = 2000
+
+
+def create_table(
+    table_id: int, name: TableName, kind: TableKind, columns: Sequence[ColumnSpec], key: Sequence[str]
+) -> TableDef:
+    """Define a new table with default options. `key` names the key columns in key order; empty: a hidden key."""
+    check_name("table", name.table)
+    specs = list(columns)
+    if not key:
+        specs.insert(0, ColumnSpec(HIDDEN_KEY_COLUMN, pa.int64(), False, Default(DefaultFunction.SNOWFLAKE_ID)))
+    table = TableDef(
+        id=table_id, name=name, kind=kind, version=0, columns=(), key=(), next_column_id=1, options=TableOptions()
+    )
+    for spec in specs:
+        table = _append_column(table, spec, in_key=spec.name in key or spec.name == HIDDEN_KEY_COLUMN)
+    ids = tuple(table.column(column).id for column in key) or (table.columns[0].id,)
+    if len(set(ids)) != len(ids):
+        raise DatabaseError(ErrorKind.INVALID, f"PRIMARY KEY of {name} names a column twice")
+    for column_id in ids:
+        _require_key_type(table, table.by_id[column_id])
+    return replace(table, key=ids, version=1, columns=tuple(replace(c, added=1) for c in table.columns))
+
+
+def add_column(table: TableDef, spec: ColumnSpec) -> TableDef:
+    """Add a column. Rows that exist read its literal default, or NULL."""
+    if spec.default is not None and spec.default.function is not None:
+        raise DatabaseError(
+            ErrorKind.UNSUPPORTED,
+            f"column {spec.name}: ADD COLUMN takes a literal DEFAULT, rows that exist cannot get {spec.default}",
+        )
+    if not spec.nullable and spec.default is None:
+        raise DatabaseError(
+            ErrorKind.INVALID,
+            f"column {spec.name}: NOT NULL needs a DEFAULT, because the table's rows have no value yet",
+        )
+    return replace(_append_column(table, spec, in_key=False), version=table.version + 1)
+
+
+def drop_column(table: TableDef, name: str) -> TableDef:
+    """Drop a column that is not in the key. Its values stay in old files, unread, until they are rewritten."""
+    column = table.column(name)
+    if column.id in table.key:
+        raise DatabaseError(
+            ErrorKind.INVALID, f"column {name} is in the primary key of {table.name} and cannot be dropped"
+        )
+    if len(table.visible_columns) == 1:
+        raise DatabaseError(ErrorKind.INVALID, f"column {name} is the only one of {table.name} and cannot be dropped")
+    blooms = tuple(column_id for column_id in table.options.bloom_columns if column_id != column.id)
+    return replace(
+        table,
+        version=table.version + 1,
+        columns=tuple(c for c in table.columns if c.id != column.id),
+        options=replace(table.options, bloom_columns=blooms),
+    )
+
+
+def rename_column(table: TableDef, old: str, new: str) -> TableDef:
+    """Rename a column; files keep its physical name."""
+    column = table.column(old)
+    _require_free(table, new)
+    return replace(
+        table,
+        version=table.version + 1,
+        columns=tuple(replace(c, name=new) if c.id == column.id else c for c in table.columns),
+    )
+
+
+def set_options(table: TableDef, options: TableOptions) -> TableDef:
+    """Change storage options; they hold for batches written from now on."""
+    return replace(table, version=table.version + 1, options=options)
+
+
+def _append_column(table: TableDef, spec: ColumnSpec, *, in_key: bool) -> TableDef:
+    if spec.name != HIDDEN_KEY_COLUMN:
+        _require_free(table, spec.name)
+    if len(table.columns) >= COLUMNS_MAX:
+        raise DatabaseError(ErrorKind.INVALID, f"table {table.name} has more than {COLUMNS_MAX} columns")
+    physical = spec.name if spec.name not in table.used_physical else f"{spec.name}#{table.next_column_id}"
+    column = Column(
+        id=table.next_column_id,
+        name=spec.name,
+        physical=physical,
+        type=spec.type,
+        nullable=spec.nullable and not in_key,
+        default=spec.default,
+        added=table.version + 1,
+    )
+    return replace(
+        table,
+        columns=(*table.columns, column),
+        next_column_id=table.next_column_id + 1,
+        used_physical=table.used_physical | {physical},
+    )
+
+
+def _require_free(table: TableDef, name: str) -> None:
+    check_name("column", name)
+    if name in SYSTEM_COLUMNS:
+        raise DatabaseError(ErrorKind.INVALID, f"column name {name} is reserved")
+    if name in table.by_name:
+        raise DatabaseError(ErrorKind.ALREADY_EXISTS, f"table {table.name} has a column {name} already")
+
+
+def _require_key_type(table: TableDef, column: Column) -> None:
+    if pa.types.is_nested(column.type):
+        raise DatabaseError(
+            ErrorKind.INVALID, f"column {column.name} of {table.name} cannot be in the key: its type is {column.type}"
+        )

@@ -1,0 +1,184 @@
+"""The embedded key-value store: RocksDB in raw mode, with durable batches and checked scans.
+
+The only module that knows `rocksdict`. Three facts of the library shape it:
+- `Rdict.write` holds the interpreter lock, `flush_wal(sync=True)` does not. So a batch is first appended to the
+  write-ahead log without a sync, and then one `flush_wal` makes every batch appended so far durable (group commit).
+- An iterator over a damaged file ends early without an error unless its `status()` is asked; `scan` always asks.
+- With the default recovery mode a flipped bit in the log silently drops all later writes;
+  `tolerate_corrupted_tail_records` refuses to open instead.
+
+After a failed sync nobody knows what the disk holds, so the store refuses every later write until it is reopened.
+"""
+
+import threading
+from collections.abc import Iterator
+from enum import Enum, unique
+from pathlib import Path
+from types import TracebackType
+
+from rocksdict import DBRecoveryMode, Options, Rdict, WriteBatch, WriteOptions
+
+from catalog.errors import DatabaseError, ErrorKind
+
+WRITE_BUFFER_BYTES = 64 << 20
+
+
+@unique
+class Family(Enum):
+    """Column families: one key space for each kind of record."""
+
+    CATALOG = "catalog"
+    HOT = "hot"
+    IDEMPOTENCY = "idempotency"
+    META = "meta"
+
+
+class Batch:
+    """Puts and deletes that become durable together or not at all."""
+
+    def __init__(self) -> None:
+        self.operations: list[tuple[Family, bytes, bytes | None]] = []
+
+    def put(self, family: Family, key: bytes, value: bytes) -> None:
+        """Set `key` to `value`."""
+        self.operations.append((family, key, value))
+
+    def delete(self, family: Family, key: bytes) -> None:
+        """Remove `key`; no error when it is absent."""
+        self.operations.append((family, key, None))
+
+
+class KeyValueStore:
+    """Ordered byte keys in column families. Safe for use by many threads."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._db = Rdict(str(path), _options(), column_families={family.value: _options() for family in Family})
+        except Exception as error:  # noqa: BLE001 - rocksdict raises bare Exception
+            raise DatabaseError(ErrorKind.CORRUPT, f"the key-value store cannot be opened: {error}") from error
+        self._handles = {family: self._db.get_column_family_handle(family.value) for family in Family}
+        self._columns = {family: self._db.get_column_family(family.value) for family in Family}
+        self._unsynced = WriteOptions()
+        self._append = threading.Lock()
+        self._sync = _GroupSync(self._db)
+
+    def __enter__(self) -> "KeyValueStore":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def get(self, family: Family, key: bytes) -> bytes | None:
+        """Return the value of `key`, or None."""
+        value: bytes | None = self._columns[family].get(key)
+        return value
+
+    def scan(self, family: Family, lower: bytes, upper: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Yield pairs with `lower <= key < upper` in key order; raise CORRUPT when a file is damaged."""
+        cursor = self._columns[family].iter()
+        cursor.seek(lower)
+        while cursor.valid():
+            key: bytes = cursor.key()
+            if key >= upper:
+                break
+            yield key, cursor.value()
+            cursor.next()
+        try:
+            cursor.status()
+        except Exception as error:  # noqa: BLE001 - rocksdict raises bare Exception
+            raise DatabaseError(ErrorKind.CORRUPT, f"{family.value} records are damaged: {error}") from error
+
+    def append(self, batch: Batch) -> int:
+        """Write `batch` to the log, not yet durable; return the ticket that `wait_durable` takes.
+
+        Tickets are ordered: when a ticket is durable, so are all smaller ones.
+        """
+        native = WriteBatch(raw_mode=True)
+        for family, key, value in batch.operations:
+            if value is None:
+                native.delete(key, self._handles[family])
+            else:
+                native.put(key, value, self._handles[family])
+        with self._append:
+            self._sync.refuse_after_failure()
+            try:
+                self._db.write(native, self._unsynced)
+            except Exception as error:  # noqa: BLE001 - rocksdict raises bare Exception
+                raise DatabaseError(ErrorKind.UNAVAILABLE, f"the write-ahead log refuses writes: {error}") from error
+            return self._sync.appended()
+
+    def wait_durable(self, ticket: int) -> None:
+        """Return when the batch of `ticket` survives a power cut; one sync serves all waiting threads."""
+        self._sync.wait(ticket)
+
+    def commit(self, batch: Batch) -> None:
+        """Write `batch` and wait until it is durable."""
+        self.wait_durable(self.append(batch))
+
+    def close(self) -> None:
+        """Release the files. The store cannot be used afterwards."""
+        self._columns.clear()
+        self._handles.clear()
+        self._db.close()
+
+
+class _GroupSync:
+    """Turns many waits for durability into few syncs: one thread syncs for all who wrote before it began."""
+
+    def __init__(self, db: Rdict) -> None:
+        self._db = db
+        self._state = threading.Condition()
+        self._written = 0
+        self._durable = 0
+        self._syncing = False
+        self._failure: str | None = None
+
+    def appended(self) -> int:
+        with self._state:
+            self._written += 1
+            return self._written
+
+    def refuse_after_failure(self) -> None:
+        if self._failure is not None:
+            raise DatabaseError(
+                ErrorKind.UNAVAILABLE, f"writes are refused since a sync failed ({self._failure}); restart the server"
+            )
+
+    def wait(self, ticket: int) -> None:
+        while self._lead_or_follow(ticket):
+            pass
+
+    def _lead_or_follow(self, ticket: int) -> bool:
+        """Wait for another thread's sync or do one. Return False when `ticket` is durable."""
+        with self._state:
+            while self._syncing and self._durable < ticket:
+                self._state.wait()
+            if self._durable >= ticket:
+                return False
+            self.refuse_after_failure()
+            self._syncing = True
+            target = self._written
+        failure = None
+        try:
+            self._db.flush_wal(True)
+        except Exception as error:  # noqa: BLE001 - rocksdict raises bare Exception
+            failure = str(error)
+        with self._state:
+            self._syncing = False
+            self._failure = failure
+            if failure is None:
+                self._durable = target
+            self._state.notify_all()
+        return True
+
+
+def _options() -> Options:
+    options = Options(raw_mode=True)
+    options.create_if_missing(True)
+    options.create_missing_column_families(True)
+    options.set_wal_recovery_mode(DBRecoveryMode.tolerate_corrupted_tail_records())
+    options.set_write_buffer_size(WRITE_BUFFER_BYTES)
+    options.set_keep_log_file_num(4)
+    return options

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import TableName
+from catalog.types import storage_type
 
 SEQ_COLUMN = "_seq"
 DELETED_COLUMN = "_deleted"
@@ -75,15 +76,20 @@ class Column:
     default: Default | None
     added: int
 
+    @cached_property
+    def storage(self) -> pa.DataType:
+        """The Arrow type of stored values: the declared type, with UUIDs as their canonical text."""
+        return storage_type(self.type)
+
     @property
     def field(self) -> pa.Field:
-        """The column as users see it."""
-        return pa.field(self.name, self.type, self.nullable)
+        """The column as query results hold it."""
+        return pa.field(self.name, self.storage, self.nullable)
 
     @property
     def physical_field(self) -> pa.Field:
         """The column as files and hot batches hold it."""
-        return pa.field(self.physical, self.type, self.nullable)
+        return pa.field(self.physical, self.storage, self.nullable)
 
 
 @unique

@@ -54,7 +54,7 @@ class KeyValueStore:
     def __init__(self, path: Path) -> None:
         try:
             self._db = Rdict(str(path), _options(), column_families={family.value: _options() for family in Family})
-        except Exception as error:  # noqa: BLE001 - rocksdict raises bare Exception
+        except Exception as error:
             raise DatabaseError(ErrorKind.CORRUPT, f"the key-value store cannot be opened: {error}") from error
         self._handles = {family: self._db.get_column_family_handle(family.value) for family in Family}
         self._columns = {family: self._db.get_column_family(family.value) for family in Family}
@@ -87,7 +87,7 @@ class KeyValueStore:
             cursor.next()
         try:
             cursor.status()
-        except Exception as error:  # noqa: BLE001 - rocksdict raises bare Exception
+        except Exception as error:
             raise DatabaseError(ErrorKind.CORRUPT, f"{family.value} records are damaged: {error}") from error
 
     def append(self, batch: Batch) -> int:
@@ -105,7 +105,7 @@ class KeyValueStore:
             self._sync.refuse_after_failure()
             try:
                 self._db.write(native, self._unsynced)
-            except Exception as error:  # noqa: BLE001 - rocksdict raises bare Exception
+            except Exception as error:
                 raise DatabaseError(ErrorKind.UNAVAILABLE, f"the write-ahead log refuses writes: {error}") from error
             return self._sync.appended()
 

@@ -1,0 +1,158 @@
+"""The manifest's bytes: JSON with a checksum of its own (docs/formats/manifest.md).
+
+The last member, `checksum`, covers the canonical form (sorted members, no spaces) of everything else, so that any
+changed bit is found. 64-bit integers are text, because JSON readers may hold numbers as doubles.
+"""
+
+import json
+from typing import Any
+
+from catalog.errors import DatabaseError, ErrorKind
+from manifest.entries import (
+    BatchFileEntry,
+    BloomEntry,
+    BulkCommit,
+    ColumnRange,
+    DeletionEntry,
+    ManifestFile,
+    check,
+)
+from manifest.files import checksum
+
+FORMAT_VERSION = 1
+
+
+def encode(manifest: ManifestFile) -> bytes:
+    """Write a manifest."""
+    body = {
+        "format": FORMAT_VERSION,
+        "table_id": str(manifest.table_id),
+        "namespace": manifest.namespace,
+        "table": manifest.table,
+        "user_id": manifest.user_id,
+        "version": str(manifest.version),
+        "created_at": manifest.created_at,
+        "updated_at": manifest.updated_at,
+        "max_batch": str(manifest.max_batch),
+        "flushed_seq": str(manifest.flushed_seq),
+        "schema_version": manifest.schema_version,
+        "batches": [_entry_to_json(entry) for entry in manifest.batches],
+        "last_bulk_commit": _bulk_commit_to_json(manifest.last_bulk_commit),
+        "totals": {"rows": str(manifest.rows), "dead": str(manifest.dead), "bytes": str(manifest.bytes)},
+    }
+    return _canonical({**body, "checksum": checksum(_canonical(body))})
+
+
+def decode(data: bytes) -> ManifestFile:
+    """Read a manifest; raise CORRUPT for damage and UNSUPPORTED for a newer format."""
+    try:
+        raw = json.loads(data)
+        stated = raw.pop("checksum")
+        if raw["format"] > FORMAT_VERSION:
+            raise DatabaseError(
+                ErrorKind.UNSUPPORTED, f"the manifest has format {raw['format']}, newer than this server"
+            )
+        if checksum(_canonical(raw)) != stated:
+            raise DatabaseError(ErrorKind.CORRUPT, "a manifest fails its checksum")
+        manifest = _manifest_from_json(raw)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DatabaseError(ErrorKind.CORRUPT, "a manifest is not readable") from error
+    check(manifest)
+    totals = {"rows": str(manifest.rows), "dead": str(manifest.dead), "bytes": str(manifest.bytes)}
+    if raw["totals"] != totals:
+        raise DatabaseError(ErrorKind.CORRUPT, "a manifest's totals differ from its entries")
+    return manifest
+
+
+def _canonical(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _entry_to_json(entry: BatchFileEntry) -> dict[str, Any]:
+    bloom, dv = entry.bloom, entry.dv
+    return {
+        "batch": str(entry.batch),
+        "path": entry.path,
+        "rows": str(entry.rows),
+        "dead": str(entry.dead),
+        "bytes": str(entry.bytes),
+        "checksum": entry.checksum,
+        "min_seq": str(entry.min_seq),
+        "max_seq": str(entry.max_seq),
+        "schema_version": entry.schema_version,
+        "columns": {
+            str(column_id): {"min": bounds.min, "max": bounds.max, "null_count": str(bounds.null_count)}
+            for column_id, bounds in entry.columns.items()
+        },
+        "bloom": None
+        if bloom is None
+        else {
+            "path": bloom.path,
+            "columns": list(bloom.columns),
+            "fpp": bloom.fpp,
+            "bytes": str(bloom.bytes),
+            "checksum": bloom.checksum,
+        },
+        "dv": None if dv is None else {"path": dv.path, "checksum": dv.checksum},
+        "created_at": entry.created_at,
+        "status": entry.status,
+    }
+
+
+def _entry_from_json(raw: dict[str, Any]) -> BatchFileEntry:
+    bloom, dv = raw["bloom"], raw["dv"]
+    return BatchFileEntry(
+        batch=int(raw["batch"]),
+        path=raw["path"],
+        rows=int(raw["rows"]),
+        dead=int(raw["dead"]),
+        bytes=int(raw["bytes"]),
+        checksum=raw["checksum"],
+        min_seq=int(raw["min_seq"]),
+        max_seq=int(raw["max_seq"]),
+        schema_version=raw["schema_version"],
+        columns={
+            int(column_id): ColumnRange(bounds["min"], bounds["max"], int(bounds["null_count"]))
+            for column_id, bounds in raw["columns"].items()
+        },
+        bloom=None
+        if bloom is None
+        else BloomEntry(bloom["path"], tuple(bloom["columns"]), bloom["fpp"], int(bloom["bytes"]), bloom["checksum"]),
+        dv=None if dv is None else DeletionEntry(dv["path"], dv["checksum"]),
+        created_at=raw["created_at"],
+        status=raw["status"],
+    )
+
+
+def _bulk_commit_to_json(commit: BulkCommit | None) -> dict[str, Any] | None:
+    if commit is None:
+        return None
+    return {
+        "idempotency_key": commit.idempotency_key,
+        "request_hash": commit.request_hash,
+        "rows": str(commit.rows),
+        "seq": str(commit.seq),
+    }
+
+
+def _bulk_commit_from_json(raw: dict[str, Any] | None) -> BulkCommit | None:
+    if raw is None:
+        return None
+    return BulkCommit(raw["idempotency_key"], raw["request_hash"], int(raw["rows"]), int(raw["seq"]))
+
+
+def _manifest_from_json(raw: dict[str, Any]) -> ManifestFile:
+    return ManifestFile(
+        table_id=int(raw["table_id"]),
+        namespace=raw["namespace"],
+        table=raw["table"],
+        user_id=raw["user_id"],
+        version=int(raw["version"]),
+        created_at=raw["created_at"],
+        updated_at=raw["updated_at"],
+        max_batch=int(raw["max_batch"]),
+        flushed_seq=int(raw["flushed_seq"]),
+        schema_version=raw["schema_version"],
+        batches=tuple(_entry_from_json(entry) for entry in raw["batches"]),
+        last_bulk_commit=_bulk_commit_from_json(raw["last_bulk_commit"]),
+    )

@@ -1,0 +1,110 @@
+"""Dead rows of a batch: which row positions have a newer version or a tombstone.
+
+An immutable set of row positions (0-based in the file). A set only grows over a batch's life; growing yields a new
+value, so that pinned readers keep theirs. Bytes (docs/formats/deletion-vector.md): a fixed header, then a 32-bit
+roaring bitmap in its portable format, then a CRC-32 of everything before it.
+"""
+
+import struct
+import zlib
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from pyroaring import BitMap, FrozenBitMap
+
+from catalog.errors import DatabaseError, ErrorKind
+
+_HEADER = struct.Struct("<4sHHqqqII")
+_MAGIC = b"FSDV"
+_FORMAT = 1
+_CRC = struct.Struct("<I")
+
+
+@dataclass(frozen=True, eq=False)
+class DeadRows:
+    """The dead rows of one batch of `rows` rows."""
+
+    rows: int
+    positions: FrozenBitMap
+
+    @classmethod
+    def none(cls, rows: int) -> "DeadRows":
+        """No row of a batch is dead."""
+        return cls(rows, FrozenBitMap())
+
+    @property
+    def count(self) -> int:
+        """How many rows are dead."""
+        return len(self.positions)
+
+    def with_positions(self, positions: npt.NDArray[np.int64]) -> "DeadRows":
+        """Mark more rows dead; rows that are dead already stay so."""
+        if not len(positions):
+            return self
+        if int(positions.min()) < 0 or int(positions.max()) >= self.rows:
+            raise DatabaseError(ErrorKind.INTERNAL, "a dead row lies outside its batch")
+        merged = BitMap(self.positions)
+        merged.update(positions.astype(np.uint32))
+        return DeadRows(self.rows, FrozenBitMap(merged))
+
+    def union(self, other: "DeadRows") -> "DeadRows":
+        """Rows dead in either set."""
+        return DeadRows(self.rows, FrozenBitMap(self.positions | other.positions))
+
+    def minus(self, other: "DeadRows") -> npt.NDArray[np.int64]:
+        """Positions dead here and alive in `other`, ascending."""
+        return _to_array(self.positions - other.positions)
+
+    def to_array(self) -> npt.NDArray[np.int64]:
+        """All dead positions, ascending."""
+        return _to_array(self.positions)
+
+    @cached_property
+    def live_mask(self) -> npt.NDArray[np.bool_]:
+        """One flag for each row of the batch, true for live rows."""
+        mask = np.ones(self.rows, dtype=np.bool_)
+        mask[self.to_array()] = False
+        return mask
+
+    @cached_property
+    def live_array(self) -> pa.BooleanArray:
+        """`live_mask` as an Arrow array, whose slices cost nothing."""
+        return pa.array(self.live_mask)
+
+
+def _to_array(bitmap: BitMap | FrozenBitMap) -> npt.NDArray[np.int64]:
+    return np.frombuffer(bitmap.to_array(), dtype=np.uint32).astype(np.int64)
+
+
+def encode(dead: DeadRows, table_id: int, batch: int, version: int) -> bytes:
+    """Write the deletion vector of `batch` as of manifest `version`."""
+    bitmap = dead.positions.serialize()
+    header = _HEADER.pack(_MAGIC, _FORMAT, 0, table_id, batch, version, dead.rows, dead.count)
+    body = header + bitmap
+    return body + _CRC.pack(zlib.crc32(body))
+
+
+@dataclass(frozen=True)
+class DeletionFile:
+    """A deletion vector with what its header says of where it belongs."""
+
+    table_id: int
+    batch: int
+    version: int
+    dead: DeadRows
+
+
+def decode(data: bytes) -> DeletionFile:
+    """Read a deletion vector; raise CORRUPT when any bit of it is wrong."""
+    if len(data) < _HEADER.size + _CRC.size or zlib.crc32(data[: -_CRC.size]) != _CRC.unpack(data[-_CRC.size :])[0]:
+        raise DatabaseError(ErrorKind.CORRUPT, "a deletion vector fails its checksum")
+    magic, file_format, _, table_id, batch, version, rows, count = _HEADER.unpack_from(data)
+    if magic != _MAGIC or file_format != _FORMAT:
+        raise DatabaseError(ErrorKind.CORRUPT, f"a deletion vector has the unknown format {file_format}")
+    bitmap = FrozenBitMap.deserialize(data[_HEADER.size : -_CRC.size])
+    if len(bitmap) != count or (count and bitmap.max() >= rows):
+        raise DatabaseError(ErrorKind.CORRUPT, "a deletion vector contradicts its header")
+    return DeletionFile(table_id, batch, version, DeadRows(rows, bitmap))

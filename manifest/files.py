@@ -1,0 +1,90 @@
+"""Durable files: write, checksum, publish. All file I/O of manifests, blooms and deletion vectors goes through here.
+
+A file is durable when its bytes *and* its folder entry are synced; `publish` does both, in that order, around an
+atomic rename. Skipping the folder's sync leaves the previous file after a power cut.
+"""
+
+import os
+import zlib
+from pathlib import Path
+
+from catalog.errors import DatabaseError, ErrorKind
+
+_CHUNK_BYTES = 4 << 20
+
+
+def checksum(data: bytes | memoryview) -> str:
+    """CRC-32 of `data` as it is written in manifests."""
+    return f"crc32:{zlib.crc32(data):08x}"
+
+
+def file_checksum(path: Path) -> tuple[str, int]:
+    """Return checksum and size in bytes of a whole file."""
+    crc, size = 0, 0
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            crc = zlib.crc32(chunk, crc)
+            size += len(chunk)
+    return f"crc32:{crc:08x}", size
+
+
+def read_checked(path: Path, expected: str) -> bytes:
+    """Read a file whole; raise CORRUPT when it is missing or its checksum differs."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise DatabaseError(ErrorKind.CORRUPT, f"file {path.name} of the table is missing") from error
+    if checksum(data) != expected:
+        raise DatabaseError(ErrorKind.CORRUPT, f"file {path.name} of the table fails its checksum")
+    return data
+
+
+def verify(path: Path, expected: str, size: int) -> None:
+    """Raise CORRUPT when a file is missing, has another size, or fails its checksum."""
+    try:
+        found, found_size = file_checksum(path)
+    except FileNotFoundError as error:
+        raise DatabaseError(ErrorKind.CORRUPT, f"file {path.name} of the table is missing") from error
+    if found_size != size or found != expected:
+        raise DatabaseError(ErrorKind.CORRUPT, f"file {path.name} of the table fails its checksum")
+
+
+def write_synced(path: Path, data: bytes) -> None:
+    """Write a new file and sync its bytes. The folder entry is durable only after `sync_folder`."""
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_file(path: Path) -> None:
+    """Sync the bytes of a file that another library wrote."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    sync_file(folder)
+
+
+def make_folder(folder: Path) -> None:
+    """Create a folder and its parents, each with a durable name."""
+    missing = []
+    while not folder.exists():
+        missing.append(folder)
+        folder = folder.parent
+    for new in reversed(missing):
+        new.mkdir(exist_ok=True)
+        sync_folder(new.parent)
+
+
+def publish(path: Path, data: bytes) -> None:
+    """Replace a file atomically and durably: temporary file, sync, rename, sync of the folder."""
+    temporary = path.with_name(path.name + ".tmp")
+    write_synced(temporary, data)
+    temporary.replace(path)
+    sync_folder(path.parent)

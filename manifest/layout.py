@@ -1,0 +1,58 @@
+"""Names of files and folders. Nothing else builds or parses a path below `tables/`.
+
+```
+<tables>/<namespace>/<table>.<table id>/            a SHARED table's scope
+<tables>/<namespace>/<table>.<table id>/<user>/     one user's scope of a USER table
+    manifest.json   batch-<N>.parquet   batch-<N>.bloom   batch-<N>.<version>.dv
+```
+
+The table id keeps a dropped table's files apart from those of its successor. User folders begin with `u-`.
+"""
+
+import re
+from pathlib import Path
+
+from catalog.definition import Scope, TableDef
+from catalog.identifiers import path_component
+
+MANIFEST_NAME = "manifest.json"
+
+_BATCH_FILE = re.compile(r"batch-(\d+)\.(?:parquet|bloom|(\d+)\.dv)(?:\.tmp)?\Z")
+
+
+def table_folder(tables: Path, table: TableDef) -> Path:
+    """Folder of all scopes of a table."""
+    return tables / path_component(table.name.namespace) / f"{path_component(table.name.table)}.{table.id}"
+
+
+def scope_folder(tables: Path, table: TableDef, scope: Scope) -> Path:
+    """Folder of one scope's files."""
+    folder = table_folder(tables, table)
+    return folder if scope.user is None else folder / f"u-{path_component(scope.user)}"
+
+
+def batch_name(batch: int) -> str:
+    """File of a batch's rows."""
+    return f"batch-{batch}.parquet"
+
+
+def bloom_name(batch: int) -> str:
+    """File of a batch's bloom filters."""
+    return f"batch-{batch}.bloom"
+
+
+def deletion_name(batch: int, version: int) -> str:
+    """File of a batch's dead rows as of a manifest version."""
+    return f"batch-{batch}.{version}.dv"
+
+
+def batch_of_file(name: str) -> int | None:
+    """Batch number that a file name carries, or None when it is no file of a batch."""
+    match = _BATCH_FILE.match(name)
+    return int(match.group(1)) if match else None
+
+
+def deletion_version(name: str) -> int | None:
+    """Manifest version that a deletion file's name carries, or None for other files."""
+    match = _BATCH_FILE.match(name)
+    return int(match.group(2)) if match and match.group(2) else None

@@ -1,0 +1,75 @@
+"""The forms of predicate that can rule out a batch. Everything else is `Unknown` and rules out nothing.
+
+Values are Arrow scalars of the column's own type: the translation from SQL casts them, and a value that has no exact
+image in the column's type makes the predicate `Unknown`. Predicates speak about live rows after versions are merged,
+which is sound for every column because no batch holds two live rows of one key.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, unique
+
+import pyarrow as pa
+
+
+@unique
+class Operator(Enum):
+    """Comparisons of a column with a value, the column on the left."""
+
+    EQUAL = "="
+    LESS = "<"
+    LESS_EQUAL = "<="
+    GREATER = ">"
+    GREATER_EQUAL = ">="
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A predicate that nothing is known of."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """`column operator value`."""
+
+    column_id: int
+    operator: Operator
+    value: pa.Scalar
+
+
+@dataclass(frozen=True)
+class InSet:
+    """`column IN (values)`. `values` holds no NULL."""
+
+    column_id: int
+    values: pa.Array
+
+
+@dataclass(frozen=True)
+class IsNull:
+    """`column IS NULL`."""
+
+    column_id: int
+
+
+@dataclass(frozen=True)
+class IsNotNull:
+    """`column IS NOT NULL`."""
+
+    column_id: int
+
+
+@dataclass(frozen=True)
+class AllOf:
+    """Every part holds."""
+
+    parts: tuple["Predicate", ...]
+
+
+@dataclass(frozen=True)
+class AnyOf:
+    """At least one part holds."""
+
+    parts: tuple["Predicate", ...]
+
+
+Predicate = Unknown | Comparison | InSet | IsNull | IsNotNull | AllOf | AnyOf

@@ -1,0 +1,193 @@
+"""Column ranges of all batches as Arrow arrays, and which batches a predicate cannot rule out.
+
+Pure: arrays in, masks out, one vectorised comparison for each bound. An unknown bound never rules out anything.
+Strings compare bytewise, as DataFusion compares them. Float bounds are compared inclusively, because engines differ in
+the order of -0.0 and 0.0, and NaN never comes here as a bound.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property, reduce
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from catalog.definition import Column, TableDef
+from manifest.entries import BatchFileEntry, ColumnRange, RangeValue
+from manifest.predicate import AllOf, AnyOf, Comparison, InSet, IsNotNull, IsNull, Operator, Predicate, Unknown
+
+Mask = npt.NDArray[np.bool_]
+
+BOUND_BYTES_MAX = 128
+"""Longer text and binary bounds are left out: a cut bound would not be exact."""
+
+_EPOCH_TYPES = (pa.types.is_date, pa.types.is_time, pa.types.is_timestamp)
+
+
+def column_range(values: pa.Array | pa.ChunkedArray) -> ColumnRange:
+    """Measure one column of a batch."""
+    null_count = values.null_count
+    unknown = ColumnRange(None, None, null_count)
+    if null_count == len(values) or not _has_order(values.type):
+        return unknown
+    if pa.types.is_floating(values.type) and pc.any(pc.is_nan(values)).as_py():
+        return unknown
+    bounds = pc.min_max(values)
+    low, high = _to_json(bounds["min"]), _to_json(bounds["max"])
+    return unknown if low is None or high is None else ColumnRange(low, high, null_count)
+
+
+def _has_order(data_type: pa.DataType) -> bool:
+    return not pa.types.is_nested(data_type) and not pa.types.is_float16(data_type)
+
+
+def _to_json(value: pa.Scalar) -> RangeValue:
+    data_type = value.type
+    if pa.types.is_boolean(data_type):
+        return bool(value.as_py())
+    if any(matches(data_type) for matches in _EPOCH_TYPES):
+        width = pa.int32() if data_type.bit_width == 32 else pa.int64()
+        return str(value.cast(width).as_py())
+    if pa.types.is_binary(data_type) or pa.types.is_large_binary(data_type):
+        raw: bytes = value.as_py()
+        return raw.hex() if len(raw) <= BOUND_BYTES_MAX else None
+    if pa.types.is_string(data_type) or pa.types.is_large_string(data_type):
+        text: str = value.as_py()
+        return text if len(text.encode()) <= BOUND_BYTES_MAX else None
+    return repr(value.as_py()) if pa.types.is_floating(data_type) else str(value.as_py())
+
+
+def _from_json(values: Sequence[RangeValue], data_type: pa.DataType) -> pa.Array:
+    if pa.types.is_boolean(data_type) or pa.types.is_string(data_type):
+        return pa.array(values, data_type)
+    texts = [None if value is None else str(value) for value in values]
+    if any(matches(data_type) for matches in _EPOCH_TYPES):
+        width = pa.int32() if data_type.bit_width == 32 else pa.int64()
+        return pa.array([None if text is None else int(text) for text in texts], width).cast(data_type)
+    if pa.types.is_binary(data_type):
+        return pa.array([None if text is None else bytes.fromhex(text) for text in texts], data_type)
+    if pa.types.is_decimal(data_type):
+        return pa.array([None if text is None else Decimal(text) for text in texts], data_type)
+    if pa.types.is_floating(data_type):
+        return pa.array([None if text is None else float(text) for text in texts], data_type)
+    return pa.array([None if text is None else int(text) for text in texts], data_type)
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """One column's ranges over all batches: `low` and `high` are NULL where unknown, `all_null` where no value is."""
+
+    low: pa.Array
+    high: pa.Array
+    null_count: npt.NDArray[np.int64]
+    all_null: Mask
+
+
+class RangeTable:
+    """The ranges of a manifest's batches, column by column, built when first asked for."""
+
+    def __init__(self, table: TableDef, batches: Sequence[BatchFileEntry]) -> None:
+        self._table = table
+        self._batches = batches
+        self._bounds: dict[int, Bounds] = {}
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    @cached_property
+    def rows(self) -> npt.NDArray[np.int64]:
+        """Rows of each batch."""
+        return np.array([entry.rows for entry in self._batches], dtype=np.int64)
+
+    def bounds(self, column_id: int) -> Bounds:
+        """Ranges of one column."""
+        found = self._bounds.get(column_id)
+        if found is None:
+            found = self._bounds[column_id] = self._build(self._table.by_id[column_id])
+        return found
+
+    def _build(self, column: Column) -> Bounds:
+        ranges = [_range_of(entry, column) for entry in self._batches]
+        null_count = np.array([found.null_count for found in ranges], dtype=np.int64)
+        return Bounds(
+            low=_from_json([found.min for found in ranges], column.storage),
+            high=_from_json([found.max for found in ranges], column.storage),
+            null_count=null_count,
+            all_null=null_count == self.rows,
+        )
+
+    def may_match(self, predicate: Predicate) -> Mask:
+        """One flag for each batch: False only when no row of it can satisfy `predicate`."""
+        match predicate:
+            case Unknown():
+                return self._all(True)
+            case AllOf(parts):
+                return reduce(lambda kept, part: kept & self.may_match(part), parts, self._all(True))
+            case AnyOf(parts):
+                return reduce(lambda kept, part: kept | self.may_match(part), parts, self._all(False))
+            case IsNull(column_id):
+                return np.asarray(self.bounds(column_id).null_count != 0)
+            case IsNotNull(column_id):
+                return ~self.bounds(column_id).all_null
+            case Comparison(column_id, operator, value):
+                return self._compare(self.bounds(column_id), operator, value)
+            case InSet(column_id, values):
+                return self._in_set(self.bounds(column_id), values)
+
+    def _compare(self, bounds: Bounds, operator: Operator, value: pa.Scalar) -> Mask:
+        inclusive = pa.types.is_floating(value.type)
+        less = pc.less_equal if inclusive else pc.less
+        greater = pc.greater_equal if inclusive else pc.greater
+        match operator:
+            case Operator.EQUAL:
+                possible = _or_unknown(pc.less_equal(bounds.low, value)) & _or_unknown(
+                    pc.greater_equal(bounds.high, value)
+                )
+            case Operator.LESS:
+                possible = _or_unknown(less(bounds.low, value))
+            case Operator.LESS_EQUAL:
+                possible = _or_unknown(pc.less_equal(bounds.low, value))
+            case Operator.GREATER:
+                possible = _or_unknown(greater(bounds.high, value))
+            case Operator.GREATER_EQUAL:
+                possible = _or_unknown(pc.greater_equal(bounds.high, value))
+        return possible & ~bounds.all_null
+
+    def _in_set(self, bounds: Bounds, values: pa.Array) -> Mask:
+        """A batch stays when the smallest value not below its low bound is not above its high bound."""
+        if not len(values):
+            return self._all(False)
+        if pa.types.is_decimal(values.type):
+            return self._between(bounds, pc.min_max(values))
+        ordered = values.take(pc.sort_indices(values))
+        position = pc.fill_null(pc.search_sorted(ordered, bounds.low, side="left"), 0).to_numpy()
+        nearest = ordered.take(pa.array(np.minimum(position, len(ordered) - 1)))
+        inside = _or_unknown(pc.less_equal(nearest, bounds.high)) & (position < len(ordered))
+        return np.asarray((inside | _is_unknown(bounds)) & ~bounds.all_null)
+
+    def _between(self, bounds: Bounds, ends: pa.StructScalar) -> Mask:
+        """A coarser `_in_set` for types that Arrow cannot search."""
+        above = self._compare(bounds, Operator.GREATER_EQUAL, ends["min"])
+        return above & self._compare(bounds, Operator.LESS_EQUAL, ends["max"])
+
+    def _all(self, flag: bool) -> Mask:
+        return np.full(len(self), flag, dtype=np.bool_)
+
+
+def _is_unknown(bounds: Bounds) -> Mask:
+    return np.asarray(bounds.low.is_null().to_numpy(zero_copy_only=False), dtype=np.bool_)
+
+
+def _or_unknown(possible: pa.BooleanArray) -> Mask:
+    """Treat an unknown comparison as possible."""
+    return np.asarray(pc.fill_null(possible, True).to_numpy(zero_copy_only=False), dtype=np.bool_)
+
+
+def _range_of(entry: BatchFileEntry, column: Column) -> ColumnRange:
+    """The column's range in one batch; a batch older than the column holds its default, or NULL, in every row."""
+    if entry.schema_version < column.added:
+        return ColumnRange(None, None, entry.rows if column.default is None else 0)
+    return entry.columns.get(column.id, ColumnRange(None, None, -1))

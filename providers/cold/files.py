@@ -1,0 +1,115 @@
+"""Opening batch and bloom files: checked once, then cached within a memory budget.
+
+A file's checksum is verified when this process first opens it; batches are immutable, so once is enough. Batch numbers
+are never reused inside a scope, so (scope, batch) names a cached value for ever.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow.parquet as pq
+
+import bloom
+from bloom import BloomCorrupt, BloomFilter, SlicedFilters
+from catalog.definition import Scope
+from catalog.errors import DatabaseError, ErrorKind
+from manifest.entries import BatchFileEntry
+from manifest.files import read_checked, verify
+from providers.hash_index import HashIndex
+from providers.keys import Keys
+from providers.lru import ByteBoundedCache
+from providers.snapshot import ColdState
+
+KEY_FILTER = 0
+"""Id of the whole key's filter in a bloom file; other filters have their column's id."""
+
+SLICE_BATCHES = 64
+
+
+@dataclass(frozen=True, eq=False)
+class KeyIndex:
+    """Where a batch's keys are. `keys` is None when hashes are exact and need no confirmation."""
+
+    index: HashIndex
+    keys: Keys | None
+
+    @property
+    def nbytes(self) -> int:
+        """Memory in bytes."""
+        return self.index.nbytes + (sum(column.nbytes for column in self.keys.columns) if self.keys else 0)
+
+
+class ColdFiles:
+    """All access to cold files that is not a scan. `cache_bytes` bounds each of key indexes and blooms."""
+
+    def __init__(self, cache_bytes: int = 512 << 20) -> None:
+        self._verified: set[tuple[Scope, int]] = set()
+        self._indexes: ByteBoundedCache[tuple[Scope, int], KeyIndex] = ByteBoundedCache(cache_bytes)
+        self._filters: ByteBoundedCache[tuple[Scope, int], dict[int, BloomFilter]] = ByteBoundedCache(cache_bytes)
+        self._slices: ByteBoundedCache[tuple[Scope, int, tuple[int, ...]], SlicedFilters] = ByteBoundedCache(
+            cache_bytes
+        )
+
+    def trust(self, scope: Scope, batch: int) -> None:
+        """Take a batch file as checked: this process has just written it."""
+        self._verified.add((scope, batch))
+
+    def check(self, cold: ColdState, entry: BatchFileEntry) -> None:
+        """Verify a batch file's checksum, the first time it is asked for."""
+        name = (cold.scope, entry.batch)
+        if name not in self._verified:
+            verify(cold.path(entry), entry.checksum, entry.bytes)
+            self._verified.add(name)
+
+    def key_index(self, cold: ColdState, entry: BatchFileEntry) -> KeyIndex:
+        """The index from keys to row positions of a batch."""
+        return self._indexes.get(
+            (cold.scope, entry.batch), lambda: self._load_index(cold, entry), lambda loaded: loaded.nbytes
+        )
+
+    def has_key_index(self, cold: ColdState, entry: BatchFileEntry) -> bool:
+        """Tell whether `key_index` costs no reading."""
+        return (cold.scope, entry.batch) in self._indexes
+
+    def put_key_index(self, scope: Scope, batch: int, keys: Keys) -> None:
+        """Cache the index of a batch that was just written, whose rows have `keys` in file order."""
+        built = _index_of(keys)
+        self._indexes.put((scope, batch), built, built.nbytes)
+
+    def filters(self, cold: ColdState, entry: BatchFileEntry) -> dict[int, BloomFilter]:
+        """The bloom filters of a batch by filter id; none when it has no bloom file."""
+        return self._filters.get(
+            (cold.scope, entry.batch),
+            lambda: _load_filters(cold, entry),
+            lambda loaded: sum(found.bits.nbytes for found in loaded.values()),
+        )
+
+    def sliced(self, cold: ColdState, filter_id: int, entries: tuple[BatchFileEntry, ...]) -> SlicedFilters:
+        """The filters `filter_id` of up to `SLICE_BATCHES` batches that all have it, as one bit-sliced group."""
+        return self._slices.get(
+            (cold.scope, filter_id, tuple(entry.batch for entry in entries)),
+            lambda: SlicedFilters([self.filters(cold, entry)[filter_id] for entry in entries]),
+            lambda loaded: loaded.nbytes,
+        )
+
+    def _load_index(self, cold: ColdState, entry: BatchFileEntry) -> KeyIndex:
+        self.check(cold, entry)
+        names = [column.physical for column in cold.table.key_columns]
+        table = pq.read_table(cold.path(entry), columns=names)
+        return _index_of(Keys.of([table.column(name) for name in names]))
+
+
+def _index_of(keys: Keys) -> KeyIndex:
+    index = HashIndex.build(keys, np.arange(len(keys), dtype=np.int64))
+    return KeyIndex(index, None if keys.exact else keys)
+
+
+def _load_filters(cold: ColdState, entry: BatchFileEntry) -> dict[int, BloomFilter]:
+    if entry.bloom is None:
+        return {}
+    try:
+        return bloom.decode(read_checked(cold.folder / entry.bloom.path, entry.bloom.checksum))
+    except BloomCorrupt as error:
+        raise DatabaseError(
+            ErrorKind.CORRUPT, f"bloom file of batch {entry.batch} of {cold.table.name}: {error}"
+        ) from error

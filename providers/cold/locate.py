@@ -1,0 +1,115 @@
+"""From keys to live cold rows: ranges rule out batches, blooms rule out more, key indexes give positions.
+
+The order of work is by cost: column ranges are one vectorised comparison for all batches, blooms cost microseconds a
+batch for a few keys, an index must read a batch's key columns unless it is cached. For many keys the blooms are
+skipped where they could not pay.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from catalog.definition import Column
+from manifest.entries import BatchFileEntry
+from manifest.predicate import AllOf, Comparison, InSet, Operator, Predicate, Unknown
+from providers.cold.files import KEY_FILTER, SLICE_BATCHES, ColdFiles
+from providers.keys import Keys, Mask, Positions
+from providers.snapshot import ColdState, Snapshot
+
+FEW_KEYS = 64
+"""Up to this many keys, blooms are probed for all batches at once."""
+
+BLOOM_SHARE_MAX = 8
+"""Above one key for this many rows of a batch, nearly every bloom says maybe: go to the index directly."""
+
+
+@dataclass(frozen=True, eq=False)
+class ColdRows:
+    """Matches: `rows` of the keys asked for, and batch number and row position of each."""
+
+    rows: Positions
+    batches: npt.NDArray[np.int64]
+    positions: Positions
+
+
+def find_cold(snapshot: Snapshot, keys: Keys, files: ColdFiles) -> ColdRows:
+    """Return the live cold row of every key that has one."""
+    cold = snapshot.cold
+    entries = cold.manifest.batches
+    empty = np.empty(0, dtype=np.int64)
+    parts: list[ColdRows] = [ColdRows(empty, empty, empty)]
+    if len(entries) and len(keys):
+        candidates = np.flatnonzero(cold.ranges.may_match(key_bounds(cold.table.key_columns, keys.columns)))
+        if len(keys) <= FEW_KEYS:
+            candidates = candidates[may_contain_any(cold, candidates, KEY_FILTER, keys.hashes, files)]
+        parts += [_find_in(snapshot, entries[index], keys, files) for index in candidates]
+    return ColdRows(
+        np.concatenate([part.rows for part in parts]),
+        np.concatenate([part.batches for part in parts]),
+        np.concatenate([part.positions for part in parts]),
+    )
+
+
+def key_bounds(key: tuple[Column, ...], columns: tuple[pa.Array, ...]) -> Predicate:
+    """What every row with one of the given keys satisfies: each key column lies within the keys' bounds."""
+    parts: list[Predicate] = []
+    for column, values in zip(key, columns, strict=True):
+        if pa.types.is_floating(values.type) and pc.any(pc.is_nan(values)).as_py():
+            continue
+        if len(values) <= FEW_KEYS:
+            parts.append(InSet(column.id, values))
+            continue
+        bounds = pc.min_max(values)
+        parts.append(Comparison(column.id, Operator.GREATER_EQUAL, bounds["min"]))
+        parts.append(Comparison(column.id, Operator.LESS_EQUAL, bounds["max"]))
+    return AllOf(tuple(parts)) if parts else Unknown()
+
+
+def may_contain_any(
+    cold: ColdState, candidates: Positions, filter_id: int, hashes: npt.NDArray[np.uint64], files: ColdFiles
+) -> Mask:
+    """One flag for each candidate (index into the manifest's batches): its bloom may contain one of the hashes."""
+    entries = cold.manifest.batches
+    possible = np.ones(len(candidates), dtype=np.bool_)
+    if len(candidates) <= SLICE_BATCHES // 8:
+        for slot, index in enumerate(candidates):
+            found = files.filters(cold, entries[index]).get(filter_id) if _has(entries[index], filter_id) else None
+            possible[slot] = found is None or bool(found.may_contain(hashes).any())
+        return possible
+    wanted = {int(index): slot for slot, index in enumerate(candidates)}
+    for start in range(0, len(entries), SLICE_BATCHES):
+        members = [i for i in range(start, min(start + SLICE_BATCHES, len(entries))) if _has(entries[i], filter_id)]
+        if not members or wanted.keys().isdisjoint(members):
+            continue
+        answers = files.sliced(cold, filter_id, tuple(entries[i] for i in members)).any_of(hashes)
+        for index, answer in zip(members, answers, strict=True):
+            if index in wanted:
+                possible[wanted[index]] = answer
+    return possible
+
+
+def _has(entry: BatchFileEntry, filter_id: int) -> bool:
+    return entry.bloom is not None and filter_id in entry.bloom.columns
+
+
+def _find_in(snapshot: Snapshot, entry: BatchFileEntry, keys: Keys, files: ColdFiles) -> ColdRows:
+    cold = snapshot.cold
+    few = len(keys) * BLOOM_SHARE_MAX < entry.rows
+    if few and len(keys) > FEW_KEYS and not files.has_key_index(cold, entry):
+        found = files.filters(cold, entry).get(KEY_FILTER)
+        if found is not None and not found.may_contain(keys.hashes).any():
+            empty = np.empty(0, dtype=np.int64)
+            return ColdRows(empty, empty, empty)
+    index = files.key_index(cold, entry)
+    rows, positions = index.index.probe(keys)
+    if index.keys is not None and len(rows):
+        equal = keys.confirm(rows, index.keys, positions)
+        rows, positions = rows[equal], positions[equal]
+    dead = snapshot.dead.get(entry.batch)
+    if dead is not None and len(rows):
+        live = dead.live_mask[positions]
+        rows, positions = rows[live], positions[live]
+    return ColdRows(rows, np.full(len(rows), entry.batch, dtype=np.int64), positions)

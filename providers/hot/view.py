@@ -1,0 +1,192 @@
+"""The live hot rows of a scope: immutable chunks of Arrow rows, and an index from keys to `_seq`.
+
+Invariants:
+- chunks are in `_seq` order, and rows inside a chunk too; `_seq` identifies a row;
+- at most one live row per key over all chunks;
+- index runs may hold entries of dead rows, which probing filters out and merging drops.
+
+A change yields a new view that shares what did not change, so a pinned reader keeps its own for free. Small chunks and
+runs are merged with their neighbours of similar size, so that many single-row commits leave few of either.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from catalog.definition import SEQ_COLUMN
+from providers.hash_index import HashIndex
+from providers.keys import Keys, Positions
+
+CHUNK_ROWS_MAX = 65_536
+
+Seqs = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class HotChunk:
+    """Some rows in physical form with `_seq`; `live` is None when all are live."""
+
+    rows: pa.RecordBatch
+    seqs: Seqs
+    live: npt.NDArray[np.bool_] | None = None
+
+    @classmethod
+    def of(cls, rows: pa.RecordBatch) -> "HotChunk":
+        """A chunk of live rows."""
+        return cls(rows, rows.column(SEQ_COLUMN).to_numpy())
+
+    @cached_property
+    def live_rows(self) -> pa.RecordBatch:
+        """The live rows."""
+        return self.rows if self.live is None else self.rows.filter(pa.array(self.live))
+
+    @property
+    def live_count(self) -> int:
+        """How many rows are live."""
+        return len(self.seqs) if self.live is None else int(np.count_nonzero(self.live))
+
+    def is_live(self, positions: Positions) -> npt.NDArray[np.bool_]:
+        """Tell which of some row positions are live."""
+        return np.ones(len(positions), dtype=np.bool_) if self.live is None else self.live[positions]
+
+    def without(self, positions: Positions) -> "HotChunk":
+        """The chunk with more rows dead."""
+        live = np.ones(len(self.seqs), dtype=np.bool_) if self.live is None else self.live.copy()
+        live[positions] = False
+        return HotChunk(self.rows, self.seqs, live)
+
+
+@dataclass(frozen=True, eq=False)
+class HotView:
+    """All live hot rows of a scope. `key` holds the physical names of the key columns."""
+
+    key: tuple[str, ...]
+    chunks: tuple[HotChunk, ...] = ()
+    runs: tuple[HashIndex, ...] = ()
+
+    @cached_property
+    def live_count(self) -> int:
+        """Live rows of the view."""
+        return sum(chunk.live_count for chunk in self.chunks)
+
+    @cached_property
+    def batches(self) -> list[pa.RecordBatch]:
+        """The live rows, one record batch for each chunk that has any."""
+        return [chunk.live_rows for chunk in self.chunks if chunk.live_count]
+
+    @cached_property
+    def _first_seqs(self) -> Seqs:
+        return np.array([chunk.seqs[0] for chunk in self.chunks], dtype=np.int64)
+
+    def find(self, keys: Keys) -> tuple[Positions, Seqs]:
+        """Return (row of `keys`, `_seq` of the live hot row with that key) for every key that has one."""
+        found = [run.probe(keys) for run in self.runs]
+        rows = _concat([pair[0] for pair in found])
+        seqs = _concat([pair[1] for pair in found])
+        if not len(rows):
+            return rows, seqs
+        chunk_of, position = self._locate(seqs)
+        keep = np.zeros(len(rows), dtype=np.bool_)
+        for number in np.unique(chunk_of):
+            here = np.flatnonzero(chunk_of == number)
+            chunk = self.chunks[int(number)]
+            here = here[chunk.is_live(position[here])]
+            if len(here):
+                keep[here] = self._confirm(chunk, position[here], keys, rows[here])
+        return rows[keep], seqs[keep]
+
+    def _confirm(self, chunk: HotChunk, positions: Positions, keys: Keys, rows: Positions) -> npt.NDArray[np.bool_]:
+        if keys.exact:
+            return np.ones(len(rows), dtype=np.bool_)
+        index = pa.array(positions)
+        columns = tuple(chunk.rows.column(name).take(index) for name in self.key)
+        mine = Keys(columns, keys.hashes[rows], exact=False)
+        return mine.confirm(np.arange(len(rows), dtype=np.int64), keys, rows)
+
+    def take(self, seqs: Seqs) -> pa.Table:
+        """The rows with these `_seq`s, in the order asked for."""
+        chunk_of, position = self._locate(seqs)
+        parts, order = [], []
+        for number in np.unique(chunk_of):
+            here = np.flatnonzero(chunk_of == number)
+            parts.append(self.chunks[int(number)].rows.take(pa.array(position[here])))
+            order.append(here)
+        return pa.Table.from_batches(parts).take(pa.array(np.argsort(np.concatenate(order))))
+
+    def without(self, seqs: Seqs) -> "HotView":
+        """The view with the rows of these `_seq`s dead."""
+        if not len(seqs):
+            return self
+        chunk_of, position = self._locate(seqs)
+        chunks = list(self.chunks)
+        for number in np.unique(chunk_of):
+            chunks[int(number)] = chunks[int(number)].without(position[chunk_of == number])
+        return HotView(self.key, tuple(chunks), self.runs)
+
+    def with_rows(self, rows: pa.RecordBatch, keys: Keys) -> "HotView":
+        """The view with new rows, all later than those it has and of keys that have no live row in it."""
+        if not rows.num_rows:
+            return self
+        chunk = HotChunk.of(rows)
+        return HotView(
+            self.key,
+            tuple(_merge_chunks([*self.chunks, chunk])),
+            tuple(self._merge_runs([*self.runs, HashIndex.build(keys, chunk.seqs)])),
+        )
+
+    def after(self, seq: int) -> "HotView":
+        """The rows with a larger `_seq`."""
+        chunks = []
+        for chunk in self.chunks:
+            start = int(np.searchsorted(chunk.seqs, seq, side="right"))
+            if start < len(chunk.seqs):
+                live = None if chunk.live is None else chunk.live[start:]
+                chunks.append(HotChunk(chunk.rows.slice(start), chunk.seqs[start:], live))
+        runs = [run.kept(run.addresses > seq) for run in self.runs]
+        return HotView(self.key, tuple(chunks), tuple(run for run in runs if len(run)))
+
+    def _locate(self, seqs: Seqs) -> tuple[Positions, Positions]:
+        """Chunk number and row position of each `_seq`."""
+        chunk_of = np.searchsorted(self._first_seqs, seqs, side="right") - 1
+        position = np.empty(len(seqs), dtype=np.int64)
+        for number in np.unique(chunk_of):
+            here = chunk_of == number
+            position[here] = np.searchsorted(self.chunks[int(number)].seqs, seqs[here])
+        return chunk_of, position
+
+    def _merge_runs(self, runs: list[HashIndex]) -> list[HashIndex]:
+        while len(runs) > 1 and len(runs[-2]) <= 2 * len(runs[-1]):
+            newest = runs.pop()
+            runs[-1] = HashIndex.merge([runs[-1], newest])
+        return runs
+
+
+def _merge_chunks(chunks: list[HotChunk]) -> list[HotChunk]:
+    """Merge the newest chunk backwards while its neighbour is not much larger; dead rows stay where they are.
+
+    Rows are never dropped here: `_seq`s of dead rows may still stand in index runs, which locate them by chunk.
+    """
+    while len(chunks) > 1:
+        older, newer = chunks[-2], chunks[-1]
+        if len(older.seqs) > 2 * len(newer.seqs) or len(older.seqs) + len(newer.seqs) > CHUNK_ROWS_MAX:
+            break
+        chunks[-2:] = [_join(older, newer)]
+    return chunks
+
+
+def _join(older: HotChunk, newer: HotChunk) -> HotChunk:
+    live = None
+    if older.live is not None or newer.live is not None:
+        live = np.concatenate(
+            [np.ones(len(c.seqs), dtype=np.bool_) if c.live is None else c.live for c in (older, newer)]
+        )
+    rows = pa.concat_batches([older.rows, newer.rows])
+    return HotChunk(rows, np.concatenate([older.seqs, newer.seqs]), live)
+
+
+def _concat(parts: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
+    return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)

@@ -1,0 +1,103 @@
+"""What a change does to a scope: older versions found, the conflict rule applied. Pure but for reading key indexes.
+
+This is the merge, done on write: each key's older live version, hot or cold, is found and marked dead in the same
+commit that brings the newer one, so that no query ever compares `_seq`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, unique
+
+import numpy as np
+import pyarrow as pa
+
+from catalog.definition import TableDef
+from catalog.errors import DatabaseError, ErrorKind
+from providers.cold.files import ColdFiles
+from providers.cold.locate import ColdRows, find_cold
+from providers.hot.view import Seqs
+from providers.keys import Keys, Mask, Positions
+from providers.snapshot import Snapshot
+
+
+@unique
+class OnExisting(Enum):
+    """What happens to a row whose key has a live version, or that repeats a key of the same change."""
+
+    REPLACE = "it becomes the key's new version; of several, the last one wins"
+    REFUSE = "the whole change is an error that names the key"
+    SKIP = "it is left out; of several, the first one wins"
+
+
+@dataclass(frozen=True, eq=False)
+class Change:
+    """Rows for a scope in physical columns, in order. `deleted` marks tombstones; None means there are none."""
+
+    rows: pa.Table
+    deleted: Mask | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Resolved:
+    """A change after the conflict rule: what is written and what dies.
+
+    `rows` and `keys` are what is written, tombstones included; `dead_hot` are `_seq`s, `dead_cold` row positions by
+    batch. `affected` counts rows as SQL does: written or deleted, skipped rows not.
+    """
+
+    rows: pa.Table
+    deleted: Mask
+    keys: Keys
+    dead_hot: Seqs
+    dead_cold: Mapping[int, Positions]
+    affected: int
+
+
+def key_of(table: TableDef, rows: pa.Table) -> Keys:
+    """The keys of rows in physical columns."""
+    return Keys.of([rows.column(column.physical) for column in table.key_columns])
+
+
+def resolve(snapshot: Snapshot, change: Change, rule: OnExisting, files: ColdFiles) -> Resolved:
+    """Apply `rule` to `change` on top of `snapshot`."""
+    rows, keys = change.rows, key_of(snapshot.table, change.rows)
+    deleted = np.zeros(len(keys), dtype=np.bool_) if change.deleted is None else change.deleted
+    offered = len(keys)
+    if rule is OnExisting.REFUSE:
+        _refuse(snapshot.table, keys, ~keys.first_of_each, "occurs twice in the same statement")
+    distinct = keys.first_of_each if rule is OnExisting.SKIP else keys.last_of_each
+    if not distinct.all():
+        rows, keys, deleted = _filter(rows, keys, deleted, distinct)
+    hot_rows, hot_seqs = snapshot.hot.find(keys)
+    cold = find_cold(snapshot, keys, files)
+    existing = np.zeros(len(keys), dtype=np.bool_)
+    existing[hot_rows] = True
+    existing[cold.rows] = True
+    if rule is OnExisting.REFUSE:
+        _refuse(snapshot.table, keys, existing, "exists already")
+    if rule is OnExisting.SKIP:
+        rows, keys, deleted = _filter(rows, keys, deleted, ~existing)
+        empty = np.empty(0, dtype=np.int64)
+        return Resolved(rows, deleted, keys, empty, {}, len(keys))
+    pointless = deleted & ~existing
+    if pointless.any():
+        rows, keys, deleted = _filter(rows, keys, deleted, ~pointless)
+    return Resolved(rows, deleted, keys, np.sort(hot_seqs), _by_batch(cold), offered)
+
+
+def _filter(rows: pa.Table, keys: Keys, deleted: Mask, keep: Mask) -> tuple[pa.Table, Keys, Mask]:
+    positions = np.flatnonzero(keep)
+    return rows.take(pa.array(positions)), keys.take(positions), deleted[keep]
+
+
+def _refuse(table: TableDef, keys: Keys, faulty: Mask, why: str) -> None:
+    if faulty.any():
+        names = ", ".join(column.name for column in table.key_columns)
+        row = int(np.flatnonzero(faulty)[0])
+        raise DatabaseError(
+            ErrorKind.ALREADY_EXISTS, f"duplicate key in table {table.name}: {names} = {keys.describe(row)} {why}"
+        )
+
+
+def _by_batch(found: ColdRows) -> dict[int, Positions]:
+    return {int(batch): np.sort(found.positions[found.batches == batch]) for batch in np.unique(found.batches)}

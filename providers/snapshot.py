@@ -1,0 +1,72 @@
+"""What a reader pins: hot rows, manifest, dead rows and definition of one scope, published as one immutable object.
+
+A snapshot pins its files simply by being referenced: garbage collection asks which snapshots are alive and removes no
+file that one of them names. Flush, compaction and writers never change a snapshot; they publish the next.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from catalog.definition import Scope, TableDef
+from manifest.dead_rows import DeadRows
+from manifest.entries import BatchFileEntry, ManifestFile
+from manifest.ranges import RangeTable
+from providers.hot.view import HotView
+
+
+@dataclass(frozen=True, eq=False)
+class ColdState:
+    """A scope's batches as one manifest version lists them. Shared by all snapshots of that version."""
+
+    folder: Path
+    table: TableDef
+    scope: Scope
+    manifest: ManifestFile
+
+    @cached_property
+    def ranges(self) -> RangeTable:
+        """Column ranges of all batches, in manifest order."""
+        return RangeTable(self.table, self.manifest.batches)
+
+    def path(self, entry: BatchFileEntry) -> Path:
+        """Where a batch's rows are."""
+        return self.folder / entry.path
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """One state of a scope. `dead` holds every cold row with a newer version or a tombstone, flushed or not."""
+
+    version: int
+    cold: ColdState
+    dead: Mapping[int, DeadRows]
+    hot: HotView
+    last_seq: int
+
+    @property
+    def table(self) -> TableDef:
+        """The definition that rows are read by."""
+        return self.cold.table
+
+    @property
+    def scope(self) -> Scope:
+        """Whose rows these are."""
+        return self.cold.scope
+
+    @property
+    def manifest(self) -> ManifestFile:
+        """The manifest version that is pinned."""
+        return self.cold.manifest
+
+    def dead_in(self, entry: BatchFileEntry) -> DeadRows:
+        """The dead rows of a batch."""
+        found = self.dead.get(entry.batch)
+        return DeadRows.none(entry.rows) if found is None else found
+
+    @property
+    def live_count(self) -> int:
+        """Live rows over both tiers."""
+        cold = sum(entry.rows - self.dead_in(entry).count for entry in self.manifest.batches)
+        return cold + self.hot.live_count

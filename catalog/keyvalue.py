@@ -38,6 +38,7 @@ class Batch:
 
     def __init__(self) -> None:
         self.operations: list[tuple[Family, bytes, bytes | None]] = []
+        self.deleted_ranges: list[tuple[Family, bytes, bytes]] = []
 
     def put(self, family: Family, key: bytes, value: bytes) -> None:
         """Set `key` to `value`."""
@@ -46,6 +47,10 @@ class Batch:
     def delete(self, family: Family, key: bytes) -> None:
         """Remove `key`; no error when it is absent."""
         self.operations.append((family, key, None))
+
+    def delete_range(self, family: Family, lower: bytes, upper: bytes) -> None:
+        """Remove every key with `lower <= key < upper`."""
+        self.deleted_ranges.append((family, lower, upper))
 
 
 class KeyValueStore:
@@ -90,6 +95,13 @@ class KeyValueStore:
         except Exception as error:
             raise DatabaseError(ErrorKind.CORRUPT, f"{family.value} records are damaged: {error}") from error
 
+    def first_key(self, family: Family, lower: bytes, upper: bytes) -> bytes | None:
+        """Return the smallest key with `lower <= key < upper`, without reading its value."""
+        cursor = self._columns[family].iter()
+        cursor.seek(lower)
+        key: bytes | None = cursor.key() if cursor.valid() else None
+        return key if key is not None and key < upper else None
+
     def append(self, batch: Batch) -> int:
         """Write `batch` to the log, not yet durable; return the ticket that `wait_durable` takes.
 
@@ -101,6 +113,8 @@ class KeyValueStore:
                 native.delete(key, self._handles[family])
             else:
                 native.put(key, value, self._handles[family])
+        for family, lower, upper in batch.deleted_ranges:
+            native.delete_range(lower, upper, self._handles[family])
         with self._append:
             self._sync.refuse_after_failure()
             try:

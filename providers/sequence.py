@@ -17,6 +17,9 @@ SEQUENCE_BITS = 12
 NODE_BITS = 10
 NODE_MAX = (1 << NODE_BITS) - 1
 
+AHEAD_TICKS = 10_000 << SEQUENCE_BITS
+"""Ten seconds of ids."""
+
 SeqArray = npt.NDArray[np.int64]
 
 
@@ -26,34 +29,41 @@ def unix_ms() -> int:
 
 
 class SeqAllocator:
-    """Hands out blocks of ids. `high_water` is the largest id that was handed out before a restart, or 0."""
+    """Hands out blocks of ids.
 
-    def __init__(self, node: int = 0, high_water: int = 0, clock_ms: Callable[[], int] = unix_ms) -> None:
+    `ceiling` is what `persist` stored last before a restart, or 0: no id up to it is handed out again. `persist` is
+    called with a new ceiling, and must return only when that is durable, before any id above the old one leaves; it
+    lies `AHEAD_TICKS` ahead, so that this happens once in seconds and not with every commit.
+    """
+
+    def __init__(
+        self,
+        persist: Callable[[int], None],
+        *,
+        node: int = 0,
+        ceiling: int = 0,
+        clock_ms: Callable[[], int] = unix_ms,
+    ) -> None:
         if not 0 <= node <= NODE_MAX:
             raise ValueError(f"node id must be 0..{NODE_MAX}")
+        self._persist = persist
         self._node = node
         self._clock_ms = clock_ms
         self._lock = threading.Lock()
-        self._last_tick = _tick_of(high_water)
-
-    def advance_to(self, seq: int) -> None:
-        """Never hand out an id up to `seq` again."""
-        with self._lock:
-            self._last_tick = max(self._last_tick, _tick_of(seq))
+        self._last_tick = self._ceiling_tick = _tick_of(ceiling)
 
     def reserve(self, count: int) -> SeqArray:
         """Return `count` ascending ids, all larger than every id handed out before."""
         with self._lock:
             now_tick = max(self._clock_ms() - EPOCH_MS, 0) << SEQUENCE_BITS
             first = max(now_tick, self._last_tick + 1)
-            self._last_tick = first + max(count, 1) - 1
+            last = first + max(count, 1) - 1
+            if last > self._ceiling_tick:
+                ceiling = last + AHEAD_TICKS
+                self._persist(int(self._ids(np.array([ceiling], dtype=np.int64))[0]))
+                self._ceiling_tick = ceiling
+            self._last_tick = last
         return self._ids(np.arange(first, first + count, dtype=np.int64))
-
-    @property
-    def high_water(self) -> int:
-        """The largest id that was handed out or skipped."""
-        with self._lock:
-            return int(self._ids(np.array([self._last_tick], dtype=np.int64))[0])
 
     def _ids(self, ticks: SeqArray) -> SeqArray:
         sequence = ticks & ((1 << SEQUENCE_BITS) - 1)

@@ -1,1 +1,1 @@
-"""The cold tier as it is read: `files` (opening, checking and caching batch files), `locate` (keys to row positions)."""
+"""The cold tier as it is read: `files` (opening, checking, caching), `locate` (from keys to row positions)."""

@@ -14,14 +14,19 @@ import numpy as np
 import pyarrow as pa
 from pyroaring import BitMap
 
-from catalog.definition import DELETED_COLUMN, SEQ_COLUMN, Scope, TableDef
+from catalog.definition import Scope, TableDef
 from catalog.errors import DatabaseError, ErrorKind
 from providers.keys import Positions
 
 _HEADER = struct.Struct("<4sHHII")
 _MARK = struct.Struct("<qI")
+_SEQ = struct.Struct(">q")
 _MAGIC = b"FSHR"
 _FORMAT = 1
+
+
+SEQ_BYTES = _SEQ.size
+"""Length of the `_seq` that ends a record's key."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,12 +56,7 @@ def prefix_end(prefix: bytes) -> bytes:
 
 def record_key(scope: Scope, first_seq: int) -> bytes:
     """Key of the record whose first row has `first_seq`."""
-    return scope_prefix(scope) + struct.pack(">q", first_seq)
-
-
-def first_seq_of(key: bytes) -> int:
-    """The `_seq` that a record's key carries."""
-    return int(struct.unpack(">q", key[-8:])[0])
+    return scope_prefix(scope) + _SEQ.pack(first_seq)
 
 
 def user_of(key: bytes) -> str | None:
@@ -87,14 +87,18 @@ def decode(data: bytes) -> HotRecord:
     """Read a record's value; raise CORRUPT when it is none."""
     try:
         magic, file_format, _, mark_count, mark_bytes = _HEADER.unpack_from(data)
-        if magic != _MAGIC or file_format != _FORMAT:
-            raise ValueError(f"unknown format {file_format}")
+        _require(magic == _MAGIC and file_format == _FORMAT)
         dead = _decode_marks(data[_HEADER.size : _HEADER.size + mark_bytes], mark_count)
         with pa.ipc.open_stream(pa.py_buffer(data)[_HEADER.size + mark_bytes :]) as reader:
             rows = reader.read_next_batch()
     except (ValueError, struct.error, pa.ArrowException, StopIteration) as error:
         raise DatabaseError(ErrorKind.CORRUPT, "a hot record is not readable") from error
     return HotRecord(rows, dead)
+
+
+def _require(readable: bool) -> None:
+    if not readable:
+        raise ValueError("unknown format")
 
 
 def _decode_marks(data: bytes, count: int) -> dict[int, Positions]:
@@ -125,6 +129,3 @@ def conform(rows: pa.RecordBatch, table: TableDef, missing: Mapping[str, pa.Scal
         for field in schema
     ]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
-
-
-VERSION_COLUMNS = (SEQ_COLUMN, DELETED_COLUMN)

@@ -1,0 +1,62 @@
+"""From one snapshot to the next: pure functions of a resolved change."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+
+from catalog.definition import TableDef
+from manifest.dead_rows import DeadRows
+from providers.hot import record
+from providers.hot.view import CHUNK_ROWS_MAX, HotView, Seqs
+from providers.keys import Keys, Positions
+from providers.resolve import Resolved
+from providers.snapshot import Snapshot
+
+
+def versions_of(table: TableDef, resolved: Resolved, seqs: Seqs) -> pa.Table:
+    """The versions of a change as hot records hold them, in `_seq` order."""
+    columns = [resolved.rows.column(column.physical) for column in table.columns]
+    columns += [pa.chunked_array([pa.array(seqs)]), pa.chunked_array([pa.array(resolved.deleted)])]
+    return pa.Table.from_arrays(columns, schema=record.hot_schema(table)).combine_chunks()
+
+
+def after_commit(snapshot: Snapshot, resolved: Resolved, versions: pa.Table, seqs: Seqs) -> Snapshot:
+    """The snapshot in which a change has happened."""
+    live = np.flatnonzero(~resolved.deleted)
+    some_deleted = len(live) < len(resolved.deleted)
+    hot = add_versions(
+        snapshot.hot.without(resolved.dead_hot),
+        versions.take(pa.array(live)) if some_deleted else versions,
+        resolved.keys.take(live) if some_deleted else resolved.keys,
+    )
+    return Snapshot(
+        version=snapshot.version + 1,
+        cold=snapshot.cold,
+        dead=mark_dead(snapshot, resolved.dead_cold),
+        hot=hot,
+        last_seq=int(seqs[-1]) if len(seqs) else snapshot.last_seq,
+    )
+
+
+def mark_dead(snapshot: Snapshot, marks: Mapping[int, Positions]) -> Mapping[int, DeadRows]:
+    """The snapshot's dead rows and these. Marks on batches that the manifest no longer lists are left out."""
+    if not marks:
+        return snapshot.dead
+    dead = dict(snapshot.dead)
+    for batch, positions in marks.items():
+        entry = snapshot.manifest.by_number.get(batch)
+        if entry is not None:
+            dead[batch] = snapshot.dead_in(entry).with_positions(positions)
+    return dead
+
+
+def add_versions(hot: HotView, versions: pa.Table, keys: Keys) -> HotView:
+    """The view with live versions added; `keys` are their keys."""
+    start = 0
+    for chunk in versions.combine_chunks().to_batches(max_chunksize=CHUNK_ROWS_MAX):
+        whole = chunk.num_rows == len(keys)
+        here = np.arange(start, start + chunk.num_rows, dtype=np.int64)
+        hot = hot.with_rows(chunk, keys if whole else keys.take(here))
+        start += chunk.num_rows
+    return hot

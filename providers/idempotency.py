@@ -1,0 +1,80 @@
+"""Requests that may be repeated: a client's key for a request, and what the request did the first time.
+
+The record stands in the IDEMPOTENCY column family under the scope and the key, and is written in the same RocksDB
+batch as the versions. A bulk commit, whose commit point is the manifest, carries its record in the manifest until
+RocksDB has it.
+"""
+
+import json
+from dataclasses import dataclass
+
+from catalog.definition import Scope
+from catalog.errors import DatabaseError, ErrorKind
+from catalog.keyvalue import Batch, Family, KeyValueStore
+from manifest.entries import BulkCommit
+from providers.clock import timestamp
+from providers.hot.record import scope_prefix
+
+KEY_BYTES_MAX = 512
+
+
+@dataclass(frozen=True)
+class Idempotency:
+    """A client's name for a request, and a hash of the request that must match when the name comes again."""
+
+    key: str
+    request_hash: str
+
+    def __post_init__(self) -> None:
+        if not 0 < len(self.key.encode()) <= KEY_BYTES_MAX:
+            raise DatabaseError(ErrorKind.INVALID, f"an idempotency key must have 1 to {KEY_BYTES_MAX} bytes")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a commit did. `replayed` says that an earlier request with the same idempotency key had done it."""
+
+    affected: int
+    seq: int
+    replayed: bool = False
+
+
+def find_replay(keyvalue: KeyValueStore, scope: Scope, idempotency: Idempotency | None) -> Outcome | None:
+    """The outcome of an earlier request with the same key; INVALID when that was a different request."""
+    if idempotency is None:
+        return None
+    stored = keyvalue.get(Family.IDEMPOTENCY, _key(scope, idempotency.key))
+    if stored is None:
+        return None
+    earlier = json.loads(stored)
+    if earlier["request_hash"] != idempotency.request_hash:
+        raise DatabaseError(
+            ErrorKind.INVALID, f"idempotency key {idempotency.key!r} was used before with a different request"
+        )
+    return Outcome(int(earlier["rows"]), int(earlier["seq"]), replayed=True)
+
+
+def put_outcome(batch: Batch, scope: Scope, idempotency: Idempotency | None, outcome: Outcome) -> None:
+    """Put the record of a request into the batch of its commit."""
+    if idempotency is not None:
+        value = {
+            "request_hash": idempotency.request_hash,
+            "rows": str(outcome.affected),
+            "seq": str(outcome.seq),
+            "at": timestamp(),
+        }
+        encoded = json.dumps(value, sort_keys=True).encode()
+        batch.put(Family.IDEMPOTENCY, _key(scope, idempotency.key), encoded)
+
+
+def restore_bulk_commit(keyvalue: KeyValueStore, scope: Scope, commit: BulkCommit | None) -> None:
+    """Repeat the record of a scope's newest bulk commit, which a crash may have kept from RocksDB."""
+    if commit is not None and keyvalue.get(Family.IDEMPOTENCY, _key(scope, commit.idempotency_key)) is None:
+        batch = Batch()
+        name = Idempotency(commit.idempotency_key, commit.request_hash)
+        put_outcome(batch, scope, name, Outcome(commit.rows, commit.seq))
+        keyvalue.append(batch)
+
+
+def _key(scope: Scope, key: str) -> bytes:
+    return scope_prefix(scope) + key.encode()

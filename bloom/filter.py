@@ -84,7 +84,7 @@ class BloomFilter:
         The filter is sized for the distinct hashes and the rate `fpp`, 0 < fpp < 1. Raises TypeError for
         hashes of another dtype and ValueError for a rate out of range or for more than 2**32 bits.
         """
-        _check_hashes(hashes)
+        check_hashes(hashes)
         probes = _probes_for(fpp)
         distinct = _distinct(hashes)
         bit_count = _bit_count_for(len(distinct), probes, fpp)
@@ -95,7 +95,7 @@ class BloomFilter:
 
         Raises TypeError for hashes of another dtype.
         """
-        _check_hashes(hashes)
+        check_hashes(hashes)
         answers = np.zeros(len(hashes), dtype=np.bool_)
         for start in range(0, len(hashes), _BLOCK_HASHES):
             stop = start + _BLOCK_HASHES
@@ -133,7 +133,8 @@ def bit_positions(hashes: Hashes, bit_count: int, probes: int) -> Positions:
     return _scaled(lanes.astype(np.uint32), bit_count)
 
 
-def _check_hashes(hashes: Hashes) -> None:
+def check_hashes(hashes: Hashes) -> None:
+    """Raise TypeError unless these are hashes: 1-D, uint64."""
     if hashes.dtype != np.uint64 or hashes.ndim != 1:
         raise TypeError(f"hashes must be a 1-D uint64 array, not {hashes.ndim}-D {hashes.dtype}")
 

@@ -14,12 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bloom.filter import Bits, BloomFilter, Hashes, Positions, bit_positions
+from bloom.filter import Bits, BloomFilter, Hashes, Positions, bit_positions, check_hashes
 
 Answers = npt.NDArray[np.bool_]
 
 _BLOCK_BYTES = 1 << 20
-_BLOCK_HASHES = 1024
 _SWAPS = ((7, 0x00AA00AA00AA00AA), (14, 0x0000CCCC0000CCCC), (28, 0x00000000F0F0F0F0))
 
 
@@ -78,12 +77,17 @@ class SlicedFilters:
         return answers
 
     def any_of(self, hashes: Hashes) -> Answers:
-        """Answer for each filter, in input order, whether it may contain at least one hash (1-D, uint64)."""
+        """Answer for each filter, in input order, whether it may contain at least one hash (1-D, uint64).
+
+        Raises TypeError for hashes of another dtype.
+        """
+        check_hashes(hashes)
         answers = np.zeros(self._count, dtype=np.bool_)
         for group in self._groups:
             found = np.zeros(group.rows.shape[1], dtype=np.uint8)
-            for start in range(0, len(hashes), _BLOCK_HASHES):
-                found |= np.bitwise_or.reduce(group.candidates(hashes[start : start + _BLOCK_HASHES]), axis=0)
+            step = max(1, _BLOCK_BYTES // (group.probes * len(found)))
+            for start in range(0, len(hashes), step):
+                found |= np.bitwise_or.reduce(group.candidates(hashes[start : start + step]), axis=0)
             answers[group.members] = group.unpacked(found)
         return answers
 

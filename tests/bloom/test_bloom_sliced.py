@@ -47,7 +47,7 @@ def test_any_of_equals_any_of_the_single_answers(sizes, seed, count):
 
 def test_any_of_thousands_of_hashes():
     """More hashes than one internal block give the same answer as one by one."""
-    filters, hashes = filters_of([300] * 9, fpp=0.0001), random_hashes(3_000, 99)
+    filters, hashes = filters_of([300] * 9, fpp=0.0001), random_hashes(60_000, 99)
     expected = one_by_one(filters, hashes).any(axis=1)
     np.testing.assert_array_equal(SlicedFilters(filters).any_of(hashes), expected)
 
@@ -102,6 +102,12 @@ def test_a_number_that_is_no_hash_is_refused(number):
     """Anything but 64 unsigned bits is an error, not a wrong answer."""
     with pytest.raises(OverflowError):
         SlicedFilters(filters_of([10])).may_contain(number)
+
+
+def test_hashes_of_another_dtype_are_refused():
+    """Only uint64 hashes are hashes."""
+    with pytest.raises(TypeError, match="uint64"):
+        SlicedFilters(filters_of([10])).any_of(np.zeros(3, dtype=np.int64))
 
 
 def test_the_memory_is_that_of_the_filters():

@@ -1,0 +1,179 @@
+"""The grammar of everything that is neither data nor definition: SHOW, FLUSH, transactions, session settings."""
+
+from collections.abc import Callable
+
+from flightserver.sql.cursor import Cursor
+from flightserver.sql.ddl import option_value
+from flightserver.sql.statements import (
+    Begin,
+    Commit,
+    Compact,
+    Describe,
+    Flush,
+    Release,
+    ResetOption,
+    Rollback,
+    Savepoint,
+    SetOption,
+    ShowColumns,
+    ShowManifest,
+    ShowNamespaces,
+    ShowOption,
+    ShowTables,
+    Statement,
+    TableRef,
+    UseNamespace,
+)
+from flightserver.sql.tokens import is_identifier
+
+
+def parse_describe(cursor: Cursor) -> Describe:
+    """Read `DESCRIBE [TABLE] table`."""
+    _skip_table_word(cursor)
+    return Describe(cursor.table())
+
+
+def parse_show(cursor: Cursor) -> Statement:
+    """Read what follows SHOW: a list, or the name of a session setting."""
+    show = _SHOWN.get(cursor.peek().key)
+    if show is None or cursor.peek(1).key == ".":
+        return ShowOption(_option_name(cursor))
+    cursor.next()
+    return show(cursor)
+
+
+def _show_tables(cursor: Cursor) -> ShowTables:
+    if not cursor.accept_any("IN", "FROM"):
+        return ShowTables(None)
+    cursor.accept_any("NAMESPACE", "SCHEMA")
+    return ShowTables(cursor.namespace())
+
+
+def _show_columns(cursor: Cursor) -> ShowColumns:
+    if not cursor.accept_any("IN", "FROM"):
+        raise cursor.error(f"expected FROM and a table, found {cursor.found()}")
+    return ShowColumns(cursor.table())
+
+
+def _show_manifest(cursor: Cursor) -> ShowManifest:
+    cursor.accept_any("FOR", "FROM", "IN")
+    _skip_table_word(cursor)
+    return ShowManifest(cursor.table())
+
+
+_SHOWN: dict[str, Callable[[Cursor], Statement]] = {
+    "NAMESPACES": lambda _: ShowNamespaces(),
+    "SCHEMAS": lambda _: ShowNamespaces(),
+    "TABLES": _show_tables,
+    "COLUMNS": _show_columns,
+    "MANIFEST": _show_manifest,
+}
+
+
+def parse_flush(cursor: Cursor) -> Flush:
+    """Read what follows FLUSH: `[TABLE] table` or `ALL`."""
+    return Flush(_table_or_all(cursor))
+
+
+def parse_compact(cursor: Cursor) -> Compact:
+    """Read what follows COMPACT: `[TABLE] table` or `ALL`."""
+    return Compact(_table_or_all(cursor))
+
+
+def parse_storage(cursor: Cursor) -> Statement:
+    """Read what follows STORAGE."""
+    if cursor.accept("FLUSH"):
+        return parse_flush(cursor)
+    if cursor.accept("COMPACT"):
+        return parse_compact(cursor)
+    raise cursor.error(f"expected FLUSH or COMPACT, found {cursor.found()}")
+
+
+def _table_or_all(cursor: Cursor) -> TableRef | None:
+    if cursor.at("ALL") and cursor.peek(1).key != ".":
+        cursor.next()
+        return None
+    _skip_table_word(cursor)
+    return cursor.table()
+
+
+def _skip_table_word(cursor: Cursor) -> None:
+    """Skip TABLE, unless it is itself the name of the table."""
+    if is_identifier(cursor.peek(1)):
+        cursor.accept("TABLE")
+
+
+def parse_begin(cursor: Cursor) -> Begin:
+    """Read `BEGIN [TRANSACTION | WORK]` or `START TRANSACTION`, without modes."""
+    _skip_transaction_word(cursor)
+    if not cursor.at_end():
+        raise cursor.unsupported("transaction modes are not supported: every transaction has snapshot isolation")
+    return Begin()
+
+
+def parse_commit(cursor: Cursor) -> Commit:
+    """Read `COMMIT [TRANSACTION | WORK]`."""
+    _skip_transaction_word(cursor)
+    return Commit()
+
+
+def parse_rollback(cursor: Cursor) -> Rollback:
+    """Read `ROLLBACK [TRANSACTION | WORK] [TO [SAVEPOINT] name]`."""
+    _skip_transaction_word(cursor)
+    if not cursor.accept("TO"):
+        return Rollback()
+    return Rollback(_savepoint_name(cursor))
+
+
+def parse_savepoint(cursor: Cursor) -> Savepoint:
+    """Read the name behind SAVEPOINT."""
+    return Savepoint(cursor.name("savepoint"))
+
+
+def parse_release(cursor: Cursor) -> Release:
+    """Read `RELEASE [SAVEPOINT] name`."""
+    return Release(_savepoint_name(cursor))
+
+
+def _savepoint_name(cursor: Cursor) -> str:
+    if is_identifier(cursor.peek(1)):
+        cursor.accept("SAVEPOINT")
+    return cursor.name("savepoint")
+
+
+def _skip_transaction_word(cursor: Cursor) -> None:
+    cursor.accept_any("TRANSACTION", "WORK")
+
+
+def parse_set(cursor: Cursor) -> Statement:
+    """Read `SET NAMESPACE name` or `SET [SESSION] option = value`."""
+    if cursor.at_any("NAMESPACE", "SCHEMA") and cursor.peek(1).key not in {"=", "TO", "."}:
+        cursor.next()
+        return UseNamespace(cursor.namespace())
+    if cursor.at("LOCAL"):
+        raise cursor.unsupported("SET LOCAL is not supported; SET holds for the session")
+    if is_identifier(cursor.peek(1)):
+        cursor.accept("SESSION")
+    name = _option_name(cursor)
+    if not cursor.accept_any("=", "TO"):
+        raise cursor.error(f"expected = and a value, found {cursor.found()}")
+    return SetOption(name, option_value(cursor))
+
+
+def parse_reset(cursor: Cursor) -> ResetOption:
+    """Read the name behind RESET."""
+    return ResetOption(_option_name(cursor))
+
+
+def parse_use(cursor: Cursor) -> UseNamespace:
+    """Read `USE [NAMESPACE | SCHEMA] name`."""
+    if is_identifier(cursor.peek(1)):
+        cursor.accept_any("NAMESPACE", "SCHEMA")
+    return UseNamespace(cursor.namespace())
+
+
+def _option_name(cursor: Cursor) -> str:
+    parts = [cursor.name("setting")]
+    while cursor.accept("."):
+        parts.append(cursor.name("setting"))
+    return ".".join(parts)

@@ -1,0 +1,390 @@
+"""The grammar of statements that define things: namespaces, tables, columns, views.
+
+What a definition asks for is either kept or refused; no clause is read and dropped. Values leave here checked as far as
+the statement itself allows: names, types, keys, defaults and options are consistent with each other.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+import pyarrow as pa
+
+from catalog.definition import SYSTEM_COLUMNS, ColumnSpec, Default, DefaultFunction, TableKind
+from catalog.errors import DatabaseError, ErrorKind
+from catalog.identifiers import RESERVED_NAMESPACES
+from catalog.types import format_type, is_nested, parse_type
+from flightserver.sql.cursor import Cursor, stop_at
+from flightserver.sql.defaults import parse_default
+from flightserver.sql.options import bloom_column_names, check_option_names, parse_options
+from flightserver.sql.statements import (
+    AddColumn,
+    AlterTable,
+    CreateNamespace,
+    CreateTable,
+    CreateTableAs,
+    CreateView,
+    DropColumn,
+    DropNamespace,
+    DropTable,
+    DropView,
+    RenameColumn,
+    SetOptions,
+    Statement,
+    TableRef,
+)
+from flightserver.sql.tokens import Kind, Token, fold, identifier_name, is_identifier, string_value
+
+_COLUMN_CLAUSES = (
+    *("NOT", "NULL", "DEFAULT", "PRIMARY", "UNIQUE", "CHECK", "REFERENCES", "CONSTRAINT", "COLLATE", "GENERATED"),
+    *("AUTO_INCREMENT", "COMMENT", "AS"),
+)
+_REFUSED_CONSTRAINTS = ("UNIQUE", "FOREIGN", "CHECK", "EXCLUDE", "LIKE", "INDEX", "KEY")
+_SERIAL_TYPES = frozenset({"SERIAL", "BIGSERIAL"})
+
+
+def parse_create(cursor: Cursor) -> Statement:
+    """Read what follows CREATE."""
+    or_replace = cursor.accept("OR", "REPLACE")
+    if cursor.accept("VIEW"):
+        return _create_view(cursor, or_replace)
+    if or_replace:
+        raise cursor.unsupported("OR REPLACE is for views only; drop the table first")
+    if cursor.accept_any("NAMESPACE", "SCHEMA"):
+        if_not_exists = cursor.accept("IF", "NOT", "EXISTS")
+        return CreateNamespace(_user_namespace(cursor), if_not_exists)
+    if cursor.at("STREAM", "TABLE"):
+        raise cursor.unsupported("STREAM tables are not supported; use a SHARED or USER table")
+    kind = _table_kind(cursor)
+    if cursor.accept("TABLE"):
+        return _create_table(cursor, kind)
+    raise cursor.unsupported(f"CREATE {cursor.peek().text.upper()[:40]} is not supported")
+
+
+def _table_kind(cursor: Cursor) -> TableKind:
+    for kind in TableKind:
+        if cursor.accept_before(kind.value, "TABLE"):
+            return kind
+    return TableKind.SHARED
+
+
+def _user_namespace(cursor: Cursor) -> str:
+    token = cursor.peek()
+    name = cursor.namespace()
+    if name in RESERVED_NAMESPACES:
+        raise cursor.error(f"the namespace name {name!r} is reserved", ErrorKind.INVALID, token)
+    return name
+
+
+def _user_table(cursor: Cursor, what: str = "table") -> TableRef:
+    token = cursor.peek()
+    table = cursor.table(what)
+    if table.namespace in RESERVED_NAMESPACES:
+        message = f"the namespace {table.namespace!r} is reserved; nothing can be created, changed or dropped there"
+        raise cursor.error(message, ErrorKind.INVALID, token)
+    return table
+
+
+def _create_view(cursor: Cursor, or_replace: bool) -> CreateView:
+    if_not_exists = cursor.accept("IF", "NOT", "EXISTS")
+    view = _user_table(cursor, "view")
+    if cursor.at("("):
+        raise cursor.unsupported("a list of view columns is not supported; name them in the query")
+    cursor.expect("AS")
+    return CreateView(view, or_replace, if_not_exists, _query(cursor))
+
+
+def _query(cursor: Cursor) -> str:
+    if not cursor.at_any("SELECT", "WITH", "VALUES", "FROM", "("):
+        raise cursor.error(f"expected a query, found {cursor.found()}")
+    return cursor.rest("query")
+
+
+@dataclass
+class _Elements:
+    """What the list of columns and constraints of one CREATE TABLE has brought so far."""
+
+    columns: list[ColumnSpec] = field(default_factory=list)
+    keys: list[tuple[str, ...]] = field(default_factory=list)
+
+
+def _create_table(cursor: Cursor, kind: TableKind) -> Statement:
+    if_not_exists = cursor.accept("IF", "NOT", "EXISTS")
+    table = _user_table(cursor)
+    place = cursor.peek()
+    elements = _Elements()
+    if cursor.accept("("):
+        cursor.separated(lambda: _element(cursor, elements))
+        cursor.expect(")")
+    elif key := _key_constraint(cursor):
+        elements.keys.append(key)
+    options = _with_options(cursor)
+    if cursor.accept("AS"):
+        if elements.columns:
+            raise cursor.unsupported("CREATE TABLE with both columns and AS is not supported; leave the columns out")
+        key = _only_key(cursor, elements.keys, place)
+        check_option_names(options)
+        return CreateTableAs(table, kind, if_not_exists, key, options, _query(cursor))
+    if not elements.columns:
+        raise cursor.error("a table needs columns or AS and a query", ErrorKind.INVALID, place)
+    try:
+        return _checked_table(table, kind, if_not_exists, elements, _only_key(cursor, elements.keys, place), options)
+    except DatabaseError as error:
+        raise DatabaseError(error.kind, f"table {table}: {error.message}") from None
+
+
+def _element(cursor: Cursor, elements: _Elements) -> None:
+    if key := _key_constraint(cursor):
+        elements.keys.append(key)
+        return
+    column, is_key = _column(cursor)
+    elements.columns.append(column)
+    if is_key:
+        elements.keys.append((column.name,))
+
+
+def _key_constraint(cursor: Cursor) -> tuple[str, ...] | None:
+    """Read `[CONSTRAINT name] PRIMARY KEY (columns)` if it comes next; refuse other constraints."""
+    named = cursor.at("CONSTRAINT") and is_identifier(cursor.peek(1)) and cursor.peek(2).kind is Kind.WORD
+    if named:
+        cursor.next()
+        cursor.name("constraint")
+    if cursor.accept("PRIMARY", "KEY"):
+        return cursor.names("key column")
+    starts_constraint = named or cursor.peek(1).key in {"(", "KEY"} or cursor.at("LIKE")
+    if starts_constraint and cursor.at_any(*_REFUSED_CONSTRAINTS):
+        raise cursor.unsupported(f"{cursor.peek().key} constraints are not supported")
+    if named:
+        raise cursor.error(f"expected PRIMARY KEY, found {cursor.found()}")
+    return None
+
+
+def _column(cursor: Cursor) -> tuple[ColumnSpec, bool]:
+    """Read `name type [NOT NULL | NULL] [DEFAULT …] [PRIMARY KEY]`; tell whether it is the key."""
+    token = cursor.peek()
+    name = cursor.name("column")
+    if name in SYSTEM_COLUMNS:
+        raise cursor.error(f"the column name {name!r} is reserved", ErrorKind.INVALID, token)
+    column = _typed(cursor, name)
+    is_key = False
+    seen: set[str] = set()
+    while cursor.at_any(*_COLUMN_CLAUSES):
+        clause = cursor.next()
+        if clause.key in seen:
+            raise cursor.error(f"column {name} has {clause.key} twice", token=clause)
+        seen.add(clause.key)
+        if clause.key == "PRIMARY":
+            cursor.expect("KEY")
+            is_key = True
+        else:
+            column = _with_clause(cursor, column, clause)
+    if {"NOT", "NULL"} <= seen or (is_key and "NULL" in seen):
+        raise cursor.error(f"column {name} is both NULL and NOT NULL", ErrorKind.INVALID, token)
+    return column, is_key
+
+
+def _typed(cursor: Cursor, name: str) -> ColumnSpec:
+    if cursor.peek().key in _SERIAL_TYPES:
+        cursor.next()
+        default = Default(function=DefaultFunction.SNOWFLAKE_ID)
+        return ColumnSpec(name, pa.int64(), nullable=False, default=default)
+    token = cursor.peek()
+    if cursor.at_end() or cursor.at_any(",", ")"):
+        raise cursor.error(f"column {name} has no type")
+    text = cursor.slice_type(stop_at(",", *_COLUMN_CLAUSES))
+    try:
+        return ColumnSpec(name, parse_type(text))
+    except DatabaseError as error:
+        raise cursor.error(f"column {name}: {error.message}", error.kind, token) from None
+
+
+def _with_clause(cursor: Cursor, column: ColumnSpec, clause: Token) -> ColumnSpec:
+    if clause.key == "NOT":
+        cursor.expect("NULL")
+        return replace(column, nullable=False)
+    if clause.key == "NULL":
+        return column
+    if clause.key == "DEFAULT":
+        start = cursor.peek()
+        text = _default_text(cursor)
+        try:
+            return replace(column, default=parse_default(text, column.type, column.name))
+        except DatabaseError as error:
+            raise cursor.error(error.message, error.kind, start) from None
+    message = f"{clause.key} on column {column.name} is not supported"
+    raise cursor.error(message, ErrorKind.UNSUPPORTED, clause)
+
+
+def _default_text(cursor: Cursor) -> str:
+    """Cut out the expression behind DEFAULT, whose first word may itself look like a clause: DEFAULT NULL."""
+    first = cursor.position
+    stop = stop_at(",", *_COLUMN_CLAUSES)
+    return cursor.slice_until("default", lambda here: here.position > first and stop(here))
+
+
+def _only_key(cursor: Cursor, keys: list[tuple[str, ...]], place: Token) -> tuple[str, ...]:
+    if len(keys) > 1:
+        message = "a table has one primary key; for a key of several columns write PRIMARY KEY (a, b)"
+        raise cursor.error(message, ErrorKind.INVALID, place)
+    return keys[0] if keys else ()
+
+
+def _checked_table(
+    table: TableRef,
+    kind: TableKind,
+    if_not_exists: bool,
+    elements: _Elements,
+    key: tuple[str, ...],
+    options: Mapping[str, str],
+) -> CreateTable:
+    columns = elements.columns
+    _refuse_repeated([column.name for column in columns], "column")
+    _refuse_repeated(key, "key column")
+    by_name = {column.name: column for column in columns}
+    for name in key:
+        _check_indexable(by_name, name, "a key")
+    parse_options(options, {name: place for place, name in enumerate(by_name)})
+    for name in bloom_column_names(options.get("bloom_columns", "")):
+        _check_indexable(by_name, name, "a bloom filter")
+    for name in key:
+        if by_name[name].default == Default(literal="NULL"):
+            raise _invalid(f"key column {name!r} cannot have DEFAULT NULL")
+    specs = tuple(replace(column, nullable=column.nullable and column.name not in key) for column in columns)
+    return CreateTable(table, kind, if_not_exists, specs, key, options)
+
+
+def _refuse_repeated(names: list[str] | tuple[str, ...], what: str) -> None:
+    name, count = Counter(names).most_common(1)[0] if names else ("", 0)
+    if count > 1:
+        raise _invalid(f"{what} {name!r} is named twice")
+
+
+def _check_indexable(columns: Mapping[str, ColumnSpec], name: str, what: str) -> None:
+    column = columns.get(name)
+    if column is None:
+        raise _invalid(f"there is no column {name!r} for {what}; the columns are {', '.join(columns)}")
+    if is_nested(column.type):
+        raise _invalid(f"column {name!r} of type {format_type(column.type)} cannot be part of {what}")
+
+
+def _invalid(message: str) -> DatabaseError:
+    return DatabaseError(ErrorKind.INVALID, message)
+
+
+def _with_options(cursor: Cursor) -> dict[str, str]:
+    return _option_list(cursor) if cursor.accept("WITH") else {}
+
+
+def _option_list(cursor: Cursor) -> dict[str, str]:
+    """Read `(name = value, …)`."""
+    cursor.expect("(")
+    start = cursor.peek()
+    pairs = cursor.separated(lambda: _option(cursor))
+    cursor.expect(")")
+    if len(dict(pairs)) < len(pairs):
+        raise cursor.error("an option is given twice", ErrorKind.INVALID, start)
+    return dict(pairs)
+
+
+def _option(cursor: Cursor) -> tuple[str, str]:
+    name = fold(cursor.name("option"))
+    cursor.expect("=")
+    return name, option_value(cursor)
+
+
+def option_value(cursor: Cursor) -> str:
+    """Read a string, a word or a number, with or without a sign, as text."""
+    sign = "-" if cursor.accept("-") else ""
+    token = cursor.next()
+    if token.kind is Kind.NUMBER:
+        return sign + token.text
+    if not sign and token.kind is Kind.STRING and token.text[0] in "'$":
+        return string_value(token)
+    if not sign and is_identifier(token):
+        return identifier_name(token)
+    raise cursor.error("expected a value: a string, a number or a word", token=token)
+
+
+def parse_drop(cursor: Cursor) -> Statement:
+    """Read what follows DROP."""
+    if cursor.accept_any("NAMESPACE", "SCHEMA"):
+        if_exists = cursor.accept("IF", "EXISTS")
+        name = _user_namespace(cursor)
+        cascade = cursor.accept("CASCADE")
+        _ = cascade or cursor.accept("RESTRICT")
+        return DropNamespace(name, if_exists, cascade)
+    if cursor.accept("VIEW"):
+        if_exists = cursor.accept("IF", "EXISTS")
+        return DropView(_user_table(cursor, "view"), if_exists)
+    for kind in TableKind:
+        cursor.accept_before(kind.value, "TABLE")
+    if cursor.accept("TABLE"):
+        if_exists = cursor.accept("IF", "EXISTS")
+        return DropTable(_user_table(cursor), if_exists)
+    raise cursor.unsupported(f"DROP {cursor.peek().text.upper()[:40]} is not supported")
+
+
+def parse_alter(cursor: Cursor) -> AlterTable:
+    """Read what follows ALTER: one action on one table."""
+    if not cursor.accept("TABLE"):
+        raise cursor.unsupported(f"ALTER {cursor.peek().text.upper()[:40]} is not supported")
+    table = _user_table(cursor)
+    action = _ALTER_ACTIONS.get(cursor.peek().key)
+    if action is None:
+        raise cursor.unsupported(
+            f"expected ADD COLUMN, DROP COLUMN, RENAME COLUMN or SET (option = value), found {cursor.found()}"
+        )
+    cursor.next()
+    altered = AlterTable(table, action(cursor))
+    if cursor.at(","):
+        raise cursor.unsupported("one action per ALTER TABLE; write one statement for each")
+    return altered
+
+
+def _add_column(cursor: Cursor) -> AddColumn:
+    cursor.accept("COLUMN")
+    if_not_exists = cursor.accept("IF", "NOT", "EXISTS")
+    start = cursor.peek()
+    if cursor.at_any("PRIMARY", "CONSTRAINT"):
+        raise cursor.unsupported("constraints cannot be added to a table; the key is part of CREATE TABLE")
+    column, is_key = _column(cursor)
+    if is_key:
+        raise cursor.error("a column cannot be added to the key", ErrorKind.UNSUPPORTED, start)
+    return AddColumn(column, if_not_exists)
+
+
+def _drop_column(cursor: Cursor) -> DropColumn:
+    if cursor.at_any("CONSTRAINT", "PRIMARY"):
+        raise cursor.unsupported("the key of a table cannot be dropped")
+    cursor.accept("COLUMN")
+    if_exists = cursor.accept("IF", "EXISTS")
+    name = cursor.name("column")
+    _ = cursor.accept_any("CASCADE", "RESTRICT")
+    return DropColumn(name, if_exists)
+
+
+def _rename_column(cursor: Cursor) -> RenameColumn:
+    if cursor.at("TO"):
+        raise cursor.unsupported("a table cannot be renamed")
+    cursor.accept("COLUMN")
+    old = cursor.name("column")
+    cursor.expect("TO")
+    token = cursor.peek()
+    new = cursor.name("column")
+    if new in SYSTEM_COLUMNS:
+        raise cursor.error(f"the column name {new!r} is reserved", ErrorKind.INVALID, token)
+    return RenameColumn(old, new)
+
+
+def _set_options(cursor: Cursor) -> SetOptions:
+    options = _option_list(cursor)
+    check_option_names(options)
+    return SetOptions(options)
+
+
+_ALTER_ACTIONS: dict[str, Callable[[Cursor], AddColumn | DropColumn | RenameColumn | SetOptions]] = {
+    "ADD": _add_column,
+    "DROP": _drop_column,
+    "RENAME": _rename_column,
+    "SET": _set_options,
+}

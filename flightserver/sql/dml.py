@@ -1,0 +1,150 @@
+"""The grammar of statements that change rows: INSERT, UPDATE, DELETE, TRUNCATE.
+
+Only their frame is read. Values, predicates and queries are cut out as text, so that splitting a long INSERT costs no
+more than finding its end.
+"""
+
+from flightserver.sql.cursor import Cursor, stop_at
+from flightserver.sql.parameters import parameter_number
+from flightserver.sql.statements import Assignment, Delete, Insert, OnConflict, Truncate, Update
+from flightserver.sql.tokens import Token
+
+_QUERY_STARTS = ("SELECT", "WITH", "VALUES", "FROM", "TABLE", "(")
+
+
+def parse_insert(cursor: Cursor) -> Insert:
+    """Read `INSERT INTO table [(columns)] source [ON CONFLICT …]`."""
+    if cursor.at_any("OR", "OVERWRITE", "IGNORE", "REPLACE"):
+        raise cursor.unsupported("write INSERT INTO … ON CONFLICT (key) DO UPDATE SET … to replace rows")
+    cursor.expect("INTO")
+    cursor.accept("TABLE")
+    table = cursor.table()
+    if cursor.at("AS"):
+        raise cursor.unsupported("INSERT INTO table AS alias is not supported")
+    columns = _columns(cursor)
+    if cursor.at("DEFAULT", "VALUES"):
+        raise cursor.unsupported("DEFAULT VALUES is not supported; name a column and give it a value")
+    if not cursor.at_any(*_QUERY_STARTS):
+        raise cursor.error(f"expected VALUES or a query, found {cursor.found()}")
+    first = cursor.position
+    source = cursor.slice_until("source of rows", _at_insert_tail)
+    source_tokens = cursor.tokens[first : cursor.position]
+    _refuse_default_in_rows(cursor, source_tokens)
+    on_conflict = _on_conflict(cursor) if cursor.accept("ON", "CONFLICT") else None
+    _refuse_returning(cursor)
+    return Insert(table, columns, source, on_conflict, _placeholders_only(source_tokens))
+
+
+def _columns(cursor: Cursor) -> tuple[str, ...] | None:
+    if not cursor.at("(") or cursor.peek(1).key in {"SELECT", "WITH", "VALUES", "FROM", "("}:
+        return None
+    start = cursor.peek()
+    columns = cursor.names("column")
+    if len(set(columns)) < len(columns):
+        raise cursor.error("a column is named twice in this INSERT", token=start)
+    return columns
+
+
+def _at_insert_tail(cursor: Cursor) -> bool:
+    return cursor.at("ON", "CONFLICT") or cursor.at("RETURNING")
+
+
+def _refuse_default_in_rows(cursor: Cursor, source: list[Token]) -> None:
+    if source[0].key != "VALUES":
+        return
+    for before, token, after in zip(source, source[1:], source[2:], strict=False):
+        if token.key == "DEFAULT" and before.key in {"(", ","} and after.key in {")", ","}:
+            message = "DEFAULT as a value is not supported; leave the column out of the column list"
+            cursor.position = cursor.tokens.index(token)
+            raise cursor.unsupported(message)
+
+
+def _refuse_returning(cursor: Cursor) -> None:
+    if cursor.at("RETURNING"):
+        raise cursor.unsupported("RETURNING is not supported")
+
+
+def _placeholders_only(source: list[Token]) -> tuple[int, ...] | None:
+    """Return the parameter numbers of `VALUES ($1, …)`, or None for any other source."""
+    values, separators = source[2:-1:2], source[3:-1:2]
+    one_row = len(source) >= 4 and (source[0].key, source[1].key, source[-1].key) == ("VALUES", "(", ")")
+    if not one_row or len(source) % 2 or any(token.key != "," for token in separators):
+        return None
+    numbers = [parameter_number(token, place) for place, token in enumerate(values, start=1)]
+    known = tuple(number for number in numbers if number is not None)
+    return known if len(known) == len(numbers) else None
+
+
+def _on_conflict(cursor: Cursor) -> OnConflict:
+    if cursor.at("ON", "CONSTRAINT"):
+        raise cursor.unsupported("name the key columns instead: ON CONFLICT (column, …)")
+    target = cursor.names("column") if cursor.at("(") else None
+    cursor.expect("DO")
+    if cursor.accept("NOTHING"):
+        return OnConflict(target, do_nothing=True)
+    cursor.expect("UPDATE")
+    if target is None:
+        raise cursor.error("ON CONFLICT … DO UPDATE needs the key columns: ON CONFLICT (column, …)")
+    cursor.expect("SET")
+    assignments = _assignments(cursor, "WHERE", "RETURNING")
+    where = cursor.slice_until("condition", stop_at("RETURNING")) if cursor.accept("WHERE") else None
+    return OnConflict(target, do_nothing=False, assignments=assignments, where=where)
+
+
+def _assignments(cursor: Cursor, *stops: str) -> tuple[Assignment, ...]:
+    start = cursor.peek()
+    assignments = cursor.separated(lambda: _assignment(cursor, stops))
+    columns = {assignment.column for assignment in assignments}
+    if len(columns) < len(assignments):
+        raise cursor.error("a column is set twice", token=start)
+    return assignments
+
+
+def _assignment(cursor: Cursor, stops: tuple[str, ...]) -> Assignment:
+    if cursor.at("("):
+        raise cursor.unsupported("SET (a, b) = … is not supported; write SET a = …, b = …")
+    column = cursor.name("column")
+    if cursor.at("."):
+        raise cursor.unsupported("SET takes the name of a column of the table, without a qualifier or a field")
+    cursor.expect("=")
+    if cursor.at("DEFAULT"):
+        raise cursor.unsupported("SET column = DEFAULT is not supported")
+    stop = stop_at(",", *stops)
+    expression = cursor.slice_until("value", lambda here: stop(here) and not _in_distinct_from(here))
+    return Assignment(column, expression)
+
+
+def _in_distinct_from(cursor: Cursor) -> bool:
+    """Tell whether this FROM belongs to IS [NOT] DISTINCT FROM."""
+    return cursor.at("FROM") and cursor.peek(-1).key == "DISTINCT"
+
+
+def parse_update(cursor: Cursor) -> Update:
+    """Read `UPDATE table [[AS] alias] SET … [FROM …] [WHERE …]`."""
+    table = cursor.table()
+    alias = cursor.optional_alias("SET")
+    cursor.expect("SET")
+    assignments = _assignments(cursor, "FROM", "WHERE", "RETURNING")
+    sources = cursor.slice_until("source", stop_at("WHERE", "RETURNING")) if cursor.accept("FROM") else None
+    return Update(table, alias, assignments, sources, _where(cursor))
+
+
+def parse_delete(cursor: Cursor) -> Delete:
+    """Read `DELETE FROM table [[AS] alias] [USING …] [WHERE …]`."""
+    cursor.expect("FROM")
+    table = cursor.table()
+    alias = cursor.optional_alias("USING", "WHERE", "RETURNING")
+    sources = cursor.slice_until("source", stop_at("WHERE", "RETURNING")) if cursor.accept("USING") else None
+    return Delete(table, alias, sources, _where(cursor))
+
+
+def _where(cursor: Cursor) -> str | None:
+    where = cursor.slice_until("condition", stop_at("RETURNING")) if cursor.accept("WHERE") else None
+    _refuse_returning(cursor)
+    return where
+
+
+def parse_truncate(cursor: Cursor) -> Truncate:
+    """Read `TRUNCATE [TABLE] table`."""
+    cursor.accept("TABLE")
+    return Truncate(cursor.table())

@@ -1,0 +1,134 @@
+"""Turns SQL text into one statement. The leading keyword decides which grammar reads the rest.
+
+Queries are not parsed: DataFusion does that. A statement is checked against the caps of `limits` before all else.
+"""
+
+from collections.abc import Callable
+
+from catalog.errors import DatabaseError, ErrorKind
+from flightserver.sql import commands, ddl, dml
+from flightserver.sql.cursor import Cursor
+from flightserver.sql.limits import check_limits, check_text_size
+from flightserver.sql.statements import Explain, Query, Statement
+from flightserver.sql.tokens import Token, error_at, tokenize
+
+
+def parse(text: str) -> Statement:
+    """Return the one statement of `text`; a `;` behind it and comments anywhere are fine."""
+    check_text_size(text)
+    tokens = tokenize(text)
+    while tokens and tokens[-1].key == ";":
+        tokens.pop()
+    if not tokens:
+        raise DatabaseError(ErrorKind.SYNTAX, "there is no statement in this text")
+    separator = next((token for token in tokens if token.key == ";"), None)
+    if separator is not None:
+        message = "one statement at a time: these are several, separated by ';'"
+        raise error_at(text, separator.start, message)
+    check_limits(tokens)
+    return _statement(Cursor(text, tokens))
+
+
+def split_script(text: str) -> list[str]:
+    """Return the statements of a script without their `;`, leaving out empty ones."""
+    statements: list[str] = []
+    first: Token | None = None
+    last: Token | None = None
+    for token in tokenize(text):
+        if token.key == ";":
+            if first and last:
+                statements.append(text[first.start : last.end])
+            first = None
+        else:
+            first, last = first or token, token
+    if first and last:
+        statements.append(text[first.start : last.end])
+    return statements
+
+
+def _statement(cursor: Cursor) -> Statement:
+    start = cursor.peek()
+    grammar = _GRAMMARS.get(start.key)
+    if start.key in _UNSUPPORTED:
+        raise cursor.unsupported(f"{start.key} is not supported")
+    if grammar is None:
+        raise cursor.error(f"expected a statement, found {cursor.found()}")
+    cursor.next()
+    statement = grammar(cursor)
+    cursor.expect_end()
+    return statement
+
+
+def _query(cursor: Cursor) -> Query:
+    """Take a whole query as it is written, from the keyword that was just read."""
+    cursor.position -= 1
+    return Query(cursor.rest("query"))
+
+
+def _with(cursor: Cursor) -> Query:
+    """Take a query with common table expressions; refuse one that ends in a change of rows."""
+    first = cursor.position - 1
+    while not cursor.at_end():
+        cursor.slice_until("query", lambda here: here.at_any("INSERT", "UPDATE", "DELETE", "MERGE", "SELECT"))
+        if cursor.at_any("INSERT", "UPDATE", "DELETE", "MERGE"):
+            raise cursor.unsupported(f"WITH in front of {cursor.peek().key} is not supported; use a sub-query")
+        break
+    cursor.position = first
+    return Query(cursor.rest("query"))
+
+
+def _table_query(cursor: Cursor) -> Query:
+    """Read `TABLE name`, which DataFusion does not know, as what it stands for."""
+    return Query(f"SELECT * FROM {cursor.rest('table')}")
+
+
+def _explain(cursor: Cursor) -> Explain:
+    text = cursor.text[cursor.tokens[0].start : cursor.tokens[-1].end]
+    options = {"ANALYZE": False, "VERBOSE": False}
+    while cursor.peek().key in options:
+        options[cursor.next().key] = True
+    if cursor.at_any("(", "FORMAT", "TREE") and not cursor.at("(", "SELECT"):
+        raise cursor.unsupported("EXPLAIN takes ANALYZE and VERBOSE and no other option")
+    explained = _statement(cursor)
+    return Explain(text, options["ANALYZE"], options["VERBOSE"], explained)
+
+
+_GRAMMARS: dict[str, Callable[[Cursor], Statement]] = {
+    "SELECT": _query,
+    "VALUES": _query,
+    "FROM": _query,
+    "(": _query,
+    "WITH": _with,
+    "TABLE": _table_query,
+    "EXPLAIN": _explain,
+    "INSERT": dml.parse_insert,
+    "UPDATE": dml.parse_update,
+    "DELETE": dml.parse_delete,
+    "TRUNCATE": dml.parse_truncate,
+    "CREATE": ddl.parse_create,
+    "DROP": ddl.parse_drop,
+    "ALTER": ddl.parse_alter,
+    "DESCRIBE": commands.parse_describe,
+    "DESC": commands.parse_describe,
+    "SHOW": commands.parse_show,
+    "FLUSH": commands.parse_flush,
+    "COMPACT": commands.parse_compact,
+    "STORAGE": commands.parse_storage,
+    "BEGIN": commands.parse_begin,
+    "START": commands.parse_begin,
+    "COMMIT": commands.parse_commit,
+    "END": commands.parse_commit,
+    "ROLLBACK": commands.parse_rollback,
+    "ABORT": commands.parse_rollback,
+    "SAVEPOINT": commands.parse_savepoint,
+    "RELEASE": commands.parse_release,
+    "SET": commands.parse_set,
+    "RESET": commands.parse_reset,
+    "USE": commands.parse_use,
+}
+_UNSUPPORTED = frozenset(
+    {
+        *("COPY", "PREPARE", "EXECUTE", "DEALLOCATE", "GRANT", "REVOKE", "MERGE", "REPLACE", "CALL", "ANALYZE"),
+        *("VACUUM", "ATTACH", "DETACH", "LOAD", "INSTALL", "KILL", "EXPORT", "IMPORT", "LOCK", "COMMENT", "PIVOT"),
+    }
+)

@@ -1,0 +1,320 @@
+"""What a client can ask for, one frozen value per statement.
+
+Names are folded already. Expressions, predicates and queries are verbatim slices of the client's text, for DataFusion.
+A statement that only makes sense with a clause that is not served never becomes a value: the parser refuses it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from catalog.definition import ColumnSpec, TableKind
+
+
+@dataclass(frozen=True, order=True)
+class TableRef:
+    """A table as written: `namespace` is None where the session's namespace applies."""
+
+    namespace: str | None
+    table: str
+
+    def __str__(self) -> str:
+        return self.table if self.namespace is None else f"{self.namespace}.{self.table}"
+
+
+@dataclass(frozen=True)
+class Statement:
+    """Any statement."""
+
+
+@dataclass(frozen=True)
+class Query(Statement):
+    """Rows out, by DataFusion."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Explain(Statement):
+    """How a statement would run, or with `analyze` how it ran."""
+
+    text: str
+    analyze: bool
+    verbose: bool
+    query: Statement
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """`column = expression` of UPDATE and ON CONFLICT DO UPDATE."""
+
+    column: str
+    expression: str
+
+
+@dataclass(frozen=True)
+class OnConflict:
+    """What an INSERT does with a key that exists. `target` is None where no key was named (DO NOTHING only)."""
+
+    target: tuple[str, ...] | None
+    do_nothing: bool
+    assignments: tuple[Assignment, ...] = ()
+    where: str | None = None
+
+
+@dataclass(frozen=True)
+class Insert(Statement):
+    """New rows from `source`, the text of VALUES or a query.
+
+    `placeholders_only` holds the parameter numbers in column order where the source is one VALUES row of nothing but
+    parameters: bound record batches are then the rows themselves.
+    """
+
+    table: TableRef
+    columns: tuple[str, ...] | None
+    source: str
+    on_conflict: OnConflict | None = None
+    placeholders_only: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Update(Statement):
+    """New versions of the rows that match; without `where`, of all."""
+
+    table: TableRef
+    alias: str | None
+    assignments: tuple[Assignment, ...]
+    from_text: str | None
+    where: str | None
+
+
+@dataclass(frozen=True)
+class Delete(Statement):
+    """Tombstones for the rows that match; without `where`, for all."""
+
+    table: TableRef
+    alias: str | None
+    using_text: str | None
+    where: str | None
+
+
+@dataclass(frozen=True)
+class Truncate(Statement):
+    """Every row goes."""
+
+    table: TableRef
+
+
+@dataclass(frozen=True)
+class CreateNamespace(Statement):
+    """A new namespace."""
+
+    name: str
+    if_not_exists: bool
+
+
+@dataclass(frozen=True)
+class DropNamespace(Statement):
+    """A namespace goes; with `cascade`, its tables too."""
+
+    name: str
+    if_exists: bool
+    cascade: bool
+
+
+@dataclass(frozen=True)
+class CreateTable(Statement):
+    """A table from columns. An empty `primary_key` asks for a hidden key."""
+
+    table: TableRef
+    kind: TableKind
+    if_not_exists: bool
+    columns: tuple[ColumnSpec, ...]
+    primary_key: tuple[str, ...]
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CreateTableAs(Statement):
+    """A table from a query's columns and rows."""
+
+    table: TableRef
+    kind: TableKind
+    if_not_exists: bool
+    primary_key: tuple[str, ...]
+    options: Mapping[str, str]
+    query_text: str
+
+
+@dataclass(frozen=True)
+class DropTable(Statement):
+    """A table goes."""
+
+    table: TableRef
+    if_exists: bool
+
+
+@dataclass(frozen=True)
+class AddColumn:
+    """ALTER TABLE … ADD COLUMN."""
+
+    column: ColumnSpec
+    if_not_exists: bool
+
+
+@dataclass(frozen=True)
+class DropColumn:
+    """ALTER TABLE … DROP COLUMN."""
+
+    name: str
+    if_exists: bool
+
+
+@dataclass(frozen=True)
+class RenameColumn:
+    """ALTER TABLE … RENAME COLUMN."""
+
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class SetOptions:
+    """ALTER TABLE … SET (…): the options named here change, the others stay."""
+
+    options: Mapping[str, str]
+
+
+AlterAction = AddColumn | DropColumn | RenameColumn | SetOptions
+
+
+@dataclass(frozen=True)
+class AlterTable(Statement):
+    """One change of a table's definition."""
+
+    table: TableRef
+    action: AlterAction
+
+
+@dataclass(frozen=True)
+class CreateView(Statement):
+    """A name for a query."""
+
+    table: TableRef
+    or_replace: bool
+    if_not_exists: bool
+    query_text: str
+
+
+@dataclass(frozen=True)
+class DropView(Statement):
+    """A view goes."""
+
+    table: TableRef
+    if_exists: bool
+
+
+@dataclass(frozen=True)
+class Describe(Statement):
+    """A table's columns, key and options."""
+
+    table: TableRef
+
+
+@dataclass(frozen=True)
+class ShowNamespaces(Statement):
+    """All namespaces."""
+
+
+@dataclass(frozen=True)
+class ShowTables(Statement):
+    """The tables of a namespace; None is the session's."""
+
+    namespace: str | None
+
+
+@dataclass(frozen=True)
+class ShowColumns(Statement):
+    """A table's columns."""
+
+    table: TableRef
+
+
+@dataclass(frozen=True)
+class ShowManifest(Statement):
+    """The batches of a table."""
+
+    table: TableRef
+
+
+@dataclass(frozen=True)
+class Flush(Statement):
+    """Hot rows of a table (None: of all) become Parquet batches."""
+
+    table: TableRef | None
+
+
+@dataclass(frozen=True)
+class Compact(Statement):
+    """Batches of a table (None: of all) are merged where that pays."""
+
+    table: TableRef | None
+
+
+@dataclass(frozen=True)
+class Begin(Statement):
+    """A transaction starts."""
+
+
+@dataclass(frozen=True)
+class Commit(Statement):
+    """The transaction's writes become visible as one."""
+
+
+@dataclass(frozen=True)
+class Rollback(Statement):
+    """Nothing remains of the transaction, or of what followed `savepoint`."""
+
+    savepoint: str | None = None
+
+
+@dataclass(frozen=True)
+class Savepoint(Statement):
+    """A point to roll back to."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Release(Statement):
+    """A savepoint is forgotten; its writes stay."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class SetOption(Statement):
+    """A session setting."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True)
+class ResetOption(Statement):
+    """A session setting returns to its default."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class ShowOption(Statement):
+    """The value of a session setting, or of `all`."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class UseNamespace(Statement):
+    """Where unqualified names resolve from now on."""
+
+    name: str

@@ -12,7 +12,7 @@ descriptor, a ticket or an action exactly once; everything above works on the va
     schemas      the exact result schemas of the metadata commands, and column metadata
     metadata     the tables for catalogs, schemas, tables and keys, filtered and ordered
     sql_info     the table for GetSqlInfo
-    xdbc_types   the table for GetXdbcTypeInfo, and the SQL name of an Arrow type
+    xdbc_types   the table for GetXdbcTypeInfo
     generated    protobuf classes made from `flight.proto` and `flight_sql.proto`
 
 Invariants:

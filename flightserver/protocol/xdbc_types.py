@@ -1,7 +1,7 @@
-"""SQL types as XDBC clients want them described, and the SQL name of an Arrow type.
+"""SQL types as XDBC clients want them described.
 
-`_TYPES` is the whole table: the types that a column can be declared with. Codes are those of ODBC and JDBC. A
-dictionary-encoded or view type is named after the values that it holds.
+`_TYPES` is the whole table: the scalar types that a column can be declared with, under the names that the catalog gives
+them, without lengths. Codes are those of ODBC and JDBC; what they have no code for has that of its nearest kin.
 """
 
 from dataclasses import astuple, dataclass
@@ -120,11 +120,12 @@ _TYPES = (
     _integer("TINYINT UNSIGNED", XdbcType.TINYINT, 3, unsigned=True),
     _integer("SMALLINT", XdbcType.SMALLINT, 5),
     _integer("SMALLINT UNSIGNED", XdbcType.SMALLINT, 5, unsigned=True),
-    _integer("INTEGER", XdbcType.INTEGER, 10),
-    _integer("INTEGER UNSIGNED", XdbcType.INTEGER, 10, unsigned=True),
+    _integer("INT", XdbcType.INTEGER, 10),
+    _integer("INT UNSIGNED", XdbcType.INTEGER, 10, unsigned=True),
     _integer("BIGINT", XdbcType.BIGINT, 19),
     _integer("BIGINT UNSIGNED", XdbcType.BIGINT, 20, unsigned=True),
-    _float("REAL", XdbcType.REAL, 24),
+    _float("FLOAT16", XdbcType.REAL, 11),
+    _float("FLOAT", XdbcType.REAL, 24),
     _float("DOUBLE", XdbcType.DOUBLE, 53),
     _TypeInfo(
         "DECIMAL",
@@ -139,12 +140,21 @@ _TYPES = (
         num_prec_radix=10,
     ),
     _TypeInfo(
-        "VARCHAR",
+        "TEXT",
         XdbcType.VARCHAR,
         None,
         literal_prefix="'",
         literal_suffix="'",
         case_sensitive=True,
+        searchable=_SEARCHABLE_FULL,
+        sql_data_type=XdbcType.VARCHAR,
+    ),
+    _TypeInfo(
+        "UUID",
+        XdbcType.VARCHAR,
+        36,
+        literal_prefix="'",
+        literal_suffix="'",
         searchable=_SEARCHABLE_FULL,
         sql_data_type=XdbcType.VARCHAR,
     ),
@@ -168,28 +178,6 @@ _TYPES = (
     ),
 )
 
-_SQL_NAMES: dict[pa.DataType, str] = {
-    pa.bool_(): "BOOLEAN",
-    pa.int8(): "TINYINT",
-    pa.int16(): "SMALLINT",
-    pa.int32(): "INTEGER",
-    pa.int64(): "BIGINT",
-    pa.uint8(): "TINYINT UNSIGNED",
-    pa.uint16(): "SMALLINT UNSIGNED",
-    pa.uint32(): "INTEGER UNSIGNED",
-    pa.uint64(): "BIGINT UNSIGNED",
-    pa.float32(): "REAL",
-    pa.float64(): "DOUBLE",
-    pa.utf8(): "VARCHAR",
-    pa.large_utf8(): "VARCHAR",
-    pa.string_view(): "VARCHAR",
-    pa.binary(): "BYTEA",
-    pa.large_binary(): "BYTEA",
-    pa.binary_view(): "BYTEA",
-    pa.date32(): "DATE",
-    pa.date64(): "DATE",
-}
-
 
 def xdbc_types(command: GetXdbcTypeInfo) -> pa.Table:
     """Answer GetXdbcTypeInfo: all types, or those with the code of the command."""
@@ -198,16 +186,3 @@ def xdbc_types(command: GetXdbcTypeInfo) -> pa.Table:
     rows = [astuple(info) for info in found]
     columns = [[row[position] for row in rows] for position in range(len(schemas.XDBC_TYPE_INFO))]
     return pa.table(columns, schema=schemas.XDBC_TYPE_INFO)
-
-
-def sql_type_name(data_type: pa.DataType) -> str:
-    """Return the name under which SQL knows an Arrow type; a type without one keeps Arrow's name."""
-    if pa.types.is_dictionary(data_type):
-        return sql_type_name(data_type.value_type)
-    if pa.types.is_decimal(data_type):
-        return "DECIMAL"
-    if pa.types.is_time(data_type):
-        return "TIME"
-    if pa.types.is_timestamp(data_type):
-        return "TIMESTAMP" if data_type.tz is None else "TIMESTAMP WITH TIME ZONE"
-    return _SQL_NAMES.get(data_type, str(data_type).upper())

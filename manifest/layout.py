@@ -56,3 +56,9 @@ def deletion_version(name: str) -> int | None:
     """Manifest version that a deletion file's name carries, or None for other files."""
     match = _BATCH_FILE.match(name)
     return int(match.group(2)) if match and match.group(2) else None
+
+
+def table_id_of_folder(name: str) -> int | None:
+    """Table id that a table folder's name carries, or None when it is no table folder."""
+    _, separator, table_id = name.rpartition(".")
+    return int(table_id) if separator and table_id.isascii() and table_id.isdigit() else None

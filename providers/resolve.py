@@ -82,7 +82,7 @@ def resolve(snapshot: Snapshot, change: Change, rule: OnExisting, files: ColdFil
     pointless = deleted & ~existing
     if pointless.any():
         rows, keys, deleted = _filter(rows, keys, deleted, ~pointless)
-    return Resolved(rows, deleted, keys, np.sort(hot_seqs), _by_batch(cold), offered)
+    return Resolved(rows, deleted, keys, np.sort(hot_seqs), by_batch(cold), offered)
 
 
 def _filter(rows: pa.Table, keys: Keys, deleted: Mask, keep: Mask) -> tuple[pa.Table, Keys, Mask]:
@@ -99,5 +99,6 @@ def _refuse(table: TableDef, keys: Keys, faulty: Mask, why: str) -> None:
         )
 
 
-def _by_batch(found: ColdRows) -> dict[int, Positions]:
+def by_batch(found: ColdRows) -> dict[int, Positions]:
+    """Row positions by batch number, ascending."""
     return {int(batch): np.sort(found.positions[found.batches == batch]) for batch in np.unique(found.batches)}

@@ -10,11 +10,12 @@ their dead rows; publish the manifest file; publish the snapshot.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from enum import Enum, unique
 from pathlib import Path
+from weakref import WeakSet
 
 from catalog.definition import SEQ_COLUMN, Scope, TableDef
 from catalog.errors import DatabaseError, ErrorKind
@@ -23,7 +24,7 @@ from manifest import codec as manifest_codec
 from manifest.dead_rows import DeadRows
 from manifest.entries import ManifestFile
 from manifest.files import make_folder, publish
-from manifest.layout import MANIFEST_NAME, scope_folder
+from manifest.layout import MANIFEST_NAME, batch_of_file, scope_folder
 from providers import recovery
 from providers.apply import after_commit, versions_of
 from providers.cold.files import ColdFiles
@@ -62,15 +63,48 @@ class ScopeState:
         self.dropped = False
         self._published = snapshot
         self._publication = threading.Lock()
+        self._next_batch: int | None = None
+        self._in_flight: set[int] = set()
+        self._living: WeakSet[Snapshot] = WeakSet([snapshot])
 
     @property
     def published(self) -> Snapshot:
         """What a reader that starts now sees."""
         return self._published
 
+    def next_batch(self) -> int:
+        """Return a batch number that no file of the scope has, not even one that a crash left behind.
+
+        The number is in flight, and its files safe from reclamation, until it is published or released.
+        """
+        with self._publication:
+            if self._next_batch is None:
+                used = [batch_of_file(path.name) or 0 for path in self.head.cold.folder.glob("batch-*")]
+                self._next_batch = max([self.head.manifest.max_batch, *used]) + 1
+            batch = self._next_batch
+            self._next_batch += 1
+            self._in_flight.add(batch)
+            return batch
+
+    def release_batches(self, batches: Iterable[int]) -> None:
+        """Say that no job writes these batches any more."""
+        with self._publication:
+            self._in_flight.difference_update(batches)
+
+    def batches_in_flight(self) -> frozenset[int]:
+        """Numbers of batches that are being written."""
+        with self._publication:
+            return frozenset(self._in_flight)
+
+    def living_snapshots(self) -> list[Snapshot]:
+        """Every snapshot of the scope that somebody still refers to, the newest included."""
+        with self._publication:
+            return [*self._living, self.head, self._published]
+
     def publish(self, snapshot: Snapshot) -> None:
         """Show `snapshot` to readers unless they see a later one already."""
         with self._publication:
+            self._living.add(snapshot)
             if snapshot.version > self._published.version:
                 self._published = snapshot
 
@@ -186,6 +220,7 @@ class ScopeStore:
         )
         state.head = after
         state.publish(after)
+        state.release_batches(manifest.by_number)
         restore_bulk_commit(self._keyvalue, after.scope, manifest.last_bulk_commit)
 
     def clean_hot(self, state: ScopeState) -> None:

@@ -60,6 +60,11 @@ class Snapshot:
         """The manifest version that is pinned."""
         return self.cold.manifest
 
+    @property
+    def has_unflushed(self) -> bool:
+        """Tell whether hot records hold versions or dead-row marks that the manifest lacks."""
+        return self.last_seq > self.manifest.flushed_seq
+
     def dead_in(self, entry: BatchFileEntry) -> DeadRows:
         """The dead rows of a batch."""
         found = self.dead.get(entry.batch)

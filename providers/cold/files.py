@@ -38,6 +38,10 @@ class KeyIndex:
         """Memory in bytes."""
         return self.index.nbytes + (sum(column.nbytes for column in self.keys.columns) if self.keys else 0)
 
+    def as_keys(self) -> Keys:
+        """The batch's keys, to look for them elsewhere. Exact keys come without their values."""
+        return self.keys or Keys((), self.index.hashes, exact=True)
+
 
 class ColdFiles:
     """All access to cold files that is not a scan. `cache_bytes` bounds each of key indexes and blooms."""

@@ -5,6 +5,7 @@ batch for a few keys, an index must read a batch's key columns unless it is cach
 skipped where they could not pay.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ import pyarrow.compute as pc
 from catalog.definition import Column
 from manifest.entries import BatchFileEntry
 from manifest.predicate import AllOf, Comparison, InSet, Operator, Predicate, Unknown
+from manifest.ranges import RangeTable
 from providers.cold.files import KEY_FILTER, SLICE_BATCHES, ColdFiles
 from providers.keys import Keys, Mask, Positions
 from providers.snapshot import ColdState, Snapshot
@@ -34,23 +36,44 @@ class ColdRows:
     batches: npt.NDArray[np.int64]
     positions: Positions
 
+    @classmethod
+    def concat(cls, parts: "Sequence[ColdRows]") -> "ColdRows":
+        """All matches of several look-ups."""
+        empty = np.empty(0, dtype=np.int64)
+        return cls(
+            np.concatenate([empty, *(part.rows for part in parts)]),
+            np.concatenate([empty, *(part.batches for part in parts)]),
+            np.concatenate([empty, *(part.positions for part in parts)]),
+        )
 
-def find_cold(snapshot: Snapshot, keys: Keys, files: ColdFiles) -> ColdRows:
-    """Return the live cold row of every key that has one."""
+
+def find_cold(snapshot: Snapshot, keys: Keys, files: ColdFiles, bounds: Predicate | None = None) -> ColdRows:
+    """Return the live cold row of every key that has one.
+
+    `bounds` is what every row with one of the keys satisfies; it is measured when it is not given.
+    """
     cold = snapshot.cold
     entries = cold.manifest.batches
-    empty = np.empty(0, dtype=np.int64)
-    parts: list[ColdRows] = [ColdRows(empty, empty, empty)]
+    parts: list[ColdRows] = []
     if len(entries) and len(keys):
-        candidates = np.flatnonzero(cold.ranges.may_match(key_bounds(cold.table.key_columns, keys.columns)))
+        bounds = key_bounds(cold.table.key_columns, keys.columns) if bounds is None else bounds
+        candidates = np.flatnonzero(cold.ranges.may_match(bounds))
         if len(keys) <= FEW_KEYS:
             candidates = candidates[may_contain_any(cold, candidates, KEY_FILTER, keys.hashes, files)]
         parts += [_find_in(snapshot, entries[index], keys, files) for index in candidates]
-    return ColdRows(
-        np.concatenate([part.rows for part in parts]),
-        np.concatenate([part.batches for part in parts]),
-        np.concatenate([part.positions for part in parts]),
-    )
+    return ColdRows.concat(parts)
+
+
+def entry_bounds(cold: ColdState, entry: BatchFileEntry) -> Predicate:
+    """What every row with a key of a batch satisfies."""
+    ranges = RangeTable(cold.table, [entry])
+    parts: list[Predicate] = []
+    for column in cold.table.key_columns:
+        bounds = ranges.bounds(column.id)
+        if bounds.low[0].is_valid:
+            parts.append(Comparison(column.id, Operator.GREATER_EQUAL, bounds.low[0]))
+            parts.append(Comparison(column.id, Operator.LESS_EQUAL, bounds.high[0]))
+    return AllOf(tuple(parts))
 
 
 def key_bounds(key: tuple[Column, ...], columns: tuple[pa.Array, ...]) -> Predicate:
@@ -101,8 +124,7 @@ def _find_in(snapshot: Snapshot, entry: BatchFileEntry, keys: Keys, files: ColdF
     if few and len(keys) > FEW_KEYS and not files.has_key_index(cold, entry):
         found = files.filters(cold, entry).get(KEY_FILTER)
         if found is not None and not found.may_contain(keys.hashes).any():
-            empty = np.empty(0, dtype=np.int64)
-            return ColdRows(empty, empty, empty)
+            return ColdRows.concat([])
     index = files.key_index(cold, entry)
     rows, positions = index.index.probe(keys)
     if index.keys is not None and len(rows):

@@ -73,6 +73,11 @@ class HotView:
         """Live rows of the view."""
         return sum(chunk.live_count for chunk in self.chunks)
 
+    @property
+    def version_count(self) -> int:
+        """Rows of the view, dead ones included: what memory and the log hold."""
+        return sum(len(chunk.seqs) for chunk in self.chunks)
+
     @cached_property
     def batches(self) -> list[pa.RecordBatch]:
         """The live rows, one record batch for each chunk that has any."""

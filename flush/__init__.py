@@ -1,0 +1,6 @@
+"""How rows become batches, and batches become fewer.
+
+`batch_writer` (rows to one Parquet file with its bloom), `publication` (deletion files and the next manifest),
+`hot_flush` (hot rows to batches), `bulk` (a large stream straight to batches), `compaction` (batches to fewer, cleaner
+ones), `reclaim` (deleting files that nobody can reach), `worker` (the background thread).
+"""

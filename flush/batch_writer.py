@@ -1,0 +1,219 @@
+"""Rows to a batch: one sorted Parquet file, one bloom file, and the manifest entry that describes both.
+
+The layout is chosen for reading (docs/formats/batch.md): LZ4, delta encoding for integers, dates, times, timestamps and
+decimals of up to 18 digits (stored as integers), dictionaries only where values repeat, page index with small pages so
+that a point look-up decodes 4,096 rows, row groups of 131,072 rows so that one file feeds several cores.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+import bloom
+from bloom import BloomFilter, hash_rows
+from catalog.definition import BATCH_COLUMN, SEQ_COLUMN, Compression, Scope, TableDef
+from manifest.entries import BatchFileEntry, BloomEntry, ColumnRange
+from manifest.files import checksum, file_checksum, sync_file, write_synced
+from manifest.layout import batch_name, bloom_name
+from manifest.ranges import column_range
+from providers.clock import timestamp
+from providers.cold.files import KEY_FILTER
+from providers.keys import Keys
+
+ROW_GROUP_ROWS = 131_072
+PAGE_ROWS = 4_096
+DICTIONARY_SHARE_MAX = 0.1
+"""A text column gets a dictionary when a sample has at most this share of distinct values."""
+
+SAMPLE_ROWS = 8_192
+DECIMAL_AS_INTEGER_DIGITS = 18
+
+FOOTER_KEY = b"flightserver"
+"""Key of the footer metadata from which a manifest can be rebuilt."""
+
+_CODECS = {Compression.LZ4: "lz4", Compression.ZSTD: "zstd", Compression.NONE: "none"}
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """What a batch was made of: the batches it replaces, and the hot rows it holds."""
+
+    inputs: tuple[int, ...] = ()
+    flushed_seq: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class SortedRows:
+    """Rows ready for a batch: physical columns and `_seq`, ascending by key, one row per key."""
+
+    rows: pa.Table
+    keys: Keys
+
+    def slice(self, start: int, count: int) -> "SortedRows":
+        """At most `count` rows from `start`."""
+        if start == 0 and count >= self.rows.num_rows:
+            return self
+        end = min(start + count, self.rows.num_rows)
+        return SortedRows(self.rows.slice(start, count), self.keys.take(np.arange(start, end, dtype=np.int64)))
+
+
+def sort_by_key(table: TableDef, rows: pa.Table, keys: Keys) -> tuple[SortedRows, npt.NDArray[np.int64] | None]:
+    """Order rows by key; also return the order used, None when they were sorted already."""
+    columns = [rows.column(column.physical) for column in table.key_columns]
+    if _is_ascending(columns[0]) and (len(columns) == 1 or _is_strictly_ascending(columns[0])):
+        return SortedRows(rows, keys), None
+    named = pa.table(columns, names=[f"k{i}" for i in range(len(columns))])
+    order = pc.sort_indices(named, sort_keys=[(name, "ascending") for name in named.column_names]).to_numpy()
+    order = order.astype(np.int64)
+    return SortedRows(rows.take(pa.array(order)), keys.take(order)), order
+
+
+def write_batch(
+    folder: Path, batch: int, table: TableDef, scope: Scope, content: SortedRows, lineage: Lineage
+) -> BatchFileEntry:
+    """Write and sync a batch's files; return its entry. Their names are durable after a sync of the folder."""
+    path = folder / batch_name(batch)
+    file_rows = _file_rows(content.rows, table, batch)
+    _write_parquet(path, file_rows, table, _footer(table, scope, batch, file_rows, lineage))
+    sync_file(path)
+    crc, size = file_checksum(path)
+    seqs = pc.min_max(file_rows.column(SEQ_COLUMN))
+    return BatchFileEntry(
+        batch=batch,
+        path=path.name,
+        rows=file_rows.num_rows,
+        dead=0,
+        bytes=size,
+        checksum=crc,
+        min_seq=seqs["min"].as_py(),
+        max_seq=seqs["max"].as_py(),
+        schema_version=table.version,
+        columns=_ranges(table, file_rows),
+        bloom=_write_bloom(folder, batch, table, content),
+        dv=None,
+        created_at=timestamp(),
+    )
+
+
+def _file_rows(rows: pa.Table, table: TableDef, batch: int) -> pa.Table:
+    count = rows.num_rows
+    columns = [rows.column(column.physical) for column in table.columns]
+    columns += [
+        rows.column(SEQ_COLUMN),
+        pa.repeat(pa.scalar(False), count),
+        pa.repeat(pa.scalar(batch, pa.int32()), count),
+    ]
+    schema = table.physical_schema.append(pa.field(BATCH_COLUMN, pa.int32(), nullable=False))
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _footer(table: TableDef, scope: Scope, batch: int, rows: pa.Table, lineage: Lineage) -> dict[bytes, bytes]:
+    seqs = pc.min_max(rows.column(SEQ_COLUMN))
+    value = {
+        "format": 1,
+        "table_id": str(scope.table_id),
+        "user_id": scope.user,
+        "batch": str(batch),
+        "schema_version": table.version,
+        "min_seq": str(seqs["min"].as_py()),
+        "max_seq": str(seqs["max"].as_py()),
+        "rows": str(rows.num_rows),
+        "key": [column.physical for column in table.key_columns],
+        "column_ids": {column.physical: column.id for column in table.columns},
+        "inputs": [str(number) for number in lineage.inputs],
+        "flushed_seq": str(lineage.flushed_seq),
+        "created_at": timestamp(),
+    }
+    return {FOOTER_KEY: json.dumps(value, sort_keys=True).encode()}
+
+
+def _write_parquet(path: Path, rows: pa.Table, table: TableDef, footer: dict[bytes, bytes]) -> None:
+    dictionary = [BATCH_COLUMN, *_repeating_text_columns(rows)]
+    pq.write_table(
+        rows.replace_schema_metadata(footer),
+        path,
+        compression=_CODECS[table.options.compression],
+        row_group_size=ROW_GROUP_ROWS,
+        use_dictionary=dictionary,
+        column_encoding=_encodings(rows.schema, set(dictionary)),
+        write_page_index=True,
+        max_rows_per_page=PAGE_ROWS,
+        store_decimal_as_integer=True,
+        use_compliant_nested_type=False,
+        sorting_columns=[
+            pq.SortingColumn(rows.schema.get_field_index(column.physical)) for column in table.key_columns
+        ],
+    )
+
+
+def _repeating_text_columns(rows: pa.Table) -> list[str]:
+    step = max(rows.num_rows // SAMPLE_ROWS, 1)
+    sample = pa.array(np.arange(0, rows.num_rows, step, dtype=np.int64))
+    names = []
+    for field in rows.schema:
+        if _is_text(field.type):
+            values = rows.column(field.name).take(sample)
+            if pc.count_distinct(values, mode="all").as_py() <= max(len(values) * DICTIONARY_SHARE_MAX, 1):
+                names.append(field.name)
+    return names
+
+
+def _encodings(schema: pa.Schema, dictionary: set[str]) -> dict[str, str]:
+    return {
+        field.name: "DELTA_BINARY_PACKED"
+        for field in schema
+        if field.name not in dictionary and _is_integer_backed(field.type)
+    }
+
+
+def _is_text(data_type: pa.DataType) -> bool:
+    return bool(pa.types.is_string(data_type) or pa.types.is_binary(data_type))
+
+
+def _is_integer_backed(data_type: pa.DataType) -> bool:
+    if pa.types.is_decimal(data_type):
+        return bool(data_type.precision <= DECIMAL_AS_INTEGER_DIGITS)
+    return bool(pa.types.is_integer(data_type) or pa.types.is_temporal(data_type))
+
+
+def _ranges(table: TableDef, rows: pa.Table) -> dict[int, ColumnRange]:
+    return {column.id: column_range(rows.column(column.physical)) for column in table.columns}
+
+
+def _write_bloom(folder: Path, batch: int, table: TableDef, content: SortedRows) -> BloomEntry:
+    fpp = table.options.bloom_fpp
+    filters = {KEY_FILTER: BloomFilter.build(content.keys.hashes, fpp)}
+    for column_id in table.options.bloom_columns:
+        values = content.rows.column(table.by_id[column_id].physical).drop_null()
+        filters[column_id] = BloomFilter.build(hash_rows([values]), fpp)
+    data = bloom.encode(filters)
+    name = bloom_name(batch)
+    write_synced(folder / name, data)
+    return BloomEntry(name, tuple(filters), fpp, len(data), checksum(data))
+
+
+def _is_ascending(values: pa.ChunkedArray) -> bool:
+    return _compare_neighbours(values, pc.less_equal)
+
+
+def _is_strictly_ascending(values: pa.ChunkedArray) -> bool:
+    return _compare_neighbours(values, pc.less)
+
+
+def _compare_neighbours(values: pa.ChunkedArray, compare: "pc.Function") -> bool:
+    return bool(pc.all(compare(values.slice(0, len(values) - 1), values.slice(1)), min_count=0).as_py())
+
+
+def drop_files(folder: Path, entries: Sequence[BatchFileEntry]) -> None:
+    """Delete the files of batches that no manifest names."""
+    for entry in entries:
+        (folder / entry.path).unlink(missing_ok=True)
+        if entry.bloom is not None:
+            (folder / entry.bloom.path).unlink(missing_ok=True)

@@ -1,0 +1,175 @@
+"""A large stream straight to batches, as one commit.
+
+While the stream arrives, every part is sorted, stripped of repeated keys and written as a batch that no manifest names;
+later parts mark the rows of earlier ones dead. At the end, with the writer lock held, older versions in the table are
+found and marked, live hot rows are flushed along (so that the manifest alone is the commit point), and one manifest
+makes everything visible. An abort deletes the staged files: nothing of the stream remains.
+
+Ids are reserved when a part is written. Should another commit to the scope have come in between, its ids are larger, so
+the parts are written again with newer ids before they are published: `_seq` order stays commit order.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from catalog.definition import SEQ_COLUMN, TableDef
+from flush.batch_writer import Lineage, SortedRows, drop_files, sort_by_key, write_batch
+from flush.hot_flush import write_hot_rows
+from flush.publication import next_manifest
+from manifest.entries import BatchFileEntry, BulkCommit, ManifestFile
+from manifest.files import make_folder
+from providers.apply import mark_dead
+from providers.clock import timestamp
+from providers.cold.locate import ColdRows, entry_bounds, find_cold
+from providers.hot.view import HotView
+from providers.idempotency import Idempotency, Outcome
+from providers.keys import Keys, Positions
+from providers.resolve import Change, by_batch, key_of
+from providers.scopes import ScopeState, ScopeStore
+from providers.snapshot import ColdState, Snapshot
+
+PART_ROWS = 1_048_576
+"""Rows of a part, and so of a batch: large enough to write fast, small enough to hold a few in memory."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Overwritten:
+    """What a staged stream replaces in the table: hot rows by `_seq`, cold rows by batch."""
+
+    hot: HotView
+    cold: dict[int, Positions]
+
+
+class BulkLoad:
+    """One stream on its way into one scope. Parts must be added in stream order; use `commit` or `abort` once."""
+
+    def __init__(self, store: ScopeStore, state: ScopeState, table: TableDef) -> None:
+        self._store = store
+        self._state = state
+        self._table = table
+        self._offered = 0
+        self._tombstones: list[Keys] = []
+        self._staged = _empty_stage(state.head.cold, table)
+        make_folder(self._staged.cold.folder)
+
+    def add(self, part: Change) -> None:
+        """Stage one part, of at most `PART_ROWS` rows."""
+        keys = key_of(self._table, part.rows)
+        self._offered += len(keys)
+        newest = keys.last_of_each
+        self._kill_staged(keys)
+        deleted = np.zeros(len(keys), dtype=np.bool_) if part.deleted is None else part.deleted
+        gone = np.flatnonzero(newest & deleted)
+        if len(gone):
+            self._tombstones.append(keys.take(gone))
+        kept = np.flatnonzero(newest & ~deleted)
+        if len(kept) == len(keys):
+            self._write(part.rows, keys)
+        elif len(kept):
+            self._write(part.rows.take(pa.array(kept)), keys.take(kept))
+
+    def commit(self, idempotency: Idempotency | None = None) -> Outcome:
+        """Make the whole stream visible and durable."""
+        with self._store.exclusive(self._state):
+            replayed = self._store.replayed(self._state, idempotency)
+            if replayed is not None:
+                self.abort()
+                return replayed
+            head = self._state.head
+            self._stamp_after(head.last_seq)
+            found = self._overwritten(head)
+            flushed = write_hot_rows(self._store, self._state, replace(head, hot=found.hot))
+            last_seq = max([head.last_seq, *(entry.max_seq for entry in self._entries)])
+            outcome = Outcome(self._offered, last_seq)
+            dead = {**mark_dead(head, found.cold), **self._staged.dead}
+            manifest = next_manifest(
+                head.cold.folder,
+                head.manifest,
+                head.scope,
+                dead,
+                added=[*self._entries, *(part.entry for part in flushed)],
+                flushed_seq=last_seq,
+                schema_version=self._table.version,
+                last_bulk_commit=_bulk_commit(idempotency, outcome),
+            )
+            self._store.replace_manifest(self._state, manifest, dead, HotView(head.hot.key), last_seq=last_seq)
+        self._store.clean_hot(self._state)
+        return outcome
+
+    def abort(self) -> None:
+        """Delete everything that was staged."""
+        drop_files(self._staged.cold.folder, self._entries)
+        self._state.release_batches(entry.batch for entry in self._entries)
+        self._staged = _empty_stage(self._staged.cold, self._table)
+
+    @property
+    def _entries(self) -> tuple[BatchFileEntry, ...]:
+        return self._staged.manifest.batches
+
+    def _write(self, rows: pa.Table, keys: Keys) -> None:
+        content, _ = sort_by_key(self._table, rows, keys)
+        seqs = self._store.allocator.reserve(len(keys))
+        self._stage(SortedRows(content.rows.append_column(SEQ_COLUMN, pa.array(seqs)), content.keys))
+
+    def _stage(self, content: SortedRows) -> None:
+        batch = self._state.next_batch()
+        scope, folder = self._staged.scope, self._staged.cold.folder
+        entry = write_batch(folder, batch, self._table, scope, content, Lineage())
+        self._store.files.trust(scope, batch)
+        self._store.files.put_key_index(scope, batch, content.keys)
+        manifest = self._staged.manifest.with_changes(updated_at=timestamp(), added=[entry])
+        self._staged = replace(self._staged, cold=replace(self._staged.cold, manifest=manifest))
+
+    def _kill_staged(self, keys: Keys) -> None:
+        """Mark dead what earlier parts hold of these keys."""
+        if self._entries:
+            marks = by_batch(find_cold(self._staged, keys, self._store.files))
+            self._staged = replace(self._staged, dead=mark_dead(self._staged, marks))
+
+    def _overwritten(self, head: Snapshot) -> _Overwritten:
+        found: list[ColdRows] = []
+        hot = head.hot
+        if not head.manifest.batches and not hot.live_count:
+            return _Overwritten(hot, {})
+        files = self._store.files
+        for entry in self._entries:
+            keys = files.key_index(self._staged.cold, entry).as_keys()
+            found.append(find_cold(head, keys, files, entry_bounds(self._staged.cold, entry)))
+            hot = hot.without(hot.find(keys)[1])
+        for keys in self._tombstones:
+            found.append(find_cold(head, keys, files))
+            hot = hot.without(hot.find(keys)[1])
+        return _Overwritten(hot, by_batch(ColdRows.concat(found)))
+
+    def _stamp_after(self, seq: int) -> None:
+        """Write the staged batches again with new ids when they have ids below `seq`."""
+        if all(entry.min_seq > seq for entry in self._entries):
+            return
+        before = self._staged
+        self._staged = _empty_stage(before.cold, self._table)
+        dead = {}
+        for entry in before.manifest.batches:
+            rows = pq.read_table(before.cold.path(entry)).drop_columns([SEQ_COLUMN])
+            self._write(rows, key_of(self._table, rows))
+            if entry.batch in before.dead:
+                dead[self._entries[-1].batch] = before.dead[entry.batch]
+        self._staged = replace(self._staged, dead=dead)
+        drop_files(before.cold.folder, before.manifest.batches)
+        self._state.release_batches(entry.batch for entry in before.manifest.batches)
+
+
+def _empty_stage(cold: ColdState, table: TableDef) -> Snapshot:
+    """A scope of its own for the stream: no batches yet, no hot rows."""
+    now = timestamp()
+    manifest = ManifestFile(table.id, table.name.namespace, table.name.table, cold.scope.user, 0, now, now)
+    key = tuple(column.physical for column in table.key_columns)
+    return Snapshot(1, ColdState(cold.folder, table, cold.scope, manifest), {}, HotView(key), 0)
+
+
+def _bulk_commit(idempotency: Idempotency | None, outcome: Outcome) -> BulkCommit | None:
+    if idempotency is None:
+        return None
+    return BulkCommit(idempotency.key, idempotency.request_hash, outcome.affected, outcome.seq)

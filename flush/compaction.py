@@ -1,0 +1,163 @@
+"""Batches to fewer, cleaner ones, while readers and writers go on.
+
+Two reasons to rewrite: a batch with many dead rows (its scans pay for every dead row), and many small batches of similar
+size (planning pays for every file). Which batches is a pure choice. The rows keep their `_seq`. Rows that died while
+the job ran are found by their source position and marked dead in the outputs before these are published, so a delete
+that races a compaction is never lost.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from flush.batch_writer import Lineage, SortedRows, drop_files, sort_by_key, write_batch
+from flush.hot_flush import BATCH_ROWS_MAX
+from flush.publication import next_manifest
+from manifest.dead_rows import DeadRows
+from manifest.entries import BatchFileEntry
+from providers.defaults import missing_values
+from providers.hot.record import conform
+from providers.keys import Positions
+from providers.resolve import key_of
+from providers.scopes import ScopeState, ScopeStore
+from providers.snapshot import Snapshot
+
+DEAD_SHARE_MAX = 0.2
+"""A batch with a larger share of dead rows is rewritten."""
+
+TIER_FILES_MAX = 8
+"""This many batches of one size tier are merged."""
+
+TIER_FACTOR = 4
+JOB_ROWS_MAX = 4 * BATCH_ROWS_MAX
+
+
+@dataclass(frozen=True)
+class Compacted:
+    """What a compaction did: batches it replaced, and batches it wrote."""
+
+    inputs: int
+    outputs: int
+
+
+def choose(snapshot: Snapshot, *, everything: bool = False) -> list[BatchFileEntry]:
+    """Choose the batches of the next job, none when there is nothing to gain. Pure.
+
+    `everything` asks for all batches that are dirty or smaller than full, as COMPACT TABLE does.
+    """
+    live = {entry.batch: entry.rows - snapshot.dead_in(entry).count for entry in snapshot.manifest.batches}
+    entries = snapshot.manifest.batches
+    share = 0.0 if everything else DEAD_SHARE_MAX
+    dirty = [entry for entry in entries if entry.rows - live[entry.batch] > share * entry.rows]
+    small = [entry for entry in entries if live[entry.batch] < BATCH_ROWS_MAX // 2]
+    if everything:
+        chosen = {entry.batch: entry for entry in (*dirty, *(small if len(small) > 1 else []))}
+        return _within_job(list(chosen.values()), live)
+    if dirty:
+        return _within_job(dirty, live)
+    tiers: dict[int, list[BatchFileEntry]] = defaultdict(list)
+    for entry in small:
+        tiers[int(np.log(max(live[entry.batch], 1)) / np.log(TIER_FACTOR))].append(entry)
+    full = [tier for tier in tiers.values() if len(tier) >= TIER_FILES_MAX]
+    return _within_job(full[0], live) if full else []
+
+
+def _within_job(entries: list[BatchFileEntry], live: dict[int, int]) -> list[BatchFileEntry]:
+    total = np.cumsum([live[entry.batch] for entry in entries])
+    count = max(int(np.searchsorted(total, JOB_ROWS_MAX, side="right")), 1)
+    return entries[:count]
+
+
+def compact(store: ScopeStore, state: ScopeState, *, everything: bool = False) -> Compacted:
+    """Run one job, if there is one to run."""
+    with state.maintenance:
+        snapshot = state.published
+        inputs = choose(snapshot, everything=everything)
+        if not inputs:
+            return Compacted(0, 0)
+        content, sources = _read_live(store, snapshot, inputs)
+        outputs = _write_outputs(store, state, snapshot, content, inputs)
+        with store.exclusive(state):
+            head = state.head
+            died = _died_since(snapshot, head, inputs)
+            fresh = _dead_in_outputs(outputs, sources, died)
+            numbers = [entry.batch for entry in inputs]
+            dead = {batch: found for batch, found in head.dead.items() if batch not in numbers} | fresh
+            recorded = {entry.batch: snapshot.dead_in(entry) for entry in head.manifest.batches if entry.dv}
+            manifest = next_manifest(
+                head.cold.folder,
+                head.manifest,
+                head.scope,
+                {batch: found for batch, found in recorded.items() if batch not in numbers} | fresh,
+                added=outputs,
+                removed=numbers,
+            )
+            store.replace_manifest(state, manifest, dead, head.hot)
+        return Compacted(len(inputs), len(outputs))
+
+
+def _read_live(
+    store: ScopeStore, snapshot: Snapshot, inputs: list[BatchFileEntry]
+) -> tuple[SortedRows | None, Positions]:
+    """All live rows of the inputs by key, and the source (`_source`) of each."""
+    table, missing = snapshot.table, missing_values(snapshot.table)
+    parts, sources = [], []
+    for entry in inputs:
+        store.files.check(snapshot.cold, entry)
+        live = np.flatnonzero(snapshot.dead_in(entry).live_mask)
+        rows = pq.read_table(snapshot.cold.path(entry)).take(pa.array(live)).combine_chunks()
+        parts += [conform(batch, table, missing) for batch in rows.to_batches()]
+        sources.append(_source(entry.batch, live))
+    source = np.concatenate(sources)
+    if not len(source):
+        return None, source
+    rows = pa.Table.from_batches(parts).combine_chunks()
+    content, order = sort_by_key(table, rows, key_of(table, rows))
+    return content, source if order is None else source[order]
+
+
+def _source(batch: int, positions: Positions) -> Positions:
+    """One number for a row of a batch."""
+    return (np.int64(batch) << 32) | positions
+
+
+def _write_outputs(
+    store: ScopeStore,
+    state: ScopeState,
+    snapshot: Snapshot,
+    content: SortedRows | None,
+    inputs: list[BatchFileEntry],
+) -> list[BatchFileEntry]:
+    if content is None:
+        return []
+    lineage = Lineage(tuple(entry.batch for entry in inputs))
+    outputs: list[BatchFileEntry] = []
+    for start in range(0, content.rows.num_rows, BATCH_ROWS_MAX):
+        part = content.slice(start, BATCH_ROWS_MAX)
+        batch = state.next_batch()
+        folder = snapshot.cold.folder
+        try:
+            outputs.append(write_batch(folder, batch, snapshot.table, snapshot.scope, part, lineage))
+        except BaseException:
+            drop_files(folder, outputs)
+            raise
+        store.files.trust(snapshot.scope, batch)
+    return outputs
+
+
+def _died_since(before: Snapshot, now: Snapshot, inputs: list[BatchFileEntry]) -> Positions:
+    """Sources of the rows that died after the job had read them."""
+    died = [_source(e.batch, now.dead_in(e).minus(before.dead_in(e))) for e in inputs]
+    return np.concatenate(died)
+
+
+def _dead_in_outputs(outputs: list[BatchFileEntry], sources: Positions, died: Positions) -> dict[int, DeadRows]:
+    dead, start = {}, 0
+    for entry in outputs:
+        here = np.flatnonzero(np.isin(sources[start : start + entry.rows], died))
+        dead[entry.batch] = DeadRows.none(entry.rows).with_positions(here)
+        start += entry.rows
+    return dead

@@ -1,0 +1,92 @@
+"""Hot rows to batches, while readers and writers go on.
+
+snapshot -> live rows sorted by key -> batches and blooms -> lock -> rows that died meanwhile -> manifest -> unlock ->
+hot records deleted. Tombstones need no row in a batch: the dead mark on the older cold row is the record.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from catalog.definition import SEQ_COLUMN
+from flush.batch_writer import Lineage, drop_files, sort_by_key, write_batch
+from flush.publication import next_manifest
+from manifest.dead_rows import DeadRows
+from manifest.entries import BatchFileEntry
+from manifest.files import make_folder
+from providers.hot.view import HotView, Seqs
+from providers.resolve import key_of
+from providers.scopes import ScopeState, ScopeStore
+from providers.snapshot import Snapshot
+
+BATCH_ROWS_MAX = 1_048_576
+
+
+@dataclass(frozen=True)
+class Flushed:
+    """What a flush did: rows written, and how many batches they went to."""
+
+    rows: int
+    batches: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Written:
+    entry: BatchFileEntry
+    seqs: Seqs
+
+
+def flush(store: ScopeStore, state: ScopeState) -> Flushed:
+    """Move everything committed so far into batches."""
+    with state.maintenance:
+        snapshot = state.published
+        if not snapshot.has_unflushed:
+            return Flushed(0, 0)
+        written = write_hot_rows(store, state, snapshot)
+        entries = [part.entry for part in written]
+        with store.exclusive(state):
+            head = state.head
+            if head.manifest.flushed_seq >= snapshot.last_seq:
+                drop_files(head.cold.folder, entries)
+                state.release_batches(entry.batch for entry in entries)
+                return Flushed(0, 0)
+            fresh = {part.entry.batch: _died_since(part, head.hot) for part in written}
+            manifest = next_manifest(
+                head.cold.folder,
+                head.manifest,
+                head.scope,
+                {**snapshot.dead, **fresh},
+                added=entries,
+                flushed_seq=snapshot.last_seq,
+                schema_version=snapshot.table.version,
+            )
+            store.replace_manifest(state, manifest, {**head.dead, **fresh}, head.hot.after(snapshot.last_seq))
+        store.clean_hot(state)
+        return Flushed(sum(entry.rows for entry in entries), len(entries))
+
+
+def write_hot_rows(store: ScopeStore, state: ScopeState, snapshot: Snapshot) -> list[_Written]:
+    """Write the live hot rows of a snapshot as batches that no manifest names yet."""
+    if not snapshot.hot.live_count:
+        return []
+    folder = snapshot.cold.folder
+    make_folder(folder)
+    rows = pa.Table.from_batches(snapshot.hot.batches).combine_chunks()
+    content, _ = sort_by_key(snapshot.table, rows, key_of(snapshot.table, rows))
+    written = []
+    for start in range(0, rows.num_rows, BATCH_ROWS_MAX):
+        part = content.slice(start, BATCH_ROWS_MAX)
+        batch = state.next_batch()
+        lineage = Lineage(flushed_seq=snapshot.last_seq)
+        entry = write_batch(folder, batch, snapshot.table, snapshot.scope, part, lineage)
+        store.files.trust(snapshot.scope, batch)
+        written.append(_Written(entry, part.rows.column(SEQ_COLUMN).to_numpy()))
+    return written
+
+
+def _died_since(part: _Written, hot: HotView) -> DeadRows:
+    """The rows of a new batch that are not live any more."""
+    live = [chunk.seqs if chunk.live is None else chunk.seqs[chunk.live] for chunk in hot.chunks]
+    alive = np.isin(part.seqs, np.concatenate(live) if live else np.empty(0, dtype=np.int64))
+    return DeadRows.none(part.entry.rows).with_positions(np.flatnonzero(~alive))

@@ -1,0 +1,57 @@
+"""From dead rows to deletion files and the next manifest: what every change of cold data has in common.
+
+Deletion files are named by the manifest version that brings them, and are written and synced before it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from catalog.definition import Scope
+from manifest import dead_rows
+from manifest.dead_rows import DeadRows
+from manifest.entries import BatchFileEntry, BulkCommit, DeletionEntry, ManifestFile
+from manifest.files import checksum, sync_folder, write_synced
+from manifest.layout import deletion_name
+from providers.clock import timestamp
+
+
+def next_manifest(
+    folder: Path,
+    manifest: ManifestFile,
+    scope: Scope,
+    dead: Mapping[int, DeadRows],
+    *,
+    added: Iterable[BatchFileEntry] = (),
+    removed: Iterable[int] = (),
+    flushed_seq: int = 0,
+    schema_version: int | None = None,
+    last_bulk_commit: BulkCommit | None = None,
+) -> ManifestFile:
+    """Write the deletion files that differ from what `manifest` records and return the manifest that names them.
+
+    `dead` holds the rows to record as dead, by batch, for old and added batches alike. Everything that the returned
+    manifest names is durable.
+    """
+    version = manifest.version + 1
+
+    def with_dead_rows(entry: BatchFileEntry) -> BatchFileEntry:
+        found = dead.get(entry.batch)
+        if found is None or found.count == entry.dead:
+            return entry
+        data = dead_rows.encode(found, scope.table_id, entry.batch, version)
+        name = deletion_name(entry.batch, version)
+        write_synced(folder / name, data)
+        return replace(entry, dead=found.count, dv=DeletionEntry(name, checksum(data)))
+
+    after = manifest.with_changes(
+        updated_at=timestamp(),
+        added=[with_dead_rows(entry) for entry in added],
+        removed=removed,
+        changed=with_dead_rows,
+        flushed_seq=flushed_seq,
+        schema_version=schema_version,
+        last_bulk_commit=last_bulk_commit,
+    )
+    sync_folder(folder)
+    return after

@@ -1,0 +1,52 @@
+"""Deleting files that nobody can reach.
+
+A file of a scope may go when no living snapshot's manifest names it and no running job has its batch number. Age plays
+no part: a slow writer's files are known by number, not guessed by time. Folders of dropped tables go when no snapshot
+of the table is alive.
+"""
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from manifest.entries import ManifestFile
+from manifest.layout import batch_of_file, table_id_of_folder
+from providers.scopes import ScopeState
+
+
+def unreachable(names: Iterable[str], manifests: Iterable[ManifestFile], in_flight: frozenset[int]) -> list[str]:
+    """Choose the files to delete from a scope folder's file names. Pure."""
+    needed: set[str] = set()
+    for manifest in manifests:
+        for entry in manifest.batches:
+            needed.add(entry.path)
+            needed |= {part.path for part in (entry.bloom, entry.dv) if part is not None}
+    batches = {name: batch_of_file(name) for name in names}
+    return sorted(
+        name for name, batch in batches.items() if batch is not None and name not in needed and batch not in in_flight
+    )
+
+
+def reclaim(state: ScopeState) -> int:
+    """Delete a scope's unreachable files; return how many."""
+    folder = state.head.cold.folder
+    if not folder.exists():
+        return 0
+    names = [path.name for path in folder.iterdir() if path.is_file()]
+    in_flight = state.batches_in_flight()
+    doomed = unreachable(names, (snapshot.manifest for snapshot in state.living_snapshots()), in_flight)
+    for name in doomed:
+        (folder / name).unlink(missing_ok=True)
+    return len(doomed)
+
+
+def reclaim_tables(tables: Path, living: frozenset[int]) -> int:
+    """Delete the folders of tables whose id is not in `living`; return how many."""
+    doomed = [
+        folder
+        for folder in tables.glob("*/*")
+        if (table_id := table_id_of_folder(folder.name)) is not None and table_id not in living
+    ]
+    for folder in doomed:
+        shutil.rmtree(folder, ignore_errors=True)
+    return len(doomed)

@@ -1,0 +1,86 @@
+"""The background thread: flush by policy, compact, reclaim.
+
+One thread for all scopes, so maintenance never takes more than one core. A failure is logged and tried again at the
+next tick; it never stops the thread.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from catalog.definition import FlushPolicy, Scope
+from flush.compaction import compact
+from flush.hot_flush import flush
+from flush.reclaim import reclaim
+from providers.scopes import ScopeState, ScopeStore
+from providers.snapshot import Snapshot
+
+log = logging.getLogger(__name__)
+
+TICK_SECONDS = 1.0
+
+
+def is_due(policy: FlushPolicy, snapshot: Snapshot, waited_seconds: float) -> bool:
+    """Tell whether a scope whose oldest unflushed commit is `waited_seconds` old must be flushed now. Pure."""
+    if not snapshot.has_unflushed:
+        return False
+    if policy.rows is not None and snapshot.hot.version_count >= policy.rows:
+        return True
+    return policy.interval_seconds is not None and waited_seconds >= policy.interval_seconds
+
+
+class MaintenanceWorker:
+    """Runs `tick` until stopped."""
+
+    def __init__(
+        self, store: ScopeStore, reclaim_dropped: Callable[[], object], tick_seconds: float = TICK_SECONDS
+    ) -> None:
+        self._store = store
+        self._reclaim_dropped = reclaim_dropped
+        self._tick_seconds = tick_seconds
+        self._stop = threading.Event()
+        self._unflushed_since: dict[Scope, float] = {}
+        self._seen_manifest: dict[Scope, int] = {}
+        self._thread = threading.Thread(target=self._run, name="maintenance", daemon=True)
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the job at hand and stop."""
+        self._stop.set()
+        self._thread.join()
+
+    def tick(self) -> None:
+        """Look at every loaded scope once."""
+        for state in self._store.loaded():
+            if self._stop.is_set():
+                return
+            try:
+                self._maintain(state)
+            except Exception:
+                log.exception("maintenance of a scope failed and will be tried again")
+        self._reclaim_dropped()
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._tick_seconds):
+            self.tick()
+
+    def _maintain(self, state: ScopeState) -> None:
+        snapshot = state.published
+        if state.dropped:
+            return
+        now = time.monotonic()
+        if not snapshot.has_unflushed:
+            self._unflushed_since.pop(snapshot.scope, None)
+        since = self._unflushed_since.setdefault(snapshot.scope, now) if snapshot.has_unflushed else now
+        if is_due(snapshot.table.options.flush_policy, snapshot, now - since):
+            self._unflushed_since.pop(snapshot.scope, None)
+            flush(self._store, state)
+        del snapshot
+        if state.published.manifest.version != self._seen_manifest.get(state.head.scope):
+            compact(self._store, state)
+            reclaim(state)
+            self._seen_manifest[state.head.scope] = state.published.manifest.version

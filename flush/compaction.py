@@ -1,6 +1,6 @@
 """Batches to fewer, cleaner ones, while readers and writers go on.
 
-Two reasons to rewrite: a batch with many dead rows (its scans pay for every dead row), and many small batches of similar
+Two reasons to rewrite: a batch with many dead rows (its scans pay for each of them), and many small batches of similar
 size (planning pays for every file). Which batches is a pure choice. The rows keep their `_seq`. Rows that died while
 the job ran are found by their source position and marked dead in the outputs before these are published, so a delete
 that races a compaction is never lost.
@@ -86,12 +86,11 @@ def compact(store: ScopeStore, state: ScopeState, *, everything: bool = False) -
             fresh = _dead_in_outputs(outputs, sources, died)
             numbers = [entry.batch for entry in inputs]
             dead = {batch: found for batch, found in head.dead.items() if batch not in numbers} | fresh
-            recorded = {entry.batch: snapshot.dead_in(entry) for entry in head.manifest.batches if entry.dv}
             manifest = next_manifest(
                 head.cold.folder,
                 head.manifest,
                 head.scope,
-                {batch: found for batch, found in recorded.items() if batch not in numbers} | fresh,
+                fresh,
                 added=outputs,
                 removed=numbers,
             )

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from catalog.definition import Scope
+from catalog.errors import DatabaseError, ErrorKind
 from manifest import dead_rows
 from manifest.dead_rows import DeadRows
 from manifest.entries import BatchFileEntry, BulkCommit, DeletionEntry, ManifestFile
@@ -30,7 +31,8 @@ def next_manifest(
 ) -> ManifestFile:
     """Write the deletion files that differ from what `manifest` records and return the manifest that names them.
 
-    `dead` holds the rows to record as dead, by batch, for old and added batches alike. Everything that the returned
+    `dead` holds the rows to record as dead, by batch, for old and added batches alike; batches that it leaves out keep
+    what is recorded. Dead rows never come back to life. Everything that the returned
     manifest names is durable.
     """
     version = manifest.version + 1
@@ -39,6 +41,8 @@ def next_manifest(
         found = dead.get(entry.batch)
         if found is None or found.count == entry.dead:
             return entry
+        if found.count < entry.dead:
+            raise DatabaseError(ErrorKind.INTERNAL, f"batch {entry.batch} would lose dead rows")
         data = dead_rows.encode(found, scope.table_id, entry.batch, version)
         name = deletion_name(entry.batch, version)
         write_synced(folder / name, data)

@@ -1,0 +1,70 @@
+"""The query engine's failures as this database's errors: the kind from the message's form, the text without the engine.
+
+DataFusion raises ValueError or a bare Exception whose text begins with the kind of failure. Inner names, nested
+prefixes and file paths are taken out; what remains is one line.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pyarrow as pa
+
+from catalog.errors import DatabaseError, ErrorKind
+
+MESSAGE_CHARACTERS_MAX = 500
+
+_KINDS: tuple[tuple[str, ErrorKind], ...] = (
+    (r"SQL error|ParserError|TokenizerError|RecursionLimitExceeded", ErrorKind.SYNTAX),
+    (r"Resources exhausted|ResourcesExhausted", ErrorKind.RESOURCES),
+    (r"table '[^']*' not found|No field named|Invalid function|No table named", ErrorKind.NOT_FOUND),
+    (r"not implemented|NotImplemented|not supported|unsupported", ErrorKind.UNSUPPORTED),
+    (r"Parquet error|Parquet argument error|Object Store error", ErrorKind.CORRUPT),
+    (r"Internal error|panicked", ErrorKind.INTERNAL),
+)
+
+_NOISE = re.compile(
+    r"(DataFusion error|Error during planning|SQL error|Schema error|Arrow error|Execution error|Optimizer rule '[^']*'"
+    r" failed|External error|Cast error|Compute error|Invalid argument error|Parser error|type_coercion|caused by"
+    r"|Parquet error|This feature is not implemented|Context)\s*:?\s*",
+    re.IGNORECASE,
+)
+_PARSER = re.compile(r"(?:ParserError|TokenizerError)\(\"(.*?)\"\)", re.DOTALL)
+_PATHS = re.compile(r"(?:file://)?/?(?:[\w.~%@+=-]+/)+[\w.~%@+=-]*\.(?:parquet|bloom|dv|json)")
+_RELATION = re.compile(r"\bmain\.(?:\$default\.)?|\$default\.")
+
+
+def translate(error: BaseException) -> DatabaseError:
+    """The database error for an engine error."""
+    if isinstance(error, DatabaseError):
+        return error
+    if isinstance(error, pa.ArrowCancelled):
+        return DatabaseError(ErrorKind.CANCELLED, "the statement was cancelled")
+    text = str(error)
+    kind = next((kind for pattern, kind in _KINDS if re.search(pattern, text, re.IGNORECASE)), ErrorKind.INVALID)
+    return DatabaseError(kind, _clean(text))
+
+
+@contextmanager
+def engine_errors() -> Iterator[None]:
+    """Translate what the engine raises inside the block."""
+    try:
+        yield
+    except DatabaseError:
+        raise
+    except Exception as error:
+        raise translate(error) from error
+    except BaseException as error:
+        if type(error).__name__ == "PanicException":
+            raise DatabaseError(ErrorKind.INTERNAL, "the query engine failed on this statement") from error
+        raise
+
+
+def _clean(text: str) -> str:
+    parsed = _PARSER.search(text)
+    if parsed:
+        text = parsed.group(1)
+    text = text.split("\n\nbacktrace", 1)[0].split("This issue was likely caused by a bug", 1)[0]
+    text = _RELATION.sub("", _PATHS.sub("a stored file", _NOISE.sub("", text)))
+    line = " ".join(text.split()).strip(" :,")
+    return line[: MESSAGE_CHARACTERS_MAX - 1] + "…" if len(line) > MESSAGE_CHARACTERS_MAX else line

@@ -1,0 +1,173 @@
+"""From the filters that DataFusion pushed down to a table scan, to predicates that can rule out batches.
+
+The filters come from an optimized plan: constants are folded, literals have the column's type, and every filter of a
+scan holds for every row that the query can use. What has no counterpart becomes `Unknown`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from datafusion import Expr
+from datafusion import expr as nodes
+from datafusion.plan import LogicalPlan
+
+from catalog.definition import Column, TableDef
+from manifest.predicate import (
+    AllOf,
+    AnyOf,
+    Comparison,
+    InSet,
+    IsNotNull,
+    IsNull,
+    Operator,
+    Predicate,
+    Unknown,
+)
+
+_OPERATORS = {operator.value: operator for operator in Operator}
+_MIRRORED = {
+    Operator.EQUAL: Operator.EQUAL,
+    Operator.LESS: Operator.GREATER,
+    Operator.LESS_EQUAL: Operator.GREATER_EQUAL,
+    Operator.GREATER: Operator.LESS,
+    Operator.GREATER_EQUAL: Operator.LESS_EQUAL,
+}
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One scan of a table in a plan, by the name that the plan's storage gave it, with its filters."""
+
+    table: str
+    filters: tuple[Expr, ...]
+
+
+def scans(plan: LogicalPlan) -> Iterator[Scan]:
+    """All table scans of a plan, sub-queries included."""
+    node = plan.to_variant()
+    if isinstance(node, nodes.TableScan):
+        yield Scan(node.fqn()[2], tuple(node.filters()))
+    for child in plan.inputs():
+        yield from scans(child)
+
+
+def translate(filters: Sequence[Expr], table: TableDef) -> Predicate:
+    """What the rows of `table` that pass all of `filters` satisfy."""
+    columns = {column.name: column for column in table.columns}
+    return AllOf(tuple(_predicate(part, columns) for part in filters))
+
+
+def _predicate(expression: Expr, columns: Mapping[str, Column]) -> Predicate:
+    try:
+        node = expression.to_variant()
+    except Exception:  # noqa: BLE001 - the library refuses nodes it has no class for, and nothing is known of those
+        return Unknown()
+    match node:
+        case nodes.BinaryExpr():
+            return _binary(node, columns)
+        case nodes.InList():
+            return _in_list(node, columns)
+        case nodes.IsNull() | nodes.IsNotNull():
+            column = _column(node.expr(), columns)
+            if column is None:
+                return Unknown()
+            return IsNull(column.id) if isinstance(node, nodes.IsNull) else IsNotNull(column.id)
+        case nodes.Column():
+            return _truth(expression, columns, wanted=True)
+        case nodes.Not():
+            return _truth(node.expr(), columns, wanted=False)
+        case _:
+            return Unknown()
+
+
+def _binary(node: nodes.BinaryExpr, columns: Mapping[str, Column]) -> Predicate:
+    match node.op():
+        case "AND":
+            return AllOf((_predicate(node.left(), columns), _predicate(node.right(), columns)))
+        case "OR":
+            return _any_of(_predicate(node.left(), columns), _predicate(node.right(), columns))
+    operator = _OPERATORS.get(node.op())
+    if operator is None:
+        return Unknown()
+    column, literal = _column(node.left(), columns), node.right()
+    if column is None:
+        column, literal, operator = _column(node.right(), columns), node.left(), _MIRRORED[operator]
+    value = None if column is None else _value(literal, column)
+    return Unknown() if column is None or value is None else Comparison(column.id, operator, value)
+
+
+def _any_of(left: Predicate, right: Predicate) -> Predicate:
+    """`a = 1 OR a = 2` is `a IN (1, 2)`, which blooms can answer."""
+    match left, right:
+        case (Comparison(one, Operator.EQUAL, low), Comparison(two, Operator.EQUAL, high)) if one == two:
+            return InSet(one, pa.array([low.as_py(), high.as_py()], low.type))
+        case (Comparison(one, Operator.EQUAL, low), InSet(two, values)) if one == two:
+            return InSet(one, pa.concat_arrays([pa.array([low.as_py()], low.type), values]))
+        case (InSet(one, values), Comparison(two, Operator.EQUAL, high)) if one == two:
+            return InSet(one, pa.concat_arrays([values, pa.array([high.as_py()], high.type)]))
+        case _:
+            return AnyOf((left, right))
+
+
+def _in_list(node: nodes.InList, columns: Mapping[str, Column]) -> Predicate:
+    column = _column(node.expr(), columns)
+    if column is None or node.negated():
+        return Unknown()
+    values = []
+    for item in node.list():
+        literal = _scalar(item)
+        if literal is None:
+            return Unknown()
+        if literal.is_valid:
+            values.append(literal)
+    if not values:
+        return InSet(column.id, pa.array([], column.storage))
+    try:
+        listed = pa.array([value.as_py() for value in values], values[0].type).cast(column.storage)
+    except (pa.ArrowException, ValueError):
+        return Unknown()
+    return Unknown() if _has_nan(listed) else InSet(column.id, listed)
+
+
+def _truth(expression: Expr, columns: Mapping[str, Column], *, wanted: bool) -> Predicate:
+    column = _column(expression, columns)
+    if column is None or not pa.types.is_boolean(column.storage):
+        return Unknown()
+    return Comparison(column.id, Operator.EQUAL, pa.scalar(wanted))
+
+
+def _column(expression: Expr, columns: Mapping[str, Column]) -> Column | None:
+    try:
+        node = expression.to_variant()
+    except Exception:  # noqa: BLE001 - see _predicate
+        return None
+    return columns.get(node.name()) if isinstance(node, nodes.Column) else None
+
+
+def _scalar(expression: Expr) -> pa.Scalar | None:
+    try:
+        node = expression.to_variant()
+        if not isinstance(node, nodes.Literal):
+            return None
+        found = expression.python_value()
+    except Exception:  # noqa: BLE001 - see _predicate
+        return None
+    return found if isinstance(found, pa.Scalar) else pa.scalar(found)
+
+
+def _value(expression: Expr, column: Column) -> pa.Scalar | None:
+    """A literal in the column's type, or None when there is none, it is NULL or NaN, or it does not fit exactly."""
+    found = _scalar(expression)
+    if found is None or not found.is_valid:
+        return None
+    try:
+        value = found.cast(column.storage)
+    except (pa.ArrowException, ValueError):
+        return None
+    return None if _has_nan(pa.array([value.as_py()], value.type)) else value
+
+
+def _has_nan(values: pa.Array) -> bool:
+    return pa.types.is_floating(values.type) and bool(pc.any(pc.is_nan(values)).as_py())

@@ -1,0 +1,132 @@
+"""DataFusion, configured and closed: what a user's SQL may reach is decided here.
+
+One session serves all queries, so that the memory limit, the spill space and the file caches are shared. Names resolve
+through a Python catalog to the relations of the statement that is being planned, which the planning thread carries:
+a statement can reach nothing that was not prepared for it. DDL, DML, SET and external tables are refused by options,
+`information_schema` is off, and functions whose result can be larger than memory are withheld.
+
+A second session plans RIGHT and FULL joins without join reordering, which is wrong for some of them in DataFusion 55.
+"""
+
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from datafusion import DataFrame, RuntimeEnvBuilder, SessionConfig, SessionContext, SQLOptions
+from datafusion.catalog import CatalogProvider, SchemaProvider, Table
+
+from catalog.identifiers import CATALOG_NAME, TableName
+from providers.engine_errors import engine_errors
+
+DEFAULT_SCHEMA = "$default"
+"""Stands for the statement's own namespace, where unqualified names resolve."""
+
+WITHHELD_FUNCTIONS = frozenset({"repeat", "lpad", "rpad", "range", "generate_series", "array_repeat", "list_repeat"})
+BATCH_ROWS = 32_768
+METADATA_CACHE_BYTES = 1 << 30
+
+_READ_ONLY = SQLOptions().with_allow_ddl(False).with_allow_dml(False).with_allow_statements(False)
+
+
+@dataclass(frozen=True)
+class EngineLimits:
+    """What all running queries together may use. `memory_bytes` is shared fairly; beyond it queries spill or fail."""
+
+    memory_bytes: int = 4 << 30
+    spill_bytes: int = 32 << 30
+    threads: int = os.cpu_count() or 2
+
+
+class QueryEngine:
+    """Plans read-only SQL over relations that the caller names."""
+
+    def __init__(self, limits: EngineLimits, scratch: Path) -> None:
+        self._names = _StatementNames()
+        self.context = _session(limits, scratch, self._names, reorder_joins=True)
+        self._careful = _session(limits, scratch, self._names, reorder_joins=False)
+
+    def plan(
+        self, text: str, relations: Mapping[TableName, Table], namespace: str, *, keep_join_order: bool = False
+    ) -> DataFrame:
+        """Plan `text`, which may name `relations` and nothing else; unqualified names are in `namespace`."""
+        session = self._careful if keep_join_order else self.context
+        with self._names.of_statement(relations, namespace), engine_errors():
+            return session.sql_with_options(text, _READ_ONLY)
+
+
+class _StatementNames(threading.local):
+    """The relations that the statement planned by this thread may name."""
+
+    def __init__(self) -> None:
+        self.relations: Mapping[TableName, Table] = {}
+        self.namespace = ""
+
+    def of_statement(self, relations: Mapping[TableName, Table], namespace: str) -> "_Bound":
+        return _Bound(self, relations, namespace)
+
+    def find(self, schema: str, table: str) -> Table | None:
+        namespace = self.namespace if schema == DEFAULT_SCHEMA else schema
+        return self.relations.get(TableName(namespace, table))
+
+
+class _Bound:
+    """Binds names for the length of a `with` block."""
+
+    def __init__(self, names: _StatementNames, relations: Mapping[TableName, Table], namespace: str) -> None:
+        self._names = names
+        self._inner = (relations, namespace)
+
+    def __enter__(self) -> None:
+        self._outer = (self._names.relations, self._names.namespace)
+        self._names.relations, self._names.namespace = self._inner
+
+    def __exit__(self, *_: object) -> None:
+        self._names.relations, self._names.namespace = self._outer
+
+
+class _Schema(SchemaProvider):
+    def __init__(self, name: str, names: _StatementNames) -> None:
+        self._name = name
+        self._names = names
+
+    def table_names(self) -> set[str]:
+        return set()
+
+    def table(self, name: str) -> Table | None:
+        return self._names.find(self._name, name)
+
+    def table_exist(self, name: str) -> bool:
+        return self._names.find(self._name, name) is not None
+
+
+class _Catalog(CatalogProvider):
+    def __init__(self, names: _StatementNames) -> None:
+        self._names = names
+
+    def schema_names(self) -> set[str]:
+        return {DEFAULT_SCHEMA}
+
+    def schema(self, name: str) -> SchemaProvider | None:
+        return _Schema(name, self._names)
+
+
+def _session(limits: EngineLimits, scratch: Path, names: _StatementNames, *, reorder_joins: bool) -> SessionContext:
+    config = (
+        SessionConfig()
+        .with_information_schema(False)
+        .with_default_catalog_and_schema(CATALOG_NAME, DEFAULT_SCHEMA)
+        .with_create_default_catalog_and_schema(False)
+        .with_batch_size(BATCH_ROWS)
+        .with_target_partitions(limits.threads)
+        .set("datafusion.optimizer.join_reordering", str(reorder_joins).lower())
+    )
+    runtime = RuntimeEnvBuilder().with_disk_manager_specified(scratch).with_fair_spill_pool(limits.memory_bytes)
+    session = SessionContext(config, runtime)
+    session.sql(f"SET datafusion.runtime.metadata_cache_limit = '{METADATA_CACHE_BYTES >> 20}M'")
+    session.sql(f"SET datafusion.runtime.max_temp_directory_size = '{limits.spill_bytes >> 20}M'")
+    session.register_catalog_provider(CATALOG_NAME, _Catalog(names))
+    for function in WITHHELD_FUNCTIONS:
+        session.deregister_udf(function)
+    return session

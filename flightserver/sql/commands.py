@@ -29,7 +29,7 @@ from flightserver.sql.tokens import is_identifier
 
 def parse_describe(cursor: Cursor) -> Describe:
     """Read `DESCRIBE [TABLE] table`."""
-    _skip_table_word(cursor)
+    cursor.accept("TABLE")
     return Describe(cursor.table())
 
 
@@ -57,7 +57,7 @@ def _show_columns(cursor: Cursor) -> ShowColumns:
 
 def _show_manifest(cursor: Cursor) -> ShowManifest:
     cursor.accept_any("FOR", "FROM", "IN")
-    _skip_table_word(cursor)
+    cursor.accept("TABLE")
     return ShowManifest(cursor.table())
 
 
@@ -93,14 +93,8 @@ def _table_or_all(cursor: Cursor) -> TableRef | None:
     if cursor.at("ALL") and cursor.peek(1).key != ".":
         cursor.next()
         return None
-    _skip_table_word(cursor)
+    cursor.accept("TABLE")
     return cursor.table()
-
-
-def _skip_table_word(cursor: Cursor) -> None:
-    """Skip TABLE, unless it is itself the name of the table."""
-    if is_identifier(cursor.peek(1)):
-        cursor.accept("TABLE")
 
 
 def parse_begin(cursor: Cursor) -> Begin:

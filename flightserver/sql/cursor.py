@@ -163,12 +163,14 @@ class Cursor:
         return self.text[self.tokens[first].start : self.tokens[self.position - 1].end]
 
     def slice_type(self, stop: Stop) -> str:
-        """Consume the text of a type, in which `<` and `>` are brackets too, up to where `stop` holds outside."""
-        first, depth = self.position, 0
+        """Consume a type, in which `<` and `>` are brackets too, up to `stop`; return its text without comments."""
+        text, end, depth = "", self.peek().start, 0
         while not self.at_end() and not (depth == 0 and (self.at(")") or stop(self))):
             token = self.next()
             depth += _type_depth_change(token.key)
-        return self.text[self.tokens[first].start : self.tokens[self.position - 1].end]
+            text += token.text if token.start == end else f" {token.text}"
+            end = token.end
+        return text
 
     def rest(self, what: str) -> str:
         """Consume everything that is left; return its source text."""

@@ -61,7 +61,7 @@ def parse_default(text: str, declared: pa.DataType, column: str) -> Default:
 
 def _expression(text: str, column: str) -> exp.Expr:
     try:
-        return parse_one(text, dialect=LiteralDialect)
+        return parse_one(text, into=exp.Condition, dialect=LiteralDialect)
     except (SqlglotError, RecursionError):
         raise DatabaseError(ErrorKind.SYNTAX, f"cannot read the DEFAULT of column {column}: {text[:80]!r}") from None
 

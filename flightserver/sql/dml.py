@@ -9,6 +9,10 @@ from flightserver.sql.parameters import parameter_number
 from flightserver.sql.statements import Assignment, Delete, Insert, OnConflict, Truncate, Update
 from flightserver.sql.tokens import Token
 
+_CLAUSES_OF_QUERIES = (
+    *("RETURNING", "ORDER", "LIMIT", "OFFSET", "FETCH", "GROUP", "HAVING", "WINDOW", "QUALIFY"),
+    *("UNION", "INTERSECT", "EXCEPT"),
+)
 _QUERY_STARTS = ("SELECT", "WITH", "VALUES", "FROM", "TABLE", "(")
 
 
@@ -46,7 +50,8 @@ def _columns(cursor: Cursor) -> tuple[str, ...] | None:
 
 
 def _at_insert_tail(cursor: Cursor) -> bool:
-    return cursor.at("ON", "CONFLICT") or cursor.at("RETURNING")
+    on_conflict = cursor.at("ON", "CONFLICT") and cursor.peek(2).key in {"(", "DO", "ON"}
+    return on_conflict or cursor.at("RETURNING")
 
 
 def _refuse_default_in_rows(cursor: Cursor, source: list[Token]) -> None:
@@ -86,8 +91,8 @@ def _on_conflict(cursor: Cursor) -> OnConflict:
     if target is None:
         raise cursor.error("ON CONFLICT … DO UPDATE needs the key columns: ON CONFLICT (column, …)")
     cursor.expect("SET")
-    assignments = _assignments(cursor, "WHERE", "RETURNING")
-    where = cursor.slice_until("condition", stop_at("RETURNING")) if cursor.accept("WHERE") else None
+    assignments = _assignments(cursor, "WHERE", *_CLAUSES_OF_QUERIES)
+    where = _condition(cursor)
     return OnConflict(target, do_nothing=False, assignments=assignments, where=where)
 
 
@@ -124,8 +129,8 @@ def parse_update(cursor: Cursor) -> Update:
     table = cursor.table()
     alias = cursor.optional_alias("SET")
     cursor.expect("SET")
-    assignments = _assignments(cursor, "FROM", "WHERE", "RETURNING")
-    sources = cursor.slice_until("source", stop_at("WHERE", "RETURNING")) if cursor.accept("FROM") else None
+    assignments = _assignments(cursor, "FROM", "WHERE", *_CLAUSES_OF_QUERIES)
+    sources = _sources(cursor) if cursor.accept("FROM") else None
     return Update(table, alias, assignments, sources, _where(cursor))
 
 
@@ -134,14 +139,23 @@ def parse_delete(cursor: Cursor) -> Delete:
     cursor.expect("FROM")
     table = cursor.table()
     alias = cursor.optional_alias("USING", "WHERE", "RETURNING")
-    sources = cursor.slice_until("source", stop_at("WHERE", "RETURNING")) if cursor.accept("USING") else None
+    sources = _sources(cursor) if cursor.accept("USING") else None
     return Delete(table, alias, sources, _where(cursor))
 
 
+def _sources(cursor: Cursor) -> str:
+    return cursor.slice_until("source", stop_at("WHERE", *_CLAUSES_OF_QUERIES))
+
+
 def _where(cursor: Cursor) -> str | None:
-    where = cursor.slice_until("condition", stop_at("RETURNING")) if cursor.accept("WHERE") else None
+    where = _condition(cursor)
     _refuse_returning(cursor)
     return where
+
+
+def _condition(cursor: Cursor) -> str | None:
+    """Read `[WHERE …]`. What a query could have behind it ends the condition, and is refused with the statement."""
+    return cursor.slice_until("condition", stop_at(*_CLAUSES_OF_QUERIES)) if cursor.accept("WHERE") else None
 
 
 def parse_truncate(cursor: Cursor) -> Truncate:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from catalog.errors import DatabaseError, ErrorKind
 from flightserver.sql import commands, ddl, dml
-from flightserver.sql.cursor import Cursor
+from flightserver.sql.cursor import Cursor, stop_at
 from flightserver.sql.limits import check_limits, check_text_size
 from flightserver.sql.statements import Explain, Query, Statement
 from flightserver.sql.tokens import Token, error_at, tokenize
@@ -68,11 +68,9 @@ def _query(cursor: Cursor) -> Query:
 def _with(cursor: Cursor) -> Query:
     """Take a query with common table expressions; refuse one that ends in a change of rows."""
     first = cursor.position - 1
-    while not cursor.at_end():
-        cursor.slice_until("query", lambda here: here.at_any("INSERT", "UPDATE", "DELETE", "MERGE", "SELECT"))
-        if cursor.at_any("INSERT", "UPDATE", "DELETE", "MERGE"):
-            raise cursor.unsupported(f"WITH in front of {cursor.peek().key} is not supported; use a sub-query")
-        break
+    cursor.slice_until("query", stop_at("INSERT", "UPDATE", "DELETE", "MERGE", "SELECT", "VALUES", "FROM"))
+    if cursor.at_any("INSERT", "UPDATE", "DELETE", "MERGE"):
+        raise cursor.unsupported(f"WITH in front of {cursor.peek().key} is not supported; use a sub-query")
     cursor.position = first
     return Query(cursor.rest("query"))
 
@@ -89,6 +87,8 @@ def _explain(cursor: Cursor) -> Explain:
         options[cursor.next().key] = True
     if cursor.at_any("(", "FORMAT", "TREE") and not cursor.at("(", "SELECT"):
         raise cursor.unsupported("EXPLAIN takes ANALYZE and VERBOSE and no other option")
+    if cursor.at("EXPLAIN"):
+        raise cursor.unsupported("EXPLAIN explains a statement, not another EXPLAIN")
     explained = _statement(cursor)
     return Explain(text, options["ANALYZE"], options["VERBOSE"], explained)
 

@@ -205,7 +205,7 @@ class _Stars:
                 continue
             expects_source = expects_source or token.key in {",", "JOIN"}
             select.merges_columns = select.merges_columns or token.key in {"NATURAL", "USING"}
-            place = self._skip(place)
+            place = _behind(self._tokens, place)
         return select
 
     def _from_position(self, place: int) -> int:
@@ -216,7 +216,7 @@ class _Stars:
                 return place + 1
             if key in _FROM_ENDS and key != "EXCEPT":
                 break
-            place = self._skip(place)
+            place = _behind(self._tokens, place)
         return len(self._tokens)
 
     def _read_source(self, place: int, select: _Select) -> int:
@@ -229,12 +229,12 @@ class _Stars:
             name = parts[-1]
             is_function = _key(self._tokens, end) == "("
             shows_hidden = not is_function and self._table_shows_hidden(parts)
-            place = self._skip(end) if is_function else end
+            place = _behind(self._tokens, end) if is_function else end
         elif token.key == "(" and _key(self._tokens, place + 1) not in _QUERY_STARTS:
             message = "write joins without brackets around them where _seq or _deleted and * are used"
             raise error_at(self._text, token.start, message, ErrorKind.UNSUPPORTED)
         else:
-            place = self._skip(place)
+            place = _behind(self._tokens, place)
         alias, place = self._alias(place)
         select.sources.append(_Source(alias or name, shows_hidden))
         return place
@@ -253,16 +253,6 @@ class _Stars:
                 return identifier_name(token), place + 1
         return "", place
 
-    def _skip(self, place: int) -> int:
-        """Return the position behind a token, or behind the bracket that it opens."""
-        depth = 0
-        while place < len(self._tokens):
-            depth += depth_change(self._tokens[place])
-            place += 1
-            if depth <= 0:
-                break
-        return place
-
 
 def _cte_names(tokens: list[Token]) -> frozenset[str]:
     """Return the names that a WITH defines anywhere: `name AS (` and `name (columns) AS (`."""
@@ -272,8 +262,26 @@ def _cte_names(tokens: list[Token]) -> frozenset[str]:
         identifier_name(token)
         for position, token in enumerate(tokens)
         if is_identifier(token) and _key(tokens, position - 1) in {"WITH", "RECURSIVE", ","}
-        if _key(tokens, position + 1) in {"AS", "("}
+        if _defines_query(tokens, position + 1)
     )
+
+
+def _defines_query(tokens: list[Token], place: int) -> bool:
+    """Tell whether `[(columns)] AS [[NOT] MATERIALIZED] (` begins at a position."""
+    if _key(tokens, place) == "(":
+        place = _behind(tokens, place)
+    return _key(tokens, place) == "AS" and _key(tokens, place + 1) in {"(", "MATERIALIZED", "NOT"}
+
+
+def _behind(tokens: list[Token], place: int) -> int:
+    """Return the position behind a token, or behind the bracket that it opens."""
+    depth = 0
+    while place < len(tokens):
+        depth += depth_change(tokens[place])
+        place += 1
+        if depth <= 0:
+            break
+    return place
 
 
 def _chain_end(tokens: list[Token], position: int) -> int:

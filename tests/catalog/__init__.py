@@ -1,0 +1,1 @@
+"""Facts about names, types and definitions."""

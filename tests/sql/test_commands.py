@@ -1,0 +1,134 @@
+"""SHOW, FLUSH, transactions and session settings."""
+
+import pytest
+
+from catalog.errors import ErrorKind
+from flightserver.sql.parser import parse
+from flightserver.sql.statements import (
+    Begin,
+    Commit,
+    Compact,
+    Describe,
+    Flush,
+    Release,
+    ResetOption,
+    Rollback,
+    Savepoint,
+    SetOption,
+    ShowColumns,
+    ShowManifest,
+    ShowNamespaces,
+    ShowOption,
+    ShowTables,
+    Statement,
+    TableRef,
+    UseNamespace,
+)
+from tests.sql.refusals import refused
+
+T = TableRef(None, "t")
+NT = TableRef("n", "t")
+
+
+@pytest.mark.parametrize(
+    ("sql", "statement"),
+    [
+        ("DESCRIBE t", Describe(T)),
+        ("DESC TABLE n.t", Describe(NT)),
+        ('DESCRIBE "table"', Describe(TableRef(None, "table"))),
+        ("SHOW NAMESPACES", ShowNamespaces()),
+        ("SHOW SCHEMAS", ShowNamespaces()),
+        ("SHOW TABLES", ShowTables(None)),
+        ("SHOW TABLES IN n", ShowTables("n")),
+        ("SHOW TABLES FROM NAMESPACE main.n", ShowTables("n")),
+        ("SHOW COLUMNS FROM n.t", ShowColumns(NT)),
+        ("SHOW MANIFEST t", ShowManifest(T)),
+        ("SHOW MANIFEST FOR TABLE n.t", ShowManifest(NT)),
+        ("SHOW ALL", ShowOption("all")),
+        ("SHOW Time_Zone", ShowOption("time_zone")),
+        ("SHOW tables.x", ShowOption("tables.x")),
+        ("FLUSH TABLE n.t", Flush(NT)),
+        ("FLUSH t", Flush(T)),
+        ("FLUSH ALL", Flush(None)),
+        ("STORAGE FLUSH TABLE n.t;", Flush(NT)),
+        ("storage flush all", Flush(None)),
+        ("FLUSH TABLE all.t", Flush(TableRef("all", "t"))),
+        ("COMPACT TABLE t", Compact(T)),
+        ("STORAGE COMPACT TABLE main.n.t", Compact(NT)),
+        ("STORAGE COMPACT ALL", Compact(None)),
+        ("BEGIN", Begin()),
+        ("BEGIN TRANSACTION", Begin()),
+        ("START TRANSACTION", Begin()),
+        ("COMMIT", Commit()),
+        ("COMMIT WORK", Commit()),
+        ("END", Commit()),
+        ("ROLLBACK", Rollback()),
+        ("ABORT", Rollback()),
+        ("ROLLBACK TO s", Rollback("s")),
+        ("ROLLBACK WORK TO SAVEPOINT S", Rollback("s")),
+        ("SAVEPOINT s", Savepoint("s")),
+        ("RELEASE s", Release("s")),
+        ("RELEASE SAVEPOINT s", Release("s")),
+        ("RELEASE savepoint", Release("savepoint")),
+        ("SET a = 1", SetOption("a", "1")),
+        ("SET a = -1.5", SetOption("a", "-1.5")),
+        ("SET SESSION a.b TO 'X y'", SetOption("a.b", "X y")),
+        ("SET session = on", SetOption("session", "on")),
+        ("SET NAMESPACE n", UseNamespace("n")),
+        ("SET SCHEMA n", UseNamespace("n")),
+        ("SET schema = x", SetOption("schema", "x")),
+        ("USE n", UseNamespace("n")),
+        ("USE NAMESPACE main.n", UseNamespace("n")),
+        ("USE namespace", UseNamespace("namespace")),
+        ("RESET a.b", ResetOption("a.b")),
+    ],
+)
+def test_commands(sql: str, statement: Statement) -> None:
+    """Each form is one value."""
+    assert parse(sql) == statement
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["BEGIN READ ONLY", "BEGIN ISOLATION LEVEL SERIALIZABLE", "START TRANSACTION READ WRITE", "SET LOCAL a = 1"],
+)
+def test_modes_are_refused(sql: str) -> None:
+    """A promise of another isolation is not given."""
+    refused(ErrorKind.UNSUPPORTED, sql)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        *(
+            "FLUSH",
+            "FLUSH TABLE",
+            "FLUSH ALL x",
+            "STORAGE",
+            "STORAGE CHECK x",
+            "COMPACT a.b.c.d",
+            "SHOW",
+            "SHOW COLUMNS",
+        ),
+        *(
+            "SHOW TABLES x",
+            "SET a",
+            "SET a =",
+            "SET a = 1 2",
+            "SET a = (1)",
+            "SET a = E'x'",
+            "USE",
+            "RESET",
+            "SAVEPOINT",
+        ),
+        *("COMMIT x", "ROLLBACK x", "DESCRIBE", "DESCRIBE TABLE", "DESCRIBE 'x'", "SHOW MANIFEST"),
+    ],
+)
+def test_malformed_commands_are_refused(sql: str) -> None:
+    """A syntax error has a place."""
+    assert refused(ErrorKind.SYNTAX, sql).startswith("line 1:")
+
+
+def test_another_catalog_is_not_found() -> None:
+    """There is one catalog."""
+    refused(ErrorKind.NOT_FOUND, "USE other.n")

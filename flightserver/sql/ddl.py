@@ -358,9 +358,7 @@ def _drop_column(cursor: Cursor) -> DropColumn:
         raise cursor.unsupported("the key of a table cannot be dropped")
     cursor.accept("COLUMN")
     if_exists = cursor.accept("IF", "EXISTS")
-    name = cursor.name("column")
-    _ = cursor.accept_any("CASCADE", "RESTRICT")
-    return DropColumn(name, if_exists)
+    return DropColumn(cursor.name("column"), if_exists)
 
 
 def _rename_column(cursor: Cursor) -> RenameColumn:

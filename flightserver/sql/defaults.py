@@ -6,10 +6,9 @@ outside of any query.
 """
 
 import pyarrow as pa
-from sqlglot import exp, parse_one
+from sqlglot import exp, parse_one, tokens
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import SqlglotError
-from sqlglot.tokens import Tokenizer
 
 from catalog.definition import Default, DefaultFunction
 from catalog.errors import DatabaseError, ErrorKind
@@ -33,7 +32,7 @@ _FUNCTIONS = {
 class LiteralDialect(Dialect):
     """SQL expressions with DataFusion's rules for quotes."""
 
-    class Tokenizer(Tokenizer):
+    class Tokenizer(tokens.Tokenizer):
         """Double quotes and backticks are names; X'…' is binary; a backslash is a letter."""
 
         IDENTIFIERS = ['"', "`"]  # noqa: RUF012 - sqlglot reads plain class attributes

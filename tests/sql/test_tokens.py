@@ -137,12 +137,12 @@ def test_errors_count_lines_and_columns() -> None:
 
 def test_rows_of_literals_are_one_token() -> None:
     """All rows but the last become one token, whatever the strings hold."""
-    tokens = tokenize("VALUES (1, 'it''s; ('), (-2.5e3, NULL), (3, DATE '2020-01-01')")
+    tokens = tokenize("VALUES (1, 'it''s; ('), (-2.5e3, now()), (3, DATE '2020-01-01')")
     assert [token.kind for token in tokens[:2]] == [Kind.WORD, Kind.ROWS]
-    assert tokens[1].text == "(1, 'it''s; ('), (-2.5e3, NULL), "
+    assert tokens[1].text == "(1, 'it''s; ('), (-2.5e3, now()), "
 
 
-@pytest.mark.parametrize("cell", ["$1", "?", "DEFAULT", "a", "1 + 1", "now()", "(1)", "'a' /* c */", "E'a'", "--1\n"])
+@pytest.mark.parametrize("cell", ["$1", "?", "DEFAULT", "a", "1 + 1", "abs(1)", "(1)", "'a' /* c */", "E'a'", "--1\n"])
 def test_rows_with_anything_else_are_cut_up(cell: str) -> None:
     """A row with a parameter, a name, an operator or a comment is never skipped."""
     assert Kind.ROWS not in [token.kind for token in tokenize(f"VALUES ({cell}), (2)")]

@@ -14,6 +14,7 @@ column can be filled with its default.
 import threading
 import uuid
 from collections.abc import Iterable, Sequence
+from enum import Enum, unique
 from itertools import count, groupby
 from pathlib import Path
 from weakref import WeakKeyDictionary
@@ -37,6 +38,15 @@ _CATALOG, _SCHEMA = "storage", "files"
 _udf_number = count(1)
 
 
+@unique
+class Columns(Enum):
+    """Which columns a relation has."""
+
+    VISIBLE = "those of SELECT *"
+    VERSIONED = "those of SELECT *, `_seq` and `_deleted`"
+    ALL = "every column of the table, a hidden key included"
+
+
 def engine_type(data_type: pa.DataType) -> pa.DataType:
     """The type in which the engine handles a stored type: text and bytes as views."""
     if pa.types.is_string(data_type):
@@ -45,10 +55,7 @@ def engine_type(data_type: pa.DataType) -> pa.DataType:
 
 
 class Relations:
-    """Builds relations in one DataFusion session and remembers what is worth remembering.
-
-    `with_versions` adds `_seq` and `_deleted` to a relation's columns.
-    """
+    """Builds relations in one DataFusion session and remembers what is worth remembering."""
 
     def __init__(self, context: SessionContext, files: ColdFiles, scratch: Path) -> None:
         self._context = context
@@ -59,42 +66,42 @@ class Relations:
         storage.register_schema(_SCHEMA, self._schema)
         context.register_catalog_provider(_CATALOG, storage)
         self._lock = threading.Lock()
-        self._shapes: dict[tuple[int, int, bool], Table] = {}
-        self._whole: WeakKeyDictionary[Snapshot, dict[bool, Table]] = WeakKeyDictionary()
+        self._shapes: dict[tuple[int, int, Columns], Table] = {}
+        self._whole: WeakKeyDictionary[Snapshot, dict[Columns, Table]] = WeakKeyDictionary()
 
-    def shape(self, table: TableDef, *, with_versions: bool) -> Table:
+    def shape(self, table: TableDef, columns: Columns) -> Table:
         """A relation with the table's columns and no rows, for planning; filters are pushed down to its scan."""
-        key = (table.id, table.version, with_versions)
+        key = (table.id, table.version, columns)
         with self._lock:
             found = self._shapes.get(key)
             if found is None:
-                path = self._scratch / f"shape-{table.id}-{table.version}-{int(with_versions)}.parquet"
-                pq.write_table(pa.schema(_fields(table, with_versions)).empty_table(), path)
+                path = self._scratch / f"shape-{table.id}-{table.version}-{columns.name}.parquet"
+                pq.write_table(pa.schema(_fields(table, columns)).empty_table(), path)
                 found = self._shapes[key] = self._scan([path], f"t{table.id}").into_view()
             return found
 
-    def merged(self, snapshot: Snapshot, pruned: Pruned | None, *, with_versions: bool) -> Table:
+    def merged(self, snapshot: Snapshot, pruned: Pruned | None, columns: Columns) -> Table:
         """The live rows of a snapshot that lie in hot rows or kept batches; all batches when `pruned` is None."""
         if pruned is not None and not pruned.keeps_all:
-            return self._build(snapshot, pruned.kept, with_versions)
+            return self._build(snapshot, pruned.kept, columns)
         with self._lock:
             known = self._whole.setdefault(snapshot, {})
-        found = known.get(with_versions)
+        found = known.get(columns)
         if found is None:
-            found = known[with_versions] = self._build(snapshot, snapshot.manifest.batches, with_versions)
+            found = known[columns] = self._build(snapshot, snapshot.manifest.batches, columns)
         return found
 
-    def _build(self, snapshot: Snapshot, entries: Sequence[BatchFileEntry], with_versions: bool) -> Table:
-        parts = [*self._cold_parts(snapshot, entries, with_versions), *self._hot_parts(snapshot, with_versions)]
+    def _build(self, snapshot: Snapshot, entries: Sequence[BatchFileEntry], columns: Columns) -> Table:
+        parts = [*self._cold_parts(snapshot, entries, columns), *self._hot_parts(snapshot, columns)]
         if not parts:
-            return self.shape(snapshot.table, with_versions=with_versions)
+            return self.shape(snapshot.table, columns)
         merged = parts[0]
         for part in parts[1:]:
             merged = merged.union(part)
         return merged.into_view()
 
     def _cold_parts(
-        self, snapshot: Snapshot, entries: Sequence[BatchFileEntry], with_versions: bool
+        self, snapshot: Snapshot, entries: Sequence[BatchFileEntry], columns: Columns
     ) -> Iterable[DataFrame]:
         def missing(entry: BatchFileEntry) -> tuple[int, ...]:
             return tuple(c.id for c in snapshot.table.columns if entry.schema_version < c.added)
@@ -103,21 +110,20 @@ class Relations:
             members = list(group)
             for entry in members:
                 self._files.check(snapshot.cold, entry)
-            columns = [_cold_column(column, column.id in absent) for column in snapshot.table.visible_columns]
-            if with_versions:
-                columns += [col(SEQ_COLUMN), col(DELETED_COLUMN)]
+            selected = [_cold_column(column, column.id in absent) for column in _table_columns(snapshot.table, columns)]
+            selected += [col(field.name) for field in _version_fields(columns)]
             dead = {entry.batch: snapshot.dead[entry.batch] for entry in members if entry.batch in snapshot.dead}
             clean = [snapshot.cold.path(entry) for entry in members if entry.batch not in dead]
             dirty = [snapshot.cold.path(entry) for entry in members if entry.batch in dead]
             if clean:
-                yield self._scan(clean).select(*columns)
+                yield self._scan(clean).select(*selected)
             if dirty:
                 rows = self._scan(dirty)
                 live = _live_function(dead)(col(BATCH_COLUMN), rows.parse_sql_expr("file_row_index()"))
-                yield rows.filter(live).select(*columns)
+                yield rows.filter(live).select(*selected)
 
-    def _hot_parts(self, snapshot: Snapshot, with_versions: bool) -> Iterable[DataFrame]:
-        batches = [_engine_rows(batch, snapshot.table, with_versions) for batch in snapshot.hot.batches]
+    def _hot_parts(self, snapshot: Snapshot, columns: Columns) -> Iterable[DataFrame]:
+        batches = [_engine_rows(batch, snapshot.table, columns) for batch in snapshot.hot.batches]
         if batches:
             yield self._context.read_batches(batches)
 
@@ -132,14 +138,18 @@ class Relations:
         return found
 
 
-def _fields(table: TableDef, with_versions: bool) -> list[pa.Field]:
-    fields = [column.field for column in table.visible_columns]
-    if with_versions:
-        fields += [
-            pa.field(SEQ_COLUMN, pa.int64(), nullable=False),
-            pa.field(DELETED_COLUMN, pa.bool_(), nullable=False),
-        ]
-    return fields
+def _table_columns(table: TableDef, columns: Columns) -> tuple[Column, ...]:
+    return table.columns if columns is Columns.ALL else table.visible_columns
+
+
+def _version_fields(columns: Columns) -> list[pa.Field]:
+    if columns is not Columns.VERSIONED:
+        return []
+    return [pa.field(SEQ_COLUMN, pa.int64(), nullable=False), pa.field(DELETED_COLUMN, pa.bool_(), nullable=False)]
+
+
+def _fields(table: TableDef, columns: Columns) -> list[pa.Field]:
+    return [column.field for column in _table_columns(table, columns)] + _version_fields(columns)
 
 
 def _cold_column(column: Column, absent: bool) -> Expr:
@@ -150,18 +160,16 @@ def _cold_column(column: Column, absent: bool) -> Expr:
     return lit(literal_value(column.default, column).cast(engine_type(column.storage))).alias(column.name)
 
 
-def _engine_rows(batch: pa.RecordBatch, table: TableDef, with_versions: bool) -> pa.RecordBatch:
+def _engine_rows(batch: pa.RecordBatch, table: TableDef, columns: Columns) -> pa.RecordBatch:
     """Hot rows under the names and in the types of the relation."""
-    names = [(column.physical, column.name) for column in table.visible_columns]
-    if with_versions:
-        names += [(SEQ_COLUMN, SEQ_COLUMN), (DELETED_COLUMN, DELETED_COLUMN)]
-    by_name = {field.name: field for field in _fields(table, with_versions)}
+    physical = [column.physical for column in _table_columns(table, columns)]
+    physical += [field.name for field in _version_fields(columns)]
     arrays, fields = [], []
-    for physical, name in names:
-        values = batch.column(physical)
+    for name, field in zip(physical, _fields(table, columns), strict=True):
+        values = batch.column(name)
         wanted = engine_type(values.type)
         arrays.append(values if wanted.equals(values.type) else values.cast(wanted))
-        fields.append(pa.field(name, wanted, by_name[name].nullable))
+        fields.append(pa.field(field.name, wanted, field.nullable))
     return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
 
 

@@ -3,7 +3,7 @@
 The only module that knows `rocksdict`. Three facts of the library shape it:
 - `Rdict.write` holds the interpreter lock, `flush_wal(sync=True)` does not. So a batch is first appended to the
   write-ahead log without a sync, and then one `flush_wal` makes every batch appended so far durable (group commit).
-- An iterator over a damaged file ends early without an error unless its `status()` is asked; `scan` always asks.
+- An iterator over a damaged file ends early without an error unless its `status()` is asked; it always is.
 - With the default recovery mode a flipped bit in the log silently drops all later writes;
   `tolerate_corrupted_tail_records` refuses to open instead.
 
@@ -12,6 +12,7 @@ After a failed sync nobody knows what the disk holds, so the store refuses every
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import Enum, unique
 from pathlib import Path
 from types import TracebackType
@@ -76,8 +77,9 @@ class KeyValueStore:
         self.close()
 
     def get(self, family: Family, key: bytes) -> bytes | None:
-        """Return the value of `key`, or None."""
-        value: bytes | None = self._columns[family].get(key)
+        """Return the value of `key`, or None; raise CORRUPT when a file is damaged."""
+        with _damage_of(family):
+            value: bytes | None = self._columns[family].get(key)
         return value
 
     def scan(self, family: Family, lower: bytes, upper: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -90,16 +92,16 @@ class KeyValueStore:
                 break
             yield key, cursor.value()
             cursor.next()
-        try:
+        with _damage_of(family):
             cursor.status()
-        except Exception as error:
-            raise DatabaseError(ErrorKind.CORRUPT, f"{family.value} records are damaged: {error}") from error
 
     def first_key(self, family: Family, lower: bytes, upper: bytes) -> bytes | None:
-        """Return the smallest key with `lower <= key < upper`, without reading its value."""
+        """Return the smallest key with `lower <= key < upper`, without reading its value; raise CORRUPT for damage."""
         cursor = self._columns[family].iter()
         cursor.seek(lower)
         key: bytes | None = cursor.key() if cursor.valid() else None
+        with _damage_of(family):
+            cursor.status()
         return key if key is not None and key < upper else None
 
     def append(self, batch: Batch) -> int:
@@ -186,6 +188,15 @@ class _GroupSync:
                 self._durable = target
             self._state.notify_all()
         return True
+
+
+@contextmanager
+def _damage_of(family: Family) -> Iterator[None]:
+    """Turn the library's bare exceptions into CORRUPT; its text names files, so it stays in the cause."""
+    try:
+        yield
+    except Exception as error:
+        raise DatabaseError(ErrorKind.CORRUPT, f"{family.value} records are damaged on disk") from error
 
 
 def _options() -> Options:

@@ -30,14 +30,15 @@ def create_table(
 ) -> TableDef:
     """Define a new table with default options. `key` names the key columns in key order; empty: a hidden key."""
     check_name("table", name.table)
-    specs = list(columns)
-    if not key:
-        specs.insert(0, ColumnSpec(HIDDEN_KEY_COLUMN, pa.int64(), False, Default(DefaultFunction.SNOWFLAKE_ID)))
     table = TableDef(
         id=table_id, name=name, kind=kind, version=0, columns=(), key=(), next_column_id=1, options=TableOptions()
     )
-    for spec in specs:
-        table = _append_column(table, spec, in_key=spec.name in key or spec.name == HIDDEN_KEY_COLUMN)
+    if not key:
+        hidden = ColumnSpec(HIDDEN_KEY_COLUMN, pa.int64(), False, Default(DefaultFunction.SNOWFLAKE_ID))
+        table = _append_column(table, hidden, in_key=True)
+    for spec in columns:
+        _require_free(table, spec.name)
+        table = _append_column(table, spec, in_key=spec.name in key)
     ids = tuple(table.column(column).id for column in key) or (table.columns[0].id,)
     if len(set(ids)) != len(ids):
         raise DatabaseError(ErrorKind.INVALID, f"PRIMARY KEY of {name} names a column twice")
@@ -58,6 +59,7 @@ def add_column(table: TableDef, spec: ColumnSpec) -> TableDef:
             ErrorKind.INVALID,
             f"column {spec.name}: NOT NULL needs a DEFAULT, because the table's rows have no value yet",
         )
+    _require_free(table, spec.name)
     return replace(_append_column(table, spec, in_key=False), version=table.version + 1)
 
 
@@ -80,8 +82,10 @@ def drop_column(table: TableDef, name: str) -> TableDef:
 
 
 def rename_column(table: TableDef, old: str, new: str) -> TableDef:
-    """Rename a column; files keep its physical name."""
+    """Rename a column; files keep its physical name. The hidden key keeps its name, too."""
     column = table.column(old)
+    if old in SYSTEM_COLUMNS:
+        raise DatabaseError(ErrorKind.INVALID, f"column {old} of {table.name} cannot be renamed")
     _require_free(table, new)
     return replace(
         table,
@@ -96,11 +100,11 @@ def set_options(table: TableDef, options: TableOptions) -> TableDef:
 
 
 def _append_column(table: TableDef, spec: ColumnSpec, *, in_key: bool) -> TableDef:
-    if spec.name != HIDDEN_KEY_COLUMN:
-        _require_free(table, spec.name)
     if len(table.columns) >= COLUMNS_MAX:
         raise DatabaseError(ErrorKind.INVALID, f"table {table.name} has more than {COLUMNS_MAX} columns")
-    physical = spec.name if spec.name not in table.used_physical else f"{spec.name}#{table.next_column_id}"
+    physical = spec.name
+    while physical in table.used_physical:
+        physical = f"{physical}#{table.next_column_id}"
     column = Column(
         id=table.next_column_id,
         name=spec.name,

@@ -21,8 +21,12 @@ class DataFolder:
         root.mkdir(parents=True, exist_ok=True)
         self.root = root
         self._lock = _lock(root / "LOCK", root)
-        _check_format(root / "FORMAT")
-        self.tables.mkdir(exist_ok=True)
+        try:
+            _check_format(root / "FORMAT")
+            self.tables.mkdir(exist_ok=True)
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def tables(self) -> Path:
@@ -53,10 +57,12 @@ def _lock(path: Path, root: Path) -> int:
 
 def _check_format(path: Path) -> None:
     if not path.exists():
-        with path.open("w") as file:
+        temporary = path.with_name("FORMAT.tmp")
+        with temporary.open("w") as file:
             json.dump({"format": FORMAT_VERSION}, file)
             file.flush()
             os.fsync(file.fileno())
+        temporary.replace(path)
         folder = os.open(path.parent, os.O_RDONLY)
         os.fsync(folder)
         os.close(folder)

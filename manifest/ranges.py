@@ -187,7 +187,11 @@ def _or_unknown(possible: pa.BooleanArray) -> Mask:
 
 
 def _range_of(entry: BatchFileEntry, column: Column) -> ColumnRange:
-    """The column's range in one batch; a batch older than the column holds its default, or NULL, in every row."""
+    """The column's range in one batch; a batch older than the column holds NULL in every row, or its default.
+
+    A default is text here, and may be a way to write NULL, so nothing is known of it.
+    """
+    unknown = ColumnRange(None, None, -1)
     if entry.schema_version < column.added:
-        return ColumnRange(None, None, entry.rows if column.default is None else 0)
-    return entry.columns.get(column.id, ColumnRange(None, None, -1))
+        return unknown if column.default is not None else ColumnRange(None, None, entry.rows)
+    return entry.columns.get(column.id, unknown)

@@ -143,6 +143,7 @@ def _write_parquet(path: Path, rows: pa.Table, table: TableDef, footer: dict[byt
         row_group_size=ROW_GROUP_ROWS,
         use_dictionary=dictionary,
         column_encoding=_encodings(rows.schema, set(dictionary)),
+        write_statistics=_columns_with_statistics(rows),
         write_page_index=True,
         max_rows_per_page=PAGE_ROWS,
         store_decimal_as_integer=True,
@@ -151,6 +152,16 @@ def _write_parquet(path: Path, rows: pa.Table, table: TableDef, footer: dict[byt
             pq.SortingColumn(rows.schema.get_field_index(column.physical)) for column in table.key_columns
         ],
     )
+
+
+def _columns_with_statistics(rows: pa.Table) -> list[str] | bool:
+    """All columns but those that hold a NaN: the file format leaves it out of bounds, the engine sorts it last."""
+    hidden = {field.name for field in rows.schema if _has_nan(rows.column(field.name))}
+    return [name for name in rows.schema.names if name not in hidden] if hidden else True
+
+
+def _has_nan(values: pa.ChunkedArray) -> bool:
+    return bool(pa.types.is_floating(values.type) and pc.any(pc.is_nan(values)).as_py())
 
 
 def _repeating_text_columns(rows: pa.Table) -> list[str]:

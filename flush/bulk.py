@@ -117,7 +117,11 @@ class BulkLoad:
     def _stage(self, content: SortedRows) -> None:
         batch = self._state.next_batch()
         scope, folder = self._staged.scope, self._staged.cold.folder
-        entry = write_batch(folder, batch, self._table, scope, content, Lineage())
+        try:
+            entry = write_batch(folder, batch, self._table, scope, content, Lineage())
+        except BaseException:
+            self._state.release_batches([batch])
+            raise
         self._store.files.trust(scope, batch)
         self._store.files.put_key_index(scope, batch, content.keys)
         manifest = self._staged.manifest.with_changes(updated_at=timestamp(), added=[entry])

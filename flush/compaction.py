@@ -142,6 +142,7 @@ def _write_outputs(
             outputs.append(write_batch(folder, batch, snapshot.table, snapshot.scope, part, lineage))
         except BaseException:
             drop_files(folder, outputs)
+            state.release_batches([batch, *(entry.batch for entry in outputs)])
             raise
         store.files.trust(snapshot.scope, batch)
     return outputs

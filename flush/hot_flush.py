@@ -79,7 +79,11 @@ def write_hot_rows(store: ScopeStore, state: ScopeState, snapshot: Snapshot) -> 
         part = content.slice(start, BATCH_ROWS_MAX)
         batch = state.next_batch()
         lineage = Lineage(flushed_seq=snapshot.last_seq)
-        entry = write_batch(folder, batch, snapshot.table, snapshot.scope, part, lineage)
+        try:
+            entry = write_batch(folder, batch, snapshot.table, snapshot.scope, part, lineage)
+        except BaseException:
+            state.release_batches([batch, *(done.entry.batch for done in written)])
+            raise
         store.files.trust(snapshot.scope, batch)
         written.append(_Written(entry, part.rows.column(SEQ_COLUMN).to_numpy()))
     return written

@@ -12,7 +12,7 @@ from catalog.errors import DatabaseError, ErrorKind
 from manifest import dead_rows
 from manifest.dead_rows import DeadRows
 from manifest.entries import BatchFileEntry, BulkCommit, DeletionEntry, ManifestFile
-from manifest.files import checksum, sync_folder, write_synced
+from manifest.files import checksum, make_folder, sync_folder, write_synced
 from manifest.layout import deletion_name
 from providers.clock import timestamp
 
@@ -36,6 +36,7 @@ def next_manifest(
     manifest names is durable.
     """
     version = manifest.version + 1
+    make_folder(folder)
 
     def with_dead_rows(entry: BatchFileEntry) -> BatchFileEntry:
         found = dead.get(entry.batch)

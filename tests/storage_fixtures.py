@@ -1,0 +1,233 @@
+"""A real database on disk for storage tests: RocksDB, Parquet, DataFusion, opened and closed in one place."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from catalog.data_folder import DataFolder
+from catalog.definition import ColumnSpec, TableDef, TableKind
+from catalog.evolution import create_table
+from catalog.identifiers import TableName
+from catalog.keyvalue import KeyValueStore
+from catalog.store import CatalogStore
+from flush.bulk import BulkLoad
+from flush.compaction import Compacted, compact
+from flush.hot_flush import Flushed, flush
+from flush.reclaim import reclaim
+from providers.cold.files import ColdFiles
+from providers.idempotency import Idempotency, Outcome
+from providers.predicates import scans, translate
+from providers.pruning import Pruned, prune
+from providers.query_engine import EngineLimits, QueryEngine
+from providers.relation import Columns, Relations
+from providers.resolve import Change, OnExisting
+from providers.scopes import ScopeState, ScopeStore
+from providers.snapshot import Snapshot
+
+LIMITS = EngineLimits(memory_bytes=1 << 30, spill_bytes=1 << 30, threads=2)
+KV_COLUMNS = (("v", pa.int64()), ("k", pa.int64()))
+"""A value before its key, so that nothing can take the first column for the key."""
+
+Row = Mapping[str, Any]
+
+
+class Database:
+    """One data folder, opened. Rows go in and come out as dicts of user column names."""
+
+    def __init__(self, root: Path, keyvalue: type[KeyValueStore] = KeyValueStore) -> None:
+        self.root = root
+        self._keyvalue_type = keyvalue
+        self._scratch = root / "scratch"
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        self._open()
+
+    def _open(self) -> None:
+        self.folder = DataFolder(self.root / "data")
+        self.keyvalue = self._keyvalue_type(self.folder.rocksdb)
+        self.catalog = CatalogStore(self.keyvalue)
+        self.store = ScopeStore(self.keyvalue, self.folder.tables, ColdFiles())
+        self.engine = QueryEngine(LIMITS, self._scratch)
+        self.relations = Relations(self.engine.context, self.store.files, self._scratch)
+
+    def close(self) -> None:
+        """Release the folder."""
+        self.keyvalue.close()
+        self.folder.close()
+
+    def reopen(self) -> None:
+        """Close and open again: everything comes from disk."""
+        self.close()
+        self._open()
+
+    def create(
+        self,
+        columns: Iterable[tuple[str, pa.DataType] | ColumnSpec] = KV_COLUMNS,
+        key: Sequence[str] = ("k",),
+        *,
+        name: str = "t",
+        kind: TableKind = TableKind.SHARED,
+    ) -> "TableAccess":
+        """Create a table; column order is as given, the key is named."""
+        specs = [column if isinstance(column, ColumnSpec) else ColumnSpec(*column) for column in columns]
+        table_id = self.catalog.reserve_table_id()
+        table = create_table(table_id, TableName("public", name), kind, specs, key)
+        self.catalog.change(lambda registry: registry.with_table(table))
+        return TableAccess(self, table.name)
+
+
+class TableAccess:
+    """One scope of one table of a database, always by the newest definition."""
+
+    def __init__(self, database: Database, name: TableName, user: str | None = None) -> None:
+        self.db = database
+        self.name = name
+        self.user = user
+
+    def of_user(self, user: str) -> "TableAccess":
+        """The same USER table as another user."""
+        return TableAccess(self.db, self.name, user)
+
+    @property
+    def definition(self) -> TableDef:
+        """The newest definition."""
+        return self.db.catalog.registry.table(self.name)
+
+    @property
+    def state(self) -> ScopeState:
+        """The scope."""
+        return self.db.store.state(self.definition, self.user)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What a reader that starts now sees."""
+        return self.db.store.snapshot(self.definition, self.user)
+
+    @property
+    def folder(self) -> Path:
+        """The scope's folder of files."""
+        return self.state.head.cold.folder
+
+    def alter(self, change: Any) -> None:
+        """Replace the definition by `change(definition)`."""
+        after = change(self.definition)
+        self.db.catalog.change(lambda registry: registry.with_table(after))
+
+    def rows(self, rows: Iterable[Row]) -> pa.Table:
+        """Rows under physical names; absent columns are NULL."""
+        listed = list(rows)
+        columns = self.definition.columns
+        return pa.table(
+            [pa.array([row.get(column.name) for row in listed], column.storage) for column in columns],
+            names=[column.physical for column in columns],
+        )
+
+    def write(
+        self,
+        *rows: Row,
+        rule: OnExisting = OnExisting.REPLACE,
+        deleted: Sequence[bool] | None = None,
+        idempotency: Idempotency | None = None,
+    ) -> Outcome:
+        """Commit rows; `deleted` flags tombstones."""
+        flags = None if deleted is None else np.array(deleted, dtype=np.bool_)
+        change = Change(self.rows(rows), flags)
+        return self.db.store.write(self.state, lambda _: change, rule, idempotency)
+
+    def insert(self, *rows: Row) -> Outcome:
+        """Commit rows whose keys must be new."""
+        return self.write(*rows, rule=OnExisting.REFUSE)
+
+    def delete(self, *keys: Row) -> Outcome:
+        """Commit tombstones."""
+        return self.write(*keys, deleted=[True] * len(keys))
+
+    def flush(self) -> Flushed:
+        """Flush the scope."""
+        return flush(self.db.store, self.state)
+
+    def compact(self, *, everything: bool = True) -> Compacted:
+        """Run one compaction job."""
+        return compact(self.db.store, self.state, everything=everything)
+
+    def reclaim(self) -> int:
+        """Delete unreachable files."""
+        return reclaim(self.state)
+
+    def bulk(self) -> BulkLoad:
+        """Begin a bulk load."""
+        return BulkLoad(self.db.store, self.state, self.definition)
+
+    def part(self, *rows: Row, deleted: Sequence[bool] | None = None) -> Change:
+        """A part of a bulk load."""
+        return Change(self.rows(rows), None if deleted is None else np.array(deleted, dtype=np.bool_))
+
+    def load(self, *parts: Sequence[Row]) -> Outcome:
+        """A bulk load of some parts."""
+        load = self.bulk()
+        for rows in parts:
+            load.add(self.part(*rows))
+        return load.commit()
+
+    def pruned(self, where: str) -> Pruned:
+        """What a query with this condition reads."""
+        return self._plan(f"SELECT * FROM {self.name.table} WHERE {where}", self.snapshot)[1]
+
+    def query(self, sql: str, snapshot: Snapshot | None = None) -> pa.Table:
+        """Run SQL over the table as of a snapshot, reading only the batches that cannot be ruled out."""
+        pinned = snapshot or self.snapshot
+        relation, _ = self._plan(sql, pinned)
+        return self.db.engine.plan(sql, {self.name: relation}, self.name.namespace).to_arrow_table()
+
+    def select(self, sql: str, snapshot: Snapshot | None = None) -> list[Any]:
+        """Rows of a query: plain values when it has one column, dicts otherwise."""
+        rows = self.query(sql, snapshot).to_pylist()
+        return [next(iter(row.values())) for row in rows] if rows and len(rows[0]) == 1 else rows
+
+    def all(self, snapshot: Snapshot | None = None) -> list[dict[str, Any]]:
+        """The whole table in key order."""
+        pinned = snapshot or self.snapshot
+        key = ", ".join(column.name for column in pinned.table.key_columns)
+        return self.query(f"SELECT * FROM {self.name.table} ORDER BY {key}", pinned).to_pylist()
+
+    def values(self, snapshot: Snapshot | None = None) -> dict[Any, Any]:
+        """`v` by `k`, for tables that have both."""
+        return {row["k"]: row["v"] for row in self.all(snapshot)}
+
+    def _plan(self, sql: str, snapshot: Snapshot) -> tuple[Any, Pruned]:
+        shape = self.db.relations.shape(snapshot.table, Columns.VERSIONED)
+        plan = self.db.engine.plan(sql, {self.name: shape}, self.name.namespace).optimized_logical_plan()
+        found = list(scans(plan))
+        predicate = translate(found[0].filters if len(found) == 1 else (), snapshot.table)
+        pruned = prune(snapshot, predicate, self.db.store.files)
+        return self.db.relations.merged(snapshot, pruned, Columns.VERSIONED), pruned
+
+
+def kv(k: Any, v: Any = 0) -> dict[str, Any]:
+    """A row of a (v, k) table."""
+    return {"v": v, "k": k}
+
+
+def run_together(*tasks: Callable[[], object]) -> None:
+    """Run tasks in threads of their own, wait for all, and raise what one of them raised."""
+    with ThreadPoolExecutor(len(tasks)) as pool:
+        for future in [pool.submit(task) for task in tasks]:
+            future.result()
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[Database]:
+    """An open database in a folder of its own."""
+    database = Database(tmp_path)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def table(db: Database) -> TableAccess:
+    """An empty SHARED table of BIGINT `v` and BIGINT key `k`."""
+    return db.create()

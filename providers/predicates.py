@@ -102,11 +102,11 @@ def _any_of(left: Predicate, right: Predicate) -> Predicate:
     """`a = 1 OR a = 2` is `a IN (1, 2)`, which blooms can answer."""
     match left, right:
         case (Comparison(one, Operator.EQUAL, low), Comparison(two, Operator.EQUAL, high)) if one == two:
-            return InSet(one, pa.array([low.as_py(), high.as_py()], low.type))
+            return InSet(one, pa.concat_arrays([one_value(low), one_value(high)]))
         case (Comparison(one, Operator.EQUAL, low), InSet(two, values)) if one == two:
-            return InSet(one, pa.concat_arrays([pa.array([low.as_py()], low.type), values]))
+            return InSet(one, pa.concat_arrays([one_value(low), values]))
         case (InSet(one, values), Comparison(two, Operator.EQUAL, high)) if one == two:
-            return InSet(one, pa.concat_arrays([values, pa.array([high.as_py()], high.type)]))
+            return InSet(one, pa.concat_arrays([values, one_value(high)]))
         case _:
             return AnyOf((left, right))
 
@@ -125,7 +125,7 @@ def _in_list(node: nodes.InList, columns: Mapping[str, Column]) -> Predicate:
     if not values:
         return InSet(column.id, pa.array([], column.storage))
     try:
-        listed = pa.array([value.as_py() for value in values], values[0].type).cast(column.storage)
+        listed = pa.concat_arrays([one_value(value) for value in values]).cast(column.storage)
     except (pa.ArrowException, ValueError):
         return Unknown()
     return Unknown() if _has_nan(listed) else InSet(column.id, listed)
@@ -166,7 +166,12 @@ def _value(expression: Expr, column: Column) -> pa.Scalar | None:
         value = found.cast(column.storage)
     except (pa.ArrowException, ValueError):
         return None
-    return None if _has_nan(pa.array([value.as_py()], value.type)) else value
+    return None if _has_nan(one_value(value)) else value
+
+
+def one_value(value: pa.Scalar) -> pa.Array:
+    """An array of one scalar. Python's times and dates could not hold every value on the way."""
+    return pa.repeat(value, 1)
 
 
 def _has_nan(values: pa.Array) -> bool:

@@ -15,6 +15,7 @@ from manifest.entries import BatchFileEntry
 from manifest.predicate import AllOf, Comparison, InSet, Operator, Predicate
 from providers.cold.files import KEY_FILTER, ColdFiles
 from providers.cold.locate import may_contain_any
+from providers.predicates import one_value
 from providers.snapshot import Snapshot
 
 BLOOM_VALUES_MAX = 1_000
@@ -78,6 +79,6 @@ def _equalities(predicate: Predicate) -> Iterator[tuple[int, pa.Array]]:
             for part in parts:
                 yield from _equalities(part)
         case Comparison(column_id, Operator.EQUAL, value):
-            yield column_id, pa.array([value.as_py()], value.type)
+            yield column_id, one_value(value)
         case InSet(column_id, values) if 0 < len(values) <= BLOOM_VALUES_MAX:
             yield column_id, values

@@ -20,14 +20,13 @@ from flush.batch_writer import Lineage, SortedRows, drop_files, sort_by_key, wri
 from flush.hot_flush import write_hot_rows
 from flush.publication import next_manifest
 from manifest.entries import BatchFileEntry, BulkCommit, ManifestFile
-from manifest.files import make_folder
 from providers.apply import mark_dead
 from providers.clock import timestamp
 from providers.cold.locate import ColdRows, entry_bounds, find_cold
 from providers.hot.view import HotView
 from providers.idempotency import Idempotency, Outcome
-from providers.keys import Keys, Positions
-from providers.resolve import Change, by_batch, key_of
+from providers.keys import Keys, Mask, Positions
+from providers.resolve import Change, OnExisting, by_batch, key_of, refuse_duplicates
 from providers.scopes import ScopeState, ScopeStore
 from providers.snapshot import ColdState, Snapshot
 
@@ -44,24 +43,33 @@ class _Overwritten:
 
 
 class BulkLoad:
-    """One stream on its way into one scope. Parts must be added in stream order; use `commit` or `abort` once."""
+    """One stream on its way into one scope. Parts must be added in stream order; use `commit` or `abort` once.
 
-    def __init__(self, store: ScopeStore, state: ScopeState, table: TableDef) -> None:
+    With `rule` REFUSE, a key that repeats or exists is an error; SKIP is not served here.
+    """
+
+    def __init__(
+        self, store: ScopeStore, state: ScopeState, table: TableDef, rule: OnExisting = OnExisting.REPLACE
+    ) -> None:
+        self._rule = rule
         self._store = store
         self._state = state
         self._table = table
         self._offered = 0
         self._tombstones: list[Keys] = []
         self._staged = _empty_stage(state.head.cold, table)
-        make_folder(self._staged.cold.folder)
+        store.folder(state)
 
     def add(self, part: Change) -> None:
         """Stage one part, of at most `PART_ROWS` rows."""
+        if not part.rows.num_rows:
+            return
         keys = key_of(self._table, part.rows)
         self._offered += len(keys)
         newest = keys.last_of_each
+        self._refuse(keys, ~newest)
         self._kill_staged(keys)
-        deleted = np.zeros(len(keys), dtype=np.bool_) if part.deleted is None else part.deleted
+        deleted = part.deleted_mask
         gone = np.flatnonzero(newest & deleted)
         if len(gone):
             self._tombstones.append(keys.take(gone))
@@ -130,8 +138,14 @@ class BulkLoad:
     def _kill_staged(self, keys: Keys) -> None:
         """Mark dead what earlier parts hold of these keys."""
         if self._entries:
-            marks = by_batch(find_cold(self._staged, keys, self._store.files))
-            self._staged = replace(self._staged, dead=mark_dead(self._staged, marks))
+            found = find_cold(self._staged, keys, self._store.files)
+            self._refuse(keys, found.rows)
+            self._staged = replace(self._staged, dead=mark_dead(self._staged, by_batch(found)))
+
+    def _refuse(self, keys: Keys, faulty: Mask | Positions) -> None:
+        """Raise when the rule forbids repeated keys and there are any."""
+        if self._rule is OnExisting.REFUSE:
+            refuse_duplicates(self._table, keys, faulty, "occurs twice in the same statement")
 
     def _overwritten(self, head: Snapshot) -> _Overwritten:
         found: list[ColdRows] = []
@@ -142,11 +156,24 @@ class BulkLoad:
         for entry in self._entries:
             keys = files.key_index(self._staged.cold, entry).as_keys()
             found.append(find_cold(head, keys, files, entry_bounds(self._staged.cold, entry)))
-            hot = hot.without(hot.find(keys)[1])
+            in_hot, seqs = hot.find(keys)
+            if self._rule is OnExisting.REFUSE:
+                self._refuse_existing(entry, np.concatenate([found[-1].rows, in_hot]))
+            hot = hot.without(seqs)
         for keys in self._tombstones:
             found.append(find_cold(head, keys, files))
             hot = hot.without(hot.find(keys)[1])
         return _Overwritten(hot, by_batch(ColdRows.concat(found)))
+
+    def _refuse_existing(self, entry: BatchFileEntry, rows: Positions) -> None:
+        """Raise for a staged batch some of whose keys exist. Exact keys come without values, which are read again."""
+        if len(rows):
+            names = [column.physical for column in self._table.key_columns]
+            table = pq.read_table(self._staged.cold.path(entry), columns=names)
+            index = self._store.files.key_index(self._staged.cold, entry)
+            keys = key_of(self._table, table)
+            position = rows if index.keys is not None else keys.order[rows]
+            refuse_duplicates(self._table, keys, position, "exists already")
 
     def _stamp_after(self, seq: int) -> None:
         """Write the staged batches again with new ids when they have ids below `seq`."""

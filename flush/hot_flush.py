@@ -14,7 +14,6 @@ from flush.batch_writer import Lineage, drop_files, sort_by_key, write_batch
 from flush.publication import next_manifest
 from manifest.dead_rows import DeadRows
 from manifest.entries import BatchFileEntry
-from manifest.files import make_folder
 from providers.hot.view import HotView, Seqs
 from providers.resolve import key_of
 from providers.scopes import ScopeState, ScopeStore
@@ -53,7 +52,7 @@ def flush(store: ScopeStore, state: ScopeState) -> Flushed:
                 return Flushed(0, 0)
             fresh = {part.entry.batch: _died_since(part, head.hot) for part in written}
             manifest = next_manifest(
-                head.cold.folder,
+                store.folder(state),
                 head.manifest,
                 head.scope,
                 {**snapshot.dead, **fresh},
@@ -70,11 +69,10 @@ def write_hot_rows(store: ScopeStore, state: ScopeState, snapshot: Snapshot) -> 
     """Write the live hot rows of a snapshot as batches that no manifest names yet."""
     if not snapshot.hot.live_count:
         return []
-    folder = snapshot.cold.folder
-    make_folder(folder)
+    folder = store.folder(state)
     rows = pa.Table.from_batches(snapshot.hot.batches).combine_chunks()
     content, _ = sort_by_key(snapshot.table, rows, key_of(snapshot.table, rows))
-    written = []
+    written: list[_Written] = []
     for start in range(0, rows.num_rows, BATCH_ROWS_MAX):
         part = content.slice(start, BATCH_ROWS_MAX)
         batch = state.next_batch()

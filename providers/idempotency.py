@@ -67,13 +67,17 @@ def put_outcome(batch: Batch, scope: Scope, idempotency: Idempotency | None, out
         batch.put(Family.IDEMPOTENCY, _key(scope, idempotency.key), encoded)
 
 
-def restore_bulk_commit(keyvalue: KeyValueStore, scope: Scope, commit: BulkCommit | None) -> None:
-    """Repeat the record of a scope's newest bulk commit, which a crash may have kept from RocksDB."""
+def restore_bulk_commit(keyvalue: KeyValueStore, scope: Scope, commit: BulkCommit | None) -> int | None:
+    """Repeat the record of a scope's newest bulk commit, which a crash may have kept from RocksDB.
+
+    Return the ticket that must be durable before the manifest forgets the record.
+    """
     if commit is not None and keyvalue.get(Family.IDEMPOTENCY, _key(scope, commit.idempotency_key)) is None:
         batch = Batch()
         name = Idempotency(commit.idempotency_key, commit.request_hash)
         put_outcome(batch, scope, name, Outcome(commit.rows, commit.seq))
-        keyvalue.append(batch)
+        return keyvalue.append(batch)
+    return None
 
 
 def _key(scope: Scope, key: str) -> bytes:

@@ -136,7 +136,7 @@ class ScopeStore:
         with self._lock:
             state = self._scopes.get(scope)
             if state is None:
-                state = self._scopes[scope] = ScopeState(self._load(table, scope))
+                state = self._scopes[scope] = self._load(table, scope)
         if state.head.table.version < table.version:
             self._adopt(state, table)
         return state
@@ -175,22 +175,34 @@ class ScopeStore:
     ) -> Outcome:
         """Commit the change that `build` derives from the newest state, durable when this returns."""
         with self.exclusive(state):
-            replayed = self.replayed(state, idempotency)
-            if replayed is not None:
-                return replayed
-            snapshot = state.head
-            resolved = resolve(snapshot, build(snapshot), rule, self.files)
-            if not resolved.rows.num_rows and idempotency is None:
-                return Outcome(resolved.affected, snapshot.last_seq)
-            batch = Batch()
-            after = self._stage(snapshot, resolved, batch)
-            outcome = Outcome(resolved.affected, after.last_seq)
-            put_outcome(batch, snapshot.scope, idempotency, outcome)
-            state.ticket = ticket = self._keyvalue.append(batch)
-            state.head = after
+            outcome = self._commit(state, build, rule, idempotency)
+            ticket, after = state.ticket, state.head
         if self._durability is Durability.SYNC:
             self._keyvalue.wait_durable(ticket)
         state.publish(after)
+        return outcome
+
+    def _commit(
+        self,
+        state: ScopeState,
+        build: Callable[[Snapshot], Change],
+        rule: OnExisting,
+        idempotency: Idempotency | None,
+    ) -> Outcome:
+        """Advance the head by a change. Even one that writes nothing rests on commits that may not be durable yet."""
+        replayed = self.replayed(state, idempotency)
+        if replayed is not None:
+            return replayed
+        snapshot = state.head
+        resolved = resolve(snapshot, build(snapshot), rule, self.files)
+        if not resolved.rows.num_rows and idempotency is None:
+            return Outcome(resolved.affected, snapshot.last_seq)
+        batch = Batch()
+        after = self._stage(snapshot, resolved, batch)
+        outcome = Outcome(resolved.affected, after.last_seq)
+        put_outcome(batch, snapshot.scope, idempotency, outcome)
+        state.ticket = self._keyvalue.append(batch)
+        state.head = after
         return outcome
 
     def replayed(self, state: ScopeState, idempotency: Idempotency | None) -> Outcome | None:
@@ -221,7 +233,8 @@ class ScopeStore:
         state.head = after
         state.publish(after)
         state.release_batches(manifest.by_number)
-        restore_bulk_commit(self._keyvalue, after.scope, manifest.last_bulk_commit)
+        restored = restore_bulk_commit(self._keyvalue, after.scope, manifest.last_bulk_commit)
+        state.ticket = restored or state.ticket
 
     def clean_hot(self, state: ScopeState) -> None:
         """Delete the hot records that a flush made invisible; may be lost or repeated.
@@ -279,10 +292,11 @@ class ScopeStore:
             state.head = after
             state.publish(after)
 
-    def _load(self, table: TableDef, scope: Scope) -> Snapshot:
+    def _load(self, table: TableDef, scope: Scope) -> ScopeState:
         snapshot = recovery.load(self._keyvalue, scope_folder(self._tables, table, scope), table, scope)
-        restore_bulk_commit(self._keyvalue, scope, snapshot.manifest.last_bulk_commit)
-        return snapshot
+        state = ScopeState(snapshot)
+        state.ticket = restore_bulk_commit(self._keyvalue, scope, snapshot.manifest.last_bulk_commit) or 0
+        return state
 
     def _persist_ceiling(self, ceiling: int) -> None:
         batch = Batch()

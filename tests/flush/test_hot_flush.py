@@ -166,9 +166,11 @@ def test_flush_while_writers_write(table: TableAccess) -> None:
     left = threading.Semaphore(0)
 
     def write(number: int) -> None:
-        for turn in range(rounds):
-            table.write(kv(number, turn), kv(1000 + number * rounds + turn, turn))
-        left.release()
+        try:
+            for turn in range(rounds):
+                table.write(kv(number, turn), kv(1000 + number * rounds + turn, turn))
+        finally:
+            left.release()
 
     def keep_flushing() -> None:
         finished = 0

@@ -5,15 +5,17 @@ through a Python catalog to the relations of the statement that is being planned
 a statement can reach nothing that was not prepared for it. DDL, DML, SET and external tables are refused by options,
 `information_schema` is off, and functions whose result can be larger than memory are withheld.
 
-A second session plans RIGHT and FULL joins without join reordering, which is wrong for some of them in DataFusion 55.
+Two further sessions differ in one setting each (`SqlDialect`) and have a small memory share of their own.
 """
 
 import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum, unique
 from pathlib import Path
 
+import pyarrow as pa
 from datafusion import DataFrame, RuntimeEnvBuilder, SessionConfig, SessionContext, SQLOptions
 from datafusion.catalog import CatalogProvider, SchemaProvider, Table
 
@@ -30,6 +32,23 @@ METADATA_CACHE_BYTES = 1 << 30
 _READ_ONLY = SQLOptions().with_allow_ddl(False).with_allow_dml(False).with_allow_statements(False)
 
 
+@unique
+class SqlDialect(Enum):
+    """How a text is planned: by name, the settings in which a session differs from DataFusion's defaults."""
+
+    PLAIN = "as DataFusion does"
+    STABLE_JOIN_ORDER = "joins stay in order: reordering makes some RIGHT and FULL joins wrong in DataFusion 55"
+    EXACT_LITERALS = "numbers with a point are decimals: what INSERT puts into a decimal column must not be a float"
+
+
+_SETTINGS = {
+    SqlDialect.PLAIN: {},
+    SqlDialect.STABLE_JOIN_ORDER: {"datafusion.optimizer.join_reordering": "false"},
+    SqlDialect.EXACT_LITERALS: {"datafusion.sql_parser.parse_float_as_decimal": "true"},
+}
+_MEMORY_SHARE = {SqlDialect.PLAIN: 0.8, SqlDialect.STABLE_JOIN_ORDER: 0.1, SqlDialect.EXACT_LITERALS: 0.1}
+
+
 @dataclass(frozen=True)
 class EngineLimits:
     """What all running queries together may use. `memory_bytes` is shared fairly; beyond it queries spill or fail."""
@@ -44,16 +63,28 @@ class QueryEngine:
 
     def __init__(self, limits: EngineLimits, scratch: Path) -> None:
         self._names = _StatementNames()
-        self.context = _session(limits, scratch, self._names, reorder_joins=True)
-        self._careful = _session(limits, scratch, self._names, reorder_joins=False)
+        self._sessions = {dialect: _session(limits, scratch, self._names, dialect) for dialect in SqlDialect}
+
+    @property
+    def context(self) -> SessionContext:
+        """The session in which relations are built."""
+        return self._sessions[SqlDialect.PLAIN]
 
     def plan(
-        self, text: str, relations: Mapping[TableName, Table], namespace: str, *, keep_join_order: bool = False
+        self,
+        text: str,
+        relations: Mapping[TableName, Table],
+        namespace: str,
+        parameters: Mapping[str, pa.Scalar] | None = None,
+        dialect: SqlDialect = SqlDialect.PLAIN,
     ) -> DataFrame:
-        """Plan `text`, which may name `relations` and nothing else; unqualified names are in `namespace`."""
-        session = self._careful if keep_join_order else self.context
+        """Plan `text`, which may name `relations` and nothing else; unqualified names are in `namespace`.
+
+        `parameters` are values by number ("1" for `$1`); without them the plan keeps its placeholders.
+        """
+        session = self._sessions[dialect]
         with self._names.of_statement(relations, namespace), engine_errors():
-            return session.sql_with_options(text, _READ_ONLY)
+            return session.sql_with_options(text, _READ_ONLY, param_values=parameters)
 
 
 class _StatementNames(threading.local):
@@ -112,7 +143,7 @@ class _Catalog(CatalogProvider):
         return _Schema(name, self._names)
 
 
-def _session(limits: EngineLimits, scratch: Path, names: _StatementNames, *, reorder_joins: bool) -> SessionContext:
+def _session(limits: EngineLimits, scratch: Path, names: _StatementNames, dialect: SqlDialect) -> SessionContext:
     config = (
         SessionConfig()
         .with_information_schema(False)
@@ -120,9 +151,11 @@ def _session(limits: EngineLimits, scratch: Path, names: _StatementNames, *, reo
         .with_create_default_catalog_and_schema(False)
         .with_batch_size(BATCH_ROWS)
         .with_target_partitions(limits.threads)
-        .set("datafusion.optimizer.join_reordering", str(reorder_joins).lower())
     )
-    runtime = RuntimeEnvBuilder().with_disk_manager_specified(scratch).with_fair_spill_pool(limits.memory_bytes)
+    for name, value in _SETTINGS[dialect].items():
+        config = config.set(name, value)
+    memory_bytes = int(limits.memory_bytes * _MEMORY_SHARE[dialect])
+    runtime = RuntimeEnvBuilder().with_disk_manager_specified(scratch).with_fair_spill_pool(memory_bytes)
     session = SessionContext(config, runtime)
     session.sql(f"SET datafusion.runtime.metadata_cache_limit = '{METADATA_CACHE_BYTES >> 20}M'")
     session.sql(f"SET datafusion.runtime.max_temp_directory_size = '{limits.spill_bytes >> 20}M'")

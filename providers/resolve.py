@@ -4,7 +4,7 @@ This is the merge, done on write: each key's older live version, hot or cold, is
 commit that brings the newer one, so that no query ever compares `_seq`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, unique
 
@@ -36,6 +36,28 @@ class Change:
     rows: pa.Table
     deleted: Mask | None = None
 
+    @classmethod
+    def concat(cls, changes: "Sequence[Change]") -> "Change":
+        """Several changes, one after another. At least one is given."""
+        rows = pa.concat_tables([change.rows for change in changes])
+        if all(change.deleted is None for change in changes):
+            return cls(rows)
+        return cls(rows, np.concatenate([change.deleted_mask for change in changes]))
+
+    @property
+    def deleted_mask(self) -> Mask:
+        """One flag for each row, true for tombstones."""
+        return np.zeros(self.rows.num_rows, dtype=np.bool_) if self.deleted is None else self.deleted
+
+    def filter(self, keep: Mask) -> "Change":
+        """The rows of `keep`."""
+        return Change(self.rows.filter(pa.array(keep)), None if self.deleted is None else self.deleted[keep])
+
+    def slice(self, start: int, count: int) -> "Change":
+        """At most `count` rows from `start`."""
+        deleted = None if self.deleted is None else self.deleted[start : start + count]
+        return Change(self.rows.slice(start, count), deleted)
+
 
 @dataclass(frozen=True, eq=False)
 class Resolved:
@@ -61,20 +83,18 @@ def key_of(table: TableDef, rows: pa.Table) -> Keys:
 def resolve(snapshot: Snapshot, change: Change, rule: OnExisting, files: ColdFiles) -> Resolved:
     """Apply `rule` to `change` on top of `snapshot`."""
     rows, keys = change.rows, key_of(snapshot.table, change.rows)
-    deleted = np.zeros(len(keys), dtype=np.bool_) if change.deleted is None else change.deleted
+    deleted = change.deleted_mask
     offered = len(keys)
     if rule is OnExisting.REFUSE:
-        _refuse(snapshot.table, keys, ~keys.first_of_each, "occurs twice in the same statement")
+        refuse_duplicates(snapshot.table, keys, ~keys.first_of_each, "occurs twice in the same statement")
     distinct = keys.first_of_each if rule is OnExisting.SKIP else keys.last_of_each
     if not distinct.all():
         rows, keys, deleted = _filter(rows, keys, deleted, distinct)
     hot_rows, hot_seqs = snapshot.hot.find(keys)
     cold = find_cold(snapshot, keys, files)
-    existing = np.zeros(len(keys), dtype=np.bool_)
-    existing[hot_rows] = True
-    existing[cold.rows] = True
+    existing = _mask(len(keys), hot_rows, cold.rows)
     if rule is OnExisting.REFUSE:
-        _refuse(snapshot.table, keys, existing, "exists already")
+        refuse_duplicates(snapshot.table, keys, existing, "exists already")
     if rule is OnExisting.SKIP:
         rows, keys, deleted = _filter(rows, keys, deleted, ~existing)
         empty = np.empty(0, dtype=np.int64)
@@ -85,15 +105,30 @@ def resolve(snapshot: Snapshot, change: Change, rule: OnExisting, files: ColdFil
     return Resolved(rows, deleted, keys, np.sort(hot_seqs), by_batch(cold), offered)
 
 
+def existing_rows(snapshot: Snapshot, change: Change, files: ColdFiles) -> Mask:
+    """Tell for each row of a change whether its key has a live version."""
+    keys = key_of(snapshot.table, change.rows)
+    return _mask(len(keys), snapshot.hot.find(keys)[0], find_cold(snapshot, keys, files).rows)
+
+
+def _mask(length: int, *positions: Positions) -> Mask:
+    mask = np.zeros(length, dtype=np.bool_)
+    for some in positions:
+        mask[some] = True
+    return mask
+
+
 def _filter(rows: pa.Table, keys: Keys, deleted: Mask, keep: Mask) -> tuple[pa.Table, Keys, Mask]:
     positions = np.flatnonzero(keep)
     return rows.take(pa.array(positions)), keys.take(positions), deleted[keep]
 
 
-def _refuse(table: TableDef, keys: Keys, faulty: Mask, why: str) -> None:
-    if faulty.any():
+def refuse_duplicates(table: TableDef, keys: Keys, faulty: Mask | Positions, why: str) -> None:
+    """Raise ALREADY_EXISTS naming the first of the `faulty` rows (a mask, or positions), if there is one."""
+    positions = np.flatnonzero(faulty) if faulty.dtype == np.bool_ else faulty
+    if len(positions):
         names = ", ".join(column.name for column in table.key_columns)
-        row = int(np.flatnonzero(faulty)[0])
+        row = int(positions[0])
         raise DatabaseError(
             ErrorKind.ALREADY_EXISTS, f"duplicate key in table {table.name}: {names} = {keys.describe(row)} {why}"
         )

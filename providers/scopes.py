@@ -65,7 +65,8 @@ class ScopeState:
         self._publication = threading.Lock()
         self._next_batch: int | None = None
         self._in_flight: set[int] = set()
-        self._living: WeakSet[Snapshot] = WeakSet([snapshot])
+        self.living: WeakSet[Snapshot] = WeakSet([snapshot])
+        """Every snapshot of the scope that somebody refers to."""
 
     @property
     def published(self) -> Snapshot:
@@ -99,12 +100,12 @@ class ScopeState:
     def living_snapshots(self) -> list[Snapshot]:
         """Every snapshot of the scope that somebody still refers to, the newest included."""
         with self._publication:
-            return [*self._living, self.head, self._published]
+            return [*self.living, self.head, self._published]
 
     def publish(self, snapshot: Snapshot) -> None:
         """Show `snapshot` to readers unless they see a later one already."""
         with self._publication:
-            self._living.add(snapshot)
+            self.living.add(snapshot)
             if snapshot.version > self._published.version:
                 self._published = snapshot
 
@@ -126,6 +127,7 @@ class ScopeStore:
         self._durability = durability
         self._lock = threading.Lock()
         self._scopes: dict[Scope, ScopeState] = {}
+        self._dropped: list[tuple[int, WeakSet[Snapshot]]] = []
         self.files = files
         stored = keyvalue.get(Family.META, _SEQ_CEILING)
         self.allocator = SeqAllocator(self._persist_ceiling, node=node, ceiling=int(stored) if stored else 0)
@@ -145,6 +147,12 @@ class ScopeStore:
         """What a reader that starts now sees."""
         return self.state(table, user).published
 
+    def tables_in_use(self) -> set[int]:
+        """Ids of tables that have a scope in memory, or a snapshot that somebody still reads."""
+        with self._lock:
+            self._dropped = [(table_id, readers) for table_id, readers in self._dropped if len(readers)]
+            return {scope.table_id for scope in self._scopes} | {table_id for table_id, _ in self._dropped}
+
     def loaded(self) -> list[ScopeState]:
         """The scopes in memory."""
         with self._lock:
@@ -157,6 +165,12 @@ class ScopeStore:
         while (key := self._keyvalue.first_key(Family.HOT, lower, end)) is not None:
             yield record.user_of(key)
             lower = record.prefix_end(key[: -record.SEQ_BYTES])
+
+    def folder(self, state: ScopeState) -> Path:
+        """A scope's folder, made when it does not exist yet."""
+        folder = state.head.cold.folder
+        make_folder(folder)
+        return folder
 
     @contextmanager
     def exclusive(self, state: ScopeState) -> Iterator[None]:
@@ -221,8 +235,7 @@ class ScopeStore:
         """Publish cold data with the scope's writer lock held. The files that `manifest` names are durable already."""
         head = state.head
         self._keyvalue.wait_durable(state.ticket)
-        make_folder(head.cold.folder)
-        publish(head.cold.folder / MANIFEST_NAME, manifest_codec.encode(manifest))
+        publish(self.folder(state) / MANIFEST_NAME, manifest_codec.encode(manifest))
         after = Snapshot(
             version=head.version + 1,
             cold=replace(head.cold, manifest=manifest),
@@ -254,6 +267,9 @@ class ScopeStore:
         for state in gone:
             with state.lock:
                 state.dropped = True
+            with self._lock:
+                self._dropped.append((table.id, state.living))
+        del gone
         prefix = record.table_prefix(table.id)
         batch = Batch()
         for family in (Family.HOT, Family.IDEMPOTENCY):

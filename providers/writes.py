@@ -136,11 +136,11 @@ def _check_nulls(values: pa.ChunkedArray, column: Column, table: TableDef, delet
 
 def _check_key_numbers(table: TableDef, columns: list[pa.ChunkedArray]) -> None:
     for column, values in zip(table.columns, columns, strict=True):
-        if column.id in table.key and pa.types.is_floating(values.type):
-            if pc.any(pc.is_nan(values)).as_py():
-                raise DatabaseError(
-                    ErrorKind.INVALID, f"column {column.name} of {table.name} is in the key and cannot be NaN"
-                )
+        in_key = column.id in table.key
+        if in_key and pa.types.is_floating(values.type) and pc.any(pc.is_nan(values)).as_py():
+            raise DatabaseError(
+                ErrorKind.INVALID, f"column {column.name} of {table.name} is in the key and cannot be NaN"
+            )
 
 
 def _uuid_from_bytes(values: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:

@@ -1,0 +1,62 @@
+"""The composition root of storage: opens a data folder and wires everything that lives on it.
+
+Order matters twice: the folder's lock is taken before anything is read and released last, and the background worker
+stops before the key-value store closes.
+"""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from catalog.data_folder import DataFolder
+from catalog.keyvalue import KeyValueStore
+from catalog.store import CatalogStore
+from flightserver.settings import Settings
+from flush.reclaim import reclaim_tables
+from flush.worker import MaintenanceWorker
+from providers.cold.files import ColdFiles
+from providers.query_engine import EngineLimits, QueryEngine
+from providers.relation import Relations
+from providers.scopes import ScopeStore
+
+
+class Database:
+    """An open data folder."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._folder = DataFolder(settings.data_dir.resolve())
+        self._scratch = Path(tempfile.mkdtemp(prefix="flightserver-"))
+        self._keyvalue = KeyValueStore(self._folder.rocksdb)
+        self.catalog = CatalogStore(self._keyvalue)
+        files = ColdFiles(settings.cache_mb << 20)
+        self.store = ScopeStore(
+            self._keyvalue, self._folder.tables, files, node=settings.node_id, durability=settings.durability
+        )
+        limits = EngineLimits(
+            settings.memory_limit_mb << 20, settings.spill_limit_mb << 20, settings.threads or os.cpu_count() or 1
+        )
+        self.engine = QueryEngine(limits, self._scratch)
+        self.relations = Relations(self.engine.context, files, self._scratch)
+        self._worker = MaintenanceWorker(self.store, self.reclaim_dropped)
+
+    def start(self) -> None:
+        """Begin background work: load scopes that have hot rows, so that their flush policies hold."""
+        self.reclaim_dropped()
+        for table in self.catalog.registry.tables.values():
+            for user in self.store.users_with_hot_rows(table):
+                self.store.state(table, user)
+        self._worker.start()
+
+    def reclaim_dropped(self) -> None:
+        """Delete what is left of tables that no longer exist and that nobody reads."""
+        living = {table.id for table in self.catalog.registry.tables.values()} | self.store.tables_in_use()
+        reclaim_tables(self._folder.tables, frozenset(living))
+
+    def close(self) -> None:
+        """Stop background work and release the folder."""
+        self._worker.stop()
+        self._keyvalue.close()
+        self._folder.close()
+        shutil.rmtree(self._scratch, ignore_errors=True)

@@ -1,0 +1,227 @@
+"""Definitions: namespaces, tables, columns, views. Each statement is one durable change of the catalog."""
+
+from collections.abc import Callable, Mapping
+
+from catalog.definition import ColumnSpec, TableDef, TableKind, ViewDef
+from catalog.errors import DatabaseError, ErrorKind
+from catalog.evolution import add_column, create_table, drop_column, rename_column, set_options
+from catalog.identifiers import TableName
+from catalog.registry import Registry
+from catalog.types import is_nested, storable
+from flightserver.database import Database
+from flightserver.execution.ingest import Ingest
+from flightserver.execution.reading import Reader
+from flightserver.execution.rows import Affected
+from flightserver.session import Session
+from flightserver.sql.options import parse_options
+from flightserver.sql.statements import (
+    AddColumn,
+    AlterAction,
+    AlterTable,
+    CreateNamespace,
+    CreateTable,
+    CreateTableAs,
+    CreateView,
+    DropColumn,
+    DropNamespace,
+    DropTable,
+    DropView,
+    RenameColumn,
+    SetOptions,
+    Statement,
+)
+from providers.defaults import literal_value
+from providers.resolve import OnExisting
+from providers.writes import Strictness
+
+_DONE = Affected(0)
+
+
+class Ddl:
+    """Runs statements that change definitions."""
+
+    def __init__(self, database: Database, reader: Reader) -> None:
+        self._database = database
+        self._reader = reader
+        self._handlers: dict[type[Statement], Callable[..., Affected]] = {
+            CreateNamespace: self._create_namespace,
+            DropNamespace: self._drop_namespace,
+            CreateTable: self._create_table,
+            CreateTableAs: self._create_table_as,
+            DropTable: self._drop_table,
+            AlterTable: self._alter_table,
+            CreateView: self._create_view,
+            DropView: self._drop_view,
+        }
+
+    def handles(self, statement: Statement) -> bool:
+        """Tell whether `run` takes the statement."""
+        return type(statement) in self._handlers
+
+    def run(self, statement: Statement, session: Session) -> Affected:
+        """Run a statement."""
+        return self._handlers[type(statement)](statement, session)
+
+    def define(
+        self,
+        name: TableName,
+        kind: TableKind,
+        columns: tuple[ColumnSpec, ...],
+        key: tuple[str, ...],
+        options: Mapping[str, str],
+    ) -> TableDef:
+        """A definition that the catalog does not hold yet, with an id of its own."""
+        table = create_table(self._database.catalog.reserve_table_id(), name, kind, columns, key)
+        _check_defaults(table)
+        return _with_options(table, options) if options else table
+
+    def publish(self, table: TableDef, *, replacing: bool = False) -> None:
+        """Put a new table into the catalog; one that it replaces is gone in the same moment."""
+        replaced: list[TableDef] = []
+
+        def change(registry: Registry) -> Registry:
+            old = registry.tables.get(table.name)
+            if old is not None and not replacing:
+                raise DatabaseError(ErrorKind.ALREADY_EXISTS, f"table {table.name} exists already")
+            if old is not None:
+                replaced.append(old)
+            return registry.with_table(table)
+
+        self._database.catalog.change(change)
+        for old in replaced:
+            self._database.store.drop_table(old)
+
+    def _create_namespace(self, statement: CreateNamespace, _: Session) -> Affected:
+        if not (statement.if_not_exists and statement.name in self._database.catalog.registry.namespaces):
+            self._database.catalog.change(lambda registry: registry.with_namespace(statement.name))
+        return _DONE
+
+    def _drop_namespace(self, statement: DropNamespace, _: Session) -> Affected:
+        registry = self._database.catalog.registry
+        if statement.if_exists and statement.name not in registry.namespaces:
+            return _DONE
+        dropped: list[TableDef] = []
+
+        def change(registry: Registry) -> Registry:
+            if statement.cascade:
+                for name in [name for name in registry.views if name.namespace == statement.name]:
+                    registry = registry.without_view(name)
+                for name, table in list(registry.tables.items()):
+                    if name.namespace == statement.name:
+                        dropped.append(table)
+                        registry = registry.without_table(name)
+            return registry.without_namespace(statement.name)
+
+        self._database.catalog.change(change)
+        for table in dropped:
+            self._database.store.drop_table(table)
+        return _DONE
+
+    def _create_table(self, statement: CreateTable, session: Session) -> Affected:
+        name = session.name(statement.table)
+        if self._is_taken(name, allowed=statement.if_not_exists):
+            return _DONE
+        self.publish(self.define(name, statement.kind, statement.columns, statement.primary_key, statement.options))
+        return _DONE
+
+    def _create_table_as(self, statement: CreateTableAs, session: Session) -> Affected:
+        name = session.name(statement.table)
+        if self._is_taken(name, allowed=statement.if_not_exists):
+            return _DONE
+        planned = self._reader.plan(statement.query_text, session)
+        columns = tuple(ColumnSpec(field.name, storable(field.type, field.name)) for field in planned.schema)
+        table = self.define(name, statement.kind, columns, statement.primary_key, statement.options)
+        ingest = Ingest(self._database, table, session, rule=OnExisting.REFUSE, strictness=Strictness.STATEMENT)
+        try:
+            for batch in planned.rows().start():
+                ingest.add(batch)
+            outcome = ingest.finish()
+            self.publish(table)
+        except BaseException:
+            ingest.abort()
+            self._database.store.drop_table(table)
+            raise
+        return Affected(outcome.affected)
+
+    def _drop_table(self, statement: DropTable, session: Session) -> Affected:
+        name = session.name(statement.table)
+        registry = self._database.catalog.registry
+        if statement.if_exists and name not in registry.tables:
+            return _DONE
+        table = registry.table(name)
+        self._database.catalog.change(lambda registry: registry.without_table(name))
+        self._database.store.drop_table(table)
+        return _DONE
+
+    def _alter_table(self, statement: AlterTable, session: Session) -> Affected:
+        name = session.name(statement.table)
+
+        def change(registry: Registry) -> Registry:
+            table = registry.table(name)
+            after = _altered(table, statement.action)
+            _check_defaults(after)
+            return registry.with_table(after)
+
+        self._database.catalog.change(change)
+        return _DONE
+
+    def _create_view(self, statement: CreateView, session: Session) -> Affected:
+        name = session.name(statement.table)
+        registry = self._database.catalog.registry
+        if statement.if_not_exists and name in registry.views:
+            return _DONE
+        if name in registry.views and not statement.or_replace:
+            raise DatabaseError(ErrorKind.ALREADY_EXISTS, f"view {name} exists already")
+        self._reader.plan(statement.query_text, session)
+        view = ViewDef(name, statement.query_text, session.namespace)
+        self._database.catalog.change(lambda registry: registry.with_view(view))
+        self._reader.plan(f'SELECT * FROM "{name.namespace}"."{name.table}"', session)
+        return _DONE
+
+    def _drop_view(self, statement: DropView, session: Session) -> Affected:
+        name = session.name(statement.table)
+        if not (statement.if_exists and name not in self._database.catalog.registry.views):
+            self._database.catalog.change(lambda registry: registry.without_view(name))
+        return _DONE
+
+    def _is_taken(self, name: TableName, *, allowed: bool) -> bool:
+        """Tell whether a table exists, where that is allowed; raise before any work where it is not."""
+        registry = self._database.catalog.registry
+        registry.require_namespace(name.namespace)
+        if name in registry.tables and allowed:
+            return True
+        if registry.exists(name):
+            what = "table" if name in registry.tables else "view"
+            raise DatabaseError(ErrorKind.ALREADY_EXISTS, f"{what} {name} exists already")
+        return False
+
+
+def _altered(table: TableDef, action: AlterAction) -> TableDef:
+    match action:
+        case AddColumn(column, if_not_exists):
+            return table if if_not_exists and column.name in table.by_name else add_column(table, column)
+        case DropColumn(name, if_exists):
+            return table if if_exists and name not in table.by_name else drop_column(table, name)
+        case RenameColumn(old, new):
+            return rename_column(table, old, new)
+        case SetOptions(options):
+            return _with_options(table, options)
+
+
+def _with_options(table: TableDef, options: Mapping[str, str]) -> TableDef:
+    ids = {column.name: column.id for column in table.columns}
+    parsed = parse_options(options, ids, table.options)
+    for column_id in parsed.bloom_columns:
+        column = table.by_id[column_id]
+        if is_nested(column.type):
+            raise DatabaseError(
+                ErrorKind.INVALID, f"column {column.name} of type {column.type} cannot have a bloom filter"
+            )
+    return set_options(table, parsed)
+
+
+def _check_defaults(table: TableDef) -> None:
+    """Raise INVALID for a literal DEFAULT that is no value of its column's type."""
+    for column in table.columns:
+        if column.default is not None and column.default.literal is not None:
+            literal_value(column.default, column)

@@ -1,0 +1,376 @@
+"""INSERT, UPDATE, DELETE, TRUNCATE: each becomes rows for the one commit path.
+
+UPDATE and DELETE find their rows by a query over the merged relation of the newest state, with the scope's writer lock
+held, so that no other commit comes between finding and writing. Several rows of bound parameters are one statement and
+one commit: where that cannot change the result they are joined with the table at once, elsewhere they run one after
+another on a working snapshot that nobody else sees.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+from datafusion.catalog import Table
+
+from catalog.definition import Column, TableDef
+from catalog.errors import DatabaseError, ErrorKind
+from catalog.identifiers import TableName, quote_identifier
+from flightserver.database import Database
+from flightserver.execution.ingest import Ingest
+from flightserver.execution.parameters import bound_rows, check_bound
+from flightserver.execution.reading import Parameters, Reader
+from flightserver.execution.rewriting import (
+    EXCLUDED,
+    PARAMETERS,
+    PARAMETERS_NAME,
+    mentions_query,
+    names_in,
+    on_parameters,
+    qualify_excluded,
+    select_from,
+)
+from flightserver.execution.rows import Affected
+from flightserver.session import Session
+from flightserver.sql.statements import Assignment, Delete, Insert, OnConflict, Statement, TableRef, Truncate, Update
+from flush.truncate import truncate
+from providers.apply import after_commit, versions_of
+from providers.relation import Columns
+from providers.resolve import Change, OnExisting, existing_rows, key_of, resolve
+from providers.snapshot import Snapshot
+from providers.writes import Strictness, conform, tombstones
+
+_Find = Callable[[Snapshot, Parameters | None, pa.Table | None], Change]
+"""Finds the rows that a statement writes, given the state, one row of parameters, or all rows of them."""
+
+
+class Dml:
+    """Runs data-changing statements."""
+
+    def __init__(self, database: Database, reader: Reader) -> None:
+        self._database = database
+        self._reader = reader
+        self._handlers: dict[type[Statement], Callable[..., Affected]] = {
+            Insert: self.insert,
+            Update: self.update,
+            Delete: self.delete,
+            Truncate: self.truncate,
+        }
+
+    def handles(self, statement: Statement) -> bool:
+        """Tell whether `run` takes the statement."""
+        return type(statement) in self._handlers
+
+    def run(self, statement: Statement, session: Session, bound: pa.Table | None, count: int) -> Affected:
+        """Run a statement with `count` parameters, once for each row of `bound`."""
+        if count and bound is None:
+            raise DatabaseError(ErrorKind.INVALID, f"the statement has {count} parameters, but none were bound")
+        if bound is not None:
+            check_bound(bound, count)
+        return self._handlers[type(statement)](statement, session, bound if count else None)
+
+    def insert(self, statement: Insert, session: Session, bound: pa.Table | None) -> Affected:
+        """Add rows; an existing key is an error unless ON CONFLICT says otherwise."""
+        table = self._table(statement.table, session)
+        names = _target_names(statement, table)
+        if bound is not None and statement.placeholders_only is not None:
+            batches = _bound_columns(statement.placeholders_only, bound, names)
+        else:
+            batches = self._source_rows(statement, session, bound, table, names)
+        conflict = statement.on_conflict
+        if conflict is None:
+            return self._ingest(table, session, batches, OnExisting.REFUSE)
+        _check_target(conflict, table)
+        if conflict.do_nothing:
+            return self._ingest(table, session, batches, OnExisting.SKIP)
+        return self._upsert(statement.table, conflict, session, batches, names)
+
+    def update(self, statement: Update, session: Session, bound: pa.Table | None) -> Affected:
+        """Write new versions of the rows that match."""
+        table = self._table(statement.table, session)
+        assigned = _assignments(statement.assignments, table)
+        name = statement.alias or statement.table.table
+
+        def find(snapshot: Snapshot, parameters: Parameters | None, rows: pa.Table | None) -> Change:
+            on_rows = on_parameters if rows is not None else str
+            items = [
+                f"({on_rows(assigned[column.name])}) AS {quote_identifier(column.name)}"
+                if column.name in assigned
+                else f"{quote_identifier(name)}.{quote_identifier(column.name)}"
+                for column in table.columns
+            ]
+            found = self._find(
+                items,
+                statement.table,
+                statement.alias,
+                statement.from_text,
+                statement.where,
+                snapshot=snapshot,
+                session=session,
+                parameters=parameters,
+                rows=rows,
+            )
+            return conform(table, found, session.user, self._database.store.allocator, Strictness.STATEMENT)
+
+        texts = [*assigned.values(), statement.where or "", statement.from_text or ""]
+        independent = not names_in(statement.where or "") & set(assigned) and statement.from_text is None
+        at_once = independent and not any(map(mentions_query, texts))
+        return self._write(table, session, find, bound, at_once=at_once)
+
+    def delete(self, statement: Delete, session: Session, bound: pa.Table | None) -> Affected:
+        """Write tombstones for the rows that match."""
+        if statement.where is None and statement.using_text is None:
+            return self.truncate(Truncate(statement.table), session, None)
+        table = self._table(statement.table, session)
+        name = statement.alias or statement.table.table
+
+        def find(snapshot: Snapshot, parameters: Parameters | None, rows: pa.Table | None) -> Change:
+            items = [
+                f"{quote_identifier(name)}.{quote_identifier(column.name)} AS {quote_identifier(column.physical)}"
+                for column in table.key_columns
+            ]
+            found = self._find(
+                items,
+                statement.table,
+                statement.alias,
+                statement.using_text,
+                statement.where,
+                snapshot=snapshot,
+                session=session,
+                parameters=parameters,
+                rows=rows,
+            )
+            return tombstones(table, found)
+
+        at_once = not any(map(mentions_query, (statement.where or "", statement.using_text or "")))
+        return self._write(table, session, find, bound, at_once=at_once)
+
+    def truncate(self, statement: Truncate, session: Session, _: pa.Table | None) -> Affected:
+        """Remove every row of the scope."""
+        table = self._table(statement.table, session)
+        store = self._database.store
+        return Affected(truncate(store, store.state(table, session.scope_user(table))))
+
+    def _table(self, ref: TableRef, session: Session) -> TableDef:
+        return self._database.catalog.registry.table(session.name(ref))
+
+    def _source_rows(
+        self, statement: Insert, session: Session, bound: pa.Table | None, table: TableDef, names: Sequence[str]
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows of VALUES or a query, under the names of the columns they are meant for."""
+        exact = any(pa.types.is_decimal(table.column(name).storage) for name in names)
+        runs: list[Parameters | None] = [None] if bound is None else list(bound_rows(bound, bound.num_columns))
+        for parameters in runs:
+            planned = self._reader.plan(statement.source, session, parameters, exact_literals=exact)
+            if len(planned.schema) != len(names):
+                raise DatabaseError(
+                    ErrorKind.INVALID, f"INSERT names {len(names)} columns, its source has {len(planned.schema)}"
+                )
+            for batch in planned.rows().start():
+                yield batch.rename_columns(list(names))
+
+    def _ingest(
+        self, table: TableDef, session: Session, batches: Iterator[pa.RecordBatch], rule: OnExisting
+    ) -> Affected:
+        ingest = Ingest(self._database, table, session, rule=rule, strictness=Strictness.STATEMENT)
+        try:
+            for batch in batches:
+                ingest.add(batch)
+            return Affected(ingest.finish().affected)
+        except BaseException:
+            ingest.abort()
+            raise
+
+    def _upsert(
+        self,
+        ref: TableRef,
+        conflict: OnConflict,
+        session: Session,
+        batches: Iterator[pa.RecordBatch],
+        names: Sequence[str],
+    ) -> Affected:
+        """ON CONFLICT DO UPDATE with expressions: offered rows whose key exists update the existing row."""
+        store, table = self._database.store, self._table(ref, session)
+        offered = conform(table, pa.Table.from_batches(batches), session.user, store.allocator, Strictness.STATEMENT)
+        assigned = _assignments(conflict.assignments, table)
+
+        def build(snapshot: Snapshot) -> Change:
+            _refuse_repeats(offered, table)
+            if _replaces_whole_row(conflict, table, names):
+                return offered
+            existing = existing_rows(snapshot, offered, store.files)
+            fresh = offered.rows.filter(pa.array(~existing))
+            updated = self._updated_on_conflict(conflict, assigned, table, session, offered, ref, snapshot)
+            return Change(pa.concat_tables([fresh, updated]).combine_chunks())
+
+        state = store.state(table, session.scope_user(table))
+        return Affected(store.write(state, build, OnExisting.REPLACE).affected)
+
+    def _updated_on_conflict(
+        self,
+        conflict: OnConflict,
+        assigned: Mapping[str, str],
+        table: TableDef,
+        session: Session,
+        offered: Change,
+        ref: TableRef,
+        snapshot: Snapshot,
+    ) -> pa.Table:
+        name = quote_identifier(ref.table)
+        excluded = offered.rows.rename_columns([f"{EXCLUDED}.{column.name}" for column in table.columns])
+        items = [
+            f"({qualify_excluded(assigned[column.name])}) AS {quote_identifier(column.name)}"
+            if column.name in assigned
+            else f"{name}.{quote_identifier(column.name)}"
+            for column in table.columns
+        ]
+        same_key = " AND ".join(
+            f"{name}.{quote_identifier(c.name)} = {EXCLUDED}.{quote_identifier(f'{EXCLUDED}.{c.name}')}"
+            for c in table.key_columns
+        )
+        where = f"{same_key} AND ({qualify_excluded(conflict.where)})" if conflict.where else same_key
+        text = select_from(items, session.name(ref), None, [EXCLUDED], where)
+        found = self._read(text, session, snapshot, None, {EXCLUDED: excluded})
+        return conform(table, found, session.user, self._database.store.allocator, Strictness.STATEMENT).rows
+
+    def _find(
+        self,
+        items: Sequence[str],
+        ref: TableRef,
+        alias: str | None,
+        other_tables: str | None,
+        where: str | None,
+        *,
+        snapshot: Snapshot,
+        session: Session,
+        parameters: Parameters | None,
+        rows: pa.Table | None,
+    ) -> pa.Table:
+        """Run the query that finds a statement's rows; `rows` of parameters are joined in as a table."""
+        on_rows = on_parameters if rows is not None else str
+        others = [on_rows(other_tables)] if other_tables else []
+        others += [PARAMETERS] if rows is not None else []
+        text = select_from(items, session.name(ref), alias, others, on_rows(where) if where else None)
+        extra = (
+            {}
+            if rows is None
+            else {PARAMETERS_NAME: rows.rename_columns([str(i + 1) for i in range(rows.num_columns)])}
+        )
+        return self._read(text, session, snapshot, parameters, extra)
+
+    def _read(
+        self,
+        text: str,
+        session: Session,
+        snapshot: Snapshot,
+        parameters: Parameters | None,
+        extra: Mapping[str, pa.Table],
+    ) -> pa.Table:
+        context = self._database.engine.context
+        relations: dict[TableName, Table] = {
+            TableName(session.namespace, name): context.from_arrow(rows).into_view() for name, rows in extra.items()
+        }
+        planned = self._reader.plan(
+            text,
+            session,
+            parameters,
+            snapshots={snapshot.table.name: snapshot},
+            extra=relations,
+            columns=Columns.ALL,
+        )
+        return planned.rows().to_table()
+
+    def _write(
+        self, table: TableDef, session: Session, find: _Find, bound: pa.Table | None, *, at_once: bool
+    ) -> Affected:
+        """Commit what `find` finds, for all rows of parameters."""
+        store = self._database.store
+
+        def build(snapshot: Snapshot) -> Change:
+            if bound is None:
+                return _distinct(find(snapshot, None, None), table)
+            if bound.num_rows > 1 and at_once:
+                change = find(snapshot, None, bound)
+                if change.deleted is not None or key_of(table, change.rows).last_of_each.all():
+                    return _distinct(change, table)
+            return self._one_after_another(snapshot, find, bound)
+
+        state = store.state(table, session.scope_user(table))
+        return Affected(store.write(state, build, OnExisting.REPLACE).affected)
+
+    def _one_after_another(self, snapshot: Snapshot, find: _Find, bound: pa.Table) -> Change:
+        """What a statement writes when it runs for each row of parameters on top of the previous ones."""
+        changes = []
+        for parameters in bound_rows(bound, bound.num_columns):
+            change = find(snapshot, parameters, None)
+            changes.append(change)
+            if bound.num_rows > 1 and change.rows.num_rows:
+                resolved = resolve(snapshot, change, OnExisting.REPLACE, self._database.store.files)
+                seqs = np.arange(1, resolved.rows.num_rows + 1, dtype=np.int64) + snapshot.last_seq
+                snapshot = after_commit(snapshot, resolved, versions_of(snapshot.table, resolved, seqs), seqs)
+        return Change.concat(changes)
+
+
+def _target_names(statement: Insert, table: TableDef) -> list[str]:
+    if statement.columns is None:
+        return [column.name for column in table.visible_columns]
+    names = [table.column(name).name for name in statement.columns]
+    if len(set(names)) != len(names):
+        raise DatabaseError(ErrorKind.INVALID, f"INSERT into {table.name} names a column twice")
+    return names
+
+
+def _bound_columns(numbers: Sequence[int], bound: pa.Table, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Bound parameters as the rows of VALUES ($1, $2, …)."""
+    if len(numbers) != len(names):
+        raise DatabaseError(ErrorKind.INVALID, f"INSERT names {len(names)} columns, VALUES has {len(numbers)}")
+    rows = pa.Table.from_arrays([bound.column(number - 1) for number in numbers], names=list(names))
+    yield from rows.to_batches()
+
+
+def _assignments(assignments: Sequence[Assignment], table: TableDef) -> dict[str, str]:
+    assigned: dict[str, str] = {}
+    for assignment in assignments:
+        column: Column = table.column(assignment.column)
+        if column.id in table.key:
+            raise DatabaseError(
+                ErrorKind.INVALID,
+                f"UPDATE may not change key column {column.name} of {table.name}; delete the row and insert it anew",
+            )
+        if column.name in assigned:
+            raise DatabaseError(ErrorKind.INVALID, f"column {column.name} of {table.name} is assigned twice")
+        assigned[column.name] = assignment.expression
+    return assigned
+
+
+def _check_target(conflict: OnConflict, table: TableDef) -> None:
+    key = {column.name for column in table.key_columns}
+    if conflict.target is not None and set(conflict.target) != key:
+        raise DatabaseError(
+            ErrorKind.INVALID, f"ON CONFLICT must name the key of {table.name}: ({', '.join(sorted(key))})"
+        )
+
+
+def _replaces_whole_row(conflict: OnConflict, table: TableDef, offered: Sequence[str]) -> bool:
+    """Tell whether DO UPDATE sets every column that is not in the key to the offered value."""
+    if conflict.where is not None or set(offered) != {column.name for column in table.columns}:
+        return False
+    taken = {a.column for a in conflict.assignments if names_in(a.expression) == {EXCLUDED, a.column}}
+    plain = all(a.expression.strip().count(".") == 1 and " " not in a.expression.strip() for a in conflict.assignments)
+    return plain and taken == {column.name for column in table.columns if column.id not in table.key}
+
+
+def _refuse_repeats(offered: Change, table: TableDef) -> None:
+    keys = key_of(table, offered.rows)
+    if not keys.last_of_each.all():
+        row = int(np.argmin(keys.last_of_each))
+        raise DatabaseError(
+            ErrorKind.INVALID,
+            f"ON CONFLICT DO UPDATE cannot change a row of {table.name} twice: "
+            f"key {keys.describe(row)} is offered twice",
+        )
+
+
+def _distinct(change: Change, table: TableDef) -> Change:
+    """Leave one row of each key, so that what is counted is rows of the table."""
+    last = key_of(table, change.rows).last_of_each
+    return change if last.all() else change.filter(last)

@@ -1,0 +1,118 @@
+"""A stream of rows into one scope, as one commit.
+
+Small streams become hot rows; from `BULK_ROWS_MIN` rows on they go straight to batches, a part at a time, on a thread
+of their own, so that receiving and writing overlap. At most two parts are in memory.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pyarrow as pa
+
+from catalog.definition import TableDef
+from flightserver.database import Database
+from flightserver.session import Session
+from flush.bulk import PART_ROWS, BulkLoad
+from providers.idempotency import Idempotency, Outcome
+from providers.resolve import Change, OnExisting
+from providers.writes import Strictness, conform
+
+BULK_ROWS_MIN = 50_000
+PART_BYTES_MAX = 256 << 20
+
+
+class _BulkThread:
+    """A bulk load with the thread that stages its parts, one at a time."""
+
+    def __init__(self, load: BulkLoad) -> None:
+        self._load = load
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ingest")
+        self._running: Future[None] | None = None
+
+    def stage(self, change: Change) -> None:
+        """Stage rows in the background, after those before them."""
+        self._wait()
+        self._running = self._executor.submit(self._add_parts, change)
+
+    def commit(self, idempotency: Idempotency | None) -> Outcome:
+        """Commit once everything is staged."""
+        self._wait()
+        self._executor.shutdown()
+        return self._load.commit(idempotency)
+
+    def abort(self) -> None:
+        """Delete what is staged."""
+        self._executor.shutdown()
+        self._load.abort()
+
+    def _wait(self) -> None:
+        if self._running is not None:
+            self._running.result()
+
+    def _add_parts(self, change: Change) -> None:
+        for start in range(0, change.rows.num_rows, PART_ROWS):
+            self._load.add(change.slice(start, PART_ROWS))
+
+
+class Ingest:
+    """One stream. `add` rows with the columns that users know, then `finish` or `abort` once."""
+
+    def __init__(
+        self,
+        database: Database,
+        table: TableDef,
+        session: Session,
+        *,
+        rule: OnExisting = OnExisting.REPLACE,
+        strictness: Strictness = Strictness.STREAM,
+    ) -> None:
+        self._store = database.store
+        self._table = table
+        self._session = session
+        self._rule = rule
+        self._strictness = strictness
+        self._state = self._store.state(table, session.scope_user(table))
+        self._buffer: list[pa.RecordBatch] = []
+        self._rows = 0
+        self._bytes = 0
+        self._bulk: _BulkThread | None = None
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Take rows."""
+        self._buffer.append(batch)
+        self._rows += batch.num_rows
+        self._bytes += batch.nbytes
+        part_is_full = self._rows >= PART_ROWS or (self._bytes >= PART_BYTES_MAX and self._rows >= BULK_ROWS_MIN)
+        if part_is_full and self._rule is not OnExisting.SKIP:
+            self._bulk_thread().stage(self._take())
+
+    def finish(self, idempotency: Idempotency | None = None) -> Outcome:
+        """Commit the whole stream."""
+        is_small = self._bulk is None and self._rows < BULK_ROWS_MIN
+        if is_small or self._rule is OnExisting.SKIP:
+            change = self._take()
+            return self._store.write(self._state, lambda _: change, self._rule, idempotency)
+        bulk = self._bulk_thread()
+        if self._rows:
+            bulk.stage(self._take())
+        return bulk.commit(idempotency)
+
+    def abort(self) -> None:
+        """Leave nothing of the stream behind."""
+        if self._bulk is not None:
+            self._bulk.abort()
+
+    def _bulk_thread(self) -> _BulkThread:
+        if self._bulk is None:
+            self._bulk = _BulkThread(BulkLoad(self._store, self._state, self._table, self._rule))
+        return self._bulk
+
+    def _take(self) -> Change:
+        """What is buffered, in the table's form."""
+        offered = _as_table(self._buffer, self._table)
+        self._buffer, self._rows, self._bytes = [], 0, 0
+        return conform(self._table, offered, self._session.user, self._store.allocator, self._strictness)
+
+
+def _as_table(batches: Sequence[pa.RecordBatch], table: TableDef) -> pa.Table:
+    return pa.Table.from_batches(batches) if batches else table.schema.empty_table()

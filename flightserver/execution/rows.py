@@ -1,0 +1,86 @@
+"""Results as clients get them: plain Arrow types, one schema for all batches, messages of bounded size."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from providers.engine_errors import engine_errors
+
+MESSAGE_BYTES_MAX = 4 << 20
+_TARGET_BYTES = 2 << 20
+"""Slices aim lower than the limit, because rows differ in size."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A result: its schema, and a function that starts to produce its batches, each in exactly that schema.
+
+    `start` may be called more than once; each call runs the query again on the same snapshots.
+    """
+
+    schema: pa.Schema
+    start: Callable[[], Iterator[pa.RecordBatch]]
+
+    @classmethod
+    def of_table(cls, table: pa.Table) -> "Rows":
+        """A result that is in memory already."""
+        return cls(table.schema, lambda: sliced(iter(table.to_batches())))
+
+    def to_table(self) -> pa.Table:
+        """All rows at once."""
+        return pa.Table.from_batches(self.start(), self.schema)
+
+
+@dataclass(frozen=True)
+class Affected:
+    """The result of a change: how many rows were inserted, updated or deleted."""
+
+    rows: int
+
+
+def client_schema(schema: pa.Schema) -> pa.Schema:
+    """The schema that clients are promised: views and dictionaries as plain types, every column nullable.
+
+    Engines disagree with themselves on nullability between planning and running, so none is promised.
+    """
+    return pa.schema([pa.field(field.name, client_type(field.type)) for field in schema])
+
+
+def client_type(data_type: pa.DataType) -> pa.DataType:
+    """The plain counterpart of a type that many clients cannot read."""
+    if pa.types.is_string_view(data_type) or pa.types.is_large_string(data_type):
+        return pa.string()
+    if pa.types.is_binary_view(data_type) or pa.types.is_large_binary(data_type):
+        return pa.binary()
+    if pa.types.is_dictionary(data_type):
+        return client_type(data_type.value_type)
+    if pa.types.is_list(data_type) or pa.types.is_large_list(data_type) or pa.types.is_fixed_size_list(data_type):
+        item = data_type.value_field
+        return pa.list_(pa.field("item", client_type(item.type)))
+    if pa.types.is_struct(data_type):
+        return pa.struct([pa.field(field.name, client_type(field.type)) for field in data_type])
+    return data_type
+
+
+def to_client(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """Bring engine batches into the promised schema and into messages of bounded size."""
+    with engine_errors():
+        for batch in batches:
+            arrays = [
+                values if values.type == field.type else values.cast(field.type)
+                for values, field in zip(batch.columns, schema, strict=True)
+            ]
+            yield from sliced(iter([pa.RecordBatch.from_arrays(arrays, schema=schema)]))
+
+
+def sliced(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Cut batches so that none exceeds `MESSAGE_BYTES_MAX`, unless a single row does."""
+    for batch in batches:
+        if batch.nbytes <= MESSAGE_BYTES_MAX or batch.num_rows <= 1:
+            yield batch
+            continue
+        rows = max(batch.num_rows * _TARGET_BYTES // batch.nbytes, 1)
+        for start in range(0, batch.num_rows, rows):
+            piece = batch.slice(start, rows)
+            yield from sliced(iter([piece])) if piece.num_rows < batch.num_rows else iter([piece])

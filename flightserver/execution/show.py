@@ -1,0 +1,153 @@
+"""Tables about tables: SHOW, DESCRIBE, EXPLAIN."""
+
+import re
+from collections.abc import Callable
+
+import pyarrow as pa
+
+from catalog.definition import Column, TableDef
+from catalog.errors import DatabaseError, ErrorKind
+from catalog.identifiers import TableName
+from catalog.types import format_type
+from flightserver.database import Database
+from flightserver.execution.reading import Reader
+from flightserver.execution.rewriting import finding_query
+from flightserver.execution.rows import Rows
+from flightserver.session import Session
+from flightserver.sql.statements import (
+    Describe,
+    Explain,
+    ShowColumns,
+    ShowManifest,
+    ShowNamespaces,
+    ShowTables,
+    Statement,
+)
+from providers.pruning import Pruned
+
+_STORED_FILE = re.compile(r"(?:[^\s\[\],:]*/)+(batch-\d+\.parquet)")
+
+_EXPLAINED = pa.schema([("plan_type", pa.string()), ("plan", pa.string())])
+_NAMESPACES = pa.schema([("namespace", pa.string())])
+_TABLES = pa.schema([("namespace", pa.string()), ("table", pa.string()), ("kind", pa.string())])
+_COLUMNS = pa.schema(
+    [
+        ("column", pa.string()),
+        ("type", pa.string()),
+        ("nullable", pa.bool_()),
+        ("key_position", pa.int32()),
+        ("default", pa.string()),
+    ]
+)
+_MANIFEST = pa.schema(
+    [
+        ("batch", pa.int64()),
+        ("rows", pa.int64()),
+        ("dead", pa.int64()),
+        ("bytes", pa.int64()),
+        ("min_seq", pa.int64()),
+        ("max_seq", pa.int64()),
+        ("schema_version", pa.int32()),
+        ("created_at", pa.string()),
+        ("checksum", pa.string()),
+    ]
+)
+
+
+class Show:
+    """Runs statements that describe."""
+
+    def __init__(self, database: Database, reader: Reader) -> None:
+        self._database = database
+        self._reader = reader
+        self._handlers: dict[type[Statement], Callable[..., pa.Table]] = {
+            ShowNamespaces: self._namespaces,
+            ShowTables: self._tables,
+            ShowColumns: self._columns,
+            Describe: self._columns,
+            ShowManifest: self._manifest,
+            Explain: self._explain,
+        }
+
+    def handles(self, statement: Statement) -> bool:
+        """Tell whether `run` takes the statement."""
+        return type(statement) in self._handlers
+
+    def run(self, statement: Statement, session: Session) -> Rows:
+        """Run a statement."""
+        return Rows.of_table(self._handlers[type(statement)](statement, session))
+
+    def _namespaces(self, _: ShowNamespaces, __: Session) -> pa.Table:
+        return pa.table([sorted(self._database.catalog.registry.namespaces)], schema=_NAMESPACES)
+
+    def _tables(self, statement: ShowTables, session: Session) -> pa.Table:
+        registry = self._database.catalog.registry
+        namespace = statement.namespace or session.namespace
+        registry.require_namespace(namespace)
+        kinds = {name: table.kind.value for name, table in registry.tables.items()}
+        kinds |= dict.fromkeys(registry.views, "VIEW")
+        listed = sorted(name for name in kinds if name.namespace == namespace)
+        return pa.table(
+            [[name.namespace for name in listed], [name.table for name in listed], [kinds[name] for name in listed]],
+            schema=_TABLES,
+        )
+
+    def _columns(self, statement: Describe | ShowColumns, session: Session) -> pa.Table:
+        name = session.name(statement.table)
+        registry = self._database.catalog.registry
+        if name in registry.views:
+            planned = self._reader.plan(f'SELECT * FROM "{name.namespace}"."{name.table}"', session)
+            rows: list[_ColumnRow] = [(f.name, format_type(f.type), f.nullable, None, None) for f in planned.schema]
+        else:
+            table = registry.table(name)
+            rows = [_described(column, table) for column in table.visible_columns]
+        return pa.table([list(values) for values in zip(*rows, strict=True)], schema=_COLUMNS)
+
+    def _manifest(self, statement: ShowManifest, session: Session) -> pa.Table:
+        table = self._database.catalog.registry.table(session.name(statement.table))
+        snapshot = self._database.store.snapshot(table, session.scope_user(table))
+        rows = [
+            {
+                "batch": entry.batch,
+                "rows": entry.rows,
+                "dead": snapshot.dead_in(entry).count,
+                "bytes": entry.bytes,
+                "min_seq": entry.min_seq,
+                "max_seq": entry.max_seq,
+                "schema_version": entry.schema_version,
+                "created_at": entry.created_at,
+                "checksum": entry.checksum,
+            }
+            for entry in snapshot.manifest.batches
+        ]
+        return pa.Table.from_pylist(rows, schema=_MANIFEST)
+
+    def _explain(self, statement: Explain, session: Session) -> pa.Table:
+        text = finding_query(statement.query, session)
+        if text is None:
+            raise DatabaseError(ErrorKind.UNSUPPORTED, "EXPLAIN takes a query, INSERT, UPDATE or DELETE")
+        plain = self._reader.plan(text, session)
+        words = "EXPLAIN ANALYZE VERBOSE" if statement.verbose and statement.analyze else "EXPLAIN"
+        if statement.analyze != statement.verbose:
+            words += " ANALYZE" if statement.analyze else " VERBOSE"
+        engine = self._reader.plan(f"{words} {text}", session).rows().to_table()
+        plans = [_STORED_FILE.sub(r"\1", plan) for plan in engine.column("plan").to_pylist()]
+        pruning = [_pruning_line(name, pruned) for name, pruned in sorted(plain.pruned.items())]
+        types = ["pruning"] * len(pruning) + engine.column("plan_type").to_pylist()
+        return pa.table([types, pruning + plans], schema=_EXPLAINED)
+
+
+_ColumnRow = tuple[str, str, bool, int | None, str | None]
+
+
+def _described(column: Column, table: TableDef) -> _ColumnRow:
+    position = table.key.index(column.id) + 1 if column.id in table.key else None
+    default = None if column.default is None else str(column.default)
+    return column.name, format_type(column.type), column.nullable, position, default
+
+
+def _pruning_line(name: TableName, pruned: Pruned) -> str:
+    return (
+        f"{name}: batches total={pruned.total} kept={len(pruned.kept)} pruned_by_range={pruned.by_range} "
+        f"pruned_by_bloom={pruned.by_bloom}, hot rows={pruned.hot_rows}"
+    )

@@ -1,0 +1,56 @@
+"""Settings: parsed once, frozen, checked. An unknown key is an error.
+
+Sources, later ones win: defaults here, the TOML file of `--config`, command-line options.
+"""
+
+import tomllib
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from catalog.errors import DatabaseError, ErrorKind
+from providers.scopes import Durability
+
+LOOPBACK = "127.0.0.1"
+
+
+class Settings(BaseModel):
+    """Everything that can be set, with what moving it costs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data_dir: Path = Field(Path("data"), description="where everything is stored")
+    host: str = Field(LOOPBACK, description="address to listen on")
+    port: int = Field(31337, ge=0, le=65535, description="port to listen on; 0 picks a free one")
+    dev: bool = Field(False, description="loopback only; clients without credentials are the user root")
+    users: dict[str, str] = Field(
+        default_factory=dict, description="password hashes by user name, as `flightserver hash-password` prints them"
+    )
+    durability: Durability = Field(
+        Durability.SYNC, description="sync: acknowledged means on disk; async: the newest second may be lost"
+    )
+    node_id: int = Field(0, ge=0, le=1023, description="this server's part of every _seq")
+    memory_limit_mb: int = Field(4096, ge=64, description="memory of all running queries; beyond it they spill or fail")
+    spill_limit_mb: int = Field(32768, ge=0, description="disk space for spilled data")
+    cache_mb: int = Field(512, ge=16, description="memory for key indexes, and as much again for blooms")
+    threads: int = Field(0, ge=0, description="cores a query may use; 0: all")
+    statements_max: int = Field(64, ge=1, description="statements running at once; more are told to retry")
+    token_lifetime_s: int = Field(86_400, ge=60, description="how long a login is valid")
+    result_lifetime_s: int = Field(600, ge=10, description="how long an unfetched result and its files are kept")
+    drain_s: float = Field(30.0, ge=0, description="how long a stopping server waits for running statements")
+
+
+def load_settings(path: Path | None, overrides: dict[str, object]) -> Settings:
+    """Read the settings file, if any, and apply the overrides that are not None."""
+    values: dict[str, object] = {}
+    try:
+        if path is not None:
+            values = tomllib.loads(path.read_text())
+        return Settings.model_validate(values | {key: value for key, value in overrides.items() if value is not None})
+    except OSError as error:
+        raise DatabaseError(ErrorKind.INVALID, f"settings file {path} cannot be read: {error.strerror}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise DatabaseError(ErrorKind.INVALID, f"settings file {path} is not TOML: {error}") from error
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        raise DatabaseError(ErrorKind.INVALID, f"settings: {faults}") from error

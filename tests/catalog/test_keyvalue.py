@@ -1,0 +1,264 @@
+"""The key-value store on a real disk: batches, order, durability, and damage that is never silent."""
+
+import random
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from catalog.errors import DatabaseError, ErrorKind
+from catalog.keyvalue import Batch, Family, KeyValueStore
+from tests.catalog.samples import refused
+
+ROWS = 300
+HOT = Family.HOT
+KILLED_WRITER = """
+import os, sys
+from pathlib import Path
+from catalog.keyvalue import Batch, Family, KeyValueStore
+store = KeyValueStore(Path(sys.argv[1]))
+for number in range(10):
+    batch = Batch()
+    batch.put(Family.HOT, b"a%d" % number, b"x" * 50)
+    batch.put(Family.META, b"b%d" % number, b"y" * 50)
+    store.commit(batch)
+os._exit(9)
+"""
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """The write-ahead log of a store whose process died after ten commits."""
+    killed = subprocess.run([sys.executable, "-c", KILLED_WRITER, tmp_path / "kv"], check=False)
+    assert killed.returncode == 9
+    return max((tmp_path / "kv").glob("*.log"), key=lambda path: path.stat().st_size)
+
+
+def put_all(store: KeyValueStore, pairs: dict[bytes, bytes], family: Family = HOT) -> None:
+    """Commit some pairs as one batch."""
+    batch = Batch()
+    for key, value in pairs.items():
+        batch.put(family, key, value)
+    store.commit(batch)
+
+
+def all_of(store: KeyValueStore, family: Family = HOT) -> dict[bytes, bytes]:
+    """Read a whole family."""
+    return dict(store.scan(family, b"", b"\xff" * 9))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> KeyValueStore:
+    """An empty store."""
+    with KeyValueStore(tmp_path / "kv") as opened:
+        yield opened
+
+
+@pytest.fixture
+def sorted_file(tmp_path: Path) -> tuple[Path, dict[bytes, bytes]]:
+    """A closed store whose rows stand in one sorted file; that file, and the rows."""
+    noise = random.Random(1)
+    pairs = {b"k%05d" % number: noise.randbytes(100) for number in range(ROWS)}
+    with KeyValueStore(tmp_path / "kv") as opened:
+        put_all(opened, pairs)
+    return max((tmp_path / "kv").glob("*.sst"), key=lambda path: path.stat().st_size), pairs
+
+
+def test_a_value_comes_back(store: KeyValueStore) -> None:
+    """Bytes go in and the same bytes come out, zeros and empty values included."""
+    put_all(store, {b"\0a\0": b"", b"b": b"\0\xff"})
+    assert (store.get(HOT, b"\0a\0"), store.get(HOT, b"b"), store.get(HOT, b"c")) == (b"", b"\0\xff", None)
+
+
+def test_values_are_bytes_and_never_pickles(store: KeyValueStore) -> None:
+    """A value that is a pickle comes back as bytes: the store runs in raw mode."""
+    pickle = b"\x80\x04\x95\x0f\x00\x00\x00\x00\x00\x00\x00\x8c\x02os\x94."
+    put_all(store, {b"k": pickle})
+    assert store.get(HOT, b"k") == pickle
+
+
+def test_families_are_apart(store: KeyValueStore) -> None:
+    """One key has a value of its own in each family."""
+    for family in Family:
+        put_all(store, {b"k": family.value.encode()}, family)
+    assert [store.get(family, b"k") for family in Family] == [family.value.encode() for family in Family]
+
+
+def test_keys_come_in_byte_order(store: KeyValueStore) -> None:
+    """A scan is ordered as bytes are, not as they were written."""
+    put_all(store, dict.fromkeys((b"b", b"\xff", b"a\x00", b"a", b"\x00"), b""))
+    assert list(all_of(store)) == [b"\0", b"a", b"a\0", b"b", b"\xff"]
+
+
+@settings(max_examples=30, deadline=None)
+@given(keys=st.sets(st.binary(max_size=3)), lower=st.binary(max_size=3), upper=st.binary(max_size=3))
+def test_bounds_are_half_open(
+    tmp_path_factory: pytest.TempPathFactory, keys: set[bytes], lower: bytes, upper: bytes
+) -> None:
+    """A scan and the first key include the lower bound and exclude the upper one."""
+    with KeyValueStore(tmp_path_factory.mktemp("kv")) as store:
+        put_all(store, dict.fromkeys(keys, b""))
+        expected = sorted(key for key in keys if lower <= key < upper)
+        assert [key for key, _ in store.scan(HOT, lower, upper)] == expected
+        assert store.first_key(HOT, lower, upper) == next(iter(expected), None)
+
+
+def test_a_scan_sees_what_was_there_when_it_began(store: KeyValueStore) -> None:
+    """Commits during a scan do not show in it."""
+    put_all(store, {b"a": b"", b"c": b""})
+    cursor = store.scan(HOT, b"", b"\xff")
+    assert next(cursor)[0] == b"a"
+    put_all(store, {b"b": b""})
+    assert [key for key, _ in cursor] == [b"c"]
+
+
+def test_a_deleted_key_is_gone(store: KeyValueStore) -> None:
+    """And deleting it once more is no error."""
+    put_all(store, {b"a": b"1"})
+    for _ in range(2):
+        batch = Batch()
+        batch.delete(HOT, b"a")
+        store.commit(batch)
+    assert store.get(HOT, b"a") is None
+
+
+def test_a_deleted_range_is_half_open(store: KeyValueStore) -> None:
+    """The upper bound of a deleted range stays."""
+    put_all(store, dict.fromkeys((b"a", b"b", b"c", b"d"), b""))
+    batch = Batch()
+    batch.delete_range(HOT, b"b", b"d")
+    store.commit(batch)
+    assert list(all_of(store)) == [b"a", b"d"]
+
+
+def test_a_batch_spans_families(store: KeyValueStore) -> None:
+    """Puts and deletes in several families are one commit."""
+    put_all(store, {b"old": b"1"}, Family.META)
+    batch = Batch()
+    batch.put(HOT, b"new", b"2")
+    batch.delete(Family.META, b"old")
+    store.commit(batch)
+    assert (all_of(store), all_of(store, Family.META)) == ({b"new": b"2"}, {})
+
+
+def test_a_commit_survives_reopening(tmp_path: Path) -> None:
+    """What was committed is there after a close."""
+    with KeyValueStore(tmp_path / "kv") as first:
+        put_all(first, {b"k": b"v"})
+    with KeyValueStore(tmp_path / "kv") as second:
+        assert all_of(second) == {b"k": b"v"}
+
+
+def test_a_commit_survives_the_death_of_its_process(log: Path) -> None:
+    """What was committed is there although nothing was closed."""
+    with KeyValueStore(log.parent) as store:
+        assert list(all_of(store)) == [b"a%d" % number for number in range(10)]
+
+
+@pytest.mark.parametrize("lost", [1, 60, 200, 700])
+def test_a_torn_log_loses_batches_from_the_end_and_whole(log: Path, lost: int) -> None:
+    """Wherever the log ends, the store holds the first n batches, each of them completely."""
+    log.write_bytes(log.read_bytes()[:-lost])
+    with KeyValueStore(log.parent) as store:
+        count = len(all_of(store))
+        assert count < 10
+        assert list(all_of(store)) == [b"a%d" % number for number in range(count)]
+        assert list(all_of(store, Family.META)) == [b"b%d" % number for number in range(count)]
+
+
+@pytest.mark.parametrize("place", [0.1, 0.5, 0.9])
+def test_a_damaged_log_is_refused(log: Path, place: float) -> None:
+    """A flipped bit in the log does not drop the commits after it in silence."""
+    data = bytearray(log.read_bytes())
+    data[int(len(data) * place)] ^= 1
+    log.write_bytes(data)
+    assert "cannot be opened" in refused(ErrorKind.CORRUPT, lambda: KeyValueStore(log.parent))
+
+
+def test_damage_never_means_fewer_rows(sorted_file: tuple[Path, dict[bytes, bytes]]) -> None:
+    """Wherever a sorted file is damaged, a scan returns every row or raises CORRUPT."""
+    path, pairs = sorted_file
+    whole = path.read_bytes()
+    outcomes = set()
+    for position in range(10, len(whole), len(whole) // 25):
+        damaged = bytearray(whole)
+        damaged[position] ^= 4
+        path.write_bytes(damaged)
+        outcomes.add(_scan_or_kind(path.parent) in (pairs, ErrorKind.CORRUPT))
+    assert outcomes == {True}
+
+
+def _scan_or_kind(path: Path) -> dict[bytes, bytes] | ErrorKind:
+    try:
+        with KeyValueStore(path) as store:
+            return all_of(store)
+    except DatabaseError as error:
+        return error.kind
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda store: list(store.scan(HOT, b"", b"z")),
+        lambda store: store.get(HOT, b"k00000"),
+        lambda store: store.first_key(HOT, b"", b"z"),
+    ],
+)
+def test_no_way_of_reading_ignores_damage(
+    sorted_file: tuple[Path, dict[bytes, bytes]], read: Callable[[KeyValueStore], object]
+) -> None:
+    """Scans, look-ups and the first key raise CORRUPT, without naming a file of the server."""
+    path, _ = sorted_file
+    damaged = bytearray(path.read_bytes())
+    damaged[100] ^= 1
+    path.write_bytes(damaged)
+    with KeyValueStore(path.parent) as store:
+        assert str(path.parent) not in refused(ErrorKind.CORRUPT, lambda: read(store))
+
+
+def test_a_missing_file_is_refused(sorted_file: tuple[Path, dict[bytes, bytes]]) -> None:
+    """A store that lacks a sorted file does not open."""
+    path, _ = sorted_file
+    path.unlink()
+    refused(ErrorKind.CORRUPT, lambda: KeyValueStore(path.parent))
+
+
+def test_threads_share_syncs_and_lose_nothing(tmp_path: Path) -> None:
+    """Eight threads commit at once; every commit that returned is there after a reopening."""
+    with KeyValueStore(tmp_path / "kv") as store:
+
+        def commit_many(worker: int) -> None:
+            for number in range(25):
+                put_all(store, {b"%d/%02d" % (worker, number): b"v"})
+
+        threads = [threading.Thread(target=commit_many, args=(worker,)) for worker in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    with KeyValueStore(tmp_path / "kv") as store:
+        assert len(all_of(store)) == 200
+
+
+def test_a_later_ticket_makes_earlier_ones_durable(store: KeyValueStore) -> None:
+    """Tickets are ordered, and waiting for one twice returns at once."""
+    batches = [Batch() for _ in range(3)]
+    for number, batch in enumerate(batches):
+        batch.put(HOT, b"%d" % number, b"")
+    tickets = [store.append(batch) for batch in batches]
+    assert tickets == sorted(set(tickets))
+    for ticket in reversed(tickets):
+        store.wait_durable(ticket)
+
+
+def test_an_appended_batch_is_visible_before_it_is_durable(store: KeyValueStore) -> None:
+    """The next writer builds on what was appended."""
+    batch = Batch()
+    batch.put(HOT, b"k", b"v")
+    store.append(batch)
+    assert store.get(HOT, b"k") == b"v"

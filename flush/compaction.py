@@ -3,7 +3,8 @@
 Two reasons to rewrite: a batch with many dead rows (its scans pay for each of them), and many small batches of similar
 size (planning pays for every file). Which batches is a pure choice. The rows keep their `_seq`. Rows that died while
 the job ran are found by their source position and marked dead in the outputs before these are published, so a delete
-that races a compaction is never lost.
+that races a compaction is never lost. Should the inputs themselves have gone meanwhile, as by a truncation, the job is
+given up.
 """
 
 from collections import defaultdict
@@ -82,6 +83,10 @@ def compact(store: ScopeStore, state: ScopeState, *, everything: bool = False) -
         outputs = _write_outputs(store, state, snapshot, content, inputs)
         with store.exclusive(state):
             head = state.head
+            if any(entry.batch not in head.manifest.by_number for entry in inputs):
+                drop_files(head.cold.folder, outputs)
+                state.release_batches(entry.batch for entry in outputs)
+                return Compacted(0, 0)
             died = _died_since(snapshot, head, inputs)
             fresh = _dead_in_outputs(outputs, sources, died)
             numbers = [entry.batch for entry in inputs]

@@ -1,7 +1,8 @@
 """Deleting files that nobody can reach.
 
 A file of a scope may go when no living snapshot's manifest names it and no running job has its batch number. Age plays
-no part: a slow writer's files are known by number, not guessed by time. Folders of dropped tables go when no snapshot
+no part: a slow writer's files are known by number, not guessed by time. Deletion files are written with the writer lock
+held until a manifest names them, and may take the name of one that a crash left behind, so reclamation holds it too. Folders of dropped tables go when no snapshot
 of the table is alive.
 """
 
@@ -32,11 +33,12 @@ def reclaim(state: ScopeState) -> int:
     folder = state.head.cold.folder
     if not folder.exists():
         return 0
-    names = [path.name for path in folder.iterdir() if path.is_file()]
-    in_flight = state.batches_in_flight()
-    doomed = unreachable(names, (snapshot.manifest for snapshot in state.living_snapshots()), in_flight)
-    for name in doomed:
-        (folder / name).unlink(missing_ok=True)
+    with state.lock:
+        names = [path.name for path in folder.iterdir() if path.is_file()]
+        in_flight = state.batches_in_flight()
+        doomed = unreachable(names, (snapshot.manifest for snapshot in state.living_snapshots()), in_flight)
+        for name in doomed:
+            (folder / name).unlink(missing_ok=True)
     return len(doomed)
 
 

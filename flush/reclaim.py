@@ -2,8 +2,8 @@
 
 A file of a scope may go when no living snapshot's manifest names it and no running job has its batch number. Age plays
 no part: a slow writer's files are known by number, not guessed by time. Deletion files are written with the writer lock
-held until a manifest names them, and may take the name of one that a crash left behind, so reclamation holds it too. Folders of dropped tables go when no snapshot
-of the table is alive.
+held until a manifest names them, and may take the name of one that a crash left behind, so reclamation holds it too.
+Folders of dropped tables go when no snapshot of the table is alive.
 """
 
 import shutil

@@ -12,7 +12,7 @@ import pytest
 from catalog.data_folder import DataFolder
 from catalog.definition import ColumnSpec, TableDef, TableKind
 from catalog.evolution import create_table
-from catalog.identifiers import TableName
+from catalog.identifiers import TableName, quote_identifier
 from catalog.keyvalue import KeyValueStore
 from catalog.store import CatalogStore
 from flush.bulk import BulkLoad
@@ -189,10 +189,11 @@ class TableAccess:
         return [next(iter(row.values())) for row in rows] if rows and len(rows[0]) == 1 else rows
 
     def all(self, snapshot: Snapshot | None = None) -> list[dict[str, Any]]:
-        """The whole table in key order."""
+        """The user's columns of the whole table in key order."""
         pinned = snapshot or self.snapshot
-        key = ", ".join(column.name for column in pinned.table.key_columns)
-        return self.query(f"SELECT * FROM {self.name.table} ORDER BY {key}", pinned).to_pylist()
+        columns = ", ".join(quote_identifier(column.name) for column in pinned.table.visible_columns)
+        key = ", ".join(quote_identifier(column.name) for column in pinned.table.key_columns)
+        return self.query(f"SELECT {columns} FROM {self.name.table} ORDER BY {key}", pinned).to_pylist()
 
     def values(self, snapshot: Snapshot | None = None) -> dict[Any, Any]:
         """`v` by `k`, for tables that have both."""

@@ -59,7 +59,7 @@ def decode(data: bytes) -> ManifestFile:
         raise DatabaseError(ErrorKind.CORRUPT, "a manifest is not readable") from error
     check(manifest)
     totals = {"rows": str(manifest.rows), "dead": str(manifest.dead), "bytes": str(manifest.bytes)}
-    if raw["totals"] != totals:
+    if raw.get("totals") != totals:
         raise DatabaseError(ErrorKind.CORRUPT, "a manifest's totals differ from its entries")
     return manifest
 

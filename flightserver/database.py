@@ -19,6 +19,7 @@ from providers.cold.files import ColdFiles
 from providers.query_engine import EngineLimits, QueryEngine
 from providers.relation import Relations
 from providers.scopes import ScopeStore
+from providers.streaming import StreamLoop
 
 
 class Database:
@@ -39,6 +40,7 @@ class Database:
         )
         self.engine = QueryEngine(limits, self._scratch)
         self.relations = Relations(self.engine.context, files, self._scratch)
+        self.streams = StreamLoop()
         self._worker = MaintenanceWorker(self.store, self.reclaim_dropped)
 
     def start(self) -> None:
@@ -57,6 +59,7 @@ class Database:
     def close(self) -> None:
         """Stop background work and release the folder."""
         self._worker.stop()
+        self.streams.close()
         self._keyvalue.close()
         self._folder.close()
         shutil.rmtree(self._scratch, ignore_errors=True)

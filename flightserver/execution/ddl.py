@@ -32,6 +32,7 @@ from flightserver.sql.statements import (
 )
 from providers.defaults import literal_value
 from providers.resolve import OnExisting
+from providers.streaming import never
 from providers.writes import Strictness
 
 _DONE = Affected(0)
@@ -133,7 +134,7 @@ class Ddl:
         table = self.define(name, statement.kind, columns, statement.primary_key, statement.options)
         ingest = Ingest(self._database, table, session, rule=OnExisting.REFUSE, strictness=Strictness.STATEMENT)
         try:
-            for batch in planned.rows().start():
+            for batch in planned.rows().start(never):
                 ingest.add(batch)
             outcome = ingest.finish()
             self.publish(table)

@@ -37,6 +37,7 @@ from providers.apply import after_commit, versions_of
 from providers.relation import Columns
 from providers.resolve import Change, OnExisting, existing_rows, key_of, resolve
 from providers.snapshot import Snapshot
+from providers.streaming import never
 from providers.writes import Strictness, conform, tombstones
 
 _Find = Callable[[Snapshot, Parameters | None, pa.Table | None], Change]
@@ -165,7 +166,7 @@ class Dml:
                 raise DatabaseError(
                     ErrorKind.INVALID, f"INSERT names {len(names)} columns, its source has {len(planned.schema)}"
                 )
-            for batch in planned.rows().start():
+            for batch in planned.rows().start(never):
                 yield batch.rename_columns(list(names))
 
     def _ingest(

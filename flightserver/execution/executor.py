@@ -93,7 +93,9 @@ class Executor:
         ]
         if len(results) == 1:
             return results[0]
-        return Rows(results[0].schema, lambda: (batch for result in results for batch in result.start()))
+        return Rows(
+            results[0].schema, lambda cancelled: (batch for result in results for batch in result.start(cancelled))
+        )
 
     def _assigned_types(self, statement: Statement, session: Session) -> dict[int, pa.DataType]:
         """Types of parameters in changes: of the columns that they are inserted into, assigned to or compared with."""

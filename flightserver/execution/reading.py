@@ -35,8 +35,11 @@ from providers.pruning import Pruned, prune
 from providers.query_engine import SqlDialect
 from providers.relation import Columns
 from providers.snapshot import Snapshot
+from providers.streaming import Cancelled, StreamLoop, pull
 
 VIEW_DEPTH_MAX = 32
+SHORT_ROWS_MAX = 2_000_000
+"""A query over one table that reads at most this many rows runs for milliseconds."""
 
 Parameters = Mapping[str, pa.Scalar]
 _SHAPE_SCAN = re.compile(r"TableScan: (t\d+)\b")
@@ -50,14 +53,16 @@ class PlannedQuery:
     schema: pa.Schema
     snapshots: Mapping[TableName, Snapshot]
     pruned: Mapping[TableName, Pruned]
+    loop: StreamLoop
+    is_short: bool
 
     def rows(self) -> Rows:
         """The result."""
         return Rows(self.schema, self._start)
 
-    def _start(self) -> Iterator[pa.RecordBatch]:
-        reader = pa.RecordBatchReader.from_stream(self.frame)
-        yield from to_client(iter(reader), self.schema)
+    def _start(self, cancelled: Cancelled) -> Iterator[pa.RecordBatch]:
+        batches = pull(self.frame) if self.is_short else self.loop.stream(self.frame, cancelled)
+        yield from to_client(batches, self.schema)
 
 
 @dataclass(frozen=True)
@@ -108,7 +113,14 @@ class Reader:
                 name: self._database.relations.merged(pinned[name], choice, columns) for name, choice in pruned.items()
             }
             frame = query.frame(merged)
-        return PlannedQuery(frame, client_schema(frame.schema()), pinned, pruned)
+        return PlannedQuery(
+            frame,
+            client_schema(frame.schema()),
+            pinned,
+            pruned,
+            self._database.streams,
+            _is_short(text, pinned, pruned),
+        )
 
     def _snapshot(self, table: TableDef, session: Session) -> Snapshot:
         return self._database.store.snapshot(table, session.scope_user(table))
@@ -165,6 +177,14 @@ class _Query:
             else SqlDialect.PLAIN
         )
         return self.database.engine.plan(text, relations, namespace, parameters, dialect)
+
+
+def _is_short(text: str, pinned: Mapping[TableName, Snapshot], pruned: Mapping[TableName, Pruned]) -> bool:
+    """Tell whether a query reads so little that nobody needs to cancel it while it works."""
+    if not pinned:
+        return " from " not in f" {text.lower()} "
+    rows = sum(sum(entry.rows for entry in choice.kept) + choice.hot_rows for choice in pruned.values())
+    return len(pruned) == 1 and rows <= SHORT_ROWS_MAX
 
 
 def _texts(text: str, names: _Names) -> Iterator[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from providers.engine_errors import engine_errors
+from providers.streaming import Cancelled, never
 
 MESSAGE_BYTES_MAX = 4 << 20
 _TARGET_BYTES = 2 << 20
@@ -16,20 +17,21 @@ _TARGET_BYTES = 2 << 20
 class Rows:
     """A result: its schema, and a function that starts to produce its batches, each in exactly that schema.
 
-    `start` may be called more than once; each call runs the query again on the same snapshots.
+    The function takes a question that it asks now and then: has the statement been cancelled? It may be called more
+    than once; each call runs the query again on the same snapshots.
     """
 
     schema: pa.Schema
-    start: Callable[[], Iterator[pa.RecordBatch]]
+    start: Callable[[Cancelled], Iterator[pa.RecordBatch]]
 
     @classmethod
     def of_table(cls, table: pa.Table) -> "Rows":
         """A result that is in memory already."""
-        return cls(table.schema, lambda: sliced(iter(table.to_batches())))
+        return cls(table.schema, lambda _: sliced(iter(table.to_batches())))
 
     def to_table(self) -> pa.Table:
         """All rows at once."""
-        return pa.Table.from_batches(self.start(), self.schema)
+        return pa.Table.from_batches(self.start(never), self.schema)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,86 @@
+"""Failures as Flight status codes: one table, total over `ErrorKind`.
+
+pyarrow has a Flight exception for some codes; INVALID_ARGUMENT, NOT_FOUND and UNIMPLEMENTED are reached by ValueError,
+KeyError and NotImplementedError, to whose message it appends what `traceback.format_exception` returns. That function
+is replaced by one that returns nothing for the three exceptions of this module, so that no traceback reaches a client.
+ALREADY_EXISTS and FAILED_PRECONDITION cannot be sent by pyarrow; INVALID_ARGUMENT stands in for them.
+"""
+
+import logging
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pyarrow import flight
+
+from catalog.errors import DatabaseError, ErrorKind
+
+log = logging.getLogger(__name__)
+
+
+class InvalidArgument(ValueError):  # noqa: N818 - named after the status code
+    """Sent as INVALID_ARGUMENT."""
+
+
+class NotFound(KeyError):  # noqa: N818 - named after the status code
+    """Sent as NOT_FOUND."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class Unimplemented(NotImplementedError):  # noqa: N818 - named after the status code
+    """Sent as UNIMPLEMENTED."""
+
+
+STATUS: dict[ErrorKind, type[Exception]] = {
+    ErrorKind.SYNTAX: InvalidArgument,
+    ErrorKind.INVALID: InvalidArgument,
+    ErrorKind.NOT_FOUND: NotFound,
+    ErrorKind.ALREADY_EXISTS: InvalidArgument,
+    ErrorKind.CONFLICT: flight.FlightUnavailableError,
+    ErrorKind.UNSUPPORTED: Unimplemented,
+    ErrorKind.UNAUTHENTICATED: flight.FlightUnauthenticatedError,
+    ErrorKind.DENIED: flight.FlightUnauthorizedError,
+    ErrorKind.UNAVAILABLE: flight.FlightUnavailableError,
+    ErrorKind.RESOURCES: flight.FlightServerError,
+    ErrorKind.CANCELLED: flight.FlightCancelledError,
+    ErrorKind.TIMEOUT: flight.FlightTimedOutError,
+    ErrorKind.CORRUPT: flight.FlightInternalError,
+    ErrorKind.INTERNAL: flight.FlightInternalError,
+}
+
+_QUIET = (InvalidArgument, NotFound, Unimplemented)
+_format_exception = traceback.format_exception
+
+
+def to_flight(error: DatabaseError) -> Exception:
+    """The exception that sends a failure with its status code and its one line."""
+    return STATUS[error.kind](error.message)
+
+
+@contextmanager
+def flight_errors() -> Iterator[None]:
+    """Translate failures of a Flight method; what is not a `DatabaseError` is a defect: logged, sent without detail."""
+    try:
+        yield
+    except DatabaseError as error:
+        if error.kind in {ErrorKind.INTERNAL, ErrorKind.CORRUPT}:
+            log.exception("a request failed")
+        raise to_flight(error) from None
+    except (flight.FlightError, GeneratorExit, StopIteration, *_QUIET):
+        raise
+    except Exception:
+        log.exception("a request failed unexpectedly")
+        raise flight.FlightInternalError("the request failed by a defect of the server") from None
+
+
+def hide_tracebacks() -> None:
+    """Keep pyarrow from sending tracebacks with the exceptions of this module. Process-wide; call once."""
+
+    def format_exception(*args: Any, **kwargs: Any) -> list[str]:
+        shown = args[1] if len(args) > 1 else args[0] if args else None
+        return [] if isinstance(shown, _QUIET) else _format_exception(*args, **kwargs)
+
+    traceback.format_exception = format_exception

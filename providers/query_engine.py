@@ -137,7 +137,7 @@ class _Catalog(CatalogProvider):
         self._names = names
 
     def schema_names(self) -> set[str]:
-        return {DEFAULT_SCHEMA}
+        return {DEFAULT_SCHEMA} | {name.namespace for name in self._names.relations}
 
     def schema(self, name: str) -> SchemaProvider | None:
         return _Schema(name, self._names)

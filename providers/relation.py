@@ -91,6 +91,11 @@ class Relations:
             found = known[columns] = self._build(snapshot, snapshot.manifest.batches, columns)
         return found
 
+    def of_rows(self, rows: pa.Table) -> Table:
+        """Rows in memory as a relation."""
+        batches = rows.to_batches() or [pa.RecordBatch.from_pylist([], schema=rows.schema)]
+        return self._context.read_batches(batches).into_view()
+
     def _build(self, snapshot: Snapshot, entries: Sequence[BatchFileEntry], columns: Columns) -> Table:
         parts = [*self._cold_parts(snapshot, entries, columns), *self._hot_parts(snapshot, columns)]
         if not parts:

@@ -266,9 +266,8 @@ class Dml:
         parameters: Parameters | None,
         extra: Mapping[str, pa.Table],
     ) -> pa.Table:
-        context = self._database.engine.context
         relations: dict[TableName, Table] = {
-            TableName(session.namespace, name): context.from_arrow(rows).into_view() for name, rows in extra.items()
+            TableName(session.namespace, name): self._database.relations.of_rows(rows) for name, rows in extra.items()
         }
         planned = self._reader.plan(
             text,

@@ -68,9 +68,11 @@ def _variant(node: Expr | LogicalPlan) -> Any:
 
 
 def _operands(expression: Expr) -> list[Expr]:
+    if isinstance(_variant(expression), nodes.Column | nodes.Literal | nodes.Placeholder):
+        return []
     try:
         return list(expression.rex_call_operands())
-    except Exception:  # noqa: BLE001 - leaves and some calls have no operands to show
+    except Exception:  # noqa: BLE001 - some nodes have no operands to show
         return []
 
 

@@ -42,7 +42,7 @@ SHORT_ROWS_MAX = 2_000_000
 """A query over one table that reads at most this many rows runs for milliseconds."""
 
 Parameters = Mapping[str, pa.Scalar]
-_SHAPE_SCAN = re.compile(r"TableScan: (t\d+)\b")
+_SHAPE_SCAN = re.compile(r"TableScan: (?:\w+\.)*(t\d+)\b")
 
 
 @dataclass(frozen=True)
@@ -109,10 +109,10 @@ class Reader:
             predicates = query.predicates(pinned)
             files = self._database.store.files
             pruned = {name: prune(pinned[name], predicates[name], files) for name in predicates}
-            merged = {
-                name: self._database.relations.merged(pinned[name], choice, columns) for name, choice in pruned.items()
-            }
-            frame = query.frame(merged)
+            relations = self._database.relations
+            merged = {name: relations.merged(pinned[name], choice, columns) for name, choice in pruned.items()}
+            unread = {name: relations.shape(pinned[name].table, columns) for name in pinned.keys() - pruned.keys()}
+            frame = query.frame({**unread, **merged})
         return PlannedQuery(
             frame,
             client_schema(frame.schema()),

@@ -27,6 +27,8 @@ from providers.pruning import Pruned
 
 _STORED_FILE = re.compile(r"(?:[^\s\[\],:]*/)+(batch-\d+\.parquet)")
 
+_STORED_SCAN = re.compile(r"storage\.files\.b[0-9a-f]{32}")
+
 _EXPLAINED = pa.schema([("plan_type", pa.string()), ("plan", pa.string())])
 _NAMESPACES = pa.schema([("namespace", pa.string())])
 _TABLES = pa.schema([("namespace", pa.string()), ("table", pa.string()), ("kind", pa.string())])
@@ -131,7 +133,7 @@ class Show:
         if statement.analyze != statement.verbose:
             words += " ANALYZE" if statement.analyze else " VERBOSE"
         engine = self._reader.plan(f"{words} {text}", session).rows().to_table()
-        plans = [_STORED_FILE.sub(r"\1", plan) for plan in engine.column("plan").to_pylist()]
+        plans = [_readable(plan) for plan in engine.column("plan").to_pylist()]
         pruning = [_pruning_line(name, pruned) for name, pruned in sorted(plain.pruned.items())]
         types = ["pruning"] * len(pruning) + engine.column("plan_type").to_pylist()
         return pa.table([types, pruning + plans], schema=_EXPLAINED)
@@ -144,6 +146,11 @@ def _described(column: Column, table: TableDef) -> _ColumnRow:
     position = table.key.index(column.id) + 1 if column.id in table.key else None
     default = None if column.default is None else str(column.default)
     return column.name, format_type(column.type), column.nullable, position, default
+
+
+def _readable(plan: str) -> str:
+    """A plan without the server's paths and without the names of scans, which nobody can use."""
+    return _STORED_SCAN.sub("batches", _STORED_FILE.sub(r"\1", plan))
 
 
 def _pruning_line(name: TableName, pruned: Pruned) -> str:

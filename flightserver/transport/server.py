@@ -31,19 +31,19 @@ class FlightSqlServer(flight.FlightServerBase):
         self, context: flight.ServerCallContext, descriptor: flight.FlightDescriptor
     ) -> flight.FlightInfo:
         """Plan a query, or carry out a change; return the ticket of the result."""
-        with flight_errors(), self._gate.statement():
+        with flight_errors(context), self._gate.statement():
             schema, ticket = self._service.describe(_command(descriptor), _session(context))
             endpoint = flight.FlightEndpoint(encode_command(ticket), [])
             return flight.FlightInfo(schema, descriptor, [endpoint], -1, -1)
 
     def get_schema(self, context: flight.ServerCallContext, descriptor: flight.FlightDescriptor) -> flight.SchemaResult:
         """The schema of a command's result."""
-        with flight_errors(), self._gate.statement():
+        with flight_errors(context), self._gate.statement():
             return flight.SchemaResult(self._service.schema(_command(descriptor), _session(context)))
 
     def do_get(self, context: flight.ServerCallContext, ticket: flight.Ticket) -> flight.GeneratorStream:
         """Stream a result."""
-        with flight_errors(), self._gate.statement():
+        with flight_errors(context), self._gate.statement():
             rows = self._service.fetch(decode_command(ticket.ticket), _session(context))
             return flight.GeneratorStream(rows.schema, self._stream(rows, context))
 
@@ -55,15 +55,16 @@ class FlightSqlServer(flight.FlightServerBase):
         writer: flight.FlightMetadataWriter,
     ) -> None:
         """Take a stream, or a change without one."""
-        with flight_errors(), self._gate.statement():
+        with flight_errors(context), self._gate.statement():
             idempotency_key = context.get_middleware(MIDDLEWARE).header(IDEMPOTENCY_HEADER)
-            stream = Stream(_schema(reader), _batches(reader), idempotency_key)
+            schema = _schema(reader)
+            stream = Stream(schema, _batches(reader, context, expected=schema is not None), idempotency_key)
             answer = self._service.put(_command(descriptor), _session(context), stream)
             writer.write(pa.py_buffer(answer))
 
     def do_action(self, context: flight.ServerCallContext, action: flight.Action) -> Iterator[flight.Result]:
         """Carry out an action."""
-        with flight_errors(), self._gate.statement():
+        with flight_errors(context), self._gate.statement():
             decoded = decode_action(action.type, action.body.to_pybytes() if action.body else b"")
             body = self._service.act(decoded, _session(context))
             return iter([] if body is None else [flight.Result(pa.py_buffer(body))])
@@ -78,7 +79,7 @@ class FlightSqlServer(flight.FlightServerBase):
 
     def _stream(self, rows: Rows, context: flight.ServerCallContext) -> Iterator[pa.RecordBatch]:
         """A result's batches, until they end or the client goes away."""
-        with flight_errors(), self._gate.statement():
+        with flight_errors(context), self._gate.statement():
             yield from rows.start(lambda: self._gate.is_abandoned or context.is_cancelled())
 
 
@@ -101,17 +102,31 @@ def _schema(reader: flight.MetadataRecordBatchReader) -> pa.Schema | None:
         return None
 
 
-def _batches(reader: flight.MetadataRecordBatchReader) -> Iterator[pa.RecordBatch]:
-    """The stream's batches, each checked from end to end: a forged batch could crash or read this process."""
-    while True:
+def _batches(
+    reader: flight.MetadataRecordBatchReader, context: flight.ServerCallContext, *, expected: bool
+) -> Iterator[pa.RecordBatch]:
+    """The stream's batches, each checked from end to end: a forged batch could crash or read this process.
+
+    A client that goes away looks like the end of its stream, so the end counts only while the call is alive. Without
+    a schema no batch is `expected`.
+    """
+    while expected:
         try:
             batch = reader.read_chunk().data
-        except (StopIteration, OSError):
+        except StopIteration:
+            if context.is_cancelled():
+                raise DatabaseError(ErrorKind.CANCELLED, "the stream was cut off; nothing of it was written") from None
             return
+        except (OSError, pa.ArrowException) as error:
+            raise DatabaseError(ErrorKind.INVALID, f"the stream cannot be read: {_line(error)}") from error
         if batch is None:
             continue
         try:
             batch.validate(full=True)
         except pa.ArrowException as error:
-            raise DatabaseError(ErrorKind.INVALID, f"a received batch is damaged: {error}") from error
+            raise DatabaseError(ErrorKind.INVALID, f"a received batch is damaged: {_line(error)}") from error
         yield batch
+
+
+def _line(error: Exception) -> str:
+    return str(error).splitlines()[0]

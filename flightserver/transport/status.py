@@ -51,6 +51,22 @@ STATUS: dict[ErrorKind, type[Exception]] = {
     ErrorKind.INTERNAL: flight.FlightInternalError,
 }
 
+_CODES: dict[type[Exception], int] = {
+    InvalidArgument: 3,
+    NotFound: 5,
+    Unimplemented: 12,
+    flight.FlightUnavailableError: 14,
+    flight.FlightUnauthenticatedError: 16,
+    flight.FlightUnauthorizedError: 7,
+    flight.FlightServerError: 2,
+    flight.FlightCancelledError: 1,
+    flight.FlightTimedOutError: 4,
+    flight.FlightInternalError: 13,
+}
+"""The gRPC code that each exception is sent with."""
+
+DETAILS_TRAILER = "grpc-status-details-bin"
+
 _QUIET = (InvalidArgument, NotFound, Unimplemented)
 _format_exception = traceback.format_exception
 
@@ -60,14 +76,26 @@ def to_flight(error: DatabaseError) -> Exception:
     return STATUS[error.kind](error.message)
 
 
+def status_details(error: DatabaseError) -> bytes:
+    """A google.rpc.Status (code = 1, message = 2) with the failure's own line, which some clients show instead."""
+    message = error.message.encode()
+    return b"\x08" + bytes([_CODES[STATUS[error.kind]]]) + b"\x12" + _varint(len(message)) + message
+
+
+def _varint(value: int) -> bytes:
+    low, rest = value & 0x7F, value >> 7
+    return bytes([low | 0x80]) + _varint(rest) if rest else bytes([low])
+
+
 @contextmanager
-def flight_errors() -> Iterator[None]:
+def flight_errors(context: flight.ServerCallContext) -> Iterator[None]:
     """Translate failures of a Flight method; what is not a `DatabaseError` is a defect: logged, sent without detail."""
     try:
         yield
     except DatabaseError as error:
         if error.kind in {ErrorKind.INTERNAL, ErrorKind.CORRUPT}:
             log.exception("a request failed")
+        context.add_trailer(DETAILS_TRAILER, status_details(error))
         raise to_flight(error) from None
     except (flight.FlightError, GeneratorExit, StopIteration, *_QUIET):
         raise

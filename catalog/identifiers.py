@@ -54,17 +54,17 @@ def display_identifier(name: str) -> str:
 
 
 def path_component(name: str) -> str:
-    """Encode any text as one path component: `[a-z0-9_-]` stay, every other UTF-8 byte becomes `%XX`.
+    """Encode any text as one path component: `[a-z0-9_-]` stay, every other UTF-8 byte becomes `~XX`.
 
-    Injective, never empty (the empty text is `%`), never `.` or `..`, and safe on case-folding file systems because
-    upper-case letters are encoded. Long names keep a readable start and end in `%%` and a 160-bit digest.
+    Injective, never empty (the empty text is `~`), never `.` or `..`, and safe on case-folding file systems because
+    upper-case letters are encoded. Long names keep a readable start and end in `~~` and a 160-bit digest.
     """
     if not name:
-        return "%"
+        return "~"
     encoded = (
-        letter if _PATH_SAFE.match(letter) else "".join(f"%{byte:02x}" for byte in letter.encode()) for letter in name
+        letter if _PATH_SAFE.match(letter) else "".join(f"~{byte:02x}" for byte in letter.encode()) for letter in name
     )
     component = "".join(encoded)
     if len(component) <= PATH_COMPONENT_MAX:
         return component
-    return f"{component[:64]}%%{hashlib.blake2b(name.encode(), digest_size=20).hexdigest()}"
+    return f"{component[:64]}~~{hashlib.blake2b(name.encode(), digest_size=20).hexdigest()}"

@@ -21,11 +21,11 @@ from bloom import BloomFilter, hash_rows
 from catalog.definition import BATCH_COLUMN, SEQ_COLUMN, Compression, Scope, TableDef
 from manifest.entries import BatchFileEntry, BloomEntry, ColumnRange
 from manifest.files import checksum, file_checksum, sync_file, write_synced
-from manifest.layout import batch_name, bloom_name
+from manifest.layout import batch_name, bloom_name, staged_name
 from manifest.ranges import column_range
 from providers.clock import timestamp
 from providers.cold.files import KEY_FILTER
-from providers.keys import Keys
+from providers.keys import Keys, as_integers, is_strictly_ascending
 
 ROW_GROUP_ROWS = 131_072
 PAGE_ROWS = 4_096
@@ -66,20 +66,32 @@ class SortedRows:
 
 def sort_by_key(table: TableDef, rows: pa.Table, keys: Keys) -> tuple[SortedRows, npt.NDArray[np.int64] | None]:
     """Order rows by key; also return the order used, None when they were sorted already."""
-    columns = [rows.column(column.physical) for column in table.key_columns]
-    if _is_ascending(columns[0]) and (len(columns) == 1 or _is_strictly_ascending(columns[0])):
+    columns = [_flat(rows.column(column.physical)) for column in table.key_columns]
+    if is_strictly_ascending(columns):
         return SortedRows(rows, keys), None
-    named = pa.table(columns, names=[f"k{i}" for i in range(len(columns))])
-    order = pc.sort_indices(named, sort_keys=[(name, "ascending") for name in named.column_names]).to_numpy()
-    order = order.astype(np.int64)
+    order = _key_order(columns)
     return SortedRows(rows.take(pa.array(order)), keys.take(order)), order
+
+
+def _key_order(columns: list[pa.Array]) -> npt.NDArray[np.int64]:
+    """Row positions by ascending key. NumPy sorts one integer column several times faster than Arrow."""
+    numbers = as_integers(columns[0]) if len(columns) == 1 else None
+    if numbers is not None:
+        return np.argsort(numbers)
+    named = pa.table(columns, names=[f"k{i}" for i in range(len(columns))])
+    order = pc.sort_indices(named, sort_keys=[(name, "ascending") for name in named.column_names])
+    return np.asarray(order.to_numpy()).astype(np.int64)
+
+
+def _flat(values: pa.ChunkedArray) -> pa.Array:
+    return values.chunk(0) if values.num_chunks == 1 else values.combine_chunks()
 
 
 def write_batch(
     folder: Path, batch: int, table: TableDef, scope: Scope, content: SortedRows, lineage: Lineage
 ) -> BatchFileEntry:
-    """Write and sync a batch's files; return its entry. Their names are durable after a sync of the folder."""
-    path = folder / batch_name(batch)
+    """Write and sync a batch's files under staged names, which `next_manifest` replaces; return the batch's entry."""
+    path = folder / staged_name(batch_name(batch))
     file_rows = _file_rows(content.rows, table, batch)
     _write_parquet(path, file_rows, table, _footer(table, scope, batch, file_rows, lineage))
     sync_file(path)
@@ -205,21 +217,9 @@ def _write_bloom(folder: Path, batch: int, table: TableDef, content: SortedRows)
         values = content.rows.column(table.by_id[column_id].physical).drop_null()
         filters[column_id] = BloomFilter.build(hash_rows([values]), fpp)
     data = bloom.encode(filters)
-    name = bloom_name(batch)
+    name = staged_name(bloom_name(batch))
     write_synced(folder / name, data)
     return BloomEntry(name, tuple(filters), fpp, len(data), checksum(data))
-
-
-def _is_ascending(values: pa.ChunkedArray) -> bool:
-    return _compare_neighbours(values, pc.less_equal)
-
-
-def _is_strictly_ascending(values: pa.ChunkedArray) -> bool:
-    return _compare_neighbours(values, pc.less)
-
-
-def _compare_neighbours(values: pa.ChunkedArray, compare: "pc.Function") -> bool:
-    return bool(pc.all(compare(values.slice(0, len(values) - 1), values.slice(1)), min_count=0).as_py())
 
 
 def drop_files(folder: Path, entries: Sequence[BatchFileEntry]) -> None:

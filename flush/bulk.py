@@ -154,7 +154,7 @@ class BulkLoad:
             return _Overwritten(hot, {})
         files = self._store.files
         for entry in self._entries:
-            keys = files.key_index(self._staged.cold, entry).as_keys()
+            keys = files.key_index(self._staged.cold, entry).keys
             found.append(find_cold(head, keys, files, entry_bounds(self._staged.cold, entry)))
             in_hot, seqs = hot.find(keys)
             if self._rule is OnExisting.REFUSE:
@@ -166,14 +166,11 @@ class BulkLoad:
         return _Overwritten(hot, by_batch(ColdRows.concat(found)))
 
     def _refuse_existing(self, entry: BatchFileEntry, rows: Positions) -> None:
-        """Raise for a staged batch some of whose keys exist. Exact keys come without values, which are read again."""
+        """Raise for a staged batch some of whose keys exist; the values for the message are read again."""
         if len(rows):
             names = [column.physical for column in self._table.key_columns]
             table = pq.read_table(self._staged.cold.path(entry), columns=names)
-            index = self._store.files.key_index(self._staged.cold, entry)
-            keys = key_of(self._table, table)
-            position = rows if index.keys is not None else keys.order[rows]
-            refuse_duplicates(self._table, keys, position, "exists already")
+            refuse_duplicates(self._table, key_of(self._table, table), rows, "exists already")
 
     def _stamp_after(self, seq: int) -> None:
         """Write the staged batches again with new ids when they have ids below `seq`."""

@@ -40,9 +40,11 @@ class Keys:
     @cached_property
     def order(self) -> Positions:
         """Row positions by ascending hash; rows of equal hash stay in row order."""
-        if len(self) > 1 and bool(np.all(self.hashes[1:] >= self.hashes[:-1])):
-            return np.arange(len(self), dtype=np.int64)
-        return np.argsort(self.hashes, kind="stable")
+        order = np.argsort(self.hashes)
+        ordered = self.hashes[order]
+        if bool(np.any(ordered[1:] == ordered[:-1])):
+            return np.argsort(self.hashes, kind="stable")
+        return order
 
     @cached_property
     def sorted_hashes(self) -> Hashes:
@@ -76,6 +78,8 @@ class Keys:
         return self._representatives(last=False)
 
     def _representatives(self, *, last: bool) -> Mask:
+        if is_strictly_ascending(self.columns[:1]):
+            return np.ones(len(self), dtype=np.bool_)
         ordered = self.sorted_hashes
         same_as_next = ordered[1:] == ordered[:-1]
         if not same_as_next.any():
@@ -100,6 +104,24 @@ class Keys:
         """One row's key as an error message shows it."""
         values = [_show(column[row].as_py()) for column in self.columns]
         return values[0] if len(values) == 1 else f"({', '.join(values)})"
+
+
+def as_integers(values: pa.Array) -> npt.NDArray[np.int64] | None:
+    """A column without NULL as 64-bit integers in the same order, or None when its type has no such image."""
+    if values.null_count or not (pa.types.is_signed_integer(values.type) or pa.types.is_temporal(values.type)):
+        return None
+    width = pa.int32() if values.type.bit_width == 32 else pa.int64()
+    plain = values.view(width) if pa.types.is_temporal(values.type) else values
+    return np.asarray(plain.to_numpy(zero_copy_only=False))
+
+
+def is_strictly_ascending(columns: Sequence[pa.Array]) -> bool:
+    """Tell, cheaply, whether the first column of a key alone shows that rows are sorted and distinct.
+
+    False also means "not known": only integer-like columns are looked at.
+    """
+    numbers = as_integers(columns[0]) if columns else None
+    return numbers is not None and bool((numbers[1:] > numbers[:-1]).all())
 
 
 def _show(value: object) -> str:

@@ -5,6 +5,7 @@ are never reused inside a scope, so (scope, batch) names a cached value for ever
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -28,19 +29,27 @@ SLICE_BATCHES = 64
 
 @dataclass(frozen=True, eq=False)
 class KeyIndex:
-    """Where a batch's keys are. `keys` is None when hashes are exact and need no confirmation."""
+    """Where a batch's keys are: the keys in file order, and an index built when it is first probed.
 
-    index: HashIndex
-    keys: Keys | None
+    Exact keys are kept without their values, which nothing needs to confirm.
+    """
+
+    keys: Keys
+
+    @classmethod
+    def of(cls, keys: Keys) -> "KeyIndex":
+        """Index the rows of `keys`."""
+        return cls(Keys((), keys.hashes, exact=True) if keys.exact else keys)
+
+    @cached_property
+    def index(self) -> HashIndex:
+        """From hashes to row positions."""
+        return HashIndex.build(self.keys, np.arange(len(self.keys), dtype=np.int64))
 
     @property
     def nbytes(self) -> int:
-        """Memory in bytes."""
-        return self.index.nbytes + (sum(column.nbytes for column in self.keys.columns) if self.keys else 0)
-
-    def as_keys(self) -> Keys:
-        """The batch's keys, to look for them elsewhere. Exact keys come without their values."""
-        return self.keys or Keys((), self.index.hashes, exact=True)
+        """Memory in bytes, once probed."""
+        return 4 * int(self.keys.hashes.nbytes) + sum(column.nbytes for column in self.keys.columns)
 
 
 class ColdFiles:
@@ -77,8 +86,8 @@ class ColdFiles:
 
     def put_key_index(self, scope: Scope, batch: int, keys: Keys) -> None:
         """Cache the index of a batch that was just written, whose rows have `keys` in file order."""
-        built = _index_of(keys)
-        self._indexes.put((scope, batch), built, built.nbytes)
+        index = KeyIndex.of(keys)
+        self._indexes.put((scope, batch), index, index.nbytes)
 
     def filters(self, cold: ColdState, entry: BatchFileEntry) -> dict[int, BloomFilter]:
         """The bloom filters of a batch by filter id; none when it has no bloom file."""
@@ -100,12 +109,7 @@ class ColdFiles:
         self.check(cold, entry)
         names = [column.physical for column in cold.table.key_columns]
         table = pq.read_table(cold.path(entry), columns=names)
-        return _index_of(Keys.of([table.column(name) for name in names]))
-
-
-def _index_of(keys: Keys) -> KeyIndex:
-    index = HashIndex.build(keys, np.arange(len(keys), dtype=np.int64))
-    return KeyIndex(index, None if keys.exact else keys)
+        return KeyIndex.of(Keys.of([table.column(name) for name in names]))
 
 
 def _load_filters(cold: ColdState, entry: BatchFileEntry) -> dict[int, BloomFilter]:

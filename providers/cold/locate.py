@@ -127,7 +127,7 @@ def _find_in(snapshot: Snapshot, entry: BatchFileEntry, keys: Keys, files: ColdF
             return ColdRows.concat([])
     index = files.key_index(cold, entry)
     rows, positions = index.index.probe(keys)
-    if index.keys is not None and len(rows):
+    if not keys.exact and len(rows):
         equal = keys.confirm(rows, index.keys, positions)
         rows, positions = rows[equal], positions[equal]
     dead = snapshot.dead.get(entry.batch)

@@ -91,7 +91,7 @@ def decode(data: bytes) -> HotRecord:
         dead = _decode_marks(data[_HEADER.size : _HEADER.size + mark_bytes], mark_count)
         with pa.ipc.open_stream(pa.py_buffer(data)[_HEADER.size + mark_bytes :]) as reader:
             rows = reader.read_next_batch()
-    except (ValueError, OSError, struct.error, pa.ArrowException, StopIteration) as error:
+    except (ValueError, IndexError, OSError, struct.error, pa.ArrowException, StopIteration) as error:
         raise DatabaseError(ErrorKind.CORRUPT, "a hot record is not readable") from error
     return HotRecord(rows, dead)
 

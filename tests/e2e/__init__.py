@@ -1,0 +1,1 @@
+"""The whole server from outside: real processes, real drivers."""

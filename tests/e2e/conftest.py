@@ -1,0 +1,59 @@
+"""One server for all facts; every test has its own tables."""
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.e2e.client import Client
+from tests.server_process import ServerProcess
+
+USERS = {"alice": "wonder land", "bob": "b:o:b"}
+_NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A running server with the users alice and bob; without credentials one is root."""
+    with ServerProcess(tmp_path_factory.mktemp("server") / "data", users=USERS) as process:
+        yield process
+        assert process.is_running
+        assert process.stop() == 0
+
+
+@pytest.fixture(scope="session")
+def db(server: ServerProcess) -> Iterator[Client]:
+    """A client without credentials."""
+    with server.connect() as connection:
+        yield Client(connection)
+
+
+@pytest.fixture(scope="session")
+def alice(server: ServerProcess) -> Iterator[Client]:
+    """A client who logged in as alice."""
+    with server.connect("alice") as connection:
+        yield Client(connection)
+
+
+@pytest.fixture(scope="session")
+def bob(server: ServerProcess) -> Iterator[Client]:
+    """A client who logged in as bob."""
+    with server.connect("bob") as connection:
+        yield Client(connection)
+
+
+@pytest.fixture
+def t() -> str:
+    """A table name that no other test uses."""
+    return f"t{next(_NUMBERS)}"
+
+
+@pytest.fixture
+def make(db: Client, t: str) -> Callable[..., str]:
+    """Create the test's table from column definitions; return its name."""
+
+    def create(columns: str = "id BIGINT PRIMARY KEY, v BIGINT, s TEXT", kind: str = "", options: str = "") -> str:
+        db.run(f"CREATE {kind} TABLE {t} ({columns}) {options}")
+        return t
+
+    return create

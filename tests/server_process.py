@@ -1,0 +1,143 @@
+"""A real server process on a data folder, for tests: start, stop, kill -9, restart, connect as a user."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+from adbc_driver_flightsql import DatabaseOptions, dbapi
+from pyarrow import flight
+
+from flightserver.transport.auth import hash_password
+
+START_SECONDS = 60.0
+STOP_SECONDS = 60.0
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class ServerProcess:
+    """`flightserver serve` on a free port. A context manager: entering starts it, leaving kills what still runs."""
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        users: Mapping[str, str] | None = None,
+        dev: bool = True,
+        settings: Mapping[str, str | int | float] | None = None,
+    ) -> None:
+        self.data_dir = data_dir
+        self.uri = ""
+        self._passwords = dict(users or {})
+        self._dev = dev
+        self._process: subprocess.Popen[str] | None = None
+        self._config = data_dir.parent / f"{data_dir.name}.toml"
+        self._errors = data_dir.parent / f"{data_dir.name}.stderr"
+        self.configure(settings or {})
+
+    def configure(self, settings: Mapping[str, str | int | float]) -> None:
+        """Write the settings file that the next start reads."""
+        lines = [f"{key} = {_toml(value)}" for key, value in settings.items()]
+        lines += ["[users]", *(f'{name} = "{hash_password(word)}"' for name, word in self._passwords.items())]
+        self._config.write_text("\n".join(lines) + "\n")
+
+    def __enter__(self) -> "ServerProcess":
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+
+    def start(self) -> None:
+        """Start the process and wait until it listens."""
+        command = [sys.executable, "-m", "flightserver", "serve", "--config", str(self._config)]
+        command += ["--data-dir", str(self.data_dir), "--port", "0", *(["--dev"] if self._dev else [])]
+        with self._errors.open("a") as errors:
+            self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line.startswith("listening on "):
+            self.kill()
+            raise AssertionError(f"the server did not start: {self.log[-4000:]}")
+        self.uri = line.removeprefix("listening on ").strip()
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Ask the process to end; return its exit status."""
+        process = self._running()
+        process.send_signal(number)
+        return self._ended(process, STOP_SECONDS)
+
+    def kill(self) -> None:
+        """End the process at once, if it runs."""
+        if self._process is not None:
+            self._process.kill()
+            self._ended(self._process, STOP_SECONDS)
+
+    def restart(self) -> None:
+        """Stop in good order and start again."""
+        assert self.stop() == 0, self.log
+        self.start()
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self._running().pid
+
+    @property
+    def is_running(self) -> bool:
+        """Tell whether the process lives."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def log(self) -> str:
+        """Everything that the process has written to stderr, over all starts."""
+        return self._errors.read_text()
+
+    def cpu_seconds(self) -> float:
+        """Processor time that the process has used so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS
+
+    def is_idle_within(self, seconds: float) -> bool:
+        """Tell whether the process comes to rest: uses under a tenth of a core for half a second."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            before = self.cpu_seconds()
+            time.sleep(0.5)
+            if self.cpu_seconds() - before < 0.05:
+                return True
+        return False
+
+    def connect(self, user: str | None = None, **headers: str) -> dbapi.Connection:
+        """An ADBC connection, as a user of the settings file or (None) without credentials."""
+        options = {f"{DatabaseOptions.RPC_CALL_HEADER_PREFIX.value}{name}": value for name, value in headers.items()}
+        if user is not None:
+            options |= {"username": user, "password": self._passwords[user]}
+        return dbapi.connect(self.uri, db_kwargs=options, autocommit=True)
+
+    def flight(self, user: str | None = None) -> tuple[flight.FlightClient, flight.FlightCallOptions]:
+        """A plain Flight client and the options that every call of the user needs."""
+        client = flight.FlightClient(self.uri)
+        if user is None:
+            return client, flight.FlightCallOptions()
+        return client, flight.FlightCallOptions(headers=[client.authenticate_basic_token(user, self._passwords[user])])
+
+    def _running(self) -> subprocess.Popen[str]:
+        assert self._process is not None
+        return self._process
+
+    def _ended(self, process: subprocess.Popen[str], seconds: float) -> int:
+        status = process.wait(seconds)
+        if process.stdout is not None:
+            process.stdout.close()
+        return status
+
+
+def _toml(value: str | int | float) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value)

@@ -93,7 +93,8 @@ def write_batch(
     """Write and sync a batch's files under staged names, which `next_manifest` replaces; return the batch's entry."""
     path = folder / staged_name(batch_name(batch))
     file_rows = _file_rows(content.rows, table, batch)
-    _write_parquet(path, file_rows, table, _footer(table, scope, batch, file_rows, lineage))
+    created_at = timestamp()
+    _write_parquet(path, file_rows, table, _footer(table, scope, batch, file_rows, lineage, created_at))
     sync_file(path)
     crc, size = file_checksum(path)
     seqs = pc.min_max(file_rows.column(SEQ_COLUMN))
@@ -110,7 +111,7 @@ def write_batch(
         columns=_ranges(table, file_rows),
         bloom=_write_bloom(folder, batch, table, content),
         dv=None,
-        created_at=timestamp(),
+        created_at=created_at,
     )
 
 
@@ -126,7 +127,9 @@ def _file_rows(rows: pa.Table, table: TableDef, batch: int) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def _footer(table: TableDef, scope: Scope, batch: int, rows: pa.Table, lineage: Lineage) -> dict[bytes, bytes]:
+def _footer(
+    table: TableDef, scope: Scope, batch: int, rows: pa.Table, lineage: Lineage, created_at: str
+) -> dict[bytes, bytes]:
     seqs = pc.min_max(rows.column(SEQ_COLUMN))
     value = {
         "format": 1,
@@ -141,7 +144,7 @@ def _footer(table: TableDef, scope: Scope, batch: int, rows: pa.Table, lineage: 
         "column_ids": {column.physical: column.id for column in table.columns},
         "inputs": [str(number) for number in lineage.inputs],
         "flushed_seq": str(lineage.flushed_seq),
-        "created_at": timestamp(),
+        "created_at": created_at,
     }
     return {FOOTER_KEY: json.dumps(value, sort_keys=True).encode()}
 

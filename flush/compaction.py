@@ -16,14 +16,15 @@ import pyarrow.parquet as pq
 
 from flush.batch_writer import Lineage, SortedRows, drop_files, sort_by_key, write_batch
 from flush.hot_flush import BATCH_ROWS_MAX
-from flush.publication import next_manifest
+from flush.publication import next_manifest, retire
 from manifest.dead_rows import DeadRows
 from manifest.entries import BatchFileEntry
 from providers.defaults import missing_values
 from providers.hot.record import conform
 from providers.keys import Positions
 from providers.resolve import key_of
-from providers.scopes import ScopeState, ScopeStore
+from providers.scope import ScopeState
+from providers.scopes import ScopeStore
 from providers.snapshot import Snapshot
 
 DEAD_SHARE_MAX = 0.2
@@ -100,6 +101,7 @@ def compact(store: ScopeStore, state: ScopeState, *, everything: bool = False) -
                 removed=numbers,
             )
             store.replace_manifest(state, manifest, dead, head.hot)
+            retire(head.cold.folder, numbers)
         return Compacted(len(inputs), len(outputs))
 
 

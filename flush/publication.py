@@ -1,6 +1,8 @@
 """From dead rows to deletion files and the next manifest: what every change of cold data has in common.
 
-Deletion files are named by the manifest version that brings them, and are written and synced before it.
+Deletion files are named by the manifest version that brings them, and are written and synced before it. All files get
+their final names last, so that what a crash or an abort leaves of an unfinished job is known by its name, also to
+somebody who has no manifest. For the same reader, batches that a manifest leaves out are marked as retired.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,7 +15,7 @@ from manifest import dead_rows
 from manifest.dead_rows import DeadRows
 from manifest.entries import BatchFileEntry, BulkCommit, DeletionEntry, ManifestFile
 from manifest.files import checksum, make_folder, sync_folder, write_synced
-from manifest.layout import deletion_name
+from manifest.layout import deletion_name, published_name, retired_name, staged_name
 from providers.clock import timestamp
 
 
@@ -32,10 +34,10 @@ def next_manifest(
     """Write the deletion files that differ from what `manifest` records and return the manifest that names them.
 
     `dead` holds the rows to record as dead, by batch, for old and added batches alike; batches that it leaves out keep
-    what is recorded. Dead rows never come back to life. Everything that the returned
-    manifest names is durable.
+    what is recorded. Dead rows never come back to life. Everything that the returned manifest names is durable.
     """
     version = manifest.version + 1
+    staged: list[str] = []
     make_folder(folder)
 
     def with_dead_rows(entry: BatchFileEntry) -> BatchFileEntry:
@@ -46,17 +48,32 @@ def next_manifest(
             raise DatabaseError(ErrorKind.INTERNAL, f"batch {entry.batch} would lose dead rows")
         data = dead_rows.encode(found, scope.table_id, entry.batch, version)
         name = deletion_name(entry.batch, version)
-        write_synced(folder / name, data)
+        staged.append(staged_name(name))
+        write_synced(folder / staged[-1], data)
         return replace(entry, dead=found.count, dv=DeletionEntry(name, checksum(data)))
+
+    def as_published(entry: BatchFileEntry) -> BatchFileEntry:
+        files = [part for part in (entry.bloom, entry) if part is not None]
+        staged.extend(part.path for part in files if part.path != published_name(part.path))
+        bloom = None if entry.bloom is None else replace(entry.bloom, path=published_name(entry.bloom.path))
+        return with_dead_rows(replace(entry, path=published_name(entry.path), bloom=bloom))
 
     after = manifest.with_changes(
         updated_at=timestamp(),
-        added=[with_dead_rows(entry) for entry in added],
+        added=[as_published(entry) for entry in added],
         removed=removed,
         changed=with_dead_rows,
         flushed_seq=flushed_seq,
         schema_version=schema_version,
         last_bulk_commit=last_bulk_commit,
     )
+    for name in staged:
+        (folder / name).replace(folder / published_name(name))
     sync_folder(folder)
     return after
+
+
+def retire(folder: Path, batches: Iterable[int]) -> None:
+    """Mark batches that the manifest just published leaves out. A lost mark is no harm while that manifest is there."""
+    for batch in batches:
+        (folder / retired_name(batch)).touch()

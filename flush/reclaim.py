@@ -11,21 +11,30 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from manifest.entries import ManifestFile
-from manifest.layout import batch_of_file, table_id_of_folder
-from providers.scopes import ScopeState
+from manifest.layout import batch_of_file, retired_name, table_id_of_folder
+from providers.scope import ScopeState
 
 
 def unreachable(names: Iterable[str], manifests: Iterable[ManifestFile], in_flight: frozenset[int]) -> list[str]:
-    """Choose the files to delete from a scope folder's file names. Pure."""
+    """Choose the files to delete from a scope folder's file names, in this order. Pure.
+
+    The mark of a retired batch stays as long as the batch, which goes first: a batch never looks as if it were current.
+    """
     needed: set[str] = set()
+    newest: ManifestFile | None = None
+    pinned: set[int] = set()
     for manifest in manifests:
+        newest = manifest if newest is None or manifest.version > newest.version else newest
         for entry in manifest.batches:
+            pinned.add(entry.batch)
             needed.add(entry.path)
             needed |= {part.path for part in (entry.bloom, entry.dv) if part is not None}
+    needed |= {retired_name(batch) for batch in pinned if newest is not None and batch not in newest.by_number}
     batches = {name: batch_of_file(name) for name in names}
-    return sorted(
+    doomed = [
         name for name, batch in batches.items() if batch is not None and name not in needed and batch not in in_flight
-    )
+    ]
+    return sorted(doomed, key=lambda name: (not name.endswith(".parquet"), name))
 
 
 def reclaim(state: ScopeState) -> int:

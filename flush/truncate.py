@@ -1,8 +1,9 @@
 """Every row of a scope goes, in one manifest: no batch, and everything hot counted as flushed."""
 
-from flush.publication import next_manifest
+from flush.publication import next_manifest, retire
 from providers.hot.view import HotView
-from providers.scopes import ScopeState, ScopeStore
+from providers.scope import ScopeState
+from providers.scopes import ScopeStore
 
 
 def truncate(store: ScopeStore, state: ScopeState) -> int:
@@ -14,14 +15,16 @@ def truncate(store: ScopeStore, state: ScopeState) -> int:
             return 0
         seq = int(store.allocator.reserve(1)[0])
         folder = store.folder(state)
+        removed = [entry.batch for entry in head.manifest.batches]
         manifest = next_manifest(
             folder,
             head.manifest,
             head.scope,
             {},
-            removed=[entry.batch for entry in head.manifest.batches],
+            removed=removed,
             flushed_seq=seq,
         )
         store.replace_manifest(state, manifest, {}, HotView(head.hot.key), last_seq=seq)
+        retire(folder, removed)
     store.clean_hot(state)
     return count

@@ -3,8 +3,9 @@
 ```
 <tables>/<namespace>/<table>.<table id>/            a SHARED table's scope
 <tables>/<namespace>/<table>.<table id>/<user>/     one user's scope of a USER table
-    manifest.json   batch-<N>.parquet   batch-<N>.bloom   batch-<N>.<version>.dv
+    manifest.json   batch-<N>.parquet   batch-<N>.bloom   batch-<N>.<version>.dv   batch-<N>.retired
 ```
+A file that is still being written, or that no manifest is about to name, has the suffix `.tmp`.
 
 The table id keeps a dropped table's files apart from those of its successor. User folders begin with `u-`.
 """
@@ -17,7 +18,7 @@ from catalog.identifiers import path_component
 
 MANIFEST_NAME = "manifest.json"
 
-_BATCH_FILE = re.compile(r"batch-(\d+)\.(?:parquet|bloom|(\d+)\.dv)(?:\.tmp)?\Z")
+_BATCH_FILE = re.compile(r"batch-(\d+)\.(?:parquet|bloom|retired|(\d+)\.dv)(?:\.tmp)?\Z")
 
 
 def table_folder(tables: Path, table: TableDef) -> Path:
@@ -44,6 +45,21 @@ def bloom_name(batch: int) -> str:
 def deletion_name(batch: int, version: int) -> str:
     """File of a batch's dead rows as of a manifest version."""
     return f"batch-{batch}.{version}.dv"
+
+
+def retired_name(batch: int) -> str:
+    """Empty file that says of a batch that a published manifest has left it out."""
+    return f"batch-{batch}.retired"
+
+
+def staged_name(name: str) -> str:
+    """Name of a batch's file until a manifest is about to name it."""
+    return f"{name}.tmp"
+
+
+def published_name(name: str) -> str:
+    """Name that a staged file gets; others keep theirs."""
+    return name.removesuffix(".tmp")
 
 
 def batch_of_file(name: str) -> int | None:

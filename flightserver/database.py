@@ -13,7 +13,7 @@ from catalog.data_folder import DataFolder
 from catalog.keyvalue import KeyValueStore
 from catalog.store import CatalogStore
 from flightserver.settings import Settings
-from flush.reclaim import reclaim_tables
+from flush.reclaim import reclaim_tables, table_ids
 from flush.worker import MaintenanceWorker
 from providers.cold.files import ColdFiles
 from providers.query_engine import EngineLimits, QueryEngine
@@ -33,7 +33,12 @@ class Database:
         self.catalog = CatalogStore(self._keyvalue)
         files = ColdFiles(settings.cache_mb << 20)
         self.store = ScopeStore(
-            self._keyvalue, self._folder.tables, files, node=settings.node_id, durability=settings.durability
+            self._keyvalue,
+            self._folder.tables,
+            files,
+            node=settings.node_id,
+            durability=settings.durability,
+            scopes_max=settings.scopes_max,
         )
         limits = EngineLimits(
             settings.memory_limit_mb << 20, settings.spill_limit_mb << 20, settings.threads or os.cpu_count() or 1
@@ -41,20 +46,25 @@ class Database:
         self.engine = QueryEngine(limits, self._scratch)
         self.relations = Relations(self.engine.context, files, self._scratch)
         self.streams = StreamLoop()
-        self._worker = MaintenanceWorker(self.store, self.reclaim_dropped)
+        self._worker = MaintenanceWorker(self.store, self.reclaim_dropped, compacts=settings.compaction)
 
     def start(self) -> None:
         """Begin background work: load scopes that have hot rows, so that their flush policies hold."""
-        self.reclaim_dropped()
-        for table in self.catalog.registry.tables.values():
+        registry = self.catalog.registry
+        known = {table.id for table in registry.tables.values()}
+        self.store.forget_unknown(known)
+        reclaim_tables(self._folder.tables, table_ids(self._folder.tables) - known)
+        for table in registry.tables.values():
             for user in self.store.users_with_hot_rows(table):
                 self.store.state(table, user)
         self._worker.start()
 
     def reclaim_dropped(self) -> None:
-        """Delete what is left of tables that no longer exist and that nobody reads."""
-        living = {table.id for table in self.catalog.registry.tables.values()} | self.store.tables_in_use()
-        reclaim_tables(self._folder.tables, frozenset(living))
+        """Delete what is left of dropped tables that nobody reads any more."""
+        if self.store.dropped_tables:
+            unread = self.store.dropped_tables - self.store.tables_in_use()
+            reclaim_tables(self._folder.tables, unread)
+            self.store.dropped_tables -= unread
 
     def close(self) -> None:
         """Stop background work and release the folder."""

@@ -33,6 +33,8 @@ class Settings(BaseModel):
     memory_limit_mb: int = Field(4096, ge=64, description="memory of all running queries; beyond it they spill or fail")
     spill_limit_mb: int = Field(32768, ge=0, description="disk space for spilled data")
     cache_mb: int = Field(512, ge=16, description="memory for key indexes, and as much again for blooms")
+    scopes_max: int = Field(10_000, ge=1, description="partitions kept in memory; others are loaded when they are used")
+    compaction: bool = Field(True, description="merge batches in the background; off: only by COMPACT TABLE")
     threads: int = Field(0, ge=0, description="cores a query may use; 0: all")
     statements_max: int = Field(64, ge=1, description="statements running at once; more are told to retry")
     token_lifetime_s: int = Field(86_400, ge=60, description="how long a login is valid")

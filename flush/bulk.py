@@ -27,7 +27,8 @@ from providers.hot.view import HotView
 from providers.idempotency import Idempotency, Outcome
 from providers.keys import Keys, Mask, Positions
 from providers.resolve import Change, OnExisting, by_batch, key_of, refuse_duplicates
-from providers.scopes import ScopeState, ScopeStore
+from providers.scope import ScopeState
+from providers.scopes import ScopeStore
 from providers.snapshot import ColdState, Snapshot
 
 PART_ROWS = 1_048_576

@@ -16,7 +16,8 @@ from manifest.dead_rows import DeadRows
 from manifest.entries import BatchFileEntry
 from providers.hot.view import HotView, Seqs
 from providers.resolve import key_of
-from providers.scopes import ScopeState, ScopeStore
+from providers.scope import ScopeState
+from providers.scopes import ScopeStore
 from providers.snapshot import Snapshot
 
 BATCH_ROWS_MAX = 1_048_576

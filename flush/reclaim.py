@@ -7,7 +7,7 @@ Folders of dropped tables go when no snapshot of the table is alive.
 """
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from manifest.entries import ManifestFile
@@ -51,13 +51,15 @@ def reclaim(state: ScopeState) -> int:
     return len(doomed)
 
 
-def reclaim_tables(tables: Path, living: frozenset[int]) -> int:
-    """Delete the folders of tables whose id is not in `living`; return how many."""
-    doomed = [
-        folder
-        for folder in tables.glob("*/*")
-        if (table_id := table_id_of_folder(folder.name)) is not None and table_id not in living
-    ]
-    for folder in doomed:
+def table_ids(tables: Path) -> set[int]:
+    """Ids of all tables that have a folder."""
+    found = (table_id_of_folder(folder.name) for folder in tables.glob("*/*"))
+    return {table_id for table_id in found if table_id is not None}
+
+
+def reclaim_tables(tables: Path, doomed: Collection[int]) -> int:
+    """Delete the folders of the tables with these ids; return how many."""
+    folders = [folder for folder in tables.glob("*/*") if table_id_of_folder(folder.name) in doomed]
+    for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
-    return len(doomed)
+    return len(folders)

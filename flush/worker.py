@@ -13,7 +13,8 @@ from catalog.definition import FlushPolicy, Scope
 from flush.compaction import compact
 from flush.hot_flush import flush
 from flush.reclaim import reclaim
-from providers.scopes import ScopeState, ScopeStore
+from providers.scope import ScopeState
+from providers.scopes import ScopeStore
 from providers.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
@@ -34,8 +35,14 @@ class MaintenanceWorker:
     """Runs `tick` until stopped."""
 
     def __init__(
-        self, store: ScopeStore, reclaim_dropped: Callable[[], object], tick_seconds: float = TICK_SECONDS
+        self,
+        store: ScopeStore,
+        reclaim_dropped: Callable[[], object],
+        tick_seconds: float = TICK_SECONDS,
+        *,
+        compacts: bool = True,
     ) -> None:
+        self._compacts = compacts
         self._store = store
         self._reclaim_dropped = reclaim_dropped
         self._tick_seconds = tick_seconds
@@ -81,6 +88,7 @@ class MaintenanceWorker:
             flush(self._store, state)
         del snapshot
         if state.published.manifest.version != self._seen_manifest.get(state.head.scope):
-            compact(self._store, state)
+            if self._compacts:
+                compact(self._store, state)
             reclaim(state)
             self._seen_manifest[state.head.scope] = state.published.manifest.version

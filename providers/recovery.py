@@ -30,13 +30,13 @@ from providers.hot import record
 from providers.hot.record import HotRecord
 from providers.hot.view import HotView
 from providers.resolve import key_of
-from providers.snapshot import ColdState, Snapshot
+from providers.snapshot import ColdState, Pins, Snapshot
 
 
-def load(keyvalue: KeyValueStore, folder: Path, table: TableDef, scope: Scope) -> Snapshot:
-    """Read a scope from disk."""
+def load(keyvalue: KeyValueStore, folder: Path, table: TableDef, scope: Scope, pins: Pins) -> Snapshot:
+    """Read a scope from disk. `pins` holds the snapshots of it that are still read from an earlier time."""
     manifest = _read_manifest(folder, table, scope)
-    cold = ColdState(folder, table, scope, manifest)
+    cold = ColdState(folder, table, scope, manifest, pins)
     prefix = record.scope_prefix(scope)
     stored = keyvalue.scan(Family.HOT, record.record_key(scope, manifest.flushed_seq + 1), record.prefix_end(prefix))
     records = [record.decode(value) for _, value in stored]

@@ -10,12 +10,14 @@ their dead rows; publish the manifest file; publish the snapshot.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from enum import Enum, unique
+from itertools import islice
 from pathlib import Path
-from weakref import WeakSet
+from weakref import WeakValueDictionary
 
 from catalog.definition import SEQ_COLUMN, Scope, TableDef
 from catalog.errors import DatabaseError, ErrorKind
@@ -24,7 +26,7 @@ from manifest import codec as manifest_codec
 from manifest.dead_rows import DeadRows
 from manifest.entries import ManifestFile
 from manifest.files import make_folder, publish
-from manifest.layout import MANIFEST_NAME, batch_of_file, scope_folder
+from manifest.layout import MANIFEST_NAME, scope_folder
 from providers import recovery
 from providers.apply import after_commit, versions_of
 from providers.cold.files import ColdFiles
@@ -35,10 +37,12 @@ from providers.hot.view import CHUNK_ROWS_MAX, HotChunk, HotView
 from providers.idempotency import Idempotency, Outcome, find_replay, put_outcome, restore_bulk_commit
 from providers.keys import Positions
 from providers.resolve import Change, OnExisting, Resolved, resolve
+from providers.scope import ScopeState
 from providers.sequence import SeqAllocator
-from providers.snapshot import Snapshot
+from providers.snapshot import Pins, Snapshot
 
 _SEQ_CEILING = b"seq_ceiling"
+_LOADING_LOCKS = 64
 
 
 @unique
@@ -47,67 +51,6 @@ class Durability(Enum):
 
     SYNC = "sync"
     ASYNC = "async"
-
-
-class ScopeState:
-    """One scope in memory. `head` is what the next writer builds on, `published` what readers see.
-
-    `lock` is the writer lock; `maintenance` keeps flush and compaction of a scope apart and is taken before `lock`.
-    """
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        self.lock = threading.RLock()
-        self.maintenance = threading.Lock()
-        self.head = snapshot
-        self.ticket = 0
-        self.dropped = False
-        self._published = snapshot
-        self._publication = threading.Lock()
-        self._next_batch: int | None = None
-        self._in_flight: set[int] = set()
-        self.living: WeakSet[Snapshot] = WeakSet([snapshot])
-        """Every snapshot of the scope that somebody refers to."""
-
-    @property
-    def published(self) -> Snapshot:
-        """What a reader that starts now sees."""
-        return self._published
-
-    def next_batch(self) -> int:
-        """Return a batch number that no file of the scope has, not even one that a crash left behind.
-
-        The number is in flight, and its files safe from reclamation, until it is published or released.
-        """
-        with self._publication:
-            if self._next_batch is None:
-                used = [batch_of_file(path.name) or 0 for path in self.head.cold.folder.glob("batch-*")]
-                self._next_batch = max([self.head.manifest.max_batch, *used]) + 1
-            batch = self._next_batch
-            self._next_batch += 1
-            self._in_flight.add(batch)
-            return batch
-
-    def release_batches(self, batches: Iterable[int]) -> None:
-        """Say that no job writes these batches any more."""
-        with self._publication:
-            self._in_flight.difference_update(batches)
-
-    def batches_in_flight(self) -> frozenset[int]:
-        """Numbers of batches that are being written."""
-        with self._publication:
-            return frozenset(self._in_flight)
-
-    def living_snapshots(self) -> list[Snapshot]:
-        """Every snapshot of the scope that somebody still refers to, the newest included."""
-        with self._publication:
-            return [*self.living, self.head, self._published]
-
-    def publish(self, snapshot: Snapshot) -> None:
-        """Show `snapshot` to readers unless they see a later one already."""
-        with self._publication:
-            self.living.add(snapshot)
-            if snapshot.version > self._published.version:
-                self._published = snapshot
 
 
 class ScopeStore:
@@ -121,24 +64,30 @@ class ScopeStore:
         *,
         node: int = 0,
         durability: Durability = Durability.SYNC,
+        scopes_max: int = 10_000,
     ) -> None:
         self._keyvalue = keyvalue
         self._tables = tables
         self._durability = durability
         self._lock = threading.Lock()
-        self._scopes: dict[Scope, ScopeState] = {}
-        self._dropped: list[tuple[int, WeakSet[Snapshot]]] = []
+        self._loading = [threading.Lock() for _ in range(_LOADING_LOCKS)]
+        self._scopes_max = scopes_max
+        self._scopes: WeakValueDictionary[Scope, ScopeState] = WeakValueDictionary()
+        self._recent: OrderedDict[Scope, ScopeState] = OrderedDict()
+        self._pins: WeakValueDictionary[Scope, Pins] = WeakValueDictionary()
         self.files = files
+        self.dropped_tables: set[int] = set()
+        """Tables whose folders may still be there."""
         stored = keyvalue.get(Family.META, _SEQ_CEILING)
         self.allocator = SeqAllocator(self._persist_ceiling, node=node, ceiling=int(stored) if stored else 0)
 
     def state(self, table: TableDef, user: str | None) -> ScopeState:
         """The scope of `table` (and `user`, for a USER table), read by at least this version of the definition."""
         scope = Scope(table.id, user)
-        with self._lock:
-            state = self._scopes.get(scope)
-            if state is None:
-                state = self._scopes[scope] = self._load(table, scope)
+        state = self._known(scope)
+        if state is None:
+            with self._loading[hash(scope) % _LOADING_LOCKS]:
+                state = self._known(scope) or self._remember(scope, self._load(table, scope))
         if state.head.table.version < table.version:
             self._adopt(state, table)
         return state
@@ -149,9 +98,7 @@ class ScopeStore:
 
     def tables_in_use(self) -> set[int]:
         """Ids of tables that have a scope in memory, or a snapshot that somebody still reads."""
-        with self._lock:
-            self._dropped = [(table_id, readers) for table_id, readers in self._dropped if len(readers)]
-            return {scope.table_id for scope in self._scopes} | {table_id for table_id, _ in self._dropped}
+        return {scope.table_id for scope in list(self._pins)}
 
     def loaded(self) -> list[ScopeState]:
         """The scopes in memory."""
@@ -263,18 +210,50 @@ class ScopeStore:
         """Forget all scopes of a table and delete its hot records. Its files are garbage from now on."""
         with self._lock:
             gone = [state for scope, state in self._scopes.items() if scope.table_id == table.id]
-            self._scopes = {scope: state for scope, state in self._scopes.items() if scope.table_id != table.id}
+            for state in gone:
+                self._recent.pop(state.head.scope, None)
+                del self._scopes[state.head.scope]
         for state in gone:
             with state.lock:
                 state.dropped = True
-            with self._lock:
-                self._dropped.append((table.id, state.living))
-        del gone
-        prefix = record.table_prefix(table.id)
+        self._forget_records(table.id)
+        self.dropped_tables.add(table.id)
+
+    def forget_unknown(self, known: Collection[int]) -> None:
+        """Delete the records of tables that are not `known`, which a crash between two steps may have left."""
+        lower = b""
+        while (key := self._keyvalue.first_key(Family.HOT, lower, b"\xff" * 9)) is not None:
+            table_id = record.table_of(key)
+            if table_id not in known:
+                self._forget_records(table_id)
+            lower = record.prefix_end(record.table_prefix(table_id))
+
+    def _forget_records(self, table_id: int) -> None:
+        prefix = record.table_prefix(table_id)
         batch = Batch()
         for family in (Family.HOT, Family.IDEMPOTENCY):
             batch.delete_range(family, prefix, record.prefix_end(prefix))
         self._keyvalue.append(batch)
+
+    def _known(self, scope: Scope) -> ScopeState | None:
+        with self._lock:
+            state = self._scopes.get(scope)
+            if state is not None:
+                self._recent[scope] = state
+                self._recent.move_to_end(scope)
+            return state
+
+    def _remember(self, scope: Scope, state: ScopeState) -> ScopeState:
+        """Keep a scope in memory, and let go of those unused for longest, unless they wait for a flush.
+
+        A scope that somebody still works with stays known: only this class's own reference to it goes.
+        """
+        with self._lock:
+            self._scopes[scope] = self._recent[scope] = state
+            for candidate in list(islice(self._recent.values(), max(len(self._recent) - self._scopes_max, 0))):
+                if not candidate.head.has_unflushed:
+                    del self._recent[candidate.head.scope]
+            return state
 
     def _stage(self, snapshot: Snapshot, resolved: Resolved, batch: Batch) -> Snapshot:
         """Put a resolved change's records into `batch` and return the snapshot after it."""
@@ -309,7 +288,9 @@ class ScopeStore:
             state.publish(after)
 
     def _load(self, table: TableDef, scope: Scope) -> ScopeState:
-        snapshot = recovery.load(self._keyvalue, scope_folder(self._tables, table, scope), table, scope)
+        with self._lock:
+            pins = self._pins.setdefault(scope, Pins())
+        snapshot = recovery.load(self._keyvalue, scope_folder(self._tables, table, scope), table, scope, pins)
         state = ScopeState(snapshot)
         state.ticket = restore_bulk_commit(self._keyvalue, scope, snapshot.manifest.last_bulk_commit) or 0
         return state

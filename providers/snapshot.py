@@ -5,15 +5,23 @@ file that one of them names. Flush, compaction and writers never change a snapsh
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from weakref import WeakSet
 
 from catalog.definition import Scope, TableDef
 from manifest.dead_rows import DeadRows
 from manifest.entries import BatchFileEntry, ManifestFile
 from manifest.ranges import RangeTable
 from providers.hot.view import HotView
+
+
+@dataclass(eq=False)
+class Pins:
+    """The snapshots of a scope that somebody refers to. Each refers to this, so it lives as long as any of them."""
+
+    snapshots: WeakSet["Snapshot"] = field(default_factory=WeakSet)
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +32,7 @@ class ColdState:
     table: TableDef
     scope: Scope
     manifest: ManifestFile
+    pins: Pins = field(default_factory=Pins)
 
     @cached_property
     def ranges(self) -> RangeTable:

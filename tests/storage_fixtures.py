@@ -26,7 +26,8 @@ from providers.pruning import Pruned, prune
 from providers.query_engine import EngineLimits, QueryEngine
 from providers.relation import Columns, Relations
 from providers.resolve import Change, OnExisting
-from providers.scopes import ScopeState, ScopeStore
+from providers.scope import ScopeState
+from providers.scopes import ScopeStore
 from providers.snapshot import Snapshot
 
 LIMITS = EngineLimits(memory_bytes=1 << 30, spill_bytes=1 << 30, threads=2)

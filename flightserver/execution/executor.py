@@ -21,7 +21,7 @@ from flightserver.sql.statements import Compact, Flush, Insert, Query, Statement
 from flush.compaction import compact
 from flush.hot_flush import flush
 from flush.reclaim import reclaim
-from providers.scopes import ScopeState
+from providers.scope import ScopeState
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ class KeyIndex:
     @property
     def nbytes(self) -> int:
         """Memory in bytes, once probed."""
-        return 4 * int(self.keys.hashes.nbytes) + sum(column.nbytes for column in self.keys.columns)
+        return 4 * int(self.keys.hashes.nbytes) + sum(int(column.nbytes) for column in self.keys.columns)
 
 
 class ColdFiles:

@@ -59,6 +59,11 @@ def record_key(scope: Scope, first_seq: int) -> bytes:
     return scope_prefix(scope) + _SEQ.pack(first_seq)
 
 
+def table_of(key: bytes) -> int:
+    """The table whose record a key names."""
+    return int(_SEQ.unpack(key[:8])[0])
+
+
 def user_of(key: bytes) -> str | None:
     """The user whose scope a record's key names."""
     has_user, length = struct.unpack_from(">?H", key, 8)

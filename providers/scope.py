@@ -1,0 +1,67 @@
+"""One scope in memory: its lock, its newest state, what readers see, and the batch numbers that jobs use."""
+
+import threading
+from collections.abc import Iterable
+
+from manifest.layout import batch_of_file
+from providers.snapshot import Snapshot
+
+
+class ScopeState:
+    """One scope in memory. `head` is what the next writer builds on, `published` what readers see.
+
+    `lock` is the writer lock; `maintenance` keeps flush and compaction of a scope apart and is taken before `lock`.
+    """
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.lock = threading.RLock()
+        self.maintenance = threading.Lock()
+        self.head = snapshot
+        self.ticket = 0
+        self.dropped = False
+        self._published = snapshot
+        snapshot.cold.pins.snapshots.add(snapshot)
+        self._publication = threading.Lock()
+        self._next_batch: int | None = None
+        self._in_flight: set[int] = set()
+
+    @property
+    def published(self) -> Snapshot:
+        """What a reader that starts now sees."""
+        return self._published
+
+    def next_batch(self) -> int:
+        """Return a batch number that no file of the scope has, not even one that a crash left behind.
+
+        The number is in flight, and its files safe from reclamation, until it is published or released.
+        """
+        with self._publication:
+            if self._next_batch is None:
+                used = [batch_of_file(path.name) or 0 for path in self.head.cold.folder.glob("batch-*")]
+                self._next_batch = max([self.head.manifest.max_batch, *used]) + 1
+            batch = self._next_batch
+            self._next_batch += 1
+            self._in_flight.add(batch)
+            return batch
+
+    def release_batches(self, batches: Iterable[int]) -> None:
+        """Say that no job writes these batches any more."""
+        with self._publication:
+            self._in_flight.difference_update(batches)
+
+    def batches_in_flight(self) -> frozenset[int]:
+        """Numbers of batches that are being written."""
+        with self._publication:
+            return frozenset(self._in_flight)
+
+    def living_snapshots(self) -> list[Snapshot]:
+        """Every snapshot of the scope that somebody still refers to, the newest included."""
+        with self._publication:
+            return [*self.head.cold.pins.snapshots, self.head, self._published]
+
+    def publish(self, snapshot: Snapshot) -> None:
+        """Show `snapshot` to readers unless they see a later one already."""
+        with self._publication:
+            snapshot.cold.pins.snapshots.add(snapshot)
+            if snapshot.version > self._published.version:
+                self._published = snapshot

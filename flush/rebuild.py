@@ -1,0 +1,228 @@
+"""A scope's manifest, written anew from its other files, when it is lost or damaged.
+
+Batches say in their footers what they are, deletion files which rows are dead, hot records which versions are newer
+than any batch; `manifest.rebuild` tells from these which rows are live. Column ranges are measured again, blooms are
+checked against the keys and written again where they are missing or wrong. A file that cannot be read, or that belongs
+elsewhere, stops the rebuild with CORRUPT and its name: a guess would lose rows or raise dead ones.
+
+What no file can tell is not restored: `created_at` and `updated_at`, and the idempotency record of a bulk commit that
+had not reached RocksDB. The batches' checksums are those of the files as they are found.
+
+Nobody else may use the scope meanwhile, and the scope must be loaded again afterwards.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+import bloom
+from bloom import BloomCorrupt, BloomFilter, hash_rows
+from catalog.definition import SEQ_COLUMN, Scope, TableDef
+from catalog.errors import DatabaseError, ErrorKind
+from catalog.keyvalue import Family, KeyValueStore
+from flush.batch_writer import FOOTER_KEY
+from flush.publication import next_manifest
+from manifest import codec as manifest_codec
+from manifest import dead_rows
+from manifest.dead_rows import DeadRows
+from manifest.entries import BatchFileEntry, BloomEntry, ManifestFile
+from manifest.files import checksum, file_checksum, make_folder, publish
+from manifest.layout import (
+    MANIFEST_NAME,
+    batch_name,
+    batch_of_file,
+    bloom_name,
+    deletion_name,
+    deletion_version,
+    retired_name,
+)
+from manifest.ranges import column_range
+from manifest.rebuild import FoundBatch, Numbers, dead_rows_of, replaced_batches
+from providers.clock import timestamp
+from providers.cold.files import KEY_FILTER
+from providers.hot import record
+
+KeyColumns = Sequence[pa.ChunkedArray]
+
+
+@dataclass(frozen=True, eq=False)
+class _ReadBatch:
+    """A batch's entry without dead rows, and what else its files say."""
+
+    entry: BatchFileEntry
+    inputs: tuple[int, ...]
+    retired: bool
+    flushed_seq: int
+    keys: KeyColumns
+    seqs: Numbers
+    dead: DeadRows
+
+
+def rebuild_scope(keyvalue: KeyValueStore, folder: Path, table: TableDef, scope: Scope) -> ManifestFile:
+    """Write a scope's deletion files and manifest anew; return the manifest."""
+    make_folder(folder)
+    names = frozenset(path.name for path in folder.iterdir() if path.is_file())
+    numbers = sorted({batch for name in names if (batch := batch_of_file(name)) is not None})
+    batches = [_read_batch(folder, names, table, scope, number) for number in numbers if batch_name(number) in names]
+    hot_columns, hot_seqs = _hot_versions(keyvalue, table, scope)
+    *keys, hot_keys = _number_keys([*(batch.keys for batch in batches), hot_columns])
+    found = [
+        FoundBatch(batch.entry.batch, batch.inputs, batch.retired, numbered, batch.seqs, batch.dead)
+        for batch, numbered in zip(batches, keys, strict=True)
+    ]
+    replaced = replaced_batches(found)
+    manifest = next_manifest(
+        folder,
+        _empty_manifest(table, scope, names, numbers),
+        scope,
+        dead_rows_of(found, hot_keys, hot_seqs),
+        added=[batch.entry for batch in batches if batch.entry.batch not in replaced],
+        flushed_seq=max([0, *(max(batch.flushed_seq, batch.entry.max_seq) for batch in batches)]),
+        schema_version=max([1, *(batch.entry.schema_version for batch in batches)]),
+    )
+    publish(folder / MANIFEST_NAME, manifest_codec.encode(manifest))
+    return manifest
+
+
+def _empty_manifest(table: TableDef, scope: Scope, names: frozenset[str], numbers: Sequence[int]) -> ManifestFile:
+    """A manifest without batches whose counters are those of the files, so that no name is used twice."""
+    now = timestamp()
+    version = max([0, *(found for name in names if (found := deletion_version(name)) is not None)])
+    name = table.name
+    return ManifestFile(
+        table.id, name.namespace, name.table, scope.user, version, now, now, max_batch=max(numbers, default=0)
+    )
+
+
+def _read_batch(folder: Path, names: frozenset[str], table: TableDef, scope: Scope, number: int) -> _ReadBatch:
+    path = folder / batch_name(number)
+    footer, rows = _read_parquet(path)
+    try:
+        belongs = (int(footer["table_id"]), footer["user_id"], int(footer["batch"]), int(footer["rows"]))
+        if belongs != (scope.table_id, scope.user, number, rows.num_rows):
+            raise DatabaseError(ErrorKind.CORRUPT, f"file {path.name} is not batch {number} of {table.name}")
+        crc, size = file_checksum(path)
+        seqs = rows.column(SEQ_COLUMN).to_numpy()
+        keys = [rows.column(column.physical) for column in table.key_columns]
+        entry = BatchFileEntry(
+            batch=number,
+            path=path.name,
+            rows=rows.num_rows,
+            dead=0,
+            bytes=size,
+            checksum=crc,
+            min_seq=int(seqs.min()),
+            max_seq=int(seqs.max()),
+            schema_version=int(footer["schema_version"]),
+            columns={
+                column_id: column_range(rows.column(physical)) for physical, column_id in footer["column_ids"].items()
+            },
+            bloom=_describe_bloom(folder, number, table, rows),
+            dv=None,
+            created_at=footer["created_at"],
+        )
+        inputs = tuple(int(replaced) for replaced in footer["inputs"])
+        flushed_seq = int(footer["flushed_seq"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise DatabaseError(ErrorKind.CORRUPT, f"the footer of file {path.name} is not readable") from error
+    dead = _read_dead_rows(folder, names, scope, entry)
+    return _ReadBatch(entry, inputs, retired_name(number) in names, flushed_seq, keys, seqs, dead)
+
+
+def _read_parquet(path: Path) -> tuple[dict[str, Any], pa.Table]:
+    try:
+        rows = pq.read_table(path)
+        return json.loads(rows.schema.metadata[FOOTER_KEY]), rows
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+        raise DatabaseError(ErrorKind.CORRUPT, f"file {path.name} of the table is no readable batch") from error
+
+
+def _read_dead_rows(folder: Path, names: frozenset[str], scope: Scope, entry: BatchFileEntry) -> DeadRows:
+    """The union of all deletion files of a batch: a row that was dead once stays dead."""
+    dead = DeadRows.none(entry.rows)
+    for name in names:
+        version = deletion_version(name)
+        if version is None or name != deletion_name(entry.batch, version):
+            continue
+        try:
+            found = dead_rows.decode((folder / name).read_bytes())
+        except DatabaseError as error:
+            raise DatabaseError(ErrorKind.CORRUPT, f"file {name}: {error.message}") from error
+        if (found.table_id, found.batch, found.dead.rows) != (scope.table_id, entry.batch, entry.rows):
+            raise DatabaseError(ErrorKind.CORRUPT, f"file {name} belongs to another batch")
+        dead = dead.union(found.dead)
+    return dead
+
+
+def _describe_bloom(folder: Path, number: int, table: TableDef, rows: pa.Table) -> BloomEntry:
+    """Describe a batch's bloom file; write it anew unless it is readable and knows every value of its columns."""
+    physical = {column.id: [column.physical] for column in table.columns if column.physical in rows.column_names}
+    physical[KEY_FILTER] = [column.physical for column in table.key_columns]
+    path = folder / bloom_name(number)
+    filters = _read_filters(path)
+    asked = [KEY_FILTER, *(column_id for column_id in table.options.bloom_columns if column_id in physical)]
+    if not _knows_all(filters, physical, rows):
+        fpp = table.options.bloom_fpp
+        filters = {name: BloomFilter.build(_hashes(rows, physical[name]), fpp) for name in asked}
+        publish(path, bloom.encode(filters))
+    data = path.read_bytes()
+    return BloomEntry(path.name, tuple(filters), filters[KEY_FILTER].fpp, len(data), checksum(data))
+
+
+def _read_filters(path: Path) -> dict[int, BloomFilter]:
+    try:
+        return bloom.decode(path.read_bytes())
+    except (FileNotFoundError, BloomCorrupt):
+        return {}
+
+
+def _knows_all(filters: dict[int, BloomFilter], physical: dict[int, list[str]], rows: pa.Table) -> bool:
+    """Tell whether filters have the key and no false negative. A dropped column's filter is never asked."""
+    known = (name for name in filters if name in physical)
+    return KEY_FILTER in filters and all(
+        bool(filters[name].may_contain(_hashes(rows, physical[name])).all()) for name in known
+    )
+
+
+def _hashes(rows: pa.Table, names: list[str]) -> npt.NDArray[np.uint64]:
+    columns = [rows.column(name).combine_chunks() for name in names]
+    return hash_rows(columns if len(columns) > 1 else [columns[0].drop_null()])
+
+
+def _hot_versions(keyvalue: KeyValueStore, table: TableDef, scope: Scope) -> tuple[KeyColumns, Numbers]:
+    """Keys and `_seq`s of all hot records, also of those that a flush made invisible and that were not deleted."""
+    prefix = record.scope_prefix(scope)
+    stored = keyvalue.scan(Family.HOT, prefix, record.prefix_end(prefix))
+    batches = [record.decode(value).rows for _, value in stored]
+    names = [*(column.physical for column in table.key_columns), SEQ_COLUMN]
+    schema = pa.schema([record.hot_schema(table).field(name) for name in names])
+    rows = pa.Table.from_batches([batch.select(names) for batch in batches], schema=schema)
+    return rows.columns[:-1], rows.column(SEQ_COLUMN).to_numpy()
+
+
+def _number_keys(parts: Sequence[KeyColumns]) -> list[Numbers]:
+    """Give equal numbers to equal keys, over all parts; numbers are dense from 0."""
+    columns = [
+        pa.chunked_array([chunk for column in same for chunk in column.chunks], same[0].type)
+        for same in zip(*parts, strict=True)
+    ]
+    numbers = np.zeros(len(columns[0]), dtype=np.int64)
+    for column in columns:
+        codes = _codes(column)
+        numbers = np.unique(numbers * (codes.max(initial=0) + 1) + codes, return_inverse=True)[1]
+    return np.split(numbers, np.cumsum([len(part[0]) for part in parts])[:-1])
+
+
+def _codes(column: pa.ChunkedArray) -> Numbers:
+    """Equal numbers for equal values; -0.0 and 0.0 are one key."""
+    values = pc.add(column, pa.scalar(0, column.type)) if pa.types.is_floating(column.type) else column
+    codes: Numbers = values.combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
+    return codes

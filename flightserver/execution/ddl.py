@@ -175,8 +175,13 @@ class Ddl:
             raise DatabaseError(ErrorKind.ALREADY_EXISTS, f"view {name} exists already")
         self._reader.plan(statement.query_text, session)
         view = ViewDef(name, statement.query_text, session.namespace)
-        self._database.catalog.change(lambda registry: registry.with_view(view))
-        self._reader.plan(f'SELECT * FROM "{name.namespace}"."{name.table}"', session)
+
+        def change(registry: Registry) -> Registry:
+            after = registry.with_view(view)
+            self._reader.check_view(view, after)
+            return after
+
+        self._database.catalog.change(change)
         return _DONE
 
     def _drop_view(self, statement: DropView, session: Session) -> Affected:

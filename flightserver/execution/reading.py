@@ -20,6 +20,7 @@ from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import TableName
 from catalog.registry import Registry
 from flightserver.database import Database
+from flightserver.execution.rewriting import qualified
 from flightserver.execution.rows import Rows, client_schema, to_client
 from flightserver.session import Session
 from flightserver.sql.references import (
@@ -121,6 +122,10 @@ class Reader:
             self._database.streams,
             _is_short(text, pinned, pruned),
         )
+
+    def check_view(self, view: ViewDef, registry: Registry) -> None:
+        """Raise INVALID when views nest too deeply under `view`, or in a circle."""
+        _collect(f"TABLE {qualified(view.name)}", Session("", view.namespace), registry, {}, {}, 0)
 
     def _snapshot(self, table: TableDef, session: Session) -> Snapshot:
         return self._database.store.snapshot(table, session.scope_user(table))

@@ -11,7 +11,7 @@ from catalog.identifiers import TableName
 from catalog.types import format_type
 from flightserver.database import Database
 from flightserver.execution.reading import Reader
-from flightserver.execution.rewriting import finding_query
+from flightserver.execution.rewriting import finding_query, qualified
 from flightserver.execution.rows import Rows
 from flightserver.session import Session
 from flightserver.sql.statements import (
@@ -98,7 +98,7 @@ class Show:
         name = session.name(statement.table)
         registry = self._database.catalog.registry
         if name in registry.views:
-            planned = self._reader.plan(f'SELECT * FROM "{name.namespace}"."{name.table}"', session)
+            planned = self._reader.plan(f"SELECT * FROM {qualified(name)}", session)
             rows: list[_ColumnRow] = [(f.name, format_type(f.type), f.nullable, None, None) for f in planned.schema]
         else:
             table = registry.table(name)

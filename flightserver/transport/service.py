@@ -18,6 +18,7 @@ from catalog.types import format_type, storable
 from flightserver.database import Database
 from flightserver.execution.executor import Executor, Prepared
 from flightserver.execution.ingest import Ingest
+from flightserver.execution.rewriting import qualified
 from flightserver.execution.rows import Affected, Rows
 from flightserver.protocol import actions, commands, metadata, results, sql_info
 from flightserver.protocol.commands import Command, IfExists, IfNotExist
@@ -183,8 +184,16 @@ class Service:
         for name, table in registry.tables.items():
             yield metadata.TableInfo(CATALOG_NAME, name.namespace, name.table, TABLE_TYPE, described_schema(table))
         for name in registry.views:
-            planned = self.executor.reader.plan(f'SELECT * FROM "{name.namespace}"."{name.table}"', session)
-            yield metadata.TableInfo(CATALOG_NAME, name.namespace, name.table, VIEW_TYPE, planned.schema)
+            yield metadata.TableInfo(
+                CATALOG_NAME, name.namespace, name.table, VIEW_TYPE, self._view_schema(name, session)
+            )
+
+    def _view_schema(self, name: TableName, session: Session) -> pa.Schema:
+        """A view's columns; none when it names what no longer exists."""
+        try:
+            return self.executor.reader.plan(f"SELECT * FROM {qualified(name)}", session).schema
+        except DatabaseError:
+            return pa.schema([])
 
     def _key_columns(self) -> Iterator[metadata.KeyColumn]:
         for name, table in self.database.catalog.registry.tables.items():

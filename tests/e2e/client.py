@@ -27,7 +27,7 @@ class Client:
 
     def rows(self, sql: str, parameters: Any = None) -> list[tuple[Any, ...]]:
         """The rows of a result, as tuples of Python values."""
-        return [tuple(row.values()) for row in self.arrow(sql, parameters).to_pylist()]
+        return list(zip(*(column.to_pylist() for column in self.arrow(sql, parameters).columns), strict=True))
 
     def column(self, sql: str, parameters: Any = None) -> list[Any]:
         """The first column of a result."""

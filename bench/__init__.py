@@ -1,0 +1,1 @@
+"""What the server can do, as ratios: `python -m bench`. See README.md."""

@@ -1,0 +1,58 @@
+"""Flight SQL with plain pyarrow: no driver between the clock and the server."""
+
+import pyarrow as pa
+from pyarrow import flight
+
+from flightserver.protocol.commands import (
+    Command,
+    StatementIngest,
+    StatementQuery,
+    StatementUpdate,
+    encode_command,
+)
+
+BATCH_ROWS = 131_072
+
+
+class PlainClient:
+    """A connection."""
+
+    def __init__(self, uri: str) -> None:
+        self._client = flight.FlightClient(uri)
+
+    def close(self) -> None:
+        """Let go."""
+        self._client.close()
+
+    def query(self, text: str) -> pa.Table:
+        """All rows of a query."""
+        return self.reader(text).read_all()
+
+    def reader(self, text: str) -> flight.FlightStreamReader:
+        """The rows of a query, as they come."""
+        info = self._client.get_flight_info(_descriptor(StatementQuery(text)))
+        return self._client.do_get(info.endpoints[0].ticket)
+
+    def execute(self, text: str) -> None:
+        """A statement without rows."""
+        self._put(StatementUpdate(text), pa.table({}))
+
+    def ingest(self, name: str, rows: pa.Table, batch_rows: int = BATCH_ROWS) -> None:
+        """Append rows to a table that exists."""
+        self._put(StatementIngest(name), rows, batch_rows)
+
+    def explain(self, text: str) -> list[str]:
+        """What was pruned, one line for each table."""
+        plan = self.query(f"EXPLAIN {text}").to_pylist()
+        return [row["plan"] for row in plan if row["plan_type"] == "pruning"]
+
+    def _put(self, command: Command, rows: pa.Table, batch_rows: int = BATCH_ROWS) -> None:
+        writer, metadata = self._client.do_put(_descriptor(command), rows.schema)
+        with writer:
+            writer.write_table(rows, batch_rows)
+            writer.done_writing()
+            metadata.read()
+
+
+def _descriptor(command: Command) -> flight.FlightDescriptor:
+    return flight.FlightDescriptor.for_command(encode_command(command))

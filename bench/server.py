@@ -1,0 +1,67 @@
+"""A real server process with a data folder of its own, for as long as a `with` block lasts."""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+
+from adbc_driver_flightsql import dbapi
+
+from bench.client import PlainClient
+
+START = "from flightserver.__main__ import main; main()"
+KEEP_BATCHES = "import flush.compaction; flush.compaction.TIER_FILES_MAX = 1 << 60; "
+"""Compaction would merge the many small batches that some questions are about."""
+
+
+class Server(AbstractContextManager["Server"]):
+    """`flightserver serve --dev`, ready for clients. `settings` go into its configuration file."""
+
+    def __init__(self, settings: Mapping[str, int | str] | None = None, *, keep_batches: bool = False) -> None:
+        self._settings = settings or {}
+        self._program = (KEEP_BATCHES if keep_batches else "") + START
+
+    def __enter__(self) -> "Server":
+        self._folder = tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True)
+        config = Path(self._folder.name, "settings.toml")
+        config.write_text("".join(f"{name} = {value!r}\n" for name, value in self._settings.items()))
+        self.data = Path(self._folder.name, "data")
+        options = ["--dev", "--config", str(config), "--data-dir", str(self.data), "--port", "0"]
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", self._program, "serve", *options], stdout=subprocess.PIPE, text=True
+        )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line.startswith("listening on "), f"the server did not start: {line!r}"
+        self.uri = line.removeprefix("listening on ").strip()
+        self.client = PlainClient(self.uri)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.client.close()
+        self._process.terminate()
+        try:
+            self._process.wait(60)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._folder.cleanup()
+
+    def connect(self) -> dbapi.Connection:
+        """An ADBC connection."""
+        return dbapi.connect(self.uri, autocommit=True)
+
+    def memory_mb(self, field: str) -> float:
+        """`VmRSS` (now) or `VmHWM` (the peak) of the server."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        line = next(line for line in status.splitlines() if line.startswith(f"{field}:"))
+        return int(line.split()[1]) / 1024
+
+    def forget_memory_peak(self) -> None:
+        """Let `VmHWM` begin anew."""
+        Path(f"/proc/{self._process.pid}/clear_refs").write_text("5")

@@ -163,10 +163,19 @@ def _write_parquet(path: Path, rows: pa.Table, table: TableDef, footer: dict[byt
         max_rows_per_page=PAGE_ROWS,
         store_decimal_as_integer=True,
         use_compliant_nested_type=False,
-        sorting_columns=[
-            pq.SortingColumn(rows.schema.get_field_index(column.physical)) for column in table.key_columns
-        ],
+        sorting_columns=[pq.SortingColumn(_first_leaf(rows.schema, column.physical)) for column in table.key_columns],
     )
+
+
+def _first_leaf(schema: pa.Schema, name: str) -> int:
+    """Number of a column in the file, where every leaf of a nested column counts. Engines trust the sort order."""
+    before = schema.names[: schema.get_field_index(name)]
+    return sum(_leaves(schema.field(earlier).type) for earlier in before)
+
+
+def _leaves(data_type: pa.DataType) -> int:
+    children = [data_type.field(index).type for index in range(data_type.num_fields)]
+    return sum(map(_leaves, children)) if children else 1
 
 
 def _columns_with_statistics(rows: pa.Table) -> list[str] | bool:

@@ -1,6 +1,6 @@
 """The manifest's bytes: JSON with a checksum of its own (docs/formats/manifest.md).
 
-The last member, `checksum`, covers the canonical form (sorted members, no spaces) of everything else, so that any
+The member `checksum` covers the canonical form (sorted members, no spaces) of everything else, so that any
 changed bit is found. 64-bit integers are text, because JSON readers may hold numbers as doubles.
 """
 

@@ -1,0 +1,83 @@
+"""The examples in docs/formats are what the code writes."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from manifest_samples import EMPTY, MADE_AT, entry_of
+
+from catalog.codec import encode_table, encode_view
+from catalog.data_folder import FORMAT_VERSION
+from catalog.definition import ColumnSpec, Default, Scope, TableKind, ViewDef
+from catalog.evolution import create_table
+from catalog.identifiers import TableName, path_component
+from catalog.keyvalue import Family
+from manifest import codec as manifest_codec
+from manifest import dead_rows
+from manifest.dead_rows import DeadRows
+from manifest.entries import BloomEntry, ColumnRange, DeletionEntry
+from providers.hot import record
+from providers.hot.record import HotRecord
+
+FORMATS = Path(__file__).parents[2] / "docs" / "formats"
+POSITIONS = np.array([2, 5], dtype=np.int64)
+ANN = Scope(7, "ann")
+
+
+def hex_lines(data: bytes) -> str:
+    """Bytes as a hex dump: offset, then sixteen a line."""
+    return "\n".join(f"{start:04x}  {data[start : start + 16].hex(' ')}" for start in range(0, len(data), 16))
+
+
+def manifest_example() -> str:
+    """A manifest of one batch."""
+    entry = entry_of(
+        3,
+        rows=3,
+        dead=1,
+        bytes=2239,
+        columns={1: ColumnRange("1", "9", 0), 2: ColumnRange(None, None, 3)},
+        bloom=BloomEntry("batch-3.bloom", (0,), 0.01, 256, "crc32:1bd4d603"),
+        dv=DeletionEntry("batch-3.4.dv", "crc32:fb24a282"),
+    )
+    return manifest_codec.encode(EMPTY.with_changes(updated_at=MADE_AT, added=[entry], flushed_seq=9)).decode()
+
+
+def table_example() -> str:
+    """A table with a key and a default."""
+    specs = [ColumnSpec("k", pa.int64()), ColumnSpec("v", pa.string(), default=Default(literal="'x'"))]
+    return encode_table(create_table(7, TableName("public", "t"), TableKind.SHARED, specs, ["k"])).decode()
+
+
+EXAMPLES = {
+    "manifest.md manifest": manifest_example(),
+    "deletion-vector.md deletion": hex_lines(dead_rows.encode(DeadRows.none(10).with_positions(POSITIONS), 7, 3, 4)),
+    "hot-record.md hot-shared": record.record_key(Scope(7, None), 2**40).hex(),
+    "hot-record.md hot-user": record.record_key(ANN, 2**40).hex(),
+    "hot-record.md hot-value": hex_lines(
+        record.encode(HotRecord(pa.record_batch({"k": pa.array([1])}), {3: POSITIONS}))[:52]
+    ),
+    "catalog.md table": table_example(),
+    "catalog.md view": encode_view(ViewDef(TableName("public", "recent"), "SELECT 1", "public")).decode(),
+    "catalog.md idempotency": (record.scope_prefix(ANN) + b"load-1").hex(),
+    **{
+        f"data-folder.md {name}": f"| `{name}` | `{path_component(name)}` |"
+        for name in ("flights_2013", "Ann", "../x", "é")
+    },
+    "data-folder.md format": f'{{"format": {FORMAT_VERSION}}}',
+    **{f"catalog.md {family.value}": f"| `{family.value}` |" for family in Family},
+}
+
+
+@pytest.mark.parametrize("example", sorted(EXAMPLES))
+def test_an_example_is_what_the_code_writes(example: str) -> None:
+    """The page holds the bytes that the code makes today."""
+    page = (FORMATS / example.split(maxsplit=1)[0]).read_text()
+    assert EXAMPLES[example] in page
+
+
+@pytest.mark.parametrize("page", ["manifest.md", "batch.md", "deletion-vector.md", "hot-record.md", "catalog.md"])
+def test_every_page_says_which_package_it_describes(page: str) -> None:
+    """A reader finds the code."""
+    assert "Package" in (FORMATS / page).read_text()

@@ -131,7 +131,7 @@ def _require_free(table: TableDef, name: str) -> None:
 
 
 def _require_key_type(table: TableDef, column: Column) -> None:
-    if pa.types.is_nested(column.type):
+    if pa.types.is_nested(column.type) or pa.types.is_float16(column.type):
         raise DatabaseError(
             ErrorKind.INVALID, f"column {column.name} of {table.name} cannot be in the key: its type is {column.type}"
         )

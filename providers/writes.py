@@ -21,6 +21,7 @@ from providers.sequence import SeqAllocator
 
 _UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 _UUID_BYTES = 16
+_INTEGER_DIGITS = 20
 
 
 @unique
@@ -79,7 +80,7 @@ def convert(values: pa.ChunkedArray, column: Column, table: TableDef, strictness
 
 def _cast(values: pa.ChunkedArray, column: Column, table: TableDef) -> pa.ChunkedArray:
     try:
-        return values.cast(column.storage)
+        return _cast_exactly(values, column.storage)
     except (pa.ArrowException, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise DatabaseError(
@@ -88,8 +89,26 @@ def _cast(values: pa.ChunkedArray, column: Column, table: TableDef) -> pa.Chunke
         ) from error
 
 
+def _cast_exactly(values: pa.ChunkedArray, target: pa.DataType) -> pa.ChunkedArray:
+    """Arrow's cast, also where it asks too much (integers to short decimals), too little (infinity), or is missing."""
+    if pa.types.is_integer(values.type) and pa.types.is_decimal(target):
+        values = values.cast(pa.decimal256(_INTEGER_DIGITS + target.scale, target.scale))
+    if _is_text(values.type) and pa.types.is_time(target):
+        unit = "ms" if pa.types.is_time32(target) else target.unit
+        moments = pc.binary_join_element_wise("1970-01-01", values.cast(pa.string()), " ")
+        values = moments.cast(pa.timestamp(unit))
+    cast = values.cast(target)
+    if pa.types.is_floating(target) and pa.types.is_floating(values.type) and target.bit_width < values.type.bit_width:
+        infinite = pc.and_(pc.is_inf(cast.cast(pa.float32())), pc.is_finite(values))
+        if pc.any(infinite, min_count=0).as_py():
+            raise ValueError("the number is too large")
+    return cast
+
+
 def _decode(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Undo dictionaries and extension types."""
+    """Undo dictionaries, run-end encoding and extension types."""
+    if pa.types.is_run_end_encoded(values.type):
+        values = pc.run_end_decode(values)
     if isinstance(values.type, pa.BaseExtensionType):
         values = pa.chunked_array([chunk.storage for chunk in values.chunks], values.type.storage_type)
     if pa.types.is_dictionary(values.type):

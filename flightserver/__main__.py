@@ -1,18 +1,38 @@
-"""Command line: `flightserver serve`, `sql`, `load`, `hash-password`."""
+"""Command line: `flightserver serve`, `sql`, `load`, `hash-password`.
+
+Every command imports what it needs when it runs, so that the server never loads the client side, nor a client the
+server.
+"""
 
 import logging
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import click
 
 from catalog.errors import DatabaseError
-from flightserver.app import serve as serve_database
-from flightserver.settings import load_settings
-from flightserver.transport.auth import hash_password
+
+CLIENT_COMMANDS = {"sql": "flightserver.cli.sql", "load": "flightserver.cli.load"}
+"""Commands that are imported when they are asked for, by the module that holds one of the same name."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """The commands here, and those of `CLIENT_COMMANDS`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names."""
+        return sorted({*super().list_commands(ctx), *CLIENT_COMMANDS})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A command by its name."""
+        if cmd_name in CLIENT_COMMANDS:
+            command: click.Command = getattr(import_module(CLIENT_COMMANDS[cmd_name]), cmd_name)
+            return command
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="flightserver")
 def main() -> None:
     """Flight SQL over tables that you can update."""
@@ -29,6 +49,9 @@ def serve(
     config: Path | None, data_dir: Path | None, host: str | None, port: int | None, dev: bool | None, log_level: str
 ) -> None:
     """Run a server until SIGTERM or SIGINT."""
+    from flightserver.app import serve as serve_database  # noqa: PLC0415
+    from flightserver.settings import load_settings  # noqa: PLC0415
+
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         serve_database(load_settings(config, {"data_dir": data_dir, "host": host, "port": port, "dev": dev}))
@@ -41,6 +64,8 @@ def serve(
 @click.password_option()
 def hash_password_command(password: str) -> None:
     """Print a password's hash for the users setting."""
+    from flightserver.transport.auth import hash_password  # noqa: PLC0415
+
     click.echo(hash_password(password))
 
 

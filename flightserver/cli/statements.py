@@ -1,0 +1,108 @@
+"""One connection that runs one statement at a time. Whatever blocks runs on a second thread, so Ctrl-C always works."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import pyarrow as pa
+from adbc_driver_flightsql import dbapi
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from flightserver.cli.errors import CommandError, StatementCancelled, driver_errors
+from flightserver.cli.options import Target
+
+PATIENCE_S = 0.3
+"""How long nothing is shown while waiting."""
+CANCEL_AGAIN_S = 0.2
+"""A cancel that comes before the call has begun is lost, so it is repeated."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a statement yields: a schema and batches, or (schema None) the count of rows that it changed."""
+
+    schema: pa.Schema | None
+    batches: Iterator[pa.RecordBatch]
+    affected: int
+
+
+class Waiter:
+    """Runs blocking work, shows a spinner with the elapsed time on a terminal, and cancels on Ctrl-C."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="statement")
+
+    def wait(self, work: Callable[[], T], cancel: Callable[[], None], label: str = "running") -> T:
+        """Return what `work` returns; raise StatementCancelled after Ctrl-C."""
+        future = self._thread.submit(work)
+        try:
+            wait([future], PATIENCE_S)
+            if not future.done() and self._console.is_terminal:
+                with self._spinner(label):
+                    wait([future])
+            return future.result()
+        except KeyboardInterrupt:
+            _cancel(future, cancel)
+            raise StatementCancelled from None
+
+    def _spinner(self, label: str) -> Progress:
+        columns = (SpinnerColumn(), TextColumn(label), TimeElapsedColumn(), TextColumn("Ctrl-C cancels", style="dim"))
+        progress = Progress(*columns, console=self._console, transient=True)
+        progress.add_task(label, total=None)
+        return progress
+
+
+class Client:
+    """A connection to a server."""
+
+    def __init__(self, server: Target, waiter: Waiter) -> None:
+        self.uri = server.uri
+        self._waiter = waiter
+        self._connection = server.connect()
+
+    def close(self) -> None:
+        """End the connection."""
+        self._connection.close()
+
+    @contextmanager
+    def run(self, text: str) -> Iterator[Result]:
+        """Run a statement. Its batches can be read inside the `with` block; leaving it drops what was not read."""
+        cursor = self._connection.cursor()
+        try:
+            with driver_errors(self.uri):
+                self._waiter.wait(lambda: cursor.execute(text), cursor.adbc_cancel)
+            if cursor.description:
+                reader = cursor.fetch_record_batch()
+                yield Result(reader.schema, self._batches(cursor, reader), 0)
+            else:
+                yield Result(None, iter(()), cursor.rowcount)
+        finally:
+            cursor.close()
+
+    def column(self, text: str) -> list[str]:
+        """The first column of a result."""
+        with self.run(text) as result:
+            return [value for batch in result.batches for value in batch.column(0).to_pylist()]
+
+    def _batches(self, cursor: dbapi.Cursor, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+        while True:
+            try:
+                with driver_errors(self.uri):
+                    batch = self._waiter.wait(lambda: next(reader, None), cursor.adbc_cancel, "reading")
+            except pa.ArrowException as error:
+                raise CommandError(str(error)) from error
+            if batch is None:
+                return
+            yield batch
+
+
+def _cancel(future: Future[T], cancel: Callable[[], None]) -> None:
+    while not future.done():
+        cancel()
+        wait([future], CANCEL_AGAIN_S)

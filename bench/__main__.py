@@ -7,7 +7,7 @@ import time
 from bench.report import Figure, print_figures
 from bench.scale import Scale
 
-NAMES = ("tpch",)
+NAMES = ("tpch", "ingest", "upsert", "scan")
 
 
 def main() -> None:

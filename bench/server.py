@@ -18,17 +18,27 @@ KEEP_BATCHES = "import flush.compaction; flush.compaction.TIER_FILES_MAX = 1 << 
 
 
 class Server(AbstractContextManager["Server"]):
-    """`flightserver serve --dev`, ready for clients. `settings` go into its configuration file."""
+    """`flightserver serve --dev`, ready for clients. `settings` go into its configuration file.
 
-    def __init__(self, settings: Mapping[str, int | str] | None = None, *, keep_batches: bool = False) -> None:
+    A data folder that is given stays; otherwise the server has one of its own, which is removed.
+    """
+
+    def __init__(
+        self,
+        settings: Mapping[str, int | str] | None = None,
+        *,
+        data: Path | None = None,
+        keep_batches: bool = False,
+    ) -> None:
         self._settings = settings or {}
+        self._data = data
         self._program = (KEEP_BATCHES if keep_batches else "") + START
 
     def __enter__(self) -> "Server":
         self._folder = tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True)
         config = Path(self._folder.name, "settings.toml")
         config.write_text("".join(f"{name} = {value!r}\n" for name, value in self._settings.items()))
-        self.data = Path(self._folder.name, "data")
+        self.data = self._data or Path(self._folder.name, "data")
         options = ["--dev", "--config", str(config), "--data-dir", str(self.data), "--port", "0"]
         self._process = subprocess.Popen(
             [sys.executable, "-c", self._program, "serve", *options], stdout=subprocess.PIPE, text=True

@@ -1,0 +1,109 @@
+"""Bulk ingest into a keyed table over Flight, against a Flight server that throws the rows away.
+
+Each round ingests new keys into a new table; the clock stops when the server has acknowledged, which means durable.
+The same client sends the same batches to both servers.
+"""
+
+import subprocess
+import sys
+from contextlib import closing
+
+import pyarrow as pa
+
+from bench import data
+from bench.client import BATCH_ROWS, PlainClient
+from bench.report import Figure, at_least, number
+from bench.scale import Scale
+from bench.server import Server
+from bench.timing import in_turns
+
+ROWS, TINY_ROWS = 5_000_000, 200_000
+DISCARD = """
+from pyarrow import flight
+from flightserver.protocol.results import encode_update_result
+import pyarrow as pa
+
+class Discard(flight.FlightServerBase):
+    def do_put(self, context, descriptor, reader, writer):
+        rows = 0
+        for chunk in reader:
+            rows += chunk.data.num_rows
+        writer.write(pa.py_buffer(encode_update_result(rows)))
+
+server = Discard("grpc://127.0.0.1:0")
+print(f"grpc://127.0.0.1:{server.port}", flush=True)
+server.serve()
+"""
+
+
+class Discard:
+    """The server that throws rows away, as a process."""
+
+    def __enter__(self) -> PlainClient:
+        self._process = subprocess.Popen([sys.executable, "-c", DISCARD], stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        self._client = PlainClient(self._process.stdout.readline().strip())
+        return self._client
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+        self._process.kill()
+        self._process.wait()
+
+
+class Loader:
+    """Loads rows into a new table each time."""
+
+    def __init__(self, server: Server, rows: pa.Table, *, with_adbc: bool = False) -> None:
+        self._server, self._rows, self._with_adbc = server, rows, with_adbc
+
+    def start(self) -> None:
+        """Make an empty table in the place of the last one."""
+        self._server.client.execute("DROP TABLE IF EXISTS t")
+        self._server.client.execute(f"CREATE TABLE t ({data.COLUMNS})")
+
+    def load(self) -> None:
+        """Ingest, until it is acknowledged."""
+        if not self._with_adbc:
+            self._server.client.ingest("t", self._rows)
+            return
+        with closing(self._server.connect()) as connection, connection.cursor() as cursor:
+            cursor.adbc_ingest("t", self._rows.to_reader(BATCH_ROWS), mode="append")
+
+    def check(self) -> None:
+        """Every row must be there."""
+        found = self._server.client.query("SELECT count(*), sum(k) FROM t").to_pylist()[0]
+        assert list(found.values()) == [len(self._rows), sum(range(len(self._rows)))], found
+
+
+def run(scale: Scale) -> list[Figure]:
+    """Sorted and unsorted keys, by plain pyarrow and by ADBC."""
+    count = scale.of(ROWS, TINY_ROWS)
+    tables = {"sorted": data.rows(data.sorted_keys(count)), "unsorted": data.rows(data.shuffled_keys(count))}
+    with Server() as server, Discard() as discard:
+        works = {
+            name: Loader(server, tables[order], with_adbc=driver == "ADBC")
+            for order in tables
+            for driver in ("pyarrow", "ADBC")
+            for name in [f"{order} keys, {driver}"]
+        }
+        times = in_turns(
+            {
+                **{name: loader.load for name, loader in works.items()},
+                "sorted": lambda: discard.ingest("t", tables["sorted"]),
+                "unsorted": lambda: discard.ingest("t", tables["unsorted"]),
+            },
+            scale.rounds,
+            before={name: loader.start for name, loader in works.items()},
+            after={name: loader.check for name, loader in works.items()},
+        )
+    figures = []
+    for name in works:
+        order = name.split()[0]
+        rate, discarded = count / times[name] / 1e6, count / times[order] / 1e6
+        ours, other = f"{number(rate)} M rows/s", f"thrown away {number(discarded)} M rows/s"
+        bound = 2.0 if order == "sorted" else 1.0
+        what = f"bulk ingest of {count:,} rows, {name}"
+        figures.append(Figure(what, ours, other, rate, at_least(bound, "M rows/s"), "M rows/s"))
+        figures.append(Figure(f"{what}, share of a DoPut", ours, other, rate / discarded, at_least(0.25)))
+    return figures

@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 from catalog.definition import FlushPolicy, Scope
 from flush.compaction import compact
@@ -65,11 +66,15 @@ class MaintenanceWorker:
         for state in self._store.loaded():
             if self._stop.is_set():
                 return
-            try:
-                self._maintain(state)
-            except Exception:
-                log.exception("maintenance of a scope failed and will be tried again")
-        self._reclaim_dropped()
+            self._attempt(partial(self._maintain, state))
+        self._attempt(self._reclaim_dropped)
+
+    @staticmethod
+    def _attempt(job: Callable[[], object]) -> None:
+        try:
+            job()
+        except Exception:
+            log.exception("a maintenance job failed and will be tried again")
 
     def _run(self) -> None:
         while not self._stop.wait(self._tick_seconds):

@@ -13,7 +13,7 @@ column can be filled with its default.
 
 import threading
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum, unique
 from itertools import count, groupby
 from pathlib import Path
@@ -31,11 +31,14 @@ from manifest.dead_rows import DeadRows
 from manifest.entries import BatchFileEntry
 from providers.cold.files import ColdFiles
 from providers.defaults import literal_value
+from providers.engine_errors import engine_errors
 from providers.pruning import Pruned
-from providers.snapshot import Snapshot
+from providers.snapshot import ColdState, Snapshot
 
 _CATALOG, _SCHEMA = "storage", "files"
 _udf_number = count(1)
+
+_Scans = dict["Columns", list[DataFrame]]
 
 
 @unique
@@ -68,6 +71,7 @@ class Relations:
         self._lock = threading.Lock()
         self._shapes: dict[tuple[int, int, Columns], Table] = {}
         self._whole: WeakKeyDictionary[Snapshot, dict[Columns, Table]] = WeakKeyDictionary()
+        self._cold: WeakKeyDictionary[ColdState, tuple[Mapping[int, DeadRows], _Scans]] = WeakKeyDictionary()
 
     def shape(self, table: TableDef, columns: Columns) -> Table:
         """A relation with the table's columns and no rows, for planning; filters are pushed down to its scan."""
@@ -97,13 +101,27 @@ class Relations:
         return self._context.read_batches(batches).into_view()
 
     def _build(self, snapshot: Snapshot, entries: Sequence[BatchFileEntry], columns: Columns) -> Table:
-        parts = [*self._cold_parts(snapshot, entries, columns), *self._hot_parts(snapshot, columns)]
+        whole = entries is snapshot.manifest.batches
+        cold = self._all_cold_parts(snapshot, columns) if whole else self._cold_parts(snapshot, entries, columns)
+        parts = [*cold, *self._hot_parts(snapshot, columns)]
         if not parts:
             return self.shape(snapshot.table, columns)
         merged = parts[0]
         for part in parts[1:]:
             merged = merged.union(part)
         return merged.into_view()
+
+    def _all_cold_parts(self, snapshot: Snapshot, columns: Columns) -> list[DataFrame]:
+        """The scans of all batches, remembered until the manifest or a dead row changes: inserts keep them."""
+        with self._lock:
+            dead, known = self._cold.get(snapshot.cold, (None, {}))
+            if dead is not snapshot.dead:
+                known = {}
+                self._cold[snapshot.cold] = (snapshot.dead, known)
+        found = known.get(columns)
+        if found is None:
+            found = known[columns] = list(self._cold_parts(snapshot, snapshot.manifest.batches, columns))
+        return found
 
     def _cold_parts(
         self, snapshot: Snapshot, entries: Sequence[BatchFileEntry], columns: Columns
@@ -137,8 +155,9 @@ class Relations:
         name = name or f"b{uuid.uuid4().hex}"
         qualified = f"{_CATALOG}.{_SCHEMA}.{name}"
         files = ",".join("'" + str(path).replace("'", "''") + "'" for path in paths)
-        self._context.sql(f"CREATE EXTERNAL TABLE {qualified} STORED AS PARQUET LOCATION ({files})")
-        found = self._context.table(qualified)
+        with engine_errors():
+            self._context.sql(f"CREATE EXTERNAL TABLE {qualified} STORED AS PARQUET LOCATION ({files})")
+            found = self._context.table(qualified)
         self._schema.deregister_table(name)
         return found
 

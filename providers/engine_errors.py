@@ -16,7 +16,8 @@ MESSAGE_CHARACTERS_MAX = 500
 
 _KINDS: tuple[tuple[str, ErrorKind], ...] = (
     (r"SQL error|ParserError|TokenizerError|RecursionLimitExceeded", ErrorKind.SYNTAX),
-    (r"Resources exhausted|ResourcesExhausted", ErrorKind.RESOURCES),
+    (r"Resources exhausted|ResourcesExhausted|exceeded the allowable limit", ErrorKind.RESOURCES),
+    (r"failed to match any signature", ErrorKind.INVALID),
     (r"table '[^']*' not found|No field named|Invalid function|No table named", ErrorKind.NOT_FOUND),
     (r"not implemented|NotImplemented|not supported|unsupported", ErrorKind.UNSUPPORTED),
     (r"Parquet error|Parquet argument error|Object Store error", ErrorKind.CORRUPT),
@@ -26,7 +27,7 @@ _KINDS: tuple[tuple[str, ErrorKind], ...] = (
 _NOISE = re.compile(
     r"(DataFusion error|Error during planning|SQL error|Schema error|Arrow error|Execution error|Optimizer rule '[^']*'"
     r" failed|External error|Cast error|Compute error|Invalid argument error|Parser error|type_coercion|caused by"
-    r"|Parquet error|This feature is not implemented|Context)\s*:?\s*",
+    r"|Internal error|Io error|Please try increasing the config: `[^`]*`|Parquet error|This feature is not implemented|Context)\s*:?\s*",
     re.IGNORECASE,
 )
 _PARSER = re.compile(r"(?:ParserError|TokenizerError)\(\"(.*?)\"\)", re.DOTALL)

@@ -171,16 +171,17 @@ def test_unreachable_is_decided_by_names_alone() -> None:
 
 
 def test_folders_of_dropped_tables_go(db: Database) -> None:
-    """A folder goes when its table's id is not alive, even when a table of the same name is."""
+    """A folder goes when its table's id is doomed, and a table of the same name keeps its own."""
     old = db.create()
     old.write(kv(1))
     old.flush()
     old_folder: Path = old.folder
+    doomed = old.definition.id
     db.store.drop_table(old.definition)
     new = db.create()
     new.write(kv(2))
     new.flush()
-    assert reclaim_tables(db.folder.tables, frozenset({new.definition.id})) == 1
+    assert reclaim_tables(db.folder.tables, frozenset({doomed})) == 1
     assert not old_folder.exists()
     assert table_folder(db.folder.tables, new.definition).exists()
     assert sorted(new.values()) == [2]

@@ -1,0 +1,74 @@
+# Every target works by itself: what it needs is installed into .venv first. `make help` lists the targets.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+# What `make serve` passes on, for example SERVE_ARGS="--port 0", and what `make test` does, for example PYTEST_ARGS="-k bloom".
+SERVE_ARGS ?= --dev
+PYTEST_ARGS ?=
+
+# How long `make soak` runs: histories of the model, occurrences of each crash point, random inputs.
+SOAK_EXAMPLES ?= 500
+SOAK_OCCURRENCES ?= 50
+
+.PHONY: help demo test lint check bench soak proto serve clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+demo: $(VENV)/.demo ## a server, real data, updates, analytics and what was pruned, in under a minute
+	@$(BIN)/python -m demo
+
+test: $(VENV)/.dev ## all tests
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.dev ## style, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+check: ## lint, then test
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory test
+
+bench: $(VENV)/.bench ## the figures of bench/README.md, measured here
+	@$(BIN)/python -m bench
+
+soak: $(VENV)/.dev ## random histories, crashes and damage, for hours
+	FLIGHTSERVER_MODEL_EXAMPLES=$(SOAK_EXAMPLES) FLIGHTSERVER_CRASH_OCCURRENCES=$(SOAK_OCCURRENCES) \
+		$(BIN)/python -m pytest tests/model tests/flush/test_crash_points.py $(PYTEST_ARGS)
+
+proto: $(VENV)/.dev ## protobuf classes from the .proto files
+	$(BIN)/python -m grpc_tools.protoc --proto_path=flightserver/protocol \
+		--python_out=flightserver/protocol/generated --pyi_out=flightserver/protocol/generated \
+		flight.proto flight_sql.proto
+
+serve: $(VENV)/.runtime ## a server on ./data, on loopback, without passwords
+	@exec $(BIN)/flightserver serve $(SERVE_ARGS)
+
+clean: ## remove the virtual environment and all caches; ./data stays
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The environment is made anew when pyproject.toml changes; each set of dependencies is installed when first needed.
+# Debian keeps pip's bootstrap in a package of its own (python3-venv); a pip outside the environment serves as well.
+$(VENV)/.created: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; name one with: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@rm -rf $(VENV)
+	@if $(PYTHON) -c 'import ensurepip' 2>/dev/null; then $(PYTHON) -m venv $(VENV); \
+	elif $(PYTHON) -m pip --version >/dev/null 2>&1; then \
+		$(PYTHON) -m venv --without-pip $(VENV) && $(PYTHON) -m pip --python $(VENV)/bin/python install --quiet pip; \
+	else echo "$(PYTHON) can make no virtual environment; on Debian: apt install python3-venv" >&2; exit 1; fi
+	@touch $@
+
+$(VENV)/.runtime: $(VENV)/.created
+	$(PIP) install --quiet --editable .
+	@touch $@
+
+$(VENV)/.dev $(VENV)/.demo $(VENV)/.bench: $(VENV)/.%: $(VENV)/.created
+	$(PIP) install --quiet --editable '.[$*]'
+	@touch $@

@@ -1,0 +1,1 @@
+"""A guided run on real data: `make demo`."""

@@ -27,7 +27,8 @@ _KINDS: tuple[tuple[str, ErrorKind], ...] = (
 _NOISE = re.compile(
     r"(DataFusion error|Error during planning|SQL error|Schema error|Arrow error|Execution error|Optimizer rule '[^']*'"
     r" failed|External error|Cast error|Compute error|Invalid argument error|Parser error|type_coercion|caused by"
-    r"|Internal error|Io error|Please try increasing the config: `[^`]*`|Parquet error|This feature is not implemented|Context)\s*:?\s*",
+    r"|Internal error|Io error|Please try increasing the config: `[^`]*`"
+    r"|Parquet error|This feature is not implemented|Context)\s*:?\s*",
     re.IGNORECASE,
 )
 _PARSER = re.compile(r"(?:ParserError|TokenizerError)\(\"(.*?)\"\)", re.DOTALL)

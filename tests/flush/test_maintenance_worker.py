@@ -1,0 +1,181 @@
+"""The background thread and its policy."""
+
+import logging
+import time
+from dataclasses import replace
+
+import pytest
+
+from catalog.definition import FlushPolicy, TableKind
+from catalog.evolution import set_options
+from flush import worker
+from flush.worker import MaintenanceWorker, is_due
+from tests.storage_fixtures import Database, TableAccess, kv
+
+NEVER = FlushPolicy(rows=None, interval_seconds=None)
+
+
+def make(db: Database, **options: float) -> MaintenanceWorker:
+    """A worker that reclaims no dropped tables."""
+    return MaintenanceWorker(db.store, lambda: None, **options)
+
+
+def wait_for(condition: object) -> None:
+    """Wait until a condition holds."""
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def with_policy(table: TableAccess, policy: FlushPolicy) -> None:
+    """Give a table a flush policy."""
+    table.alter(lambda definition: set_options(definition, replace(definition.options, flush_policy=policy)))
+
+
+@pytest.mark.parametrize(
+    ("policy", "waited", "due"),
+    [
+        (FlushPolicy(rows=3, interval_seconds=None), 0, True),
+        (FlushPolicy(rows=4, interval_seconds=None), 1e9, False),
+        (FlushPolicy(rows=None, interval_seconds=10), 10, True),
+        (FlushPolicy(rows=None, interval_seconds=10), 9.9, False),
+        (FlushPolicy(rows=100, interval_seconds=10), 11, True),
+        (NEVER, 1e9, False),
+    ],
+)
+def test_flush_is_due(table: TableAccess, policy: FlushPolicy, waited: float, due: bool) -> None:
+    """A flush is due at so many hot rows, or so long after the oldest one, or never."""
+    table.write(kv(1), kv(2), kv(3))
+    assert is_due(policy, table.snapshot, waited) is due
+
+
+def test_dead_hot_rows_count_for_the_policy(table: TableAccess) -> None:
+    """What was overwritten in memory still takes up memory and log."""
+    for version in range(3):
+        table.write(kv(1, version))
+    assert is_due(FlushPolicy(rows=3, interval_seconds=None), table.snapshot, 0)
+
+
+def test_nothing_unflushed_is_never_due(table: TableAccess) -> None:
+    """A clean scope is left alone however long it waits."""
+    table.write(kv(1))
+    table.flush()
+    assert not is_due(FlushPolicy(rows=0, interval_seconds=0), table.snapshot, 1e9)
+
+
+def test_tombstones_alone_become_due_with_time(table: TableAccess) -> None:
+    """Dead marks that the manifest lacks are unflushed too."""
+    table.write(kv(1))
+    table.flush()
+    table.delete(kv(1))
+    assert is_due(FlushPolicy(rows=None, interval_seconds=1), table.snapshot, 1)
+
+
+def test_tick_flushes_what_is_due(table: TableAccess) -> None:
+    """One look at every scope flushes those whose policy says so."""
+    with_policy(table, FlushPolicy(rows=2, interval_seconds=None))
+    maintenance = make(table.db)
+    table.write(kv(1))
+    maintenance.tick()
+    assert table.snapshot.has_unflushed
+    table.write(kv(2))
+    maintenance.tick()
+    assert not table.snapshot.has_unflushed
+    assert sorted(table.values()) == [1, 2]
+
+
+def test_tick_compacts_and_reclaims_after_a_flush(table: TableAccess) -> None:
+    """Eight small batches become one, and the old files go."""
+    with_policy(table, FlushPolicy(rows=1, interval_seconds=None))
+    maintenance = make(table.db)
+    for key in range(8):
+        table.write(kv(key))
+        maintenance.tick()
+    for _ in range(3):
+        maintenance.tick()
+    assert len(table.snapshot.manifest.batches) == 1
+    assert len(list(table.folder.glob("*.parquet"))) == 1
+    assert sorted(table.values()) == list(range(8))
+
+
+def test_interval_counts_from_the_oldest_unflushed_commit(table: TableAccess, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Later commits do not put a flush off."""
+    now = [1000.0]
+    monkeypatch.setattr(worker.time, "monotonic", lambda: now[0])
+    with_policy(table, FlushPolicy(rows=None, interval_seconds=10))
+    maintenance = make(table.db)
+    for key in range(3):
+        table.write(kv(key))
+        maintenance.tick()
+        assert table.snapshot.has_unflushed
+        now[0] += 4
+    maintenance.tick()
+    assert not table.snapshot.has_unflushed
+
+
+def test_failure_in_one_scope_does_not_stop_the_others(
+    db: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A scope that cannot be flushed is logged and tried again; the rest goes on."""
+    table = db.create(kind=TableKind.USER)
+    with_policy(table, FlushPolicy(rows=1, interval_seconds=None))
+    for user in ("a", "b"):
+        table.of_user(user).write(kv(1))
+    real = worker.flush
+
+    def fail_for_a(store: object, state: object) -> object:
+        if state.head.scope.user == "a":
+            raise OSError(28, "No space left on device")
+        return real(store, state)
+
+    monkeypatch.setattr(worker, "flush", fail_for_a)
+    maintenance = make(db)
+    with caplog.at_level(logging.ERROR):
+        maintenance.tick()
+    assert "tried again" in caplog.text
+    assert [table.of_user(user).snapshot.has_unflushed for user in ("a", "b")] == [True, False]
+    monkeypatch.setattr(worker, "flush", real)
+    maintenance.tick()
+    assert not table.of_user("a").snapshot.has_unflushed
+
+
+def test_dropped_scope_is_left_alone(table: TableAccess, caplog: pytest.LogCaptureFixture) -> None:
+    """A table that was dropped is no failure of maintenance."""
+    with_policy(table, FlushPolicy(rows=1, interval_seconds=None))
+    table.write(kv(1))
+    maintenance = make(table.db)
+    table.db.store.drop_table(table.definition)
+    maintenance.tick()
+    assert caplog.text == ""
+
+
+def test_worker_runs_until_stopped(table: TableAccess) -> None:
+    """Started, the thread flushes by itself; stopped, it is gone."""
+    with_policy(table, FlushPolicy(rows=1, interval_seconds=None))
+    maintenance = make(table.db, tick_seconds=0.01)
+    maintenance.start()
+    try:
+        table.write(kv(1))
+        wait_for(lambda: not table.snapshot.has_unflushed)
+    finally:
+        maintenance.stop()
+    assert not maintenance._thread.is_alive()
+    table.write(kv(2))
+    time.sleep(0.05)
+    assert table.snapshot.has_unflushed
+
+
+def test_readers_and_writers_under_a_busy_worker(table: TableAccess) -> None:
+    """With a worker that flushes and compacts all the time, every read is a consistent table."""
+    with_policy(table, FlushPolicy(rows=1, interval_seconds=None))
+    maintenance = make(table.db, tick_seconds=0.001)
+    maintenance.start()
+    try:
+        for turn in range(60):
+            table.write(*[kv(key, turn) for key in range(5)])
+            table.delete(kv(turn % 5))
+            found = table.values()
+            assert found == {key: turn for key in range(5) if key != turn % 5}
+    finally:
+        maintenance.stop()

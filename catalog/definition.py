@@ -20,9 +20,10 @@ from catalog.types import storage_type
 SEQ_COLUMN = "_seq"
 DELETED_COLUMN = "_deleted"
 BATCH_COLUMN = "_batch"
+POSITION_COLUMN = "_position"
 HIDDEN_KEY_COLUMN = "_row"
-SYSTEM_COLUMNS = frozenset({SEQ_COLUMN, DELETED_COLUMN, BATCH_COLUMN, HIDDEN_KEY_COLUMN})
-"""Names that users cannot give to columns: the version columns, the batch number in files, the hidden key."""
+SYSTEM_COLUMNS = frozenset({SEQ_COLUMN, DELETED_COLUMN, BATCH_COLUMN, POSITION_COLUMN, HIDDEN_KEY_COLUMN})
+"""Names that users cannot give to columns: the version columns, a row's address in files, the hidden key."""
 
 
 @unique

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 import bloom
 from bloom import BloomFilter, hash_rows
-from catalog.definition import BATCH_COLUMN, SEQ_COLUMN, Compression, Scope, TableDef
+from catalog.definition import BATCH_COLUMN, POSITION_COLUMN, SEQ_COLUMN, Compression, Scope, TableDef
 from manifest.entries import BatchFileEntry, BloomEntry, ColumnRange
 from manifest.files import checksum, file_checksum, sync_file, write_synced
 from manifest.layout import batch_name, bloom_name, staged_name
@@ -122,8 +122,11 @@ def _file_rows(rows: pa.Table, table: TableDef, batch: int) -> pa.Table:
         rows.column(SEQ_COLUMN),
         pa.repeat(pa.scalar(False), count),
         pa.repeat(pa.scalar(batch, pa.int32()), count),
+        pa.array(np.arange(count, dtype=np.int32)),
     ]
-    schema = table.physical_schema.append(pa.field(BATCH_COLUMN, pa.int32(), nullable=False))
+    schema = table.physical_schema
+    for name in (BATCH_COLUMN, POSITION_COLUMN):
+        schema = schema.append(pa.field(name, pa.int32(), nullable=False))
     return pa.Table.from_arrays(columns, schema=schema)
 
 

@@ -26,6 +26,9 @@ DEFAULT_SCHEMA = "$default"
 """Stands for the statement's own namespace, where unqualified names resolve."""
 
 WITHHELD_FUNCTIONS = frozenset({"repeat", "lpad", "rpad", "range", "generate_series", "array_repeat", "list_repeat"})
+_BROKEN_RULES = ("extract_leaf_expressions", "push_down_leaf_projections")
+"""Optimizer rules of DataFusion 55 that fail on struct fields of a column below a projection or a UNION."""
+
 BATCH_ROWS = 32_768
 METADATA_CACHE_BYTES = 1 << 30
 
@@ -160,6 +163,8 @@ def _session(limits: EngineLimits, scratch: Path, names: _StatementNames, dialec
     session.sql(f"SET datafusion.runtime.metadata_cache_limit = '{METADATA_CACHE_BYTES >> 20}M'")
     session.sql(f"SET datafusion.runtime.max_temp_directory_size = '{limits.spill_bytes >> 20}M'")
     session.register_catalog_provider(CATALOG_NAME, _Catalog(names))
+    for rule in _BROKEN_RULES:
+        session.remove_optimizer_rule(rule)
     for function in WITHHELD_FUNCTIONS:
         session.deregister_udf(function)
     return session

@@ -86,9 +86,9 @@ def test_other_columns_are_plain(wide: TableAccess, name: str) -> None:
 
 
 def test_columns_are_in_the_documented_order(wide: TableAccess) -> None:
-    """The user's columns, then `_seq`, `_deleted` and `_batch`."""
+    """The user's columns, then the version columns, then the row's address."""
     names = pq.read_schema(wide.folder / "batch-1.parquet").names
-    assert names == [name for name, _ in COLUMNS] + ["_seq", "_deleted", "_batch"]
+    assert names == [name for name, _ in COLUMNS] + ["_seq", "_deleted", "_batch", "_position"]
 
 
 def test_the_sort_order_names_the_key_and_no_other_column(wide: TableAccess) -> None:

@@ -7,7 +7,7 @@ import time
 from bench.report import Figure, print_figures
 from bench.scale import Scale
 
-NAMES = ("tpch", "ingest", "upsert", "scan")
+NAMES = ("tpch", "scan", "ingest", "upsert", "lookup", "insert", "memory", "basics")
 
 
 def main() -> None:

@@ -1,0 +1,61 @@
+"""Memory of the server while it exports a table ten times larger than its memory limit.
+
+The limit is that of all running queries together; a process has a floor of its own, which is reported as the memory
+before the export. The client reads slowly enough for nothing, so what grows is what the server holds.
+"""
+
+import pyarrow as pa
+
+from bench import data
+from bench.report import Figure, at_most
+from bench.scale import Scale
+from bench.server import Server
+
+LIMIT_MB = 64
+TIMES_LARGER, TINY_TIMES_LARGER = 11, 0.2
+PARTS = 8
+PAD = 60
+"""Characters of the text column: about 90 bytes a row."""
+
+
+def run(scale: Scale) -> list[Figure]:
+    """Fill the table in a server with all memory, then export it from one with little."""
+    wanted = LIMIT_MB * (TINY_TIMES_LARGER if scale.tiny else TIMES_LARGER) * 2**20
+    one = part(0, 10_000)
+    rows = int(wanted / one.nbytes * len(one)) // PARTS
+    figures = []
+    for what, text in (
+        ("export", "SELECT * FROM t"),
+        ("export in another order", "SELECT * FROM t ORDER BY a"),
+    ):
+        figures.append(export(what, text, rows))
+    return figures
+
+
+def part(start: int, rows: int) -> pa.Table:
+    """Rows with a text that no dictionary makes small."""
+    made = data.rows(data.sorted_keys(rows, start), start)
+    text = pa.array([f"{number:0{PAD}d}" for number in data.random(start).integers(0, 2**62, rows).tolist()])
+    return made.set_column(4, "s", text)
+
+
+def export(what: str, text: str, rows: int) -> Figure:
+    """Read everything once, and see what the server needed."""
+    with Server({"memory_limit_mb": LIMIT_MB}) as server:
+        server.client.execute(f"CREATE TABLE t ({data.COLUMNS})")
+        for number in range(PARTS):
+            server.client.ingest("t", part(number * rows, rows))
+        server.client.execute("FLUSH TABLE t")
+        server.client.query("SELECT * FROM t LIMIT 10")
+        before = server.memory_mb("VmRSS")
+        server.forget_memory_peak()
+        seen = size = 0
+        for chunk in server.client.reader(text):
+            seen += chunk.data.num_rows
+            size += chunk.data.nbytes
+        peak = server.memory_mb("VmHWM")
+    assert seen == rows * PARTS, seen
+    ours = f"{before:.0f} MB before, {peak:.0f} MB at most"
+    other = f"{size / 2**20:.0f} MB of rows"
+    growth = peak - before
+    return Figure(f"memory during {what}, limit {LIMIT_MB} MB", ours, other, growth, at_most(LIMIT_MB, "MB more"), "MB")

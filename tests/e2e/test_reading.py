@@ -1,0 +1,521 @@
+"""Queries: SQL in full over hot and cold rows, schemas, messages, pruning, snapshots, cancellation."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyarrow import flight
+
+from flightserver.protocol.commands import PlainSql, PreparedStatementQuery, StatementQuery, TicketStatementQuery
+from tests.e2e.client import Client
+from tests.e2e.wire import Wire, descriptor
+from tests.server_process import ServerProcess
+
+Make = Callable[..., str]
+
+MESSAGE_BYTES_MAX = 4 << 20
+
+
+@pytest.fixture(scope="module")
+def wire(server: ServerProcess) -> Iterator[Wire]:
+    """A plain Flight client without credentials."""
+    with Wire(server) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def shop(db: Client) -> Iterator[str]:
+    """A namespace with people and orders, both partly hot, partly cold, partly dead."""
+    db.run("CREATE NAMESPACE shop")
+    db.run("CREATE TABLE shop.people (name TEXT, id INT PRIMARY KEY, age INT)")
+    db.run("CREATE TABLE shop.orders (person INT, number INT, price DECIMAL(8,2), PRIMARY KEY (person, number))")
+    db.run("INSERT INTO shop.people VALUES ('ann', 1, 30), ('ben', 2, NULL), ('cid', 3, 99), ('old', 9, 1)")
+    db.run("INSERT INTO shop.orders VALUES (1, 1, 10.50), (1, 2, 0.01), (2, 1, 99.99), (3, 1, 1), (9, 9, 9)")
+    db.run("STORAGE FLUSH ALL")
+    db.run("UPDATE shop.people SET age = 50 WHERE id = 3")
+    db.run("DELETE FROM shop.people WHERE id = 9")
+    db.run("DELETE FROM shop.orders WHERE person = 9")
+    db.run("INSERT INTO shop.people VALUES ('dee', 4, 20)")
+    db.run("INSERT INTO shop.orders VALUES (3, 2, 5), (4, 1, 7.77)")
+    yield "shop"
+    db.run("DROP NAMESPACE shop CASCADE")
+
+
+QUERIES: list[tuple[str, list[tuple[Any, ...]]]] = [
+    ("SELECT name FROM shop.people ORDER BY age NULLS LAST", [("dee",), ("ann",), ("cid",), ("ben",)]),
+    ("SELECT count(*) FROM shop.people", [(4,)]),
+    ("SELECT count(*), count(age), sum(age), min(age), max(age) FROM shop.people", [(4, 3, 100, 20, 50)]),
+    (
+        "SELECT p.name, count(*) n FROM shop.people p JOIN shop.orders o ON o.person = p.id GROUP BY p.name ORDER BY 1",
+        [("ann", 2), ("ben", 1), ("cid", 2), ("dee", 1)],
+    ),
+    (
+        (
+            "SELECT p.name FROM shop.people p LEFT JOIN shop.orders o ON o.person = p.id AND o.price > 50 "
+            "WHERE o.person IS NULL ORDER BY 1"
+        ),
+        [("ann",), ("cid",), ("dee",)],
+    ),
+    (
+        (
+            "SELECT o.person FROM shop.people p RIGHT JOIN shop.orders o ON o.person = p.id AND p.age > 40 "
+            "WHERE p.id IS NULL ORDER BY 1"
+        ),
+        [(1,), (1,), (2,), (4,)],
+    ),
+    (
+        (
+            "SELECT p.id, o.person FROM shop.people p FULL JOIN (SELECT * FROM shop.orders WHERE number = 2) o "
+            "ON o.person = p.id + 1 ORDER BY 1 NULLS LAST, 2"
+        ),
+        [(1, None), (2, 3), (3, None), (4, None), (None, 1)],
+    ),
+    ("SELECT a.id, b.id FROM shop.people a, shop.people b WHERE a.id + b.id = 7 ORDER BY 1", [(3, 4), (4, 3)]),
+    ("WITH x AS (SELECT * FROM shop.people WHERE id > 2), y AS (SELECT id FROM x) SELECT sum(id) FROM y", [(7,)]),
+    (
+        (
+            "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 4) "
+            "SELECT p.name FROM n JOIN shop.people p ON p.id = n.i ORDER BY i DESC"
+        ),
+        [("dee",), ("cid",), ("ben",), ("ann",)],
+    ),
+    (
+        (
+            "SELECT person, number, sum(price) OVER (PARTITION BY person ORDER BY number) AS s FROM shop.orders "
+            "WHERE person IN (1, 3) ORDER BY 1, 2"
+        ),
+        [(1, 1, "10.50"), (1, 2, "10.51"), (3, 1, "1.00"), (3, 2, "6.00")],
+    ),
+    ("SELECT id, row_number() OVER (ORDER BY age DESC) FROM shop.people WHERE age > 0 ORDER BY 2", None),
+    ("SELECT name FROM shop.people WHERE age = (SELECT max(age) FROM shop.people WHERE id < 3)", [("ann",)]),
+    (
+        "SELECT (SELECT name FROM shop.people WHERE id = 1), name FROM shop.people WHERE id = 4",
+        [("ann", "dee")],
+    ),
+    (
+        (
+            "SELECT name FROM shop.people p WHERE EXISTS (SELECT 1 FROM shop.orders o WHERE o.person = p.id AND price < 2) "
+            "ORDER BY 1"
+        ),
+        [("ann",), ("cid",)],
+    ),
+    (
+        "SELECT name, (SELECT max(price) FROM shop.orders o WHERE o.person = p.id) m FROM shop.people p ORDER BY 1",
+        [("ann", "10.50"), ("ben", "99.99"), ("cid", "5.00"), ("dee", "7.77")],
+    ),
+    (
+        "SELECT name FROM shop.people WHERE id NOT IN (SELECT person FROM shop.orders WHERE price > 6) ORDER BY 1",
+        [("cid",)],
+    ),
+    ("SELECT id FROM shop.people UNION SELECT person FROM shop.orders ORDER BY 1", [(1,), (2,), (3,), (4,)]),
+    ("SELECT id FROM shop.people EXCEPT SELECT person FROM shop.orders WHERE number = 2 ORDER BY 1", [(2,), (4,)]),
+    ("SELECT age > 25 AS b, count(*) FROM shop.people GROUP BY 1 HAVING count(*) > 1", [(True, 2)]),
+    ("SELECT DISTINCT person FROM shop.orders WHERE number = 1 ORDER BY 1 LIMIT 2 OFFSET 1", [(2,), (3,)]),
+    ("SELECT name FROM shop.people WHERE id = 9 OR age = 99", []),
+    ("SELECT count(*) FROM shop.people WHERE age = 99", [(0,)]),
+    ("SELECT name FROM shop.people WHERE name LIKE '%e%' AND age IS NOT NULL", [("dee",)]),
+    ("SELECT * FROM (VALUES (1, 'a'), (2, 'b')) AS x (n, s) WHERE n > 1", [(2, "b")]),
+    ("SELECT count(*) FROM shop.people a CROSS JOIN shop.people b CROSS JOIN shop.people c", [(64,)]),
+    ("SELECT name FROM shop.people NATURAL JOIN (SELECT 3 AS id) x", [("cid",)]),
+    ("SELECT sum(price) FROM shop.orders GROUP BY GROUPING SETS ((), (person)) ORDER BY 1 DESC LIMIT 1", [("124.27",)]),
+]
+
+
+@pytest.mark.parametrize(("sql", "expected"), QUERIES)
+def test_sql_in_full_over_hot_and_cold_rows(
+    db: Client, shop: str, sql: str, expected: list[tuple[Any, ...]] | None
+) -> None:
+    """Joins, CTEs, windows, sub-queries and aggregates see the live rows of both tiers."""
+    found = [tuple(str(v) if hasattr(v, "quantize") else v for v in row) for row in db.rows(sql)]
+    if expected is None:
+        assert found == [(3, 1), (1, 2), (4, 3)]
+    else:
+        assert found == expected
+
+
+@pytest.mark.parametrize("sql", [sql for sql, _ in QUERIES])
+def test_the_promised_schema_is_that_of_the_stream(wire: Wire, shop: str, sql: str) -> None:
+    """FlightInfo, GetSchema, the prepared statement and the stream agree on every field."""
+    info = wire.info(StatementQuery(sql))
+    streamed = wire.fetch(info).schema
+    prepared = pa.ipc.read_schema(pa.py_buffer(wire.prepare(sql).dataset_schema))
+    assert info.schema.equals(streamed, check_metadata=True)
+    assert wire.schema(StatementQuery(sql)).equals(streamed, check_metadata=True)
+    assert prepared.equals(streamed, check_metadata=True)
+
+
+SHAPES = [
+    "SELECT 'a' AS s, NULL AS n, 1 AS i, 1.5 AS f, TRUE AS b, X'00' AS x",
+    "SELECT arrow_cast('a', 'Utf8View') AS v, arrow_cast('a', 'LargeUtf8') AS l",
+    "SELECT arrow_cast('a', 'Dictionary(Int32, Utf8)') AS d, arrow_cast(X'00', 'BinaryView') AS b",
+    "SELECT make_array(1, 2) AS l, make_array('a') AS s, named_struct('a', 1, 'b', 'x') AS st",
+    "SELECT make_array(named_struct('a', arrow_cast('x', 'Utf8View'))) AS nested",
+    "SELECT now() AS n, current_date AS d, interval '1 day' AS i, date '2024-01-01' - date '2023-01-01' AS e",
+    "SELECT arrow_cast(1, 'Decimal128(20, 3)') AS d, arrow_cast('10:00', 'Time64(Nanosecond)') AS t",
+    "SELECT {t}.* FROM {t}",
+    "SELECT s, count(*), avg(v), array_agg(s) FROM {t} GROUP BY s",
+    "SELECT s || 'x' AS y, upper(s), substr(s, 1, 1), coalesce(s, 'z'), CASE WHEN v > 1 THEN s END FROM {t}",
+    "SELECT a.s, b.v FROM {t} a LEFT JOIN {t} b ON a.id = b.v",
+    "SELECT s FROM {t} UNION ALL SELECT 'x' UNION ALL SELECT NULL",
+    "SELECT id, v FROM {t} WHERE id = 1 UNION SELECT 1, 2",
+    "SELECT * FROM {t} WHERE FALSE",
+    "SELECT * FROM {t} WHERE id = 1000000",
+    "SELECT * FROM {t} LIMIT 0",
+    "SELECT max(s), min(d), first_value(s) FROM {t}",
+    "SELECT lag(s) OVER (ORDER BY id), ntile(2) OVER (ORDER BY id) FROM {t}",
+    "SELECT _seq, _deleted, * FROM {t}",
+    "SELECT * FROM {t}_v WHERE w > 0",
+    "EXPLAIN SELECT * FROM {t}",
+    "SHOW TABLES",
+    "DESCRIBE {t}",
+    "SHOW MANIFEST FOR {t}",
+]
+
+
+@pytest.mark.parametrize("state", ["empty", "hot", "cold", "mixed"])
+@pytest.mark.parametrize("sql", SHAPES)
+def test_schemas_agree_in_every_state_of_a_table(db: Client, wire: Wire, make: Make, state: str, sql: str) -> None:
+    """Views, dictionaries, nested and empty results: one schema from the first promise to the last batch."""
+    t = make("id INT PRIMARY KEY, v BIGINT NOT NULL, s TEXT, d DECIMAL(9,3), l LIST<TEXT>, r STRUCT<a INT>")
+    db.run(f"CREATE VIEW {t}_v AS SELECT id, v AS w, s FROM {t}")
+    if state != "empty":
+        db.run(f"INSERT INTO {t} VALUES (1, 1, 'a', 1.5, ['x'], {{'a': 1}}), (2, 2, NULL, NULL, NULL, NULL)")
+    if state in {"cold", "mixed"}:
+        db.run(f"FLUSH TABLE {t}")
+    if state == "mixed":
+        db.run(f"UPDATE {t} SET s = 'b' WHERE id = 1")
+        db.run(f"INSERT INTO {t} (id, v) VALUES (3, 3)")
+    sql = sql.format(t=t)
+    info = wire.info(StatementQuery(sql))
+    streamed = wire.fetch(info).schema
+    assert info.schema.equals(streamed)
+    assert wire.schema(StatementQuery(sql)).equals(streamed)
+    assert not any(pa.types.is_dictionary(kind) or "view" in str(kind) for kind in streamed.types)
+
+
+def test_a_scalar_subquery_does_not_lend_its_filter_to_the_outer_scan(db: Client, make: Make) -> None:
+    """One table, scanned twice with filters that exclude each other's batches, in all orders of nesting."""
+    t = make()
+    for start in (0, 1000, 2000):
+        db.run(f"INSERT INTO {t} VALUES ({start}, {start}, 'a'), ({start + 1}, {start + 1}, 'b')")
+        db.run(f"FLUSH TABLE {t}")
+    for sql in (
+        f"SELECT id FROM {t} WHERE id = 1000 AND (SELECT v FROM {t} WHERE id = 2001) = 2001",
+        f"SELECT id FROM {t} a WHERE id = 1000 AND EXISTS (SELECT 1 FROM {t} b WHERE b.id = 2001 AND a.id < b.id)",
+        f"SELECT id FROM {t} WHERE id IN (1000, 5) AND id NOT IN (SELECT v FROM {t} WHERE id > 1500)",
+        f"SELECT id FROM {t} WHERE id = (SELECT max(v) - 1001 FROM {t} WHERE id = 2001)",
+        f"SELECT a.id FROM {t} a JOIN {t} b ON a.id + 1001 = b.id WHERE a.id < 1001 AND b.id > 2000",
+        (
+            f"SELECT CAST(1000 AS BIGINT) FROM (SELECT count(*) c FROM {t} WHERE id = 0) x, "
+            f"(SELECT count(*) d FROM {t} WHERE id >= 1000) y WHERE c = 1 AND d = 4"
+        ),
+        f"SELECT 1000 FROM {t} WHERE id = 0 AND (SELECT count(*) FROM {t}) = 6",
+        f"SELECT CASE WHEN (SELECT count(*) FROM {t} WHERE id > 1500) = 2 THEN id END FROM {t} WHERE id = 1000",
+        f"WITH x AS (SELECT * FROM {t}) SELECT id FROM x WHERE id = 1000 AND (SELECT max(id) FROM x) = 2001",
+        f"SELECT id FROM {t} WHERE id = 1000 UNION SELECT id FROM {t} WHERE id = 1000 AND v < (SELECT max(v) FROM {t})",
+        f"SELECT id - 1 FROM {t} o WHERE id = 1001 AND (SELECT count(*) FROM {t} i WHERE i.id > o.id) = 2",
+    ):
+        assert db.column(sql) == [1000], sql
+
+
+def test_limit_offset_and_count_leave_out_dead_rows(db: Client, make: Make) -> None:
+    """LIMIT and OFFSET count live rows; so does count(*) in every form."""
+    t = make()
+    db.run(f"INSERT INTO {t} SELECT x, x, 'a' FROM (VALUES {', '.join(f'({n})' for n in range(1000))}) AS v (x)")
+    db.run(f"FLUSH TABLE {t}")
+    db.run(f"DELETE FROM {t} WHERE id % 10 <> 0")
+    db.run(f"UPDATE {t} SET v = -1 WHERE id = 500")
+    for sql in ("count(*)", "count(1)", "count(id)", "count(DISTINCT id)"):
+        assert db.one(f"SELECT {sql} FROM {t}") == 100
+    assert len(db.rows(f"SELECT * FROM {t} LIMIT 150")) == 100
+    assert len(db.rows(f"SELECT * FROM {t} LIMIT 99")) == 99
+    assert len(db.rows(f"SELECT * FROM {t} OFFSET 95")) == 5
+    assert db.column(f"SELECT id FROM {t} ORDER BY id LIMIT 2 OFFSET 49") == [490, 500]
+    assert db.one(f"SELECT count(*) FROM {t} WHERE v = 500") == 0
+    assert db.one(f"SELECT count(*) FROM (SELECT * FROM {t} LIMIT 30) x") == 30
+
+
+@pytest.fixture(scope="module")
+def batches(db: Client) -> str:
+    """Ten batches of a hundred keys each, with a bloom on s."""
+    db.run(
+        "CREATE TABLE batches (id BIGINT PRIMARY KEY, v BIGINT, s TEXT) "
+        "WITH (bloom_columns = 's', flush_policy = 'none', bloom_fpp = 0.0001)"
+    )
+    for batch in range(10):
+        keys = pa.array(range(batch * 100, batch * 100 + 100))
+        db.ingest(
+            "batches", pa.table({"id": keys, "v": keys, "s": pa.array([f"s{k.as_py() % 100}-{k}" for k in keys])})
+        )
+        db.run("FLUSH TABLE batches")
+    return "batches"
+
+
+def pruning(db: Client, sql: str) -> dict[str, int]:
+    """The figures of EXPLAIN's pruning row."""
+    rows = [row[1] for row in db.rows(f"EXPLAIN {sql}") if row[0] == "pruning"]
+    (line,) = rows
+    figures = line.split(": ", 1)[1].replace("batches ", "").replace("hot rows", "hot").replace(",", "")
+    return {name: int(value) for name, value in (part.split("=") for part in figures.split())}
+
+
+@pytest.mark.parametrize(
+    ("where", "kept", "by_range", "by_bloom"),
+    [
+        ("TRUE", 10, 0, 0),
+        ("id = 250", 1, 9, 0),
+        ("id BETWEEN 250 AND 320", 2, 8, 0),
+        ("v >= 900", 1, 9, 0),
+        ("v < 0", 0, 10, 0),
+        ("id IN (5, 905)", 2, 8, 0),
+        ("s = 's50-250'", 1, 0, 9),
+        ("s = 's50-9'", 0, 0, 10),
+        ("id = 250 OR id = 750", 2, 8, 0),
+        ("id > 250 AND s = 's50-250'", 1, 2, 7),
+        ("v + 0 = 5", 10, 0, 0),
+        ("s IS NULL", 0, 10, 0),
+    ],
+)
+def test_explain_shows_what_was_pruned(
+    db: Client, batches: str, where: str, kept: int, by_range: int, by_bloom: int
+) -> None:
+    """Ranges prune on every column, blooms where there is one; the figures add up."""
+    found = pruning(db, f"SELECT * FROM {batches} WHERE {where}")
+    assert found == {"total": 10, "kept": kept, "pruned_by_range": by_range, "pruned_by_bloom": by_bloom, "hot": 0}
+
+
+def test_parameters_prune_like_literals(db: Client, batches: str) -> None:
+    """A prepared look-up by key finds every row of every batch."""
+    for key in range(0, 1000, 37):
+        assert db.rows(f"SELECT v FROM {batches} WHERE id = ?", (key,)) == [(key,)]
+    assert db.column(f"SELECT count(*) FROM {batches} WHERE id >= ? AND id < ?", (95, 205)) == [110]
+
+
+def test_explain_of_changes_shows_pruning_too(db: Client, batches: str) -> None:
+    """EXPLAIN UPDATE and EXPLAIN DELETE run nothing and show which batches they would read."""
+    assert pruning(db, f"UPDATE {batches} SET v = 0 WHERE id = 5")["kept"] == 1
+    assert pruning(db, f"DELETE FROM {batches} WHERE id > 895")["kept"] == 2
+    assert db.count(batches) == 1000
+
+
+def test_explain_analyze_runs_the_query(db: Client, batches: str) -> None:
+    """EXPLAIN ANALYZE shows rows that went through the plan."""
+    plan = "\n".join(row[1] for row in db.rows(f"EXPLAIN ANALYZE SELECT * FROM {batches} WHERE id < 150"))
+    assert "output_rows=150" in plan
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM {t}",
+        "SELECT *, s AS again, s || s AS twice FROM {t}",
+        "SELECT * FROM {t} ORDER BY v DESC",
+        "SELECT a.s, b.s FROM {t} a JOIN {t} b ON a.v = b.v",
+        "SELECT array_agg(s) AS l FROM {t} GROUP BY v % 50",
+    ],
+)
+def test_messages_are_small_for_wide_and_skewed_rows(db: Client, wire: Wire, wide: str, sql: str) -> None:
+    """No batch of a result is larger than 4 MB, although some rows are a thousand times larger than others."""
+    reader = wire.reader(wire.info(StatementQuery(sql.format(t=wide))).endpoints[0].ticket)
+    total = 0
+    for chunk in reader:
+        size = chunk.data.nbytes
+        assert size <= MESSAGE_BYTES_MAX or chunk.data.num_rows == 1
+        assert pa.ipc.get_record_batch_size(chunk.data) <= MESSAGE_BYTES_MAX + 65_536 or chunk.data.num_rows == 1
+        total += chunk.data.num_rows
+    assert total > 0
+
+
+@pytest.fixture(scope="module")
+def wide(db: Client) -> str:
+    """20,000 rows, most with short text, some with a megabyte."""
+    db.run("CREATE TABLE wide (id BIGINT PRIMARY KEY, v BIGINT, s TEXT)")
+    text = ["x" * (1_000_000 if n % 1000 == 0 else n % 700) for n in range(20_000)]
+    rows = pa.table({"id": range(20_000), "v": range(20_000), "s": text})
+    with db.connection.cursor() as cursor:
+        cursor.adbc_ingest("wide", rows.to_reader(max_chunksize=2_000), mode="append")
+    db.run("FLUSH TABLE wide")
+    return "wide"
+
+
+def test_a_stream_is_pinned_to_the_state_at_its_start(db: Client, wire: Wire, make: Make) -> None:
+    """A slow reader sees its snapshot while updates, deletes, flushes, compactions and GC go on."""
+    t = make()
+    keys = np.arange(300_000)
+    db.ingest(t, pa.table({"id": keys, "v": keys * 0, "s": pa.array(["x" * 50] * len(keys))}))
+    db.ingest(t, pa.table({"id": keys[:1000], "v": keys[:1000] * 0, "s": ["hot"] * 1000}))
+    reader = wire.reader(wire.info(StatementQuery(f"SELECT id, v, s FROM {t}")).endpoints[0].ticket)
+    chunks = [reader.read_chunk().data]
+    for round_number in range(1, 4):
+        db.run(f"UPDATE {t} SET v = {round_number} WHERE id % 3 = 0")
+        db.run(f"DELETE FROM {t} WHERE id % 7 = {round_number}")
+        db.run(f"FLUSH TABLE {t}")
+        db.run(f"COMPACT TABLE {t}")
+        chunks.append(reader.read_chunk().data)
+    db.run(f"TRUNCATE TABLE {t}")
+    db.run(f"COMPACT TABLE {t}")
+    chunks += [chunk.data for chunk in reader]
+    seen = pa.Table.from_batches(chunks)
+    assert seen.num_rows == 300_000
+    assert set(seen["v"].to_pylist()) == {0}
+    assert db.count(t) == 0
+
+
+def test_a_ticket_that_waits_keeps_its_snapshot(db: Client, wire: Wire, make: Make) -> None:
+    """The state is pinned when FlightInfo is given, even when the table is dropped before the ticket is used."""
+    t = make()
+    db.run(f"INSERT INTO {t} VALUES (1, 1, 'a'), (2, 2, 'b')")
+    db.run(f"FLUSH TABLE {t}")
+    info = wire.info(StatementQuery(f"SELECT id, v FROM {t} ORDER BY id"))
+    db.run(f"UPDATE {t} SET v = 9")
+    db.run(f"FLUSH TABLE {t}")
+    db.run(f"COMPACT TABLE {t}")
+    db.run(f"DROP TABLE {t}")
+    assert wire.fetch(info).to_pydict() == {"id": [1, 2], "v": [1, 2]}
+
+
+ENDLESS = [
+    "SELECT count(*) FROM {t} a, {t} b, {t} c WHERE a.v + b.v + c.v = -1",
+    "SELECT a.v FROM {t} a, {t} b, {t} c ORDER BY a.v * b.v % 17, c.v DESC",
+    "SELECT a.v % 1000003, b.v, count(*), sum(c.v) FROM {t} a, {t} b, {t} c GROUP BY 1, 2 ORDER BY 3",
+]
+
+
+@pytest.mark.parametrize("sql", ENDLESS)
+def test_a_client_that_goes_away_stops_its_query(server: ServerProcess, db: Client, thousands: str, sql: str) -> None:
+    """A query that would run for hours is gone soon after its client is."""
+    assert server.is_idle_within(30)
+    with Wire(server) as wire:
+        reader = wire.reader(wire.info(StatementQuery(sql.format(t=thousands))).endpoints[0].ticket)
+        waiting = threading.Thread(target=lambda: _swallow(reader.read_chunk), daemon=True)
+        waiting.start()
+        time.sleep(1.0)
+        before = server.cpu_seconds()
+        time.sleep(0.5)
+        assert server.cpu_seconds() - before > 0.2
+        reader.cancel()
+        waiting.join(10)
+    assert server.is_idle_within(8)
+    assert db.one("SELECT 1") == 1
+
+
+@pytest.fixture(scope="module")
+def thousands(db: Client) -> str:
+    """A table whose cube is endless."""
+    db.run("CREATE TABLE thousands (id BIGINT PRIMARY KEY, v BIGINT)")
+    db.ingest("thousands", pa.table({"id": range(20_000), "v": range(20_000)}))
+    db.run("FLUSH TABLE thousands")
+    return "thousands"
+
+
+def _swallow(call: Callable[[], object]) -> None:
+    try:
+        call()
+    except (flight.FlightError, pa.ArrowException, StopIteration):
+        return
+
+
+def test_a_result_may_be_fetched_twice(wire: Wire, batches: str) -> None:
+    """A ticket of a query gives the same rows again."""
+    info = wire.info(StatementQuery(f"SELECT id FROM {batches} WHERE id < 5 ORDER BY id"))
+    assert wire.fetch(info).equals(wire.fetch(info))
+
+
+def test_a_change_on_the_query_path_runs_once(db: Client, wire: Wire, make: Make) -> None:
+    """GetFlightInfo runs it; fetching twice gives the count twice and runs nothing; asking again runs it again."""
+    t = make("id BIGINT DEFAULT SNOWFLAKE_ID(), v INT")
+    command = StatementQuery(f"INSERT INTO {t} (v) VALUES (1), (2)")
+    assert wire.schema(command).names == ["rows_affected"]
+    assert db.count(t) == 0
+    info = wire.info(command)
+    assert [wire.fetch(info).to_pydict() for _ in range(2)] == [{"rows_affected": [2]}] * 2
+    assert db.count(t) == 2
+    wire.info(command)
+    assert db.count(t) == 4
+
+
+def test_a_change_that_is_never_fetched_has_run(db: Client, wire: Wire, make: Make) -> None:
+    """A client that asks for FlightInfo and leaves has changed the table."""
+    t = make()
+    wire.info(StatementQuery(f"INSERT INTO {t} VALUES (1, 1, 'a')"))
+    assert db.count(t) == 1
+
+
+def test_a_prepared_change_on_the_query_path_runs_once(db: Client, wire: Wire, make: Make) -> None:
+    """The same for a prepared statement that a driver runs as a query."""
+    t = make("v INT")
+    prepared = wire.prepare(f"INSERT INTO {t} VALUES (1)")
+    assert prepared.is_update
+    assert prepared.dataset_schema == b""
+    info = wire.info(PreparedStatementQuery(prepared.prepared_statement_handle))
+    wire.fetch(info)
+    wire.fetch(info)
+    assert db.count(t) == 1
+
+
+def test_a_definition_on_the_query_path_runs_once(db: Client, wire: Wire, t: str) -> None:
+    """CREATE TABLE through GetFlightInfo and DoGet does not meet its own table."""
+    wire.fetch(wire.info(StatementQuery(f"CREATE TABLE {t} (id INT PRIMARY KEY)")))
+    assert db.count(t) == 0
+
+
+def test_execute_and_fetch_of_a_change_runs_once(db: Client, make: Make) -> None:
+    """ADBC's execute runs a change once, whatever is fetched afterwards."""
+    t = make("v INT")
+    with db.connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO {t} VALUES (1), (2)")
+        cursor.execute(f"SELECT count(*) FROM {t}")
+        assert cursor.fetchall() == [(2,)]
+
+
+def test_plain_sql_works_as_descriptor_and_ticket(wire: Wire, batches: str) -> None:
+    """A client without Flight SQL sends the text itself."""
+    sql = f"SELECT id FROM {batches} WHERE id < 3 ORDER BY id"
+    info = wire.client.get_flight_info(flight.FlightDescriptor.for_command(sql.encode()))
+    assert wire.fetch(info).to_pydict() == {"id": [0, 1, 2]}
+    assert wire.reader(flight.Ticket(sql.encode())).read_all().to_pydict() == {"id": [0, 1, 2]}
+    assert wire.schema(PlainSql(sql)).names == ["id"]
+
+
+def test_bytes_that_are_no_command_are_refused(wire: Wire) -> None:
+    """Neither SQL nor a message: an error, not a crash."""
+    for noise in (b"", b"\x00\x01\x02", b"\xff" * 100, b"0" * 1000, "ünï".encode()):
+        with pytest.raises((pa.ArrowException, flight.FlightError, ValueError, KeyError, NotImplementedError)):
+            wire.client.get_flight_info(flight.FlightDescriptor.for_command(noise))
+
+
+def test_a_forged_ticket_is_refused(wire: Wire) -> None:
+    """Handles that were never given out are not found."""
+    for handle in (b"", b"\x00" * 16, b"x" * 16, b"x" * 1000):
+        with pytest.raises((pa.ArrowException, flight.FlightError, KeyError)):
+            wire.reader(flight.Ticket(descriptor(TicketStatementQuery(handle)).command)).read_all()
+        with pytest.raises((pa.ArrowException, flight.FlightError, KeyError)):
+            wire.info(PreparedStatementQuery(handle))
+
+
+def test_a_path_descriptor_is_refused(wire: Wire) -> None:
+    """Only commands are served."""
+    with pytest.raises((pa.ArrowException, flight.FlightError, NotImplementedError)):
+        wire.client.get_flight_info(flight.FlightDescriptor.for_path("etc", "passwd"))
+
+
+def test_parameters_of_queries_have_the_types_of_their_columns(wire: Wire, shop: str) -> None:
+    """The parameter schema follows from comparisons; limits are numbers; the rest is text."""
+    prepared = wire.prepare("SELECT * FROM shop.orders WHERE person = ? AND price > ? LIMIT ?")
+    types = pa.ipc.read_schema(pa.py_buffer(prepared.parameter_schema)).types
+    assert types == [pa.int32(), pa.decimal128(8, 2), pa.int64()]
+
+
+def test_a_query_with_many_rows_of_parameters_returns_all_results(db: Client, shop: str) -> None:
+    """Bound rows run one after another."""
+    bound = pa.RecordBatch.from_pydict({"1": [1, 3]})
+    assert sorted(db.rows("SELECT person, number FROM shop.orders WHERE person = ?", bound)) == [
+        (1, 1),
+        (1, 2),
+        (3, 1),
+        (3, 2),
+    ]

@@ -93,6 +93,10 @@ class Column:
         return pa.field(self.physical, self.storage, self.nullable)
 
 
+SEQ = Column(-1, SEQ_COLUMN, SEQ_COLUMN, pa.int64(), nullable=False, default=None, added=0)
+"""`_seq` as a column that predicates may name; no table lists it."""
+
+
 @unique
 class Compression(Enum):
     """Codec of a table's Parquet pages."""

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from catalog.definition import Column, TableDef
+from catalog.definition import SEQ, Column, TableDef
 from manifest.entries import BatchFileEntry, ColumnRange, RangeValue
 from manifest.predicate import AllOf, AnyOf, Comparison, InSet, IsNotNull, IsNull, Operator, Predicate, Unknown
 
@@ -106,8 +106,18 @@ class RangeTable:
         """Ranges of one column."""
         found = self._bounds.get(column_id)
         if found is None:
-            found = self._bounds[column_id] = self._build(self._table.by_id[column_id])
+            found = self._seq_bounds() if column_id == SEQ.id else self._build(self._table.by_id[column_id])
+            self._bounds[column_id] = found
         return found
+
+    def _seq_bounds(self) -> Bounds:
+        none = np.zeros(len(self), dtype=np.int64)
+        return Bounds(
+            low=pa.array([entry.min_seq for entry in self._batches], pa.int64()),
+            high=pa.array([entry.max_seq for entry in self._batches], pa.int64()),
+            null_count=none,
+            all_null=self._all(False),
+        )
 
     def _build(self, column: Column) -> Bounds:
         ranges = [_range_of(entry, column) for entry in self._batches]

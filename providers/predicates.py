@@ -13,7 +13,7 @@ from datafusion import Expr
 from datafusion import expr as nodes
 from datafusion.plan import LogicalPlan
 
-from catalog.definition import Column, TableDef
+from catalog.definition import SEQ, Column, TableDef
 from manifest.predicate import (
     AllOf,
     AnyOf,
@@ -55,7 +55,7 @@ def scans(plan: LogicalPlan) -> Iterator[Scan]:
 
 def translate(filters: Sequence[Expr], table: TableDef) -> Predicate:
     """What the rows of `table` that pass all of `filters` satisfy. Arrow does not compare half floats."""
-    columns = {column.name: column for column in table.columns if not pa.types.is_float16(column.storage)}
+    columns = {column.name: column for column in (*table.columns, SEQ) if not pa.types.is_float16(column.storage)}
     return AllOf(tuple(_predicate(part, columns) for part in filters))
 
 

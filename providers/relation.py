@@ -3,8 +3,9 @@
     clean batches  UNION ALL  dirty batches minus their dead rows  UNION ALL  hot rows
 
 Everything is native but one mask: batches hold each row's address in `_batch` and `_position`, and a volatile function
-of both returns a slice of the batch's live flags, which costs a few microseconds for some 10,000 rows. With nothing dirty and an empty hot tier the relation is the plain Parquet scan. Because a batch never holds two live
-rows of a key, every predicate may be pushed into every part.
+of both returns a slice of the batch's live flags, which costs a few microseconds for some 10,000 rows. With nothing
+dirty and an empty hot tier the relation is the plain Parquet scan. Because a batch never holds two live rows of a key,
+every predicate may be pushed into every part.
 
 Batches are named file by file; a folder is never listed. Batches older than a column are scanned apart, so that the
 column can be filled with its default.

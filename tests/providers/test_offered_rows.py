@@ -32,7 +32,7 @@ def offer(
 ) -> pa.Table:
     """Offer columns (values or arrays) and return what would be stored."""
     offered = {name: pa.array(values) if isinstance(values, list) else values for name, values in columns.items()}
-    return conform(definition, pa.table(offered), "ann", db.store.allocator, by).rows
+    return conform(definition, pa.table(offered), "ann", db.store.allocator, strictness).rows
 
 
 def refusal(db: Database, definition: TableDef, **columns: object) -> str:

@@ -48,7 +48,7 @@ class Discard:
     def __exit__(self, *_: object) -> None:
         self._client.close()
         self._process.kill()
-        self._process.wait()
+        self._process.__exit__(None, None, None)
 
 
 class Loader:

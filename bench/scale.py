@@ -20,4 +20,4 @@ class Scale:
     @property
     def rounds(self) -> int:
         """How often each of the compared things runs, in turns."""
-        return 1 if self.tiny else 5
+        return 1 if self.tiny else 3

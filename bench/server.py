@@ -60,6 +60,8 @@ class Server(AbstractContextManager["Server"]):
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
         self._folder.cleanup()
 
     def connect(self) -> dbapi.Connection:

@@ -37,7 +37,6 @@ SQL_TYPES = {
     pa.string_view(): "TEXT",
 }
 QUERIES = {path.stem: path.read_text() for path in sorted(Path(__file__).with_name("tpch_queries").glob("q*.sql"))}
-ROUNDS = 3
 TOLERANCE = 1e-6
 
 Times = dict[str, dict[str, float]]
@@ -49,7 +48,7 @@ def run(scale: Scale) -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="tpch-") as folder, Server() as server:
         generate(Path(folder), "0.01" if scale.tiny else "1")
         load(server, Path(folder))
-        times = measure(server, datafusion_on(Path(folder)), duckdb_on(Path(folder)), 1 if scale.tiny else ROUNDS)
+        times = measure(server, datafusion_on(Path(folder)), duckdb_on(Path(folder)), scale.rounds)
     print_queries(times)
     return [
         _summary(times, "DataFusion", "the generator's files", at_most(0.8)),

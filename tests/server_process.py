@@ -42,7 +42,7 @@ class ServerProcess:
     def configure(self, settings: Mapping[str, str | int | float]) -> None:
         """Write the settings file that the next start reads."""
         lines = [f"{key} = {_toml(value)}" for key, value in settings.items()]
-        lines += ["[users]", *(f'{name} = "{hash_password(word)}"' for name, word in self._passwords.items())]
+        lines += ["[users]", *(f'"{name}" = "{hash_password(word)}"' for name, word in self._passwords.items())]
         self._config.write_text("\n".join(lines) + "\n")
 
     def __enter__(self) -> "ServerProcess":

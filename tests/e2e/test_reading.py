@@ -98,7 +98,7 @@ QUERIES: list[tuple[str, list[tuple[Any, ...]]]] = [
     ),
     (
         (
-            "SELECT name FROM shop.people p WHERE EXISTS (SELECT 1 FROM shop.orders o WHERE o.person = p.id AND price < 2) "
+            "SELECT name FROM shop.people p WHERE EXISTS (SELECT 1 FROM shop.orders WHERE person = p.id AND price < 2) "
             "ORDER BY 1"
         ),
         [("ann",), ("cid",)],

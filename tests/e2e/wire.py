@@ -61,9 +61,11 @@ class Wire:
                 writer.write_batch(batch)
             writer.done_writing()
             answer = answers.read()
-        finally:
+        except (flight.FlightError, pa.ArrowException):
             with suppress(flight.FlightError, pa.ArrowException):
                 writer.close()
+            raise
+        writer.close()
         return pb.DoPutUpdateResult.FromString(answer.to_pybytes()).record_count
 
     def act(self, action: Action) -> list[bytes]:

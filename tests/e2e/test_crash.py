@@ -19,6 +19,12 @@ from adbc_driver_flightsql import dbapi
 from tests.e2e.client import Client
 from tests.server_process import ServerProcess
 
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Failed to close cursor:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+"""The driver complains when a server goes away under its statements."""
+
 CYCLES = int(os.environ.get("FLIGHTSERVER_CRASH_CYCLES", "20"))
 THREADS = 4
 KEYS = 200

@@ -15,6 +15,12 @@ from tests.server_process import ServerProcess
 
 Make = Callable[..., str]
 
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Failed to close cursor:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+"""The driver complains when a server goes away under its statements."""
+
 FORBIDDEN_WORDS = (
     "Traceback",
     "DataFusion",

@@ -86,6 +86,7 @@ class BulkLoad:
             replayed = self._store.replayed(self._state, idempotency)
             if replayed is not None:
                 self.abort()
+                self._store.settle(self._state)
                 return replayed
             head = self._state.head
             self._stamp_after(head.last_seq)
@@ -109,7 +110,9 @@ class BulkLoad:
         return outcome
 
     def abort(self) -> None:
-        """Delete everything that was staged."""
+        """Delete everything that was staged, unless a manifest may name it already."""
+        if self._state.unsure:
+            return
         drop_files(self._staged.cold.folder, self._entries)
         self._state.release_batches(entry.batch for entry in self._entries)
         self._staged = _empty_stage(self._staged.cold, self._table)

@@ -43,6 +43,8 @@ def reclaim(state: ScopeState) -> int:
     if not folder.exists():
         return 0
     with state.lock:
+        if state.unsure:
+            return 0
         names = [path.name for path in folder.iterdir() if path.is_file()]
         in_flight = state.batches_in_flight()
         doomed = unreachable(names, (snapshot.manifest for snapshot in state.living_snapshots()), in_flight)

@@ -89,11 +89,13 @@ class MaintenanceWorker:
             self._unflushed_since.pop(snapshot.scope, None)
         since = self._unflushed_since.setdefault(snapshot.scope, now) if snapshot.has_unflushed else now
         if is_due(snapshot.table.options.flush_policy, snapshot, now - since):
-            self._unflushed_since.pop(snapshot.scope, None)
             flush(self._store, state)
+            self._unflushed_since.pop(snapshot.scope, None)
         del snapshot
-        if state.published.manifest.version != self._seen_manifest.get(state.head.scope):
+        current = state.published.manifest.version
+        if current != self._seen_manifest.get(state.head.scope):
             if self._compacts:
                 compact(self._store, state)
             reclaim(state)
-            self._seen_manifest[state.head.scope] = state.published.manifest.version
+            if all(living.manifest.version == state.published.manifest.version for living in state.living_snapshots()):
+                self._seen_manifest[state.head.scope] = current

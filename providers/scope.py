@@ -11,6 +11,8 @@ class ScopeState:
     """One scope in memory. `head` is what the next writer builds on, `published` what readers see.
 
     `lock` is the writer lock; `maintenance` keeps flush and compaction of a scope apart and is taken before `lock`.
+    `unsure` says that a publication failed half-way, so that nobody knows which manifest the disk has: the scope takes
+    no more changes and deletes no more files until it is loaded again.
     """
 
     def __init__(self, snapshot: Snapshot) -> None:
@@ -19,6 +21,7 @@ class ScopeState:
         self.head = snapshot
         self.ticket = 0
         self.dropped = False
+        self.unsure = False
         self._published = snapshot
         snapshot.cold.pins.snapshots.add(snapshot)
         self._publication = threading.Lock()

@@ -76,6 +76,7 @@ class ScopeStore:
         self._recent: OrderedDict[Scope, ScopeState] = OrderedDict()
         self._pins: WeakValueDictionary[Scope, Pins] = WeakValueDictionary()
         self.files = files
+        self._gone: set[int] = set()
         self.dropped_tables: set[int] = set()
         """Tables whose folders may still be there."""
         stored = keyvalue.get(Family.META, _SEQ_CEILING)
@@ -84,6 +85,8 @@ class ScopeStore:
     def state(self, table: TableDef, user: str | None) -> ScopeState:
         """The scope of `table` (and `user`, for a USER table), read by at least this version of the definition."""
         scope = Scope(table.id, user)
+        if table.id in self._gone:
+            raise DatabaseError(ErrorKind.NOT_FOUND, f"table {table.name} was dropped")
         state = self._known(scope)
         if state is None:
             with self._loading[hash(scope) % _LOADING_LOCKS]:
@@ -121,10 +124,15 @@ class ScopeStore:
 
     @contextmanager
     def exclusive(self, state: ScopeState) -> Iterator[None]:
-        """Hold a scope's writer lock; NOT_FOUND when its table was dropped meanwhile."""
+        """Hold a scope's writer lock; NOT_FOUND when its table was dropped meanwhile, UNAVAILABLE when it is unsure."""
         with state.lock:
             if state.dropped:
                 raise DatabaseError(ErrorKind.NOT_FOUND, f"table {state.head.table.name} was dropped")
+            if state.unsure:
+                raise DatabaseError(
+                    ErrorKind.UNAVAILABLE,
+                    f"a manifest of {state.head.table.name} could not be written safely; restart the server",
+                )
             yield
 
     def write(
@@ -170,6 +178,11 @@ class ScopeStore:
         """The outcome of an earlier request with the same key, if there was one."""
         return find_replay(self._keyvalue, state.head.scope, idempotency)
 
+    def settle(self, state: ScopeState) -> None:
+        """Wait until every commit of a scope so far is as durable as it is promised to be."""
+        if self._durability is Durability.SYNC:
+            self._keyvalue.wait_durable(state.ticket)
+
     def replace_manifest(
         self,
         state: ScopeState,
@@ -182,7 +195,11 @@ class ScopeStore:
         """Publish cold data with the scope's writer lock held. The files that `manifest` names are durable already."""
         head = state.head
         self._keyvalue.wait_durable(state.ticket)
-        publish(self.folder(state) / MANIFEST_NAME, manifest_codec.encode(manifest))
+        try:
+            publish(self.folder(state) / MANIFEST_NAME, manifest_codec.encode(manifest))
+        except OSError:
+            state.unsure = True
+            raise
         after = Snapshot(
             version=head.version + 1,
             cold=replace(head.cold, manifest=manifest),
@@ -208,6 +225,7 @@ class ScopeStore:
 
     def drop_table(self, table: TableDef) -> None:
         """Forget all scopes of a table and delete its hot records. Its files are garbage from now on."""
+        self._gone.add(table.id)
         with self._lock:
             gone = [state for scope, state in self._scopes.items() if scope.table_id == table.id]
             for state in gone:

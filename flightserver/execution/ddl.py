@@ -227,7 +227,11 @@ def _with_options(table: TableDef, options: Mapping[str, str]) -> TableDef:
 
 
 def _check_defaults(table: TableDef) -> None:
-    """Raise INVALID for a literal DEFAULT that is no value of its column's type."""
+    """Raise INVALID for a literal DEFAULT that its column cannot hold."""
     for column in table.columns:
         if column.default is not None and column.default.literal is not None:
-            literal_value(column.default, column)
+            value = literal_value(column.default, column)
+            if not column.nullable and not value.is_valid:
+                raise DatabaseError(
+                    ErrorKind.INVALID, f"column {column.name} is NOT NULL, so its DEFAULT cannot be NULL"
+                )

@@ -10,7 +10,7 @@ from flightserver.sql import commands, ddl, dml
 from flightserver.sql.cursor import Cursor, stop_at
 from flightserver.sql.limits import check_limits, check_text_size
 from flightserver.sql.statements import Explain, Query, Statement
-from flightserver.sql.tokens import Token, error_at, tokenize
+from flightserver.sql.tokens import Kind, Token, error_at, tokenize
 
 
 def parse(text: str) -> Statement:
@@ -26,7 +26,15 @@ def parse(text: str) -> Statement:
         message = "one statement at a time: these are several, separated by ';'"
         raise error_at(text, separator.start, message)
     check_limits(tokens)
+    _refuse_ignored(text, tokens)
     return _statement(Cursor(text, tokens))
+
+
+def _refuse_ignored(text: str, tokens: list[Token]) -> None:
+    """Refuse what DataFusion parses and then leaves out, which would be a wrong answer."""
+    sample = next((token for token in tokens if token.key == "TABLESAMPLE" and token.kind is Kind.WORD), None)
+    if sample is not None:
+        raise error_at(text, sample.start, "TABLESAMPLE is not supported", ErrorKind.UNSUPPORTED)
 
 
 def split_script(text: str) -> list[str]:

@@ -83,3 +83,9 @@ def test_open_brackets_are_refused() -> None:
 def test_a_bracket_too_many_is_refused() -> None:
     """A closing bracket that nothing opened ends the query early."""
     assert "should end before ')'" in refused(ErrorKind.SYNTAX, "SELECT 1)")
+
+
+def test_sampling_is_refused() -> None:
+    """DataFusion parses TABLESAMPLE and reads the whole table, which would be a wrong answer."""
+    assert refused(ErrorKind.UNSUPPORTED, "SELECT a FROM t TABLESAMPLE (10 PERCENT)")
+    assert isinstance(parse('SELECT "tablesample" FROM t'), Query)

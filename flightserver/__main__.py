@@ -1,4 +1,4 @@
-"""Command line: `flightserver serve`, `sql`, `load`, `hash-password`.
+"""Command line: `flightserver serve`, `sql`, `load`, `rebuild`, `hash-password`.
 
 Every command imports what it needs when it runs, so that the server never loads the client side, nor a client the
 server.
@@ -13,21 +13,25 @@ import click
 
 from catalog.errors import DatabaseError
 
-CLIENT_COMMANDS = {"sql": "flightserver.cli.sql", "load": "flightserver.cli.load"}
+LATE_COMMANDS = {
+    "sql": "flightserver.cli.sql",
+    "load": "flightserver.cli.load",
+    "rebuild": "flightserver.cli.rebuild",
+}
 """Commands that are imported when they are asked for, by the module that holds one of the same name."""
 
 
 class Commands(click.Group):
-    """The commands here, and those of `CLIENT_COMMANDS`."""
+    """The commands here, and those of `LATE_COMMANDS`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All names."""
-        return sorted({*super().list_commands(ctx), *CLIENT_COMMANDS})
+        return sorted({*super().list_commands(ctx), *LATE_COMMANDS})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """A command by its name."""
-        if cmd_name in CLIENT_COMMANDS:
-            command: click.Command = getattr(import_module(CLIENT_COMMANDS[cmd_name]), cmd_name)
+        if cmd_name in LATE_COMMANDS:
+            command: click.Command = getattr(import_module(LATE_COMMANDS[cmd_name]), cmd_name)
             return command
         return super().get_command(ctx, cmd_name)
 

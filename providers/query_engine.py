@@ -25,7 +25,20 @@ from providers.engine_errors import engine_errors
 DEFAULT_SCHEMA = "$default"
 """Stands for the statement's own namespace, where unqualified names resolve."""
 
-WITHHELD_FUNCTIONS = frozenset({"repeat", "lpad", "rpad", "range", "generate_series", "array_repeat", "list_repeat"})
+WITHHELD_FUNCTIONS = frozenset(
+    {
+        "repeat",
+        "lpad",
+        "rpad",
+        "range",
+        "generate_series",
+        "array_repeat",
+        "list_repeat",
+        "array_resize",
+        "list_resize",
+    }
+)
+WITHHELD_TABLE_FUNCTIONS = frozenset({"range", "generate_series"})
 _BROKEN_RULES = ("extract_leaf_expressions", "push_down_leaf_projections")
 """Optimizer rules of DataFusion 55 that fail on struct fields of a column below a projection or a UNION."""
 
@@ -167,4 +180,6 @@ def _session(limits: EngineLimits, scratch: Path, names: _StatementNames, dialec
         session.remove_optimizer_rule(rule)
     for function in WITHHELD_FUNCTIONS:
         session.deregister_udf(function)
+    for function in WITHHELD_TABLE_FUNCTIONS:
+        session.deregister_udtf(function)
     return session

@@ -63,7 +63,6 @@ DOORS = [
     "CREATE CATALOG d",
     "INSERT INTO information_schema.tables VALUES (1)",
     "EXPLAIN COPY (SELECT 1) TO '/tmp/e2e-copy.csv'",
-    "EXPLAIN ANALYZE INSERT INTO x VALUES (1)",
     "SELECT 1; SELECT 2",
     "WITH x AS (INSERT INTO t VALUES (1)) SELECT 1",
 ]
@@ -105,7 +104,6 @@ HOSTILE = {
     "regex": "SELECT 'a' ~ '" + "(" * 1000 + "a" + "){100}" * 1000 + "'",
     "decimal": "SELECT 1e999999999::DECIMAL(38,0)",
     "surrogate-free nonsense": "SELECT \u202e\u0000\uffff",
-    "window": "SELECT sum(1) OVER (ROWS BETWEEN 18446744073709551615 PRECEDING AND CURRENT ROW)",
     "limit": "SELECT 1 LIMIT -1",
     "self": "CREATE VIEW loop_v AS SELECT * FROM loop_v",
 }
@@ -221,22 +219,38 @@ TEXT = pa.py_buffer(b"abcdef")
 BITS = pa.py_buffer(b"\xff")
 INT32_MAX = 2**31 - 1
 
+
+def forged(
+    kind: pa.DataType, offsets: list[int], *rest: pa.Buffer, dtype: type = np.int32, **how: list[pa.Array]
+) -> pa.Array:
+    """An array whose offsets were changed behind its back: building it with them would be refused here already."""
+    numbers = np.zeros(len(offsets), dtype=dtype)
+    array = pa.Array.from_buffers(kind, len(offsets) - 1, [None, pa.py_buffer(numbers), *rest], **how)
+    numbers[:] = offsets
+    return array
+
+
+def forged_runs() -> pa.Array:
+    """Run ends that go back."""
+    ends = np.array([1, 2], dtype=np.int32)
+    children = [pa.Array.from_buffers(pa.int32(), 2, [None, pa.py_buffer(ends)]), pa.array(["a", "b"])]
+    array = pa.Array.from_buffers(pa.run_end_encoded(pa.int32(), pa.string()), 2, [None], children=children)
+    ends[:] = [2, 1]
+    return array
+
+
+NUMBERS = pa.array([1, 2], pa.int32())
+
 DAMAGED: dict[str, Callable[[], pa.Array]] = {
-    "offset beyond the data": lambda: pa.Array.from_buffers(pa.string(), 2, [None, buffer(0, 3, 1_000_000), TEXT]),
-    "offset far beyond": lambda: pa.Array.from_buffers(pa.string(), 2, [None, buffer(0, 3, INT32_MAX), TEXT]),
-    "offsets going back": lambda: pa.Array.from_buffers(pa.string(), 2, [None, buffer(0, 5, 2), TEXT]),
-    "negative offset": lambda: pa.Array.from_buffers(pa.string(), 2, [None, buffer(-5, 3, 6), TEXT]),
+    "offset beyond the data": lambda: forged(pa.string(), [0, 3, 1_000_000], TEXT),
+    "offset far beyond": lambda: forged(pa.string(), [0, 3, INT32_MAX], TEXT),
+    "offsets going back": lambda: forged(pa.string(), [0, 5, 2], TEXT),
+    "negative offset": lambda: forged(pa.string(), [-5, 3, 6], TEXT),
     "no UTF-8": lambda: pa.Array.from_buffers(pa.string(), 1, [None, buffer(0, 4), pa.py_buffer(b"\xff\xfe\x80a")]),
-    "binary offset beyond": lambda: pa.Array.from_buffers(pa.binary(), 1, [None, buffer(0, 99_999), TEXT]),
-    "large offset beyond": lambda: pa.Array.from_buffers(
-        pa.large_string(), 1, [None, buffer(0, 2**40, dtype=np.int64), TEXT]
-    ),
-    "list offset beyond": lambda: pa.Array.from_buffers(
-        pa.list_(pa.int32()), 1, [None, buffer(0, 1_000_000)], children=[pa.array([1, 2], pa.int32())]
-    ),
-    "list offset negative": lambda: pa.Array.from_buffers(
-        pa.list_(pa.int32()), 1, [None, buffer(-100, 2)], children=[pa.array([1, 2], pa.int32())]
-    ),
+    "binary offset beyond": lambda: forged(pa.binary(), [0, 99_999], TEXT),
+    "large offset beyond": lambda: forged(pa.large_string(), [0, 2**40], TEXT, dtype=np.int64),
+    "list offset beyond": lambda: forged(pa.list_(pa.int32()), [0, 1_000_000], children=[NUMBERS]),
+    "list offset negative": lambda: forged(pa.list_(pa.int32()), [-100, 2], children=[NUMBERS]),
     "dictionary index beyond": lambda: pa.DictionaryArray.from_arrays(
         pa.array([0, 1_000_000], pa.int32()), pa.array(["a"]), safe=False
     ),
@@ -246,20 +260,10 @@ DAMAGED: dict[str, Callable[[], pa.Array]] = {
     "decimal with too many digits": lambda: pa.Array.from_buffers(
         pa.decimal128(3, 0), 1, [None, buffer(10**15, 0, dtype=np.int64)]
     ),
-    "view into nowhere": lambda: pa.Array.from_buffers(
-        pa.string_view(), 1, [None, pa.py_buffer(np.array([100, 0, 9, 5_000_000], dtype=np.int32).tobytes()), TEXT]
-    ),
-    "run ends going back": lambda: pa.Array.from_buffers(
-        pa.run_end_encoded(pa.int32(), pa.string()),
-        2,
-        [None],
-        children=[pa.array([2, 1], pa.int32()), pa.array(["a", "b"])],
-    ),
-    "list inside a list": lambda: pa.Array.from_buffers(
-        pa.list_(pa.string()),
-        1,
-        [None, buffer(0, 2)],
-        children=[pa.Array.from_buffers(pa.string(), 2, [None, buffer(0, 3, 9_999_999), TEXT])],
+    "view into nowhere": lambda: pa.Array.from_buffers(pa.string_view(), 1, [None, buffer(100, 0, 9, 5_000_000), TEXT]),
+    "run ends going back": forged_runs,
+    "list inside a list": lambda: forged(
+        pa.list_(pa.string()), [0, 2], children=[forged(pa.string(), [0, 3, 9_999_999], TEXT)]
     ),
     "union of unknown kinds": lambda: pa.Array.from_buffers(
         pa.dense_union([pa.field("a", pa.int32())]),

@@ -1,14 +1,16 @@
 """Hostile statements and streams: an error each, and a server that goes on."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pytest
 from adbc_driver_flightsql import dbapi
 from pyarrow import flight
 
-from flightserver.protocol.commands import StatementIngest, StatementQuery
+from flightserver.protocol.commands import IfExists, IfNotExist, StatementIngest, StatementQuery, TableDefinitionOptions
 from tests.e2e.client import Client, failure
 from tests.e2e.wire import Wire
 from tests.server_process import ServerProcess
@@ -220,52 +222,74 @@ BITS = pa.py_buffer(b"\xff")
 INT32_MAX = 2**31 - 1
 
 
-def forged(
-    kind: pa.DataType, offsets: list[int], *rest: pa.Buffer, dtype: type = np.int32, **how: list[pa.Array]
-) -> pa.Array:
-    """An array whose offsets were changed behind its back: building it with them would be refused here already."""
-    numbers = np.zeros(len(offsets), dtype=dtype)
-    array = pa.Array.from_buffers(kind, len(offsets) - 1, [None, pa.py_buffer(numbers), *rest], **how)
-    numbers[:] = offsets
-    return array
+class Forgery:
+    """Arrays whose buffers change behind their back, after everything on this side has been checked."""
+
+    def __init__(self) -> None:
+        self._strikes: list[tuple[npt.NDArray[Any], list[int]]] = []
+
+    def numbers(self, good: list[int], bad: list[int], dtype: type = np.int32) -> pa.Buffer:
+        """A buffer that holds good numbers until the strike, and bad ones from then on."""
+        held = np.array(good, dtype=dtype)
+        self._strikes.append((held, bad))
+        return pa.py_buffer(held)
+
+    def offsets(
+        self, kind: pa.DataType, bad: list[int], *rest: pa.Buffer, dtype: type = np.int32, **children: list[pa.Array]
+    ) -> pa.Array:
+        """An array with bad offsets."""
+        buffers = [None, self.numbers([0] * len(bad), bad, dtype), *rest]
+        return pa.Array.from_buffers(kind, len(bad) - 1, buffers, **children)
+
+    def runs(self) -> pa.Array:
+        """Run ends that go back."""
+        ends = pa.Array.from_buffers(pa.int32(), 2, [None, self.numbers([1, 2], [2, 1])])
+        kind = pa.run_end_encoded(pa.int32(), pa.string())
+        return pa.Array.from_buffers(kind, 2, [None], children=[ends, pa.array(["a", "b"])])
+
+    def strike(self) -> None:
+        """Do the damage."""
+        for held, bad in self._strikes:
+            held[:] = bad
 
 
-def forged_runs() -> pa.Array:
-    """Run ends that go back."""
-    ends = np.array([1, 2], dtype=np.int32)
-    children = [pa.Array.from_buffers(pa.int32(), 2, [None, pa.py_buffer(ends)]), pa.array(["a", "b"])]
-    array = pa.Array.from_buffers(pa.run_end_encoded(pa.int32(), pa.string()), 2, [None], children=children)
-    ends[:] = [2, 1]
-    return array
+def damaged_batch(name: str, *, keyed: bool) -> pa.RecordBatch:
+    """A batch with a damaged column."""
+    forgery = Forgery()
+    array = DAMAGED[name](forgery)
+    keys = [pa.array(range(len(array)), pa.int64())] if keyed else []
+    batch = pa.RecordBatch.from_arrays([*keys, array], ["id", "c"] if keyed else ["1"])
+    forgery.strike()
+    return batch
 
 
 NUMBERS = pa.array([1, 2], pa.int32())
 
-DAMAGED: dict[str, Callable[[], pa.Array]] = {
-    "offset beyond the data": lambda: forged(pa.string(), [0, 3, 1_000_000], TEXT),
-    "offset far beyond": lambda: forged(pa.string(), [0, 3, INT32_MAX], TEXT),
-    "offsets going back": lambda: forged(pa.string(), [0, 5, 2], TEXT),
-    "negative offset": lambda: forged(pa.string(), [-5, 3, 6], TEXT),
-    "no UTF-8": lambda: pa.Array.from_buffers(pa.string(), 1, [None, buffer(0, 4), pa.py_buffer(b"\xff\xfe\x80a")]),
-    "binary offset beyond": lambda: forged(pa.binary(), [0, 99_999], TEXT),
-    "large offset beyond": lambda: forged(pa.large_string(), [0, 2**40], TEXT, dtype=np.int64),
-    "list offset beyond": lambda: forged(pa.list_(pa.int32()), [0, 1_000_000], children=[NUMBERS]),
-    "list offset negative": lambda: forged(pa.list_(pa.int32()), [-100, 2], children=[NUMBERS]),
-    "dictionary index beyond": lambda: pa.DictionaryArray.from_arrays(
+DAMAGED: dict[str, Callable[[Forgery], pa.Array]] = {
+    "offset beyond the data": lambda f: f.offsets(pa.string(), [0, 3, 1_000_000], TEXT),
+    "offset far beyond": lambda f: f.offsets(pa.string(), [0, 3, INT32_MAX], TEXT),
+    "offsets going back": lambda f: f.offsets(pa.string(), [0, 5, 2], TEXT),
+    "negative offset": lambda f: f.offsets(pa.string(), [-5, 3, 6], TEXT),
+    "no UTF-8": lambda _: pa.Array.from_buffers(pa.string(), 1, [None, buffer(0, 4), pa.py_buffer(b"\xff\xfe\x80a")]),
+    "binary offset beyond": lambda f: f.offsets(pa.binary(), [0, 99_999], TEXT),
+    "large offset beyond": lambda f: f.offsets(pa.large_string(), [0, 2**40], TEXT, dtype=np.int64),
+    "list offset beyond": lambda f: f.offsets(pa.list_(pa.int32()), [0, 1_000_000], children=[NUMBERS]),
+    "list offset negative": lambda f: f.offsets(pa.list_(pa.int32()), [-100, 2], children=[NUMBERS]),
+    "dictionary index beyond": lambda _: pa.DictionaryArray.from_arrays(
         pa.array([0, 1_000_000], pa.int32()), pa.array(["a"]), safe=False
     ),
-    "dictionary index negative": lambda: pa.DictionaryArray.from_arrays(
+    "dictionary index negative": lambda _: pa.DictionaryArray.from_arrays(
         pa.array([0, -7], pa.int32()), pa.array(["a"]), safe=False
     ),
-    "decimal with too many digits": lambda: pa.Array.from_buffers(
+    "decimal with too many digits": lambda _: pa.Array.from_buffers(
         pa.decimal128(3, 0), 1, [None, buffer(10**15, 0, dtype=np.int64)]
     ),
-    "view into nowhere": lambda: pa.Array.from_buffers(pa.string_view(), 1, [None, buffer(100, 0, 9, 5_000_000), TEXT]),
-    "run ends going back": forged_runs,
-    "list inside a list": lambda: forged(
-        pa.list_(pa.string()), [0, 2], children=[forged(pa.string(), [0, 3, 9_999_999], TEXT)]
+    "view to nowhere": lambda _: pa.Array.from_buffers(pa.string_view(), 1, [None, buffer(100, 0, 9, 5_000_000), TEXT]),
+    "run ends going back": Forgery.runs,
+    "list inside a list": lambda f: f.offsets(
+        pa.list_(pa.string()), [0, 2], children=[f.offsets(pa.string(), [0, 3, 9_999_999], TEXT)]
     ),
-    "union of unknown kinds": lambda: pa.Array.from_buffers(
+    "union of unknown kinds": lambda _: pa.Array.from_buffers(
         pa.dense_union([pa.field("a", pa.int32())]),
         2,
         [None, pa.py_buffer(b"\x05\x07"), buffer(0, 900_000)],
@@ -287,11 +311,10 @@ def test_a_damaged_batch_is_refused(
     server: ServerProcess, db: Client, wire: Wire, t: str, name: str, known: bool
 ) -> None:
     """A forged record batch is an error, into a table and as a new one; nothing of it is stored, nothing crashes."""
-    array = DAMAGED[name]()
     if known:
         db.run(f"CREATE TABLE {t} (id BIGINT PRIMARY KEY, c TEXT)")
-    rows = pa.RecordBatch.from_arrays([pa.array(range(len(array)), pa.int64()), array], ["id", "c"])
-    command = StatementIngest(t)
+    rows = damaged_batch(name, keyed=True)
+    command = StatementIngest(t, None if known else TableDefinitionOptions(IfNotExist.CREATE, IfExists.FAIL))
     with pytest.raises((pa.ArrowException, flight.FlightError, KeyError, NotImplementedError)) as caught:
         wire.put(command, rows.schema, [rows])
     assert "Traceback" not in str(caught.value)
@@ -302,8 +325,7 @@ def test_a_damaged_batch_is_refused(
 @pytest.mark.parametrize("name", ["offset beyond the data", "dictionary index beyond", "no UTF-8"])
 def test_damaged_parameters_are_refused(server: ServerProcess, db: Client, name: str) -> None:
     """Bound parameters are checked like streams."""
-    array = DAMAGED[name]()
-    bound = pa.RecordBatch.from_arrays([array], ["1"])
+    bound = damaged_batch(name, keyed=False)
     assert failure(lambda: db.arrow("SELECT ? || 'x'", bound))
     assert server.is_running
 

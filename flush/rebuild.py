@@ -27,7 +27,7 @@ import bloom
 from bloom import BloomCorrupt, BloomFilter, hash_rows
 from catalog.definition import SEQ_COLUMN, Scope, TableDef
 from catalog.errors import DatabaseError, ErrorKind
-from catalog.keyvalue import Family, KeyValueStore
+from catalog.keyvalue import Batch, Family, KeyValueStore
 from flush.batch_writer import FOOTER_KEY
 from flush.publication import next_manifest
 from manifest import codec as manifest_codec
@@ -49,6 +49,7 @@ from manifest.rebuild import FoundBatch, Numbers, dead_rows_of, replaced_batches
 from providers.clock import timestamp
 from providers.cold.files import KEY_FILTER
 from providers.hot import record
+from providers.recovery import manifest_mark
 
 KeyColumns = Sequence[pa.ChunkedArray]
 
@@ -89,6 +90,9 @@ def rebuild_scope(keyvalue: KeyValueStore, folder: Path, table: TableDef, scope:
         schema_version=max([1, *(batch.entry.schema_version for batch in batches)]),
     )
     publish(folder / MANIFEST_NAME, manifest_codec.encode(manifest))
+    mark = Batch()
+    mark.put(Family.META, manifest_mark(scope), str(manifest.version).encode())
+    keyvalue.commit(mark)
     return manifest
 
 

@@ -32,10 +32,12 @@ from providers.hot.view import HotView
 from providers.resolve import key_of
 from providers.snapshot import ColdState, Pins, Snapshot
 
+MANIFEST_MARK = b"manifest/"
+
 
 def load(keyvalue: KeyValueStore, folder: Path, table: TableDef, scope: Scope, pins: Pins) -> Snapshot:
     """Read a scope from disk. `pins` holds the snapshots of it that are still read from an earlier time."""
-    manifest = _read_manifest(folder, table, scope)
+    manifest = _read_manifest(keyvalue, folder, table, scope)
     cold = ColdState(folder, table, scope, manifest, pins)
     prefix = record.scope_prefix(scope)
     stored = keyvalue.scan(Family.HOT, record.record_key(scope, manifest.flushed_seq + 1), record.prefix_end(prefix))
@@ -61,10 +63,27 @@ def replay(cold: ColdState, dead: Mapping[int, DeadRows], records: list[HotRecor
     return replace(snapshot, hot=hot, last_seq=max(newest_cold, int(rows.column(SEQ_COLUMN)[-1].as_py())))
 
 
-def _read_manifest(folder: Path, table: TableDef, scope: Scope) -> ManifestFile:
+def manifest_mark(scope: Scope) -> bytes:
+    """Key in META of the newest manifest version that a scope published."""
+    return MANIFEST_MARK + record.scope_prefix(scope)
+
+
+def _read_manifest(keyvalue: KeyValueStore, folder: Path, table: TableDef, scope: Scope) -> ManifestFile:
+    """A scope's manifest, an empty one before its first; CORRUPT when it is missing or older than it was.
+
+    To go on without it would serve a table without its rows, and reclaim their files.
+    """
     path = folder / MANIFEST_NAME
-    if path.exists():
-        return manifest_codec.decode(path.read_bytes())
+    published = int(keyvalue.get(Family.META, manifest_mark(scope)) or 0)
+    found = manifest_codec.decode(path.read_bytes()) if path.exists() else None
+    if published > (found.version if found else 0):
+        raise DatabaseError(
+            ErrorKind.CORRUPT,
+            f"the manifest of table {table.name} is missing or older than it was; "
+            "stop the server and run `flightserver rebuild`",
+        )
+    if found is not None:
+        return found
     now = timestamp()
     return ManifestFile(table.id, table.name.namespace, table.name.table, scope.user, 0, now, now)
 

@@ -210,6 +210,9 @@ class ScopeStore:
         state.head = after
         state.publish(after)
         state.release_batches(manifest.by_number)
+        batch = Batch()
+        batch.put(Family.META, recovery.manifest_mark(after.scope), str(manifest.version).encode())
+        state.ticket = self._keyvalue.append(batch)
         restored = restore_bulk_commit(self._keyvalue, after.scope, manifest.last_bulk_commit)
         state.ticket = restored or state.ticket
 
@@ -251,6 +254,8 @@ class ScopeStore:
         batch = Batch()
         for family in (Family.HOT, Family.IDEMPOTENCY):
             batch.delete_range(family, prefix, record.prefix_end(prefix))
+        marks = recovery.MANIFEST_MARK + prefix
+        batch.delete_range(Family.META, marks, record.prefix_end(marks))
         self._keyvalue.append(batch)
 
     def _known(self, scope: Scope) -> ScopeState | None:

@@ -10,7 +10,7 @@ from manifest import codec
 from manifest.files import publish
 from manifest.layout import MANIFEST_NAME
 from providers.hot.record import decode, record_key, scope_prefix
-from tests.storage_fixtures import TableAccess, kv
+from tests.storage_fixtures import Database, TableAccess, kv
 
 
 def reopened(table: TableAccess) -> dict[int, int]:
@@ -173,3 +173,31 @@ def test_damaged_hot_record_is_an_error(table: TableAccess) -> None:
     with pytest.raises(DatabaseError) as caught:
         table.all()
     assert caught.value.kind is ErrorKind.CORRUPT
+
+
+def test_a_lost_manifest_is_an_error_and_no_empty_table(db: Database) -> None:
+    """A table whose manifest is gone is not served without its rows, and its files are not taken for garbage."""
+    table = db.create()
+    table.insert(kv(1, 1))
+    table.flush()
+    manifest = table.folder / "manifest.json"
+    db.reopen()
+    manifest.unlink()
+    with pytest.raises(DatabaseError, match="flightserver rebuild") as caught:
+        table.all()
+    assert caught.value.kind is ErrorKind.CORRUPT
+
+
+def test_a_manifest_from_an_old_backup_is_an_error(db: Database) -> None:
+    """Rows flushed since would be missing."""
+    table = db.create()
+    table.insert(kv(1, 1))
+    table.flush()
+    old = (table.folder / "manifest.json").read_bytes()
+    table.insert(kv(2, 2))
+    table.flush()
+    path = table.folder / "manifest.json"
+    db.reopen()
+    path.write_bytes(old)
+    with pytest.raises(DatabaseError, match="older than it was"):
+        table.all()

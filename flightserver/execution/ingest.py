@@ -1,7 +1,8 @@
 """A stream of rows into one scope, as one commit.
 
 Small streams become hot rows; from `BULK_ROWS_MIN` rows on they go straight to batches, a part at a time, on a thread
-of their own, so that receiving and writing overlap. At most two parts are in memory.
+of their own, so that receiving and writing overlap. At most two parts are in memory. A bulk commit flushes the scope's
+hot rows along, so a stream of less than one part that finds more hot rows than it brings joins them instead.
 """
 
 from collections.abc import Sequence
@@ -88,7 +89,7 @@ class Ingest:
 
     def finish(self, idempotency: Idempotency | None = None) -> Outcome:
         """Commit the whole stream."""
-        is_small = self._bulk is None and self._rows < BULK_ROWS_MIN
+        is_small = self._bulk is None and self._rows < max(BULK_ROWS_MIN, self._state.published.hot.live_count)
         if is_small or self._rule is OnExisting.SKIP:
             change = self._take()
             return self._store.write(self._state, lambda _: change, self._rule, idempotency)

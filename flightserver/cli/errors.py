@@ -9,7 +9,9 @@ import click
 from adbc_driver_manager import dbapi
 
 _NOISE_BEFORE = re.compile(r"^(?:[A-Z_]+: )?(?:\[FlightSQL\] )?")
-_NOISE_BEHIND = re.compile(r"\s*\([A-Za-z]+; [^()]*\)(?:\. Vendor code: \d+)?(?:\. SQLSTATE: \w+)?\s*$")
+_NOISE_BEHIND = re.compile(
+    r"(?:\. Detail: \w+)?\s*\([A-Za-z]+; [^()]*\)(?:\. Vendor code: \d+)?(?:\. SQLSTATE: \w+)?\s*$"
+)
 _UNREACHABLE = re.compile(r"Error while dialing|no such host|name resolver error|connection refused", re.IGNORECASE)
 
 

@@ -16,6 +16,8 @@ from flightserver.cli.options import Target
 
 PATIENCE_S = 0.3
 """How long nothing is shown while waiting."""
+LOOK_UP_S = 0.1
+"""How often a wait looks up to see whether Ctrl-C was pressed."""
 CANCEL_AGAIN_S = 0.2
 """A cancel that comes before the call has begun is lost, so it is repeated."""
 
@@ -45,7 +47,8 @@ class Waiter:
             wait([future], PATIENCE_S)
             if not future.done() and self._console.is_terminal:
                 with self._spinner(label):
-                    wait([future])
+                    _wait(future)
+            _wait(future)
             return future.result()
         except KeyboardInterrupt:
             _cancel(future, cancel)
@@ -100,6 +103,12 @@ class Client:
             if batch is None:
                 return
             yield batch
+
+
+def _wait(future: Future[T]) -> None:
+    """Wait in short steps: the kernel may hand SIGINT to a thread of the driver, which does not wake this one."""
+    while not future.done():
+        wait([future], LOOK_UP_S)
 
 
 def _cancel(future: Future[T], cancel: Callable[[], None]) -> None:

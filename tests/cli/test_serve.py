@@ -1,0 +1,143 @@
+"""The server as a process: how it starts, what it refuses, how it ends, who may log in."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+from tests.server_process import ServerProcess
+
+HEAVY = ("adbc_driver_manager", "adbc_driver_flightsql", "prompt_toolkit", "rich")
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server that wants passwords."""
+    with ServerProcess(tmp_path_factory.mktemp("guarded") / "data", users={"alice": "wonder"}, dev=False) as process:
+        yield process
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_ready_line_free_port_and_clean_end(tmp_path: Path, number: signal.Signals):
+    """One line names the address, port 0 picks a port that answers, and a signal ends the process with 0."""
+    process = ServerProcess(tmp_path / "data")
+    process.start()
+    try:
+        assert process.uri.startswith("grpc://127.0.0.1:")
+        assert int(process.uri.rpartition(":")[2]) > 0
+        with process.connect() as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        assert process.stop(number) == 0
+    finally:
+        process.kill()
+
+
+def test_dev_refuses_other_hosts(run: Run, tmp_path: Path):
+    """--dev lets anybody in, so it binds to loopback only."""
+    done = run("serve", "--dev", "--host", "0.0.0.0", "--data-dir", tmp_path / "data")  # noqa: S104 - it is refused
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "flightserver: --dev lets anybody in, so it binds to 127.0.0.1 only\n"
+
+
+def test_nobody_could_log_in(run: Run, tmp_path: Path):
+    """Without users and without --dev there is no point in starting."""
+    done = run("serve", "--data-dir", tmp_path / "data")
+    assert done.returncode == 1
+    assert done.stderr.startswith("flightserver: nobody could log in: ")
+
+
+def test_folder_in_use_is_refused(run: Run, server: ServerProcess):
+    """Two servers cannot share a folder."""
+    done = run("serve", "--dev", "--port", "0", "--data-dir", server.data_dir)
+    assert done.returncode == 1
+    assert "is in use by another process; stop it or choose another folder" in done.stderr
+
+
+def test_newer_format_is_refused(run: Run, tmp_path: Path):
+    """A folder of a later version is left alone."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "FORMAT").write_text(json.dumps({"format": 999}))
+    done = run("serve", "--dev", "--port", "0", "--data-dir", folder)
+    assert done.returncode == 1
+    assert "has format 999" in done.stderr
+    assert {path.name for path in folder.iterdir()} <= {"FORMAT", "LOCK"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("colour = 'blue'\n", "settings: colour: Extra inputs are not permitted"),
+        ("port = 'many'\n", "settings: port: "),
+        ("port = \n", "is not TOML: "),
+    ],
+)
+def test_settings_file_with_a_fault_is_refused(run: Run, tmp_path: Path, text: str, message: str):
+    """An unknown key, a wrong value and broken TOML are named."""
+    (tmp_path / "server.toml").write_text(text)
+    done = run("serve", "--dev", "--config", tmp_path / "server.toml", "--data-dir", tmp_path / "data")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert message in done.stderr
+
+
+def test_missing_settings_file_is_refused(run: Run, tmp_path: Path):
+    """A settings file that is not there is named."""
+    done = run("serve", "--dev", "--config", tmp_path / "none.toml")
+    assert done.returncode == 1
+    assert "none.toml cannot be read: No such file or directory" in done.stderr
+
+
+def test_right_password_is_let_in(run: Run, guarded: ServerProcess):
+    """A user with the right password may ask."""
+    done = run("sql", "--uri", guarded.uri, "--user", "alice", "-c", "SELECT 1", FLIGHTSERVER_PASSWORD="wonder")
+    assert done.returncode == 0, done.stderr
+
+
+def test_wrong_password_is_refused(run: Run, guarded: ServerProcess):
+    """A wrong password is said to be wrong, without saying whether the user exists."""
+    done = run("sql", "--uri", guarded.uri, "--user", "alice", "--password", "x", "-c", "SELECT 1")
+    assert (done.returncode, done.stderr) == (1, "flightserver: the user name or password is wrong\n")
+
+
+def test_nobody_gets_in_without_credentials(run: Run, guarded: ServerProcess):
+    """Without --dev a client has to log in."""
+    done = run("sql", "--uri", guarded.uri, "-c", "SELECT 1")
+    assert done.returncode == 1
+    assert "log in with a user name and password" in done.stderr
+
+
+def test_password_needs_user(run: Run):
+    """A password without a user is a mistake on the command line."""
+    assert run("sql", "--password", "x", "-c", "SELECT 1").returncode == 2
+
+
+def test_hash_password_prints_a_hash(run: Run):
+    """The hash is what the users setting takes, and never the password."""
+    done = run("hash-password", "--password", "secret")
+    assert done.stdout.startswith("scrypt$")
+    assert "secret" not in done.stdout
+
+
+def test_server_loads_nothing_of_the_client():
+    """Serving imports neither the driver nor the line editor."""
+    program = f"""
+import sys, flightserver.__main__, flightserver.app
+print([name for name in {HEAVY!r} if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_client_loads_nothing_of_the_server():
+    """The shell starts without the engine and the store."""
+    program = """
+import sys, flightserver.__main__, flightserver.cli.sql, flightserver.cli.load
+print([name for name in ("datafusion", "rocksdict", "flightserver.app") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -40,9 +40,12 @@ from providers.streaming import Cancelled, StreamLoop, pull
 
 VIEW_DEPTH_MAX = 32
 SHORT_ROWS_MAX = 2_000_000
-"""A query over one table that reads at most this many rows runs for milliseconds."""
+"""A query that passes once over at most this many rows of one table runs for milliseconds."""
 
 Parameters = Mapping[str, pa.Scalar]
+_MULTIPLIES = re.compile(r"Join|Recursive|Subquery|Unnest")
+"""Parts of a plan that may make many more rows than they read."""
+
 _SHAPE_SCAN = re.compile(r"TableScan: (?:\w+\.)*(t\d+)\b")
 
 
@@ -105,9 +108,9 @@ class Reader:
         }
         query = _Query(self._database, text, session, names, parameters, extra or {}, columns, exact_literals)
         if not pinned:
-            frame, pruned = query.frame({}), {}
+            frame, pruned, multiplies = query.frame({}), {}, " from " in f" {text.lower()} "
         else:
-            predicates = query.predicates(pinned)
+            predicates, multiplies = query.predicates(pinned)
             files = self._database.store.files
             pruned = {name: prune(pinned[name], predicates[name], files) for name in predicates}
             relations = self._database.relations
@@ -120,7 +123,7 @@ class Reader:
             pinned,
             pruned,
             self._database.streams,
-            _is_short(text, pinned, pruned),
+            not multiplies and _is_short(pruned),
         )
 
     def check_view(self, view: ViewDef, registry: Registry) -> None:
@@ -144,8 +147,11 @@ class _Query:
     columns: Columns
     exact_literals: bool
 
-    def predicates(self, pinned: Mapping[TableName, Snapshot]) -> dict[TableName, Predicate]:
-        """What the rows that the query uses of each table satisfy; tables that it does not scan are left out."""
+    def predicates(self, pinned: Mapping[TableName, Snapshot]) -> tuple[dict[TableName, Predicate], bool]:
+        """What the rows that the query uses of each table satisfy, and whether it may multiply rows.
+
+        Tables that it does not scan are left out.
+        """
         shape = self.database.relations.shape
         shapes = {name: shape(snapshot.table, self.columns) for name, snapshot in pinned.items()}
         plan = self.frame(shapes).optimized_logical_plan()
@@ -155,14 +161,15 @@ class _Query:
             if scan.table in by_shape:
                 table = pinned[by_shape[scan.table]].table
                 found[scan.table].append(translate(scan.filters, table) if scan.filters else Unknown())
-        shown = Counter(_SHAPE_SCAN.findall(plan.display_indent()))
+        displayed = plan.display_indent()
+        shown = Counter(_SHAPE_SCAN.findall(displayed))
         predicates: dict[TableName, Predicate] = {}
         for shape_name, occurrences in shown.items():
             parts = found[shape_name]
             whole = len(parts) == 1 and occurrences == 1
             hidden = occurrences > len(parts)
             predicates[by_shape[shape_name]] = Unknown() if hidden else parts[0] if whole else AnyOf(tuple(parts))
-        return predicates
+        return predicates, shown.total() > 1 or bool(_MULTIPLIES.search(displayed))
 
     def frame(self, tables: Mapping[TableName, Table]) -> DataFrame:
         """Plan the text over these relations."""
@@ -184,12 +191,11 @@ class _Query:
         return self.database.engine.plan(text, relations, namespace, parameters, dialect)
 
 
-def _is_short(text: str, pinned: Mapping[TableName, Snapshot], pruned: Mapping[TableName, Pruned]) -> bool:
+def _is_short(pruned: Mapping[TableName, Pruned]) -> bool:
     """Tell whether a query reads so little that nobody needs to cancel it while it works."""
-    if not pinned:
-        return " from " not in f" {text.lower()} "
-    rows = sum(sum(entry.rows for entry in choice.kept) + choice.hot_rows for choice in pruned.values())
-    return len(pruned) == 1 and rows <= SHORT_ROWS_MAX
+    return sum(sum(entry.rows for entry in choice.kept) + choice.hot_rows for choice in pruned.values()) <= (
+        SHORT_ROWS_MAX
+    )
 
 
 def _texts(text: str, names: _Names) -> Iterator[str]:

@@ -59,7 +59,8 @@ class MaintenanceWorker:
     def stop(self) -> None:
         """Finish the job at hand and stop."""
         self._stop.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def tick(self) -> None:
         """Look at every loaded scope once."""

@@ -43,6 +43,10 @@ _BROKEN_RULES = ("extract_leaf_expressions", "push_down_leaf_projections")
 """Optimizer rules of DataFusion 55 that fail on struct fields of a column below a projection or a UNION."""
 
 BATCH_ROWS = 32_768
+BUILD_BYTES_MAX = 64 << 20
+BUILD_ROWS_MAX = 2_000_000
+"""A join's smaller side up to this size is built once for all threads, which beats repartitioning both sides."""
+
 METADATA_CACHE_BYTES = 1 << 30
 
 _READ_ONLY = SQLOptions().with_allow_ddl(False).with_allow_dml(False).with_allow_statements(False)
@@ -167,6 +171,8 @@ def _session(limits: EngineLimits, scratch: Path, names: _StatementNames, dialec
         .with_create_default_catalog_and_schema(False)
         .with_batch_size(BATCH_ROWS)
         .with_target_partitions(limits.threads)
+        .set("datafusion.optimizer.hash_join_single_partition_threshold", str(BUILD_BYTES_MAX))
+        .set("datafusion.optimizer.hash_join_single_partition_threshold_rows", str(BUILD_ROWS_MAX))
     )
     for name, value in _SETTINGS[dialect].items():
         config = config.set(name, value)

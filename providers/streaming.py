@@ -52,6 +52,7 @@ class StreamLoop:
         """Stop the loop; queries that still run on it end."""
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+        self._loop.close()
 
     def _next(self, batches: Any, cancelled: Cancelled) -> Any:
         step = asyncio.run_coroutine_threadsafe(_step(batches), self._loop)

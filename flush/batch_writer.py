@@ -7,6 +7,7 @@ that a point look-up decodes 4,096 rows, row groups of 131,072 rows so that one 
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,9 +95,12 @@ def write_batch(
     path = folder / staged_name(batch_name(batch))
     file_rows = _file_rows(content.rows, table, batch)
     created_at = timestamp()
-    _write_parquet(path, file_rows, table, _footer(table, scope, batch, file_rows, lineage, created_at))
-    sync_file(path)
-    crc, size = file_checksum(path)
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        described = beside.submit(lambda: (_ranges(table, file_rows), _write_bloom(folder, batch, table, content)))
+        _write_parquet(path, file_rows, table, _footer(table, scope, batch, file_rows, lineage, created_at))
+        sync_file(path)
+        crc, size = file_checksum(path)
+        ranges, bloom_entry = described.result()
     seqs = pc.min_max(file_rows.column(SEQ_COLUMN))
     return BatchFileEntry(
         batch=batch,
@@ -108,8 +112,8 @@ def write_batch(
         min_seq=seqs["min"].as_py(),
         max_seq=seqs["max"].as_py(),
         schema_version=table.version,
-        columns=_ranges(table, file_rows),
-        bloom=_write_bloom(folder, batch, table, content),
+        columns=ranges,
+        bloom=bloom_entry,
         dv=None,
         created_at=created_at,
     )

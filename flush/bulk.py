@@ -1,18 +1,21 @@
 """A large stream straight to batches, as one commit.
 
-While the stream arrives, every part is sorted, stripped of repeated keys and written as a batch that no manifest names;
-later parts mark the rows of earlier ones dead. At the end, with the writer lock held, older versions in the table are
-found and marked, live hot rows are flushed along (so that the manifest alone is the commit point), and one manifest
-makes everything visible. An abort deletes the staged files: nothing of the stream remains.
+While the stream arrives, every part is sorted, stripped of repeated keys and written as a batch that no manifest names.
+At its end, keys that repeat from part to part are looked for, all at once; where there are any, later parts mark the
+rows of earlier ones dead. Then, with the writer lock held, older versions in the table are found and marked, live hot
+rows are flushed along (so that the manifest alone is the commit point), and one manifest makes everything visible. An
+abort deletes the staged files: nothing of the stream remains.
 
 Ids are reserved when a part is written. Should another commit to the scope have come in between, its ids are larger, so
 the parts are written again with newer ids before they are published: `_seq` order stays commit order.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from catalog.definition import SEQ_COLUMN, TableDef
@@ -20,6 +23,7 @@ from flush.batch_writer import Lineage, SortedRows, drop_files, sort_by_key, wri
 from flush.hot_flush import write_hot_rows
 from flush.publication import next_manifest
 from manifest.entries import BatchFileEntry, BulkCommit, ManifestFile
+from manifest.predicate import Predicate
 from providers.apply import mark_dead
 from providers.clock import timestamp
 from providers.cold.locate import ColdRows, entry_bounds, find_cold
@@ -43,6 +47,14 @@ class _Overwritten:
     cold: dict[int, Positions]
 
 
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """A staged part: how many batches there are after it, and the keys that it deletes."""
+
+    entries: int
+    tombstones: Keys | None
+
+
 class BulkLoad:
     """One stream on its way into one scope. Parts must be added in stream order; use `commit` or `abort` once.
 
@@ -57,7 +69,7 @@ class BulkLoad:
         self._state = state
         self._table = table
         self._offered = 0
-        self._tombstones: list[Keys] = []
+        self._parts: list[_Part] = []
         self._staged = _empty_stage(state.head.cold, table)
         store.folder(state)
 
@@ -69,19 +81,18 @@ class BulkLoad:
         self._offered += len(keys)
         newest = keys.last_of_each
         self._refuse(keys, ~newest)
-        self._kill_staged(keys)
         deleted = part.deleted_mask
         gone = np.flatnonzero(newest & deleted)
-        if len(gone):
-            self._tombstones.append(keys.take(gone))
         kept = np.flatnonzero(newest & ~deleted)
         if len(kept) == len(keys):
             self._write(part.rows, keys)
         elif len(kept):
             self._write(part.rows.take(pa.array(kept)), keys.take(kept))
+        self._parts.append(_Part(len(self._entries), keys.take(gone) if len(gone) else None))
 
     def commit(self, idempotency: Idempotency | None = None) -> Outcome:
         """Make the whole stream visible and durable."""
+        self._kill_repeated()
         with self._store.exclusive(self._state):
             replayed = self._store.replayed(self._state, idempotency)
             if replayed is not None:
@@ -139,12 +150,51 @@ class BulkLoad:
         manifest = self._staged.manifest.with_changes(updated_at=timestamp(), added=[entry])
         self._staged = replace(self._staged, cold=replace(self._staged.cold, manifest=manifest))
 
-    def _kill_staged(self, keys: Keys) -> None:
-        """Mark dead what earlier parts hold of these keys."""
-        if self._entries:
-            found = find_cold(self._staged, keys, self._store.files)
-            self._refuse(keys, found.rows)
-            self._staged = replace(self._staged, dead=mark_dead(self._staged, by_batch(found)))
+    def _kill_repeated(self) -> None:
+        """Mark dead what later parts replace or delete in earlier ones."""
+        if not self._has_repeats():
+            return
+        before = 0
+        for part in self._parts:
+            for entry in self._entries[before : part.entries]:
+                keys = self._store.files.key_index(self._staged.cold, entry).keys
+                self._kill_in(self._entries[:before], keys, entry_bounds(self._staged.cold, entry))
+            if part.tombstones is not None:
+                self._kill_in(self._entries[:before], part.tombstones, None)
+            before = part.entries
+
+    def _has_repeats(self) -> bool:
+        """Tell whether a key may stand in two parts. Sorting all hashes is cheaper than asking part by part."""
+        if any(part.tombstones is not None for part in self._parts):
+            return True
+        if len(self._entries) < 2 or self._is_ascending():
+            return False
+        files = self._store.files
+        hashes = np.concatenate([files.key_index(self._staged.cold, entry).keys.hashes for entry in self._entries])
+        hashes.sort()
+        return bool((hashes[1:] == hashes[:-1]).any())
+
+    def _is_ascending(self) -> bool:
+        """Tell whether every part's first key column lies above that of the part before."""
+        bounds = self._staged.cold.ranges.bounds(self._table.key[0])
+        above = pc.greater(bounds.low.slice(1), bounds.high.slice(0, len(bounds.high) - 1))
+        return bool(pc.all(pc.fill_null(above, False)).as_py())
+
+    def _kill_in(self, entries: Sequence[BatchFileEntry], keys: Keys, bounds: Predicate | None) -> None:
+        """Mark dead what some staged batches hold of these keys."""
+        manifest = replace(self._staged.manifest, batches=tuple(entries))
+        earlier = replace(self._staged, cold=replace(self._staged.cold, manifest=manifest))
+        found = find_cold(earlier, keys, self._store.files, bounds)
+        self._refuse_repeats(found)
+        self._staged = replace(self._staged, dead=mark_dead(self._staged, by_batch(found)))
+
+    def _refuse_repeats(self, found: ColdRows) -> None:
+        """Raise for keys that stand in an earlier part; the values for the message are read again."""
+        if self._rule is OnExisting.REFUSE and len(found.rows):
+            entry = self._staged.manifest.by_number[int(found.batches[0])]
+            refuse_duplicates(
+                self._table, self._read_keys(entry), found.positions[:1], "occurs twice in the same statement"
+            )
 
     def _refuse(self, keys: Keys, faulty: Mask | Positions) -> None:
         """Raise when the rule forbids repeated keys and there are any."""
@@ -164,17 +214,20 @@ class BulkLoad:
             if self._rule is OnExisting.REFUSE:
                 self._refuse_existing(entry, np.concatenate([found[-1].rows, in_hot]))
             hot = hot.without(seqs)
-        for keys in self._tombstones:
+        for keys in (part.tombstones for part in self._parts if part.tombstones is not None):
             found.append(find_cold(head, keys, files))
             hot = hot.without(hot.find(keys)[1])
         return _Overwritten(hot, by_batch(ColdRows.concat(found)))
 
     def _refuse_existing(self, entry: BatchFileEntry, rows: Positions) -> None:
-        """Raise for a staged batch some of whose keys exist; the values for the message are read again."""
+        """Raise for a staged batch some of whose keys exist."""
         if len(rows):
-            names = [column.physical for column in self._table.key_columns]
-            table = pq.read_table(self._staged.cold.path(entry), columns=names)
-            refuse_duplicates(self._table, key_of(self._table, table), rows, "exists already")
+            refuse_duplicates(self._table, self._read_keys(entry), rows, "exists already")
+
+    def _read_keys(self, entry: BatchFileEntry) -> Keys:
+        """A staged batch's keys with their values."""
+        names = [column.physical for column in self._table.key_columns]
+        return key_of(self._table, pq.read_table(self._staged.cold.path(entry), columns=names))
 
     def _stamp_after(self, seq: int) -> None:
         """Write the staged batches again with new ids when they have ids below `seq`."""

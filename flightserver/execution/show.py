@@ -25,9 +25,9 @@ from flightserver.sql.statements import (
 )
 from providers.pruning import Pruned
 
-_STORED_FILE = re.compile(r"(?:[^\s\[\],:]*/)+(batch-\d+\.parquet)")
+_STORED_FILE = re.compile(r"(?:[^\s\[\],:]*/)+((?:batch|shape)-[\w-]+\.parquet)")
 
-_STORED_SCAN = re.compile(r"storage\.files\.b[0-9a-f]{32}")
+_STORED_SCAN = re.compile(r"storage\.files\.(?:b[0-9a-f]{32}|t\d+)")
 
 _EXPLAINED = pa.schema([("plan_type", pa.string()), ("plan", pa.string())])
 _NAMESPACES = pa.schema([("namespace", pa.string())])

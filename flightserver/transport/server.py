@@ -1,6 +1,6 @@
 """The Flight methods: decode, dispatch, encode. No meaning lives here."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pyarrow as pa
 from pyarrow import flight
@@ -13,8 +13,9 @@ from flightserver.session import Session
 from flightserver.transport.auth import MIDDLEWARE, AuthMiddlewareFactory, CallMiddleware, NoHandshakePayload
 from flightserver.transport.gate import Gate
 from flightserver.transport.service import Service, Stream
-from flightserver.transport.status import flight_errors, hide_tracebacks
+from flightserver.transport.status import DETAILS_TRAILER, flight_errors, hide_tracebacks
 
+CPP_CLIENT = "grpc-c++"
 IDEMPOTENCY_HEADER = "x-idempotency-key"
 
 
@@ -31,19 +32,19 @@ class FlightSqlServer(flight.FlightServerBase):
         self, context: flight.ServerCallContext, descriptor: flight.FlightDescriptor
     ) -> flight.FlightInfo:
         """Plan a query, or carry out a change; return the ticket of the result."""
-        with flight_errors(context), self._gate.statement():
+        with flight_errors(_details_sender(context)), self._gate.statement():
             schema, ticket = self._service.describe(_command(descriptor), _session(context))
             endpoint = flight.FlightEndpoint(encode_command(ticket), [])
             return flight.FlightInfo(schema, descriptor, [endpoint], -1, -1)
 
     def get_schema(self, context: flight.ServerCallContext, descriptor: flight.FlightDescriptor) -> flight.SchemaResult:
         """The schema of a command's result."""
-        with flight_errors(context), self._gate.statement():
+        with flight_errors(_details_sender(context)), self._gate.statement():
             return flight.SchemaResult(self._service.schema(_command(descriptor), _session(context)))
 
     def do_get(self, context: flight.ServerCallContext, ticket: flight.Ticket) -> flight.GeneratorStream:
         """Stream a result."""
-        with flight_errors(context), self._gate.statement():
+        with flight_errors(_details_sender(context)), self._gate.statement():
             rows = self._service.fetch(decode_command(ticket.ticket), _session(context))
             return flight.GeneratorStream(rows.schema, self._stream(rows, context))
 
@@ -55,7 +56,7 @@ class FlightSqlServer(flight.FlightServerBase):
         writer: flight.FlightMetadataWriter,
     ) -> None:
         """Take a stream, or a change without one."""
-        with flight_errors(context), self._gate.statement():
+        with flight_errors(_details_sender(context)), self._gate.statement():
             idempotency_key = context.get_middleware(MIDDLEWARE).header(IDEMPOTENCY_HEADER)
             schema = _schema(reader)
             stream = Stream(schema, _batches(reader, context, expected=schema is not None), idempotency_key)
@@ -64,7 +65,7 @@ class FlightSqlServer(flight.FlightServerBase):
 
     def do_action(self, context: flight.ServerCallContext, action: flight.Action) -> Iterator[flight.Result]:
         """Carry out an action."""
-        with flight_errors(context), self._gate.statement():
+        with flight_errors(_details_sender(context)), self._gate.statement():
             decoded = decode_action(action.type, action.body.to_pybytes() if action.body else b"")
             body = self._service.act(decoded, _session(context))
             return iter([] if body is None else [flight.Result(pa.py_buffer(body))])
@@ -79,8 +80,19 @@ class FlightSqlServer(flight.FlightServerBase):
 
     def _stream(self, rows: Rows, context: flight.ServerCallContext) -> Iterator[pa.RecordBatch]:
         """A result's batches, until they end or the client goes away."""
-        with flight_errors(context), self._gate.statement():
+        with flight_errors(_details_sender(context)), self._gate.statement():
             yield from rows.start(lambda: self._gate.is_abandoned or context.is_cancelled())
+
+
+def _details_sender(context: flight.ServerCallContext) -> Callable[[bytes], None]:
+    """How an error's details reach this client: in a trailer, or not at all."""
+
+    def send(details: bytes) -> None:
+        middleware: CallMiddleware = context.get_middleware(MIDDLEWARE)
+        if CPP_CLIENT not in (middleware.header("user-agent") or ""):
+            context.add_trailer(DETAILS_TRAILER, details)
+
+    return send
 
 
 def _session(context: flight.ServerCallContext) -> Session:

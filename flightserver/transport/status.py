@@ -8,7 +8,7 @@ ALREADY_EXISTS and FAILED_PRECONDITION cannot be sent by pyarrow; INVALID_ARGUME
 
 import logging
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -77,7 +77,10 @@ def to_flight(error: DatabaseError) -> Exception:
 
 
 def status_details(error: DatabaseError) -> bytes:
-    """A google.rpc.Status (code = 1, message = 2) with the failure's own line, which some clients show instead."""
+    """A google.rpc.Status (code = 1, message = 2) with the failure's own line, for the trailer of that name.
+
+    Go's clients show it instead of the text that pyarrow made; C++ clients would lose the status code by it.
+    """
     message = error.message.encode()
     return b"\x08" + bytes([_CODES[STATUS[error.kind]]]) + b"\x12" + _varint(len(message)) + message
 
@@ -88,14 +91,14 @@ def _varint(value: int) -> bytes:
 
 
 @contextmanager
-def flight_errors(context: flight.ServerCallContext) -> Iterator[None]:
+def flight_errors(send_details: Callable[[bytes], None]) -> Iterator[None]:
     """Translate failures of a Flight method; what is not a `DatabaseError` is a defect: logged, sent without detail."""
     try:
         yield
     except DatabaseError as error:
         if error.kind in {ErrorKind.INTERNAL, ErrorKind.CORRUPT}:
             log.exception("a request failed")
-        context.add_trailer(DETAILS_TRAILER, status_details(error))
+        send_details(status_details(error))
         raise to_flight(error) from None
     except (flight.FlightError, GeneratorExit, StopIteration, *_QUIET):
         raise

@@ -32,7 +32,7 @@ def test_long_details_have_a_long_length() -> None:
 
 
 def test_our_exceptions_render_no_traceback() -> None:
-    """pyarrow asks this function for the text that it appends; other exceptions keep theirs."""
+    """Flight asks this function for the text that it appends; other exceptions keep theirs."""
     hide_tracebacks()
     assert traceback.format_exception(InvalidArgument("no")) == []
     assert traceback.format_exception(ValueError("no")) != []

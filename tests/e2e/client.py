@@ -1,6 +1,6 @@
 """A client of the tests: an ADBC connection with the few calls that facts are written in."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -60,12 +60,6 @@ class Client:
         with self.connection.cursor() as cursor:
             return cursor.adbc_ingest(table, reader, mode=mode, **options)
 
-    def ingest_once(self, table: str, data: pa.Table, key: str) -> int:
-        """Load Arrow data under an idempotency key."""
-        with self.connection.cursor() as cursor:
-            cursor.adbc_statement.set_options(**{"adbc.flight.sql.statement.ingest.options.idempotency_key": key})
-            return cursor.adbc_ingest(table, data.to_reader(max_chunksize=CHUNK_ROWS), mode="append")
-
     def error(self, sql: str, parameters: Any = None) -> str:
         """The message of a statement that must fail."""
         return failure(lambda: self.run(sql, parameters))
@@ -78,13 +72,3 @@ def failure(call: Any) -> str:
     except dbapi.Error as error:
         return str(error)
     raise AssertionError("it did not fail")
-
-
-def stream_then_fail(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.RecordBatchReader:
-    """A reader whose source breaks after its batches."""
-
-    def source() -> Iterable[pa.RecordBatch]:
-        yield from batches
-        raise RuntimeError("the source broke")
-
-    return pa.RecordBatchReader.from_batches(schema, source())

@@ -18,6 +18,7 @@ _KINDS: tuple[tuple[str, ErrorKind], ...] = (
     (r"SQL error|ParserError|TokenizerError|RecursionLimitExceeded", ErrorKind.SYNTAX),
     (r"Resources exhausted|ResourcesExhausted|exceeded the allowable limit", ErrorKind.RESOURCES),
     (r"failed to match any signature", ErrorKind.INVALID),
+    (r"Optimizer rule '(?:simplify_expressions|type_coercion)' failed", ErrorKind.INVALID),
     (r"table '[^']*' not found|No field named|Invalid function|No table named", ErrorKind.NOT_FOUND),
     (r"not implemented|NotImplemented|not supported|unsupported", ErrorKind.UNSUPPORTED),
     (r"Parquet error|Parquet argument error|Object Store error", ErrorKind.CORRUPT),
@@ -33,7 +34,7 @@ _NOISE = re.compile(
 )
 _PARSER = re.compile(r"(?:ParserError|TokenizerError)\(\"(.*?)\"\)", re.DOTALL)
 _PATHS = re.compile(r"(?:file://)?/?(?:[\w.~%@+=-]+/)+[\w.~%@+=-]*\.(?:parquet|bloom|dv|json)")
-_RELATION = re.compile(r"\bmain\.(?:\$default\.)?|\$default\.")
+_RELATION = re.compile(r"\bmain\.(?:\$default\.)?|\$default\.|storage\.files\.(?:b[0-9a-f]{32}|t\d+)\.")
 
 
 def translate(error: BaseException) -> DatabaseError:

@@ -4,6 +4,7 @@ A parameter has the type of the column that it is compared or combined with, of 
 BIGINT as a limit; elsewhere clients are offered text, which can carry any value.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -16,6 +17,9 @@ from catalog.errors import DatabaseError, ErrorKind
 
 UNKNOWN_TYPE = pa.string()
 
+_LIMITS = re.compile(r"(?:skip|fetch)=\$(\d+)")
+"""Parameters of LIMIT and OFFSET, which the library's plan nodes do not show."""
+
 ColumnTypes = Mapping[str, pa.DataType]
 
 
@@ -25,6 +29,8 @@ def plan_parameter_types(plan: LogicalPlan, columns: ColumnTypes) -> dict[int, p
     for expression in _expressions(plan):
         for number, found in _hints(expression, columns):
             types.setdefault(number, found)
+    for number in _LIMITS.findall(plan.display_indent()):
+        types.setdefault(int(number), pa.int64())
     return types
 
 

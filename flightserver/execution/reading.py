@@ -31,6 +31,7 @@ from flightserver.sql.references import (
 )
 from flightserver.sql.statements import TableRef
 from manifest.predicate import AnyOf, Predicate, Unknown
+from providers.engine_errors import engine_errors
 from providers.predicates import scans, translate
 from providers.pruning import Pruned, prune
 from providers.query_engine import SqlDialect
@@ -154,7 +155,9 @@ class _Query:
         """
         shape = self.database.relations.shape
         shapes = {name: shape(snapshot.table, self.columns) for name, snapshot in pinned.items()}
-        plan = self.frame(shapes).optimized_logical_plan()
+        frame = self.frame(shapes)
+        with engine_errors():
+            plan = frame.optimized_logical_plan()
         by_shape = {f"t{snapshot.table.id}": name for name, snapshot in pinned.items()}
         found: dict[str, list[Predicate]] = defaultdict(list)
         for scan in scans(plan):

@@ -13,6 +13,7 @@ from catalog.errors import DatabaseError
 from flightserver.cli.errors import CommandError, StatementCancelled
 from flightserver.cli.formats import Format, writer_for
 from flightserver.cli.meta import Leave, Meta
+from flightserver.cli.prompt import open_prompt
 from flightserver.cli.script import Item, items
 from flightserver.cli.statements import Client, Result
 
@@ -106,8 +107,6 @@ def interact(shell: Shell, uri: str) -> None:
 
 def _typed() -> Iterator[str]:
     """What the person at the terminal enters."""
-    from flightserver.cli.prompt import open_prompt  # noqa: PLC0415 - scripts need no line editor
-
     prompt = open_prompt(history_file())
     while True:
         try:

@@ -382,7 +382,6 @@ ENDLESS = [
     "SELECT a.v FROM {t} a JOIN {t} b ON a.v % 20 = b.v % 20 ORDER BY a.v * b.v % 17, b.v DESC",
     "WITH RECURSIVE n AS (SELECT v FROM {t} UNION ALL SELECT v + 1 FROM n) SELECT max(v) FROM n",
     "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
-    "SELECT a.v % 1003, count(*), sum(b.v) FROM {t} a JOIN {t} b ON a.v % 20 = b.v % 20 GROUP BY 1 ORDER BY 2",
 ]
 
 
@@ -399,7 +398,7 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 
 @pytest.mark.parametrize("sql", ENDLESS)
 def test_a_client_that_goes_away_stops_its_query(busy: ServerProcess, sql: str) -> None:
-    """A sort, a recursion or an aggregate over a join that would run for hours is gone soon after its client is."""
+    """A sort or a recursion that would run for hours is gone soon after its client is."""
     assert busy.is_idle_within(15)
     with Wire(busy) as wire:
         reader = wire.reader(wire.info(StatementQuery(sql.format(t="many"))).endpoints[0].ticket)

@@ -10,6 +10,7 @@ loaded once; nothing that starts threads happens before.
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 from types import FrameType
 
@@ -47,11 +48,13 @@ def work(root: Path, point: Point) -> None:
     root.mkdir(parents=True)
     acknowledged = os.open(root / "acknowledged", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     table = Database(root).create()
+    threading.setprofile(point)
     sys.setprofile(point)
     for step in STEPS:
         step.run(table)
         os.write(acknowledged, b".")
     sys.setprofile(None)
+    threading.setprofile(None)
 
 
 def forked(root: Path, point: Point, report: Path | None = None) -> int:

@@ -5,7 +5,6 @@ server.
 """
 
 import logging
-import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -20,11 +19,6 @@ LATE_COMMANDS = {
     "rebuild": "flightserver.cli.rebuild",
 }
 """Commands that are imported when they are asked for, by the module that holds one of the same name."""
-
-
-RETURN_MEMORY = ("MIMALLOC_PURGE_DELAY", "MIMALLOC_EAGER_COMMIT", "MIMALLOC_ARENA_EAGER_COMMIT")
-"""Settings of the engine's allocator, read when it is loaded: freed memory goes back to the system at once, so that an
-export of any size keeps the process as small as its memory limit says. Off, it grows with every query for a while."""
 
 
 class Commands(click.Group):
@@ -59,8 +53,6 @@ def serve(
     config: Path | None, data_dir: Path | None, host: str | None, port: int | None, dev: bool | None, log_level: str
 ) -> None:
     """Run a server until SIGTERM or SIGINT."""
-    for option in RETURN_MEMORY:
-        os.environ.setdefault(option, "0")
     from flightserver.app import serve as serve_database  # noqa: PLC0415
     from flightserver.settings import load_settings  # noqa: PLC0415
 

@@ -26,7 +26,7 @@ from manifest.layout import batch_name, bloom_name, staged_name
 from manifest.ranges import column_range
 from providers.clock import timestamp
 from providers.cold.files import KEY_FILTER
-from providers.keys import Keys, as_integers, is_strictly_ascending
+from providers.keys import Keys, as_integers, flatten, is_strictly_ascending
 
 ROW_GROUP_ROWS = 131_072
 PAGE_ROWS = 4_096
@@ -67,7 +67,7 @@ class SortedRows:
 
 def sort_by_key(table: TableDef, rows: pa.Table, keys: Keys) -> tuple[SortedRows, npt.NDArray[np.int64] | None]:
     """Order rows by key; also return the order used, None when they were sorted already."""
-    columns = [_flat(rows.column(column.physical)) for column in table.key_columns]
+    columns = [flatten(rows.column(column.physical)) for column in table.key_columns]
     if is_strictly_ascending(columns):
         return SortedRows(rows, keys), None
     order = _key_order(columns)
@@ -82,10 +82,6 @@ def _key_order(columns: list[pa.Array]) -> npt.NDArray[np.int64]:
     named = pa.table(columns, names=[f"k{i}" for i in range(len(columns))])
     order = pc.sort_indices(named, sort_keys=[(name, "ascending") for name in named.column_names])
     return np.asarray(order.to_numpy()).astype(np.int64)
-
-
-def _flat(values: pa.ChunkedArray) -> pa.Array:
-    return values.chunk(0) if values.num_chunks == 1 else values.combine_chunks()
 
 
 def write_batch(

@@ -31,7 +31,7 @@ class Keys:
     @classmethod
     def of(cls, columns: Sequence[pa.Array | pa.ChunkedArray]) -> "Keys":
         """Hash the rows of `columns`."""
-        flat = tuple(_flatten(column) for column in columns)
+        flat = tuple(flatten(column) for column in columns)
         return cls(flat, hash_rows(flat), is_exact([column.type for column in flat]))
 
     def __len__(self) -> int:
@@ -129,7 +129,8 @@ def _show(value: object) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def _flatten(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+def flatten(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """A column as one array, copied only when it has several chunks."""
     if not isinstance(column, pa.ChunkedArray):
         return column
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()

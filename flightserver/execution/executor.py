@@ -10,7 +10,7 @@ from flightserver.database import Database
 from flightserver.execution.ddl import Ddl
 from flightserver.execution.dml import Dml
 from flightserver.execution.parameters import bound_rows, parameter_schema, plan_parameter_types
-from flightserver.execution.reading import Reader
+from flightserver.execution.reading import PlannedQuery, Reader
 from flightserver.execution.rewriting import finding_query
 from flightserver.execution.rows import Affected, Rows
 from flightserver.execution.show import Show
@@ -57,8 +57,7 @@ class Executor:
         statement = parse(numbered)
         if isinstance(statement, Query):
             planned = self.reader.plan(statement.text, session)
-            columns = {c.name: c.storage for s in planned.snapshots.values() for c in s.table.columns}
-            types = plan_parameter_types(planned.frame.logical_plan(), columns) if count else {}
+            types = _planned_types(planned) if count else {}
             return Prepared(statement, parameter_schema(count, types), planned.schema)
         types = self._assigned_types(statement, session) if count else {}
         schema = self._show.run(statement, session).schema if self._show.handles(statement) else None
@@ -110,8 +109,7 @@ class Executor:
         if text is None:
             return {}
         planned = self.reader.plan(text, session)
-        columns = {c.name: c.storage for s in planned.snapshots.values() for c in s.table.columns}
-        types = plan_parameter_types(planned.frame.logical_plan(), columns)
+        types = _planned_types(planned)
         if isinstance(statement, Update):
             table = self._database.catalog.registry.table(session.name(statement.table))
             for assignment in statement.assignments:
@@ -139,3 +137,9 @@ class Executor:
             replaced += done
         reclaim(state)
         return replaced
+
+
+def _planned_types(planned: PlannedQuery) -> dict[int, pa.DataType]:
+    """Types of a query's parameters, from the columns of the tables that it reads."""
+    columns = {c.name: c.storage for s in planned.snapshots.values() for c in s.table.columns}
+    return plan_parameter_types(planned.frame.logical_plan(), columns)

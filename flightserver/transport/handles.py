@@ -42,7 +42,11 @@ class Handles(Generic[Item]):
         now = time.monotonic()
         with self._lock:
             self._drop_stale(now)
-            own = [key for key, held in self._held.items() if held.user == user] if len(self._held) > _SCAN_FROM else []
+            own = (
+                [key for key, held in self._held.items() if held.user == user]
+                if len(self._held) > HANDLES_PER_USER_MAX
+                else []
+            )
             for key in own[: max(len(own) - HANDLES_PER_USER_MAX + 1, 0)]:
                 del self._held[key]
             self._held[handle] = _Held(item, user, now)
@@ -74,6 +78,3 @@ class Handles(Generic[Item]):
             if now - held.used_at <= self._lifetime_seconds:
                 return
             self._held.popitem(last=False)
-
-
-_SCAN_FROM = HANDLES_PER_USER_MAX

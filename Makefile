@@ -9,9 +9,13 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 SERVE_ARGS ?= --dev
 PYTEST_ARGS ?=
 
-# How long `make soak` runs: histories of the model, occurrences of each crash point, random inputs.
+# Test files run at a time: they wait more than they work.
+PYTEST_PROCESSES ?= 2
+
+# How long `make soak` runs: histories of the model, occurrences of each crash point, bad messages.
 SOAK_EXAMPLES ?= 500
 SOAK_OCCURRENCES ?= 50
+SOAK_MESSAGES ?= 1000000
 
 .PHONY: help demo test lint check bench soak proto serve clean
 .DEFAULT_GOAL := help
@@ -23,7 +27,7 @@ demo: $(VENV)/.demo ## a server, real data, updates, analytics and what was prun
 	@$(BIN)/python -m demo
 
 test: $(VENV)/.dev ## all tests
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(PYTEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev ## style, format and types
 	$(BIN)/ruff check .
@@ -39,18 +43,19 @@ bench: $(VENV)/.bench ## the figures of bench/README.md, measured here
 
 soak: $(VENV)/.dev ## random histories, crashes and damage, for hours
 	FLIGHTSERVER_MODEL_EXAMPLES=$(SOAK_EXAMPLES) FLIGHTSERVER_CRASH_OCCURRENCES=$(SOAK_OCCURRENCES) \
-		$(BIN)/python -m pytest tests/model tests/flush/test_crash_points.py $(PYTEST_ARGS)
+	FLIGHTSERVER_FUZZ_MESSAGES=$(SOAK_MESSAGES) \
+		$(BIN)/python -m pytest tests/model tests/flush/test_crash_points.py tests/fuzz $(PYTEST_ARGS)
 
 proto: $(VENV)/.dev ## protobuf classes from the .proto files
 	$(BIN)/python -m grpc_tools.protoc --proto_path=flightserver/protocol \
 		--python_out=flightserver/protocol/generated --pyi_out=flightserver/protocol/generated \
-		flight.proto flight_sql.proto
+		flight.proto flight_sql.proto substrait.proto
 
 serve: $(VENV)/.runtime ## a server on ./data, on loopback, without passwords
 	@exec $(BIN)/flightserver serve $(SERVE_ARGS)
 
 clean: ## remove the virtual environment and all caches; ./data stays
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environment is made anew when pyproject.toml changes; each set of dependencies is installed when first needed.

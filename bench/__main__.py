@@ -14,7 +14,7 @@ from pathlib import Path
 from bench.report import Figure, print_figures
 from bench.scale import Scale
 
-NAMES = ("tpch", "scan", "ingest", "upsert", "lookup", "insert", "memory", "basics")
+NAMES = ("tpch", "scan", "ingest", "upsert", "lookup", "insert", "memory", "basics", "roundtrip", "transfer", "clients")
 README = Path(__file__).with_name("README.md")
 MARKS = "<!-- {name} begins -->", "<!-- {name} ends -->"
 

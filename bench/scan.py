@@ -20,9 +20,10 @@ from bench.report import Figure, Target, at_least, at_most, compare, millisecond
 from bench.scale import THREADS, Scale
 from bench.server import Server
 from bench.timing import in_turns, seconds
+from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.reading import Reader
-from flightserver.session import Session
+from flightserver.execution.rows import Rows
 from flightserver.settings import Settings
 from providers.query_engine import BATCH_ROWS
 from providers.streaming import never
@@ -39,7 +40,7 @@ LATEST = (
     "CREATE VIEW t AS SELECT k, a, b, g, s FROM "
     "(SELECT *, row_number() OVER (PARTITION BY k ORDER BY _seq DESC) AS version FROM files) WHERE version = 1"
 )
-SESSION = Session("root")
+
 CLEAN, DIRTY = "nothing dead", "1 % updated"
 
 Run = Callable[[str], pa.Table]
@@ -64,15 +65,21 @@ def run(scale: Scale) -> list[Figure]:
                     figures += measure_versions(server.client.query, folder, base, changes)
             with closing(Database(Settings(data_dir=folder))) as database:
                 database.start()
-                reader = Reader(database)
-                figures += measure(state, "at storage level", directly(reader), folder, scale)
-                figures.append(measure_everything(state, reader, folder, scale))
+                plan = directly(database)
+                figures += measure(state, "at storage level", read_by(plan), folder, scale)
+                figures.append(measure_everything(state, plan, folder, scale))
     return figures
 
 
-def directly(reader: Reader) -> Run:
+def directly(database: Database) -> Callable[[str], Rows]:
     """Queries without Flight."""
-    return lambda text: reader.plan(text, SESSION).rows().to_table()
+    reader, context = Reader(database, {}), Context("root", database.autocommit)
+    return lambda text: reader.plan(text, context).rows()
+
+
+def read_by(plan: Callable[[str], Rows]) -> Run:
+    """Queries whose whole result is taken."""
+    return lambda text: plan(text).to_table()
 
 
 def measure(state: str, where: str, query: Run, folder: Path, scale: Scale) -> list[Figure]:
@@ -89,16 +96,16 @@ def measure(state: str, where: str, query: Run, folder: Path, scale: Scale) -> l
     return figures
 
 
-def measure_everything(state: str, reader: Reader, folder: Path, scale: Scale) -> Figure:
+def measure_everything(state: str, plan: Callable[[str], Rows], folder: Path, scale: Scale) -> Figure:
     """All rows as batches, which are counted and dropped."""
     context = versions_in(folder)
     works = {
-        "ours": lambda: sum(batch.num_rows for batch in reader.plan(EVERYTHING, SESSION).rows().start(never)),
+        "ours": lambda: sum(batch.num_rows for batch in plan(EVERYTHING).start(never)),
         "files": lambda: sum(
             batch.to_pyarrow().num_rows for batch in context.sql("SELECT k, a, b, g, s FROM files").execute_stream()
         ),
     }
-    assert works["ours"]() == reader.plan("SELECT count(*) FROM t", SESSION).rows().to_table()[0][0].as_py()
+    assert works["ours"]() == plan("SELECT count(*) FROM t").to_table()[0][0].as_py()
     times = in_turns(works, scale.rounds)
     what = f"all rows and columns, {state}, at storage level"
     return compare(what, times["ours"], times["files"], "DataFusion", target(state))

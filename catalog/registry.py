@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import TypeVar
 
 from catalog.definition import TableDef, ViewDef
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import DEFAULT_NAMESPACE, RESERVED_NAMESPACES, TableName, check_name
+
+Definition = TypeVar("Definition", TableDef, ViewDef)
 
 
 @dataclass(frozen=True)
@@ -95,3 +98,41 @@ class Registry:
         """Remove a view."""
         self.view(name)
         return replace(self, views=MappingProxyType({key: v for key, v in self.views.items() if key != name}))
+
+    def rebased(self, base: "Registry", onto: "Registry") -> "Registry":
+        """What leads from `base` to this registry, on top of `onto`; CONFLICT when both changed the same name."""
+        added, removed = self.namespaces - base.namespaces, base.namespaces - self.namespaces
+        for namespace in (added & onto.namespaces) | (removed - onto.namespaces):
+            raise _conflict(f"namespace {namespace}")
+        merged = Registry(
+            (onto.namespaces | added) - removed,
+            _rebased(base.tables, self.tables, onto.tables),
+            _rebased(base.views, self.views, onto.views),
+            max(self.next_table_id, onto.next_table_id),
+        )
+        for name in (*merged.tables, *merged.views):
+            if name.namespace not in merged.namespaces:
+                raise _conflict(f"namespace {name.namespace}")
+        for name in merged.tables.keys() & merged.views.keys():
+            raise _conflict(str(name))
+        return merged
+
+
+def _rebased(
+    base: Mapping[TableName, Definition], mine: Mapping[TableName, Definition], onto: Mapping[TableName, Definition]
+) -> Mapping[TableName, Definition]:
+    merged = dict(onto)
+    for name in base.keys() | mine.keys():
+        if base.get(name) is mine.get(name):
+            continue
+        if onto.get(name) is not base.get(name):
+            raise _conflict(str(name))
+        if name in mine:
+            merged[name] = mine[name]
+        else:
+            del merged[name]
+    return MappingProxyType(merged)
+
+
+def _conflict(what: str) -> DatabaseError:
+    return DatabaseError(ErrorKind.CONFLICT, f"another transaction changed the definition of {what} first; retry")

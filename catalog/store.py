@@ -5,7 +5,9 @@ components, so `/` cannot occur in them), and `next_table_id`. Readers take `reg
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
 from catalog.codec import decode_table, decode_view, encode_table, encode_view
 from catalog.errors import DatabaseError, ErrorKind
@@ -14,7 +16,7 @@ from catalog.keyvalue import Batch, Family, KeyValueStore
 from catalog.registry import Registry
 
 _NEXT_TABLE_ID = b"next_table_id"
-_Change = Callable[[Registry], Registry]
+Change = Callable[[Registry], Registry]
 
 
 class CatalogStore:
@@ -30,15 +32,29 @@ class CatalogStore:
         """The definitions as of now; an immutable value."""
         return self._registry
 
-    def change(self, change: _Change) -> Registry:
+    def change(self, change: Change) -> Registry:
         """Apply `change` to the newest registry, make the result durable, publish and return it."""
-        with self._lock:
-            after = change(self._registry)
-            batch = _difference(self._registry, after)
+        batch = Batch()
+        with self.staged(change, batch) as publish:
             if batch.operations:
                 self._keyvalue.commit(batch)
-            self._registry = after
-            return after
+            publish()
+            return self._registry
+
+    @contextmanager
+    def staged(self, change: Change, batch: Batch) -> Iterator[Callable[[], None]]:
+        """Put the records of a change into `batch`; yield what publishes it, to be called once `batch` is durable.
+
+        No other change comes between.
+        """
+        with self._lock:
+            after = change(self._registry)
+            _put_difference(self._registry, after, batch)
+
+            def publish() -> None:
+                self._registry = after
+
+            yield publish
 
     def reserve_table_id(self) -> int:
         """Return a table id that no table has or had."""
@@ -47,9 +63,7 @@ class CatalogStore:
             batch = Batch()
             batch.put(Family.CATALOG, _NEXT_TABLE_ID, str(table_id + 1).encode())
             self._keyvalue.commit(batch)
-            self._registry = Registry(
-                self._registry.namespaces, self._registry.tables, self._registry.views, table_id + 1
-            )
+            self._registry = replace(self._registry, next_table_id=table_id + 1)
             return table_id
 
 
@@ -69,8 +83,7 @@ def _load(keyvalue: KeyValueStore) -> Registry:
     return Registry(registry.namespaces, registry.tables, registry.views, next_table_id)
 
 
-def _difference(before: Registry, after: Registry) -> Batch:
-    batch = Batch()
+def _put_difference(before: Registry, after: Registry, batch: Batch) -> None:
     for namespace in after.namespaces - before.namespaces:
         batch.put(Family.CATALOG, _namespace_key(namespace), namespace.encode())
     for namespace in before.namespaces - after.namespaces:
@@ -87,7 +100,6 @@ def _difference(before: Registry, after: Registry) -> Batch:
         batch.delete(Family.CATALOG, _key(b"v", name))
     if after.next_table_id != before.next_table_id:
         batch.put(Family.CATALOG, _NEXT_TABLE_ID, str(after.next_table_id).encode())
-    return batch
 
 
 def _namespace_key(namespace: str) -> bytes:

@@ -108,11 +108,19 @@ def format_type(declared: pa.DataType) -> str:
         return f"STRUCT<{fields}>"
     if pa.types.is_decimal128(declared):
         return f"DECIMAL({declared.precision},{declared.scale})"
-    if pa.types.is_time(declared):
+    if pa.types.is_time(declared) and declared.unit in _DIGITS_OF_UNIT:
         return f"TIME({_DIGITS_OF_UNIT[declared.unit]})"
-    if pa.types.is_timestamp(declared):
+    if pa.types.is_timestamp(declared) and declared.unit in _DIGITS_OF_UNIT:
         return f"TIMESTAMP({_DIGITS_OF_UNIT[declared.unit]}){_format_zone(declared.tz)}"
     raise DatabaseError(ErrorKind.UNSUPPORTED, f"type {declared} has no SQL name here")
+
+
+def type_name(data_type: pa.DataType) -> str:
+    """What to call the type of a result's column: its SQL name, or Arrow's where columns cannot have it."""
+    try:
+        return format_type(data_type)
+    except DatabaseError:
+        return str(data_type)
 
 
 def _format_zone(zone: str | None) -> str:

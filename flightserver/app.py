@@ -7,11 +7,14 @@ from types import FrameType
 from catalog.errors import DatabaseError, ErrorKind
 from flightserver.database import Database
 from flightserver.execution.executor import Executor
+from flightserver.service.gate import Gate
+from flightserver.service.service import Service
+from flightserver.sessions.directory import Sessions
+from flightserver.sessions.statements import Statements
+from flightserver.sessions.system_tables import system_tables
 from flightserver.settings import LOOPBACK, Settings
 from flightserver.transport.auth import Authenticator, AuthMiddlewareFactory
-from flightserver.transport.gate import Gate
 from flightserver.transport.server import FlightSqlServer
-from flightserver.transport.service import Service
 
 
 def serve(settings: Settings) -> None:
@@ -19,14 +22,21 @@ def serve(settings: Settings) -> None:
     _check_exposure(settings)
     database = Database(settings)
     try:
-        gate = Gate(settings.statements_max)
-        service = Service(database, Executor(database))
-        authentication = AuthMiddlewareFactory(Authenticator(settings))
-        server = FlightSqlServer(f"grpc://{settings.host}:{settings.port}", service, authentication, gate)
+        gate = Gate(settings.statements_max, settings.queue_max, settings.queue_wait_s)
+        sessions, statements = Sessions(database), Statements()
+        executor = Executor(database, system_tables(sessions, statements))
+        service = Service(database, executor, sessions, statements, gate)
+        authentication = AuthMiddlewareFactory(Authenticator(settings, sessions))
+        location = f"grpc://{settings.host}:{settings.port}"
+        server = FlightSqlServer(location, service, authentication, sessions, gate)
         database.start()
-        _stop_on_signals(server, gate, settings.drain_s)
+        sessions.start()
+        stopping = _signalled()
         print(f"listening on grpc://{settings.host}:{server.port}", flush=True)
-        server.serve()
+        stopping.wait()
+        gate.drain(settings.drain_s)
+        server.shutdown()
+        sessions.stop()
     finally:
         database.close()
 
@@ -40,17 +50,18 @@ def _check_exposure(settings: Settings) -> None:
         )
 
 
-def _stop_on_signals(server: FlightSqlServer, gate: Gate, drain_seconds: float) -> None:
-    """Drain and stop on the first signal. Shutting down waits for calls, so it may not run in the handler itself."""
+def _signalled() -> threading.Event:
+    """Set by the first SIGTERM or SIGINT; later ones do nothing.
 
-    def stop() -> None:
-        gate.drain(drain_seconds)
-        server.shutdown()
+    The server runs from its construction on. Its own `serve` would take the signals for itself, and shut down at once.
+    """
+    stopping = threading.Event()
 
     def handle(_: int, __: FrameType | None) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)
-        threading.Thread(target=stop, name="stop").start()
+        stopping.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, handle)
+    return stopping

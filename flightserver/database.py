@@ -20,6 +20,8 @@ from providers.query_engine import EngineLimits, QueryEngine
 from providers.relation import Relations
 from providers.scopes import ScopeStore
 from providers.streaming import StreamLoop
+from providers.transaction import Transaction
+from providers.work import Autocommit
 
 
 class Database:
@@ -46,6 +48,7 @@ class Database:
         self.engine = QueryEngine(limits, self._scratch)
         self.relations = Relations(self.engine.context, files, self._scratch)
         self.streams = StreamLoop()
+        self.autocommit = Autocommit(self.catalog, self.store)
         self._worker = MaintenanceWorker(self.store, self.reclaim_dropped, compacts=settings.compaction)
 
     def start(self) -> None:
@@ -58,6 +61,10 @@ class Database:
             for user in self.store.users_with_hot_rows(table):
                 self.store.state(table, user)
         self._worker.start()
+
+    def begin(self) -> Transaction:
+        """A new transaction."""
+        return Transaction(self.catalog, self.store)
 
     def reclaim_dropped(self) -> None:
         """Delete what is left of dropped tables that nobody reads any more."""

@@ -12,6 +12,8 @@ from catalog.errors import DatabaseError, ErrorKind
 from providers.scopes import Durability
 
 LOOPBACK = "127.0.0.1"
+DEV_USER = "root"
+"""Who a client without credentials is, where that is allowed."""
 
 
 class Settings(BaseModel):
@@ -26,6 +28,9 @@ class Settings(BaseModel):
     users: dict[str, str] = Field(
         default_factory=dict, description="password hashes by user name, as `flightserver hash-password` prints them"
     )
+    admins: tuple[str, ...] = Field(
+        (), description="users who see and may end everybody's sessions and queries; with --dev, root too"
+    )
     durability: Durability = Field(
         Durability.SYNC, description="sync: acknowledged means on disk; async: the newest second may be lost"
     )
@@ -36,10 +41,22 @@ class Settings(BaseModel):
     scopes_max: int = Field(10_000, ge=1, description="partitions kept in memory; others are loaded when they are used")
     compaction: bool = Field(True, description="merge batches in the background; off: only by COMPACT TABLE")
     threads: int = Field(0, ge=0, description="cores a query may use; 0: all")
-    statements_max: int = Field(64, ge=1, description="statements running at once; more are told to retry")
-    token_lifetime_s: int = Field(86_400, ge=60, description="how long a login is valid")
+    statements_max: int = Field(64, ge=1, description="statements running at once")
+    queue_max: int = Field(64, ge=0, description="statements waiting for a place; more are told to retry")
+    queue_wait_s: float = Field(10.0, ge=0, description="how long a statement waits for a place")
+    query_timeout_s: float = Field(0.0, ge=0, description="how long a statement may run; 0: no limit; SET can lower it")
+    sessions_max: int = Field(10_000, ge=1, description="sessions open at once")
+    session_idle_timeout_s: float = Field(3_600.0, gt=0, description="how long an unused session and its token live")
+    transaction_idle_timeout_s: float = Field(
+        600.0, gt=0, description="how long an unused transaction stays open; then it is rolled back"
+    )
     result_lifetime_s: int = Field(600, ge=10, description="how long an unfetched result and its files are kept")
     drain_s: float = Field(30.0, ge=0, description="how long a stopping server waits for running statements")
+
+    @property
+    def all_admins(self) -> frozenset[str]:
+        """The admins, with the user whom `dev` lets in."""
+        return frozenset(self.admins) | ({DEV_USER} if self.dev else set())
 
 
 def load_settings(path: Path | None, overrides: dict[str, object]) -> Settings:

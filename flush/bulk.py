@@ -4,7 +4,8 @@ While the stream arrives, every part is sorted, stripped of repeated keys and wr
 At its end, keys that repeat from part to part are looked for, all at once; where there are any, later parts mark the
 rows of earlier ones dead. Then, with the writer lock held, older versions in the table are found and marked, live hot
 rows are flushed along (so that the manifest alone is the commit point), and one manifest makes everything visible. An
-abort deletes the staged files: nothing of the stream remains.
+abort deletes the staged files: nothing of the stream remains. A transaction reads the staged batches before they are
+published, through a snapshot whose manifest lists them beside those of the table.
 
 Ids are reserved when a part is written. Should another commit to the scope have come in between, its ids are larger, so
 the parts are written again with newer ids before they are published: `_seq` order stays commit order.
@@ -21,7 +22,7 @@ import pyarrow.parquet as pq
 from catalog.definition import SEQ_COLUMN, TableDef
 from flush.batch_writer import Lineage, SortedRows, drop_files, sort_by_key, write_batch
 from flush.hot_flush import write_hot_rows
-from flush.publication import next_manifest
+from flush.publication import keep_staged_names, next_manifest
 from manifest.entries import BatchFileEntry, BulkCommit, ManifestFile
 from manifest.predicate import Predicate
 from providers.apply import mark_dead
@@ -34,6 +35,7 @@ from providers.resolve import Change, OnExisting, by_batch, key_of, refuse_dupli
 from providers.scope import ScopeState
 from providers.scopes import ScopeStore
 from providers.snapshot import ColdState, Snapshot
+from providers.work import Refuse
 
 PART_ROWS = 1_048_576
 """Rows of a part, and so of a batch: large enough to write fast, small enough to hold a few in memory."""
@@ -69,6 +71,7 @@ class BulkLoad:
         self._state = state
         self._table = table
         self._offered = 0
+        self._is_shown = False
         self._parts: list[_Part] = []
         self._staged = _empty_stage(state.head.cold, table)
         store.folder(state)
@@ -90,8 +93,27 @@ class BulkLoad:
             self._write(part.rows.take(pa.array(kept)), keys.take(kept))
         self._parts.append(_Part(len(self._entries), keys.take(gone) if len(gone) else None))
 
-    def commit(self, idempotency: Idempotency | None = None) -> Outcome:
-        """Make the whole stream visible and durable."""
+    def offered(self) -> int:
+        """Rows of the stream."""
+        return self._offered
+
+    def over(self, snapshot: Snapshot) -> Snapshot:
+        """The snapshot with the stream on top, for readers who may see it before it is committed."""
+        self._kill_repeated()
+        found = self._overwritten(snapshot)
+        self._is_shown = True
+        manifest = snapshot.manifest.with_changes(updated_at=timestamp(), added=self._entries)
+        return replace(
+            snapshot,
+            version=snapshot.version + 1,
+            cold=replace(snapshot.cold, manifest=manifest),
+            dead={**mark_dead(snapshot, found.cold), **self._staged.dead},
+            hot=found.hot,
+            last_seq=max([snapshot.last_seq, *(entry.max_seq for entry in self._entries)]),
+        )
+
+    def commit(self, idempotency: Idempotency | None = None, refuse: Refuse | None = None) -> Outcome:
+        """Make the whole stream visible and durable; `refuse` may raise for what it finds in the newest state."""
         self._kill_repeated()
         with self._store.exclusive(self._state):
             replayed = self._store.replayed(self._state, idempotency)
@@ -100,12 +122,18 @@ class BulkLoad:
                 self._store.settle(self._state)
                 return replayed
             head = self._state.head
+            if refuse is not None:
+                for entry in self._entries:
+                    keys = self._store.files.key_index(self._staged.cold, entry).keys
+                    refuse(head, keys, entry_bounds(self._staged.cold, entry))
             self._stamp_after(head.last_seq)
             found = self._overwritten(head)
             flushed = write_hot_rows(self._store, self._state, replace(head, hot=found.hot))
             last_seq = max([head.last_seq, *(entry.max_seq for entry in self._entries)])
             outcome = Outcome(self._offered, last_seq)
             dead = {**mark_dead(head, found.cold), **self._staged.dead}
+            if self._is_shown:
+                keep_staged_names(head.cold.folder, self._entries)
             manifest = next_manifest(
                 head.cold.folder,
                 head.manifest,
@@ -124,9 +152,9 @@ class BulkLoad:
         """Delete everything that was staged, unless a manifest may name it already."""
         if self._state.unsure:
             return
-        drop_files(self._staged.cold.folder, self._entries)
-        self._state.release_batches(entry.batch for entry in self._entries)
-        self._staged = _empty_stage(self._staged.cold, self._table)
+        before = self._staged
+        self._staged = _empty_stage(before.cold, self._table)
+        self._discard(before)
 
     @property
     def _entries(self) -> tuple[BatchFileEntry, ...]:
@@ -242,8 +270,14 @@ class BulkLoad:
             if entry.batch in before.dead:
                 dead[self._entries[-1].batch] = before.dead[entry.batch]
         self._staged = replace(self._staged, dead=dead)
-        drop_files(before.cold.folder, before.manifest.batches)
-        self._state.release_batches(entry.batch for entry in before.manifest.batches)
+        self._discard(before)
+
+    def _discard(self, staged: Snapshot) -> None:
+        """Delete staged files; those that somebody may read are reclaimed when nobody does."""
+        if not self._is_shown:
+            drop_files(staged.cold.folder, staged.manifest.batches)
+        self._state.release_batches(entry.batch for entry in staged.manifest.batches)
+        self._state.has_leftovers |= self._is_shown
 
 
 def _empty_stage(cold: ColdState, table: TableDef) -> Snapshot:

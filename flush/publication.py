@@ -73,6 +73,17 @@ def next_manifest(
     return after
 
 
+def keep_staged_names(folder: Path, entries: Iterable[BatchFileEntry]) -> None:
+    """Make publication leave the names that files were staged under, for readers who know them by those.
+
+    Each file gets its final name here, as a second hard link; to rename one link onto the other then changes nothing.
+    """
+    for entry in entries:
+        for part in (entry.bloom, entry):
+            if part is not None and part.path != published_name(part.path):
+                (folder / published_name(part.path)).hardlink_to(folder / part.path)
+
+
 def retire(folder: Path, batches: Iterable[int]) -> None:
     """Mark batches that the manifest just published leaves out. A lost mark is no harm while that manifest is there."""
     for batch in batches:

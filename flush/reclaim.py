@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from manifest.entries import ManifestFile
-from manifest.layout import batch_of_file, retired_name, table_id_of_folder
+from manifest.layout import MANIFEST_NAME, batch_of_file, retired_name, staged_name, table_id_of_folder
 from providers.scope import ScopeState
 
 
@@ -51,6 +51,13 @@ def reclaim(state: ScopeState) -> int:
         for name in doomed:
             (folder / name).unlink(missing_ok=True)
     return len(doomed)
+
+
+def reclaim_leftovers(state: ScopeState) -> bool:
+    """Delete what transactions left behind and nobody reads; tell whether some of it is still read."""
+    reclaim(state)
+    folder = state.head.cold.folder
+    return folder.exists() and any(path.name != staged_name(MANIFEST_NAME) for path in folder.glob(staged_name("*")))
 
 
 def table_ids(tables: Path) -> set[int]:

@@ -5,7 +5,6 @@ next tick; it never stops the thread.
 """
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -13,10 +12,11 @@ from functools import partial
 from catalog.definition import FlushPolicy, Scope
 from flush.compaction import compact
 from flush.hot_flush import flush
-from flush.reclaim import reclaim
+from flush.reclaim import reclaim, reclaim_leftovers
 from providers.scope import ScopeState
 from providers.scopes import ScopeStore
 from providers.snapshot import Snapshot
+from providers.ticker import Ticker
 
 log = logging.getLogger(__name__)
 
@@ -46,26 +46,22 @@ class MaintenanceWorker:
         self._compacts = compacts
         self._store = store
         self._reclaim_dropped = reclaim_dropped
-        self._tick_seconds = tick_seconds
-        self._stop = threading.Event()
         self._unflushed_since: dict[Scope, float] = {}
         self._seen_manifest: dict[Scope, int] = {}
-        self._thread = threading.Thread(target=self._run, name="maintenance", daemon=True)
+        self._ticker = Ticker("maintenance", self.tick, tick_seconds)
 
     def start(self) -> None:
         """Begin to work."""
-        self._thread.start()
+        self._ticker.start()
 
     def stop(self) -> None:
         """Finish the job at hand and stop."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._ticker.stop()
 
     def tick(self) -> None:
         """Look at every loaded scope once."""
         for state in self._store.loaded():
-            if self._stop.is_set():
+            if self._ticker.is_stopped:
                 return
             self._attempt(partial(self._maintain, state))
         self._attempt(self._reclaim_dropped)
@@ -76,10 +72,6 @@ class MaintenanceWorker:
             job()
         except Exception:
             log.exception("a maintenance job failed and will be tried again")
-
-    def _run(self) -> None:
-        while not self._stop.wait(self._tick_seconds):
-            self.tick()
 
     def _maintain(self, state: ScopeState) -> None:
         snapshot = state.published
@@ -93,6 +85,8 @@ class MaintenanceWorker:
             flush(self._store, state)
             self._unflushed_since.pop(snapshot.scope, None)
         del snapshot
+        if state.has_leftovers:
+            state.has_leftovers = reclaim_leftovers(state)
         current = state.published.manifest.version
         if current != self._seen_manifest.get(state.head.scope):
             if self._compacts:

@@ -1,14 +1,16 @@
-"""From one snapshot to the next: pure functions of a resolved change."""
+"""From one snapshot to the next: pure functions of a resolved change, or of a new definition."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 
 from catalog.definition import TableDef
 from manifest.dead_rows import DeadRows
+from providers.defaults import missing_values
 from providers.hot import record
-from providers.hot.view import CHUNK_ROWS_MAX, HotView, Seqs
+from providers.hot.view import CHUNK_ROWS_MAX, HotChunk, HotView, Seqs
 from providers.keys import Keys, Positions
 from providers.resolve import Resolved
 from providers.snapshot import Snapshot
@@ -36,6 +38,20 @@ def after_commit(snapshot: Snapshot, resolved: Resolved, versions: pa.Table, seq
         dead=mark_dead(snapshot, resolved.dead_cold),
         hot=hot,
         last_seq=int(seqs[-1]) if len(seqs) else snapshot.last_seq,
+    )
+
+
+def adopted(snapshot: Snapshot, table: TableDef) -> Snapshot:
+    """The snapshot, read by another version of its table's definition."""
+    missing = missing_values(table)
+    chunks = tuple(
+        HotChunk(record.conform(chunk.rows, table, missing), chunk.seqs, chunk.live) for chunk in snapshot.hot.chunks
+    )
+    return replace(
+        snapshot,
+        version=snapshot.version + 1,
+        cold=replace(snapshot.cold, table=table),
+        hot=replace(snapshot.hot, chunks=chunks),
     )
 
 

@@ -33,8 +33,16 @@ _NOISE = re.compile(
     re.IGNORECASE,
 )
 _PARSER = re.compile(r"(?:ParserError|TokenizerError)\(\"(.*?)\"\)", re.DOTALL)
+_SIGNATURE = re.compile(r"Function ('[^']*') failed to match any signature.*", re.DOTALL)
 _PATHS = re.compile(r"(?:file://)?/?(?:[\w.~%@+=-]+/)+[\w.~%@+=-]*\.(?:parquet|bloom|dv|json)")
 _RELATION = re.compile(r"\bmain\.(?:\$default\.)?|\$default\.|storage\.files\.(?:b[0-9a-f]{32}|t\d+)\.")
+
+_ADVICE = {
+    ErrorKind.RESOURCES: "the statement needs more memory or disk than it may use; make it smaller, or raise"
+    " memory_limit_mb or spill_limit_mb on the server",
+    ErrorKind.CORRUPT: "a stored file is damaged: {}; put it back from a copy of the data folder",
+}
+"""What is said instead of, or around, the engine's own words."""
 
 
 def translate(error: BaseException) -> DatabaseError:
@@ -45,7 +53,7 @@ def translate(error: BaseException) -> DatabaseError:
         return DatabaseError(ErrorKind.CANCELLED, "the statement was cancelled")
     text = str(error)
     kind = next((kind for pattern, kind in _KINDS if re.search(pattern, text, re.IGNORECASE)), ErrorKind.INVALID)
-    return DatabaseError(kind, _clean(text))
+    return DatabaseError(kind, _ADVICE.get(kind, "{}").format(_clean(text)))
 
 
 @contextmanager
@@ -69,5 +77,6 @@ def _clean(text: str) -> str:
         text = parsed.group(1)
     text = text.split("\n\nbacktrace", 1)[0].split("This issue was likely caused by a bug", 1)[0]
     text = _RELATION.sub("", _PATHS.sub("a stored file", _NOISE.sub("", text)))
+    text = _SIGNATURE.sub(r"function \1 takes no arguments of these types; cast them", text)
     line = " ".join(text.split()).strip(" :,")
     return line[: MESSAGE_CHARACTERS_MAX - 1] + "…" if len(line) > MESSAGE_CHARACTERS_MAX else line

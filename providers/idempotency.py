@@ -6,6 +6,7 @@ RocksDB has it.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from catalog.definition import Scope
@@ -48,10 +49,20 @@ def find_replay(keyvalue: KeyValueStore, scope: Scope, idempotency: Idempotency 
         return None
     earlier = json.loads(stored)
     if earlier["request_hash"] != idempotency.request_hash:
-        raise DatabaseError(
-            ErrorKind.INVALID, f"idempotency key {idempotency.key!r} was used before with a different request"
-        )
+        raise _reused(idempotency)
     return Outcome(int(earlier["rows"]), int(earlier["seq"]), replayed=True)
+
+
+def replayed_in(outcomes: Mapping[Idempotency, Outcome], idempotency: Idempotency | None) -> Outcome | None:
+    """The outcome of an earlier request with the same key in the same transaction, as `find_replay` finds others."""
+    if idempotency is None:
+        return None
+    for known, outcome in outcomes.items():
+        if known.key == idempotency.key and known.request_hash != idempotency.request_hash:
+            raise _reused(idempotency)
+        if known.key == idempotency.key:
+            return outcome
+    return None
 
 
 def put_outcome(batch: Batch, scope: Scope, idempotency: Idempotency | None, outcome: Outcome) -> None:
@@ -78,6 +89,12 @@ def restore_bulk_commit(keyvalue: KeyValueStore, scope: Scope, commit: BulkCommi
         put_outcome(batch, scope, name, Outcome(commit.rows, commit.seq))
         return keyvalue.append(batch)
     return None
+
+
+def _reused(idempotency: Idempotency) -> DatabaseError:
+    return DatabaseError(
+        ErrorKind.INVALID, f"idempotency key {idempotency.key!r} was used before with a different request"
+    )
 
 
 def _key(scope: Scope, key: str) -> bytes:

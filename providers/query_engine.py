@@ -18,6 +18,7 @@ from pathlib import Path
 import pyarrow as pa
 from datafusion import DataFrame, RuntimeEnvBuilder, SessionConfig, SessionContext, SQLOptions
 from datafusion.catalog import CatalogProvider, SchemaProvider, Table
+from datafusion.substrait import Consumer, Serde
 
 from catalog.identifiers import CATALOG_NAME, TableName
 from providers.engine_errors import engine_errors
@@ -46,6 +47,13 @@ BATCH_ROWS = 32_768
 BUILD_BYTES_MAX = 64 << 20
 BUILD_ROWS_MAX = 2_000_000
 """A join's smaller side up to this size is built once for all threads, which beats repartitioning both sides."""
+
+SORT_MERGE_SHARE = 0.45
+SORT_MERGE_BYTES_MAX = 48 << 20
+"""What a sort sets aside for merging, without which it cannot spill: for narrow rows about as much as they take. It is
+taken from the first row on, so it is bounded: at the default limit, every statement that may run at once can sort."""
+
+TURNS_OF_THREAD = 2
 
 METADATA_CACHE_BYTES = 1 << 30
 
@@ -83,6 +91,11 @@ class QueryEngine:
 
     def __init__(self, limits: EngineLimits, scratch: Path) -> None:
         self._names = _StatementNames()
+        self.turns = threading.BoundedSemaphore(TURNS_OF_THREAD * limits.threads)
+        """Held while a query is planned, and while a short one runs: more at once would only take turns on the cores.
+
+        Who holds one waits for no other lock.
+        """
         self._sessions = {dialect: _session(limits, scratch, self._names, dialect) for dialect in SqlDialect}
 
     @property
@@ -105,6 +118,13 @@ class QueryEngine:
         session = self._sessions[dialect]
         with self._names.of_statement(relations, namespace), engine_errors():
             return session.sql_with_options(text, _READ_ONLY, param_values=parameters)
+
+    def plan_substrait(self, plan: bytes, relations: Mapping[TableName, Table], namespace: str) -> DataFrame:
+        """Plan a serialized Substrait plan, which may name `relations` and nothing else."""
+        session = self._sessions[SqlDialect.PLAIN]
+        with self._names.of_statement(relations, namespace), engine_errors():
+            decoded = Consumer.from_substrait_plan(session, Serde.deserialize_bytes(plan))
+            return session.create_dataframe_from_logical_plan(decoded)
 
 
 class _StatementNames(threading.local):
@@ -164,6 +184,8 @@ class _Catalog(CatalogProvider):
 
 
 def _session(limits: EngineLimits, scratch: Path, names: _StatementNames, dialect: SqlDialect) -> SessionContext:
+    memory_bytes = int(limits.memory_bytes * _MEMORY_SHARE[dialect])
+    sort_merge_bytes = min(int(memory_bytes * SORT_MERGE_SHARE), SORT_MERGE_BYTES_MAX)
     config = (
         SessionConfig()
         .with_information_schema(False)
@@ -173,10 +195,12 @@ def _session(limits: EngineLimits, scratch: Path, names: _StatementNames, dialec
         .with_target_partitions(limits.threads)
         .set("datafusion.optimizer.hash_join_single_partition_threshold", str(BUILD_BYTES_MAX))
         .set("datafusion.optimizer.hash_join_single_partition_threshold_rows", str(BUILD_ROWS_MAX))
+        .set("datafusion.execution.sort_spill_reservation_bytes", str(sort_merge_bytes))
+        # Sorts of several partitions take the whole pool and leave nothing to the merge of their results.
+        .set("datafusion.optimizer.repartition_sorts", "false")
     )
     for name, value in _SETTINGS[dialect].items():
         config = config.set(name, value)
-    memory_bytes = int(limits.memory_bytes * _MEMORY_SHARE[dialect])
     runtime = RuntimeEnvBuilder().with_disk_manager_specified(scratch).with_fair_spill_pool(memory_bytes)
     session = SessionContext(config, runtime)
     session.sql(f"SET datafusion.runtime.metadata_cache_limit = '{METADATA_CACHE_BYTES >> 20}M'")

@@ -7,13 +7,13 @@ of both returns a slice of the batch's live flags, which costs a few microsecond
 dirty and an empty hot tier the relation is the plain Parquet scan. Because a batch never holds two live rows of a key,
 every predicate may be pushed into every part.
 
-Batches are named file by file; a folder is never listed. Batches older than a column are scanned apart, so that the
-column can be filled with its default.
+Batches are named file by file; a folder is never listed. Batches of each version of the definition are scanned apart:
+files of one scan must have the same columns, and those of an older one are filled with defaults.
 """
 
 import threading
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum, unique
 from itertools import count, groupby
 from pathlib import Path
@@ -34,6 +34,11 @@ from providers.defaults import literal_value
 from providers.engine_errors import engine_errors
 from providers.pruning import Pruned
 from providers.snapshot import ColdState, Snapshot
+
+EXPORT_ROWS = 32_768
+EXPORT_BYTES = 4 << 20
+BUFFER_BYTES = 1 << 20
+"""Of a column chunk, read at a time by an export."""
 
 _CATALOG, _SCHEMA = "storage", "files"
 _udf_number = count(1)
@@ -57,6 +62,14 @@ def engine_type(data_type: pa.DataType) -> pa.DataType:
     return pa.binary_view() if pa.types.is_binary(data_type) else data_type
 
 
+def stored_rows(path: Path, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """All rows of a batch file in their order, without the engine and without reading ahead."""
+    with pq.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER_BYTES) as file:
+        size = sum(file.metadata.row_group(group).total_byte_size for group in range(file.num_row_groups))
+        rows = min(max(EXPORT_BYTES * file.metadata.num_rows // max(size, 1), 1), EXPORT_ROWS)
+        yield from file.iter_batches(rows, columns=names, use_threads=False)
+
+
 class Relations:
     """Builds relations in one DataFusion session and remembers what is worth remembering."""
 
@@ -69,19 +82,24 @@ class Relations:
         storage.register_schema(_SCHEMA, self._schema)
         context.register_catalog_provider(_CATALOG, storage)
         self._lock = threading.Lock()
-        self._shapes: dict[tuple[int, int, Columns], Table] = {}
+        self._shapes: dict[tuple[int, int, Columns], tuple[tuple[Column, ...], Table]] = {}
+        self._shape_files = count()
         self._whole: WeakKeyDictionary[Snapshot, dict[Columns, Table]] = WeakKeyDictionary()
         self._cold: WeakKeyDictionary[ColdState, tuple[Mapping[int, DeadRows], _Scans]] = WeakKeyDictionary()
 
     def shape(self, table: TableDef, columns: Columns) -> Table:
-        """A relation with the table's columns and no rows, for planning; filters are pushed down to its scan."""
+        """A relation with the table's columns and no rows, for planning; filters are pushed down to its scan.
+
+        Transactions that are open, or were rolled back, may have other columns under the same version.
+        """
         key = (table.id, table.version, columns)
         with self._lock:
-            found = self._shapes.get(key)
-            if found is None:
-                path = self._scratch / f"shape-{table.id}-{table.version}-{columns.name}.parquet"
+            known, found = self._shapes.get(key, (None, None))
+            if found is None or known != table.columns:
+                path = self._scratch / f"shape-{next(self._shape_files)}.parquet"
                 pq.write_table(pa.schema(_fields(table, columns)).empty_table(), path)
-                found = self._shapes[key] = self._scan([path], f"t{table.id}").into_view()
+                found = self._scan([path], f"t{table.id}").into_view()
+                self._shapes[key] = (table.columns, found)
             return found
 
     def merged(self, snapshot: Snapshot, pruned: Pruned | None, columns: Columns) -> Table:
@@ -126,11 +144,12 @@ class Relations:
     def _cold_parts(
         self, snapshot: Snapshot, entries: Sequence[BatchFileEntry], columns: Columns
     ) -> Iterable[DataFrame]:
-        def missing(entry: BatchFileEntry) -> tuple[int, ...]:
-            return tuple(c.id for c in snapshot.table.columns if entry.schema_version < c.added)
+        def version(entry: BatchFileEntry) -> int:
+            return entry.schema_version
 
-        for absent, group in groupby(sorted(entries, key=missing), key=missing):
+        for written, group in groupby(sorted(entries, key=version), key=version):
             members = list(group)
+            absent = {column.id for column in snapshot.table.columns if written < column.added}
             for entry in members:
                 self._files.check(snapshot.cold, entry)
             selected = [_cold_column(column, column.id in absent) for column in _table_columns(snapshot.table, columns)]

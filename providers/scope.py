@@ -1,7 +1,7 @@
-"""One scope in memory: its lock, its newest state, what readers see, and the batch numbers that jobs use."""
+"""One scope in memory: its lock, its newest state, what readers see and saw, and the batch numbers that jobs use."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from manifest.layout import batch_of_file
 from providers.snapshot import Snapshot
@@ -10,9 +10,12 @@ from providers.snapshot import Snapshot
 class ScopeState:
     """One scope in memory. `head` is what the next writer builds on, `published` what readers see.
 
+    What readers see changes through `visibility` only.
+
     `lock` is the writer lock; `maintenance` keeps flush and compaction of a scope apart and is taken before `lock`.
     `unsure` says that a publication failed half-way, so that nobody knows which manifest the disk has: the scope takes
-    no more changes and deletes no more files until it is loaded again.
+    no more changes and deletes no more files until it is loaded again. `has_leftovers` says that a transaction left
+    staged files behind, which may go when nobody reads them any more.
     """
 
     def __init__(self, snapshot: Snapshot) -> None:
@@ -22,7 +25,10 @@ class ScopeState:
         self.ticket = 0
         self.dropped = False
         self.unsure = False
+        self.has_leftovers = False
         self._published = snapshot
+        self._published_at = 0
+        self._past: list[tuple[int, Snapshot]] = []
         snapshot.cold.pins.snapshots.add(snapshot)
         self._publication = threading.Lock()
         self._next_batch: int | None = None
@@ -62,9 +68,29 @@ class ScopeState:
         with self._publication:
             return [*self.head.cold.pins.snapshots, self.head, self._published]
 
-    def publish(self, snapshot: Snapshot) -> None:
-        """Show `snapshot` to readers unless they see a later one already."""
+    def publish(self, snapshot: Snapshot, moment: int) -> None:
+        """Show `snapshot` to readers from `moment` on, unless they see a later one already."""
+        self.pin(snapshot)
+        if snapshot.version > self._published.version:
+            self._past.append((self._published_at, self._published))
+            self._published, self._published_at = snapshot, moment
+
+    def pin(self, snapshot: Snapshot) -> None:
+        """Keep the files of a snapshot for as long as somebody refers to it."""
         with self._publication:
             snapshot.cold.pins.snapshots.add(snapshot)
-            if snapshot.version > self._published.version:
-                self._published = snapshot
+
+    def as_of(self, moment: int) -> Snapshot:
+        """What readers saw at a moment that is still kept."""
+        seen = [snapshot for since, snapshot in self._past if since <= moment]
+        return self._published if self._published_at <= moment or not seen else seen[-1]
+
+    def keep_for(self, moments: Collection[int]) -> bool:
+        """Forget past snapshots but those seen at some of the `moments`; tell whether any is left."""
+        ends = [since for since, _ in self._past[1:]] + [self._published_at]
+        self._past = [
+            (since, snapshot)
+            for (since, snapshot), end in zip(self._past, ends, strict=False)
+            if any(since <= moment < end for moment in moments)
+        ]
+        return bool(self._past)

@@ -3,7 +3,7 @@
 A write goes: scope lock -> older versions found (`resolve`) -> `_seq` block -> one RocksDB batch with the versions,
 the dead-row marks and the idempotency record -> new head -> lock released -> synced -> published. The lock is not held
 during the sync, so commits of one scope share syncs. Writers build on `head`; readers see `published`, which never
-shows what is not durable.
+shows what is not durable. A write to several scopes takes all their locks and puts everything into one batch.
 
 Cold data changes by `replace_manifest` only: wait until all commits so far are durable, because the manifest records
 their dead rows; publish the manifest file; publish the snapshot.
@@ -11,8 +11,8 @@ their dead rows; publish the manifest file; publish the snapshot.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from enum import Enum, unique
 from itertools import islice
@@ -28,21 +28,23 @@ from manifest.entries import ManifestFile
 from manifest.files import make_folder, publish
 from manifest.layout import MANIFEST_NAME, scope_folder
 from providers import recovery
-from providers.apply import after_commit, versions_of
+from providers.apply import adopted, after_commit, versions_of
 from providers.cold.files import ColdFiles
-from providers.defaults import missing_values
 from providers.hot import record
 from providers.hot.record import HotRecord
-from providers.hot.view import CHUNK_ROWS_MAX, HotChunk, HotView
+from providers.hot.view import CHUNK_ROWS_MAX, HotView
 from providers.idempotency import Idempotency, Outcome, find_replay, put_outcome, restore_bulk_commit
 from providers.keys import Positions
 from providers.resolve import Change, OnExisting, Resolved, resolve
 from providers.scope import ScopeState
 from providers.sequence import SeqAllocator
 from providers.snapshot import Pins, Snapshot
+from providers.visibility import Visibility, nothing_more
 
 _SEQ_CEILING = b"seq_ceiling"
 _LOADING_LOCKS = 64
+
+Stage = Callable[[Snapshot, Batch], Snapshot]
 
 
 @unique
@@ -76,6 +78,7 @@ class ScopeStore:
         self._recent: OrderedDict[Scope, ScopeState] = OrderedDict()
         self._pins: WeakValueDictionary[Scope, Pins] = WeakValueDictionary()
         self.files = files
+        self.visibility = Visibility()
         self._gone: set[int] = set()
         self.dropped_tables: set[int] = set()
         """Tables whose folders may still be there."""
@@ -98,6 +101,10 @@ class ScopeStore:
     def snapshot(self, table: TableDef, user: str | None) -> Snapshot:
         """What a reader that starts now sees."""
         return self.state(table, user).published
+
+    def snapshots(self, scopes: Sequence[tuple[TableDef, str | None]]) -> list[Snapshot]:
+        """What a reader of several scopes that starts now sees: all of them as of one moment."""
+        return self.visibility.read([self.state(table, user) for table, user in scopes])
 
     def tables_in_use(self) -> set[int]:
         """Ids of tables that have a scope in memory, or a snapshot that somebody still reads."""
@@ -145,11 +152,40 @@ class ScopeStore:
         """Commit the change that `build` derives from the newest state, durable when this returns."""
         with self.exclusive(state):
             outcome = self._commit(state, build, rule, idempotency)
-            ticket, after = state.ticket, state.head
+            ticket = state.ticket
+        self._acknowledge(ticket)
+        return outcome
+
+    def write_together(
+        self,
+        stages: Sequence[tuple[ScopeState, Stage]],
+        batch: Batch,
+        publish_definitions: Callable[[], None] | None = None,
+    ) -> None:
+        """Commit changes to several scopes, and what `batch` holds already, as one; durable when this returns.
+
+        Each stage derives its scope's next snapshot from the newest one and puts the records of the change into the
+        batch, or raises, and then nothing is written. Locks are taken in one order for everybody. Definitions that are
+        in the batch are always durable before they are published.
+        """
+        ordered = sorted(stages, key=lambda stage: (stage[0].head.scope.table_id, stage[0].head.scope.user or ""))
+        with ExitStack() as locks:
+            for state, _ in ordered:
+                locks.enter_context(self.exclusive(state))
+            publication = [(state, stage(state.head, batch)) for state, stage in ordered]
+            ticket = self._keyvalue.append(batch)
+            for state, after in publication:
+                state.ticket, state.head = ticket, after
+            self.visibility.enqueue(ticket, publication, publish_definitions or nothing_more)
+        if publish_definitions is not None:
+            self._keyvalue.wait_durable(ticket)
+        self._acknowledge(ticket)
+
+    def _acknowledge(self, ticket: int) -> None:
+        """Make a commit as durable as it is promised to be, then visible."""
         if self._durability is Durability.SYNC:
             self._keyvalue.wait_durable(ticket)
-        state.publish(after)
-        return outcome
+        self.visibility.show(ticket)
 
     def _commit(
         self,
@@ -167,11 +203,12 @@ class ScopeStore:
         if not resolved.rows.num_rows and idempotency is None:
             return Outcome(resolved.affected, snapshot.last_seq)
         batch = Batch()
-        after = self._stage(snapshot, resolved, batch)
+        after = self.stage(snapshot, resolved, batch)
         outcome = Outcome(resolved.affected, after.last_seq)
         put_outcome(batch, snapshot.scope, idempotency, outcome)
         state.ticket = self._keyvalue.append(batch)
         state.head = after
+        self.visibility.enqueue(state.ticket, [(state, after)])
         return outcome
 
     def replayed(self, state: ScopeState, idempotency: Idempotency | None) -> Outcome | None:
@@ -179,9 +216,8 @@ class ScopeStore:
         return find_replay(self._keyvalue, state.head.scope, idempotency)
 
     def settle(self, state: ScopeState) -> None:
-        """Wait until every commit of a scope so far is as durable as it is promised to be."""
-        if self._durability is Durability.SYNC:
-            self._keyvalue.wait_durable(state.ticket)
+        """Wait until every commit of a scope so far is as durable as it is promised to be, and visible."""
+        self._acknowledge(state.ticket)
 
     def replace_manifest(
         self,
@@ -195,6 +231,7 @@ class ScopeStore:
         """Publish cold data with the scope's writer lock held. The files that `manifest` names are durable already."""
         head = state.head
         self._keyvalue.wait_durable(state.ticket)
+        self.visibility.show(state.ticket)
         try:
             publish(self.folder(state) / MANIFEST_NAME, manifest_codec.encode(manifest))
         except OSError:
@@ -208,7 +245,7 @@ class ScopeStore:
             last_seq=max(head.last_seq, last_seq),
         )
         state.head = after
-        state.publish(after)
+        self.visibility.publish(state, after)
         state.release_batches(manifest.by_number)
         batch = Batch()
         batch.put(Family.META, recovery.manifest_mark(after.scope), str(manifest.version).encode())
@@ -278,7 +315,7 @@ class ScopeStore:
                     del self._recent[candidate.head.scope]
             return state
 
-    def _stage(self, snapshot: Snapshot, resolved: Resolved, batch: Batch) -> Snapshot:
+    def stage(self, snapshot: Snapshot, resolved: Resolved, batch: Batch) -> Snapshot:
         """Put a resolved change's records into `batch` and return the snapshot after it."""
         seqs = self.allocator.reserve(resolved.rows.num_rows)
         versions = versions_of(snapshot.table, resolved, seqs)
@@ -295,20 +332,10 @@ class ScopeStore:
             head = state.head
             if head.table.version >= table.version:
                 return
-            missing = missing_values(table)
-            chunks = tuple(
-                HotChunk(record.conform(chunk.rows, table, missing), chunk.seqs, chunk.live)
-                for chunk in head.hot.chunks
-            )
-            after = replace(
-                head,
-                version=head.version + 1,
-                cold=replace(head.cold, table=table),
-                hot=replace(head.hot, chunks=chunks),
-            )
             self._keyvalue.wait_durable(state.ticket)
-            state.head = after
-            state.publish(after)
+            self.visibility.show(state.ticket)
+            state.head = adopted(head, table)
+            self.visibility.publish(state, state.head)
 
     def _load(self, table: TableDef, scope: Scope) -> ScopeState:
         with self._lock:

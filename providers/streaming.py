@@ -8,22 +8,33 @@ yield point (a join without one goes on until it has a batch).
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pyarrow as pa
 from datafusion import DataFrame
 
-from catalog.errors import DatabaseError, ErrorKind
+from catalog.errors import DatabaseError
 from providers.engine_errors import engine_errors
 
 POLL_SECONDS = 0.1
 
-Cancelled = Callable[[], bool]
+Stop = Callable[[], DatabaseError | None]
+"""Asked now and then by what runs long: None to go on, or the error to end with."""
 
 
-def never() -> bool:
-    """For statements that nobody can cancel."""
-    return False
+def never() -> None:
+    """For statements that nobody stops."""
+
+
+def check(stop: Stop) -> None:
+    """Raise when there is a reason to stop."""
+    error = stop()
+    try:
+        if error is not None:
+            raise error from None
+    finally:
+        del error  # its traceback holds the frames, and with them the stream, which must die now
 
 
 def pull(frame: DataFrame) -> Iterator[pa.RecordBatch]:
@@ -31,6 +42,15 @@ def pull(frame: DataFrame) -> Iterator[pa.RecordBatch]:
     with engine_errors():
         for batch in frame.execute_stream():
             yield batch.to_pyarrow()
+
+
+def one_ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same batches: while one is used, the next is made on another thread."""
+    with ThreadPoolExecutor(1, thread_name_prefix="one-ahead") as thread:
+        coming = thread.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = thread.submit(next, batches, None)
+            yield batch
 
 
 class StreamLoop:
@@ -41,28 +61,31 @@ class StreamLoop:
         self._thread = threading.Thread(target=self._loop.run_forever, name="streams", daemon=True)
         self._thread.start()
 
-    def stream(self, frame: DataFrame, cancelled: Cancelled) -> Iterator[pa.RecordBatch]:
-        """Run a query; raise CANCELLED soon after `cancelled` becomes true."""
+    def stream(self, frame: DataFrame, stop: Stop) -> Iterator[pa.RecordBatch]:
+        """Run a query; end it soon after `stop` says so."""
         with engine_errors():
             batches = frame.execute_stream()
-            while (batch := self._next(batches, cancelled)) is not None:
+            while (batch := self._next(batches, stop)) is not None:
                 yield batch.to_pyarrow()
 
     def close(self) -> None:
         """Stop the loop; queries that still run on it end."""
+        asyncio.run_coroutine_threadsafe(_cancel_others(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
-    def _next(self, batches: Any, cancelled: Cancelled) -> Any:
+    def _next(self, batches: Any, stop: Stop) -> Any:
         step = asyncio.run_coroutine_threadsafe(_step(batches), self._loop)
         while True:
             try:
                 return step.result(timeout=POLL_SECONDS)
             except TimeoutError:
-                if cancelled():
+                try:
+                    check(stop)
+                except BaseException:
                     step.cancel()
-                    raise DatabaseError(ErrorKind.CANCELLED, "the statement was cancelled") from None
+                    raise
 
 
 async def _step(batches: Any) -> Any:
@@ -71,3 +94,12 @@ async def _step(batches: Any) -> Any:
         return await anext(batches)
     except StopAsyncIteration:
         return None
+
+
+async def _cancel_others() -> None:
+    """Let what was cancelled say so; what cannot be interrupted is left behind."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    if others:
+        await asyncio.wait(others, timeout=POLL_SECONDS)

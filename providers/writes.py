@@ -21,7 +21,10 @@ from providers.sequence import SeqAllocator
 
 _UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 _UUID_BYTES = 16
+_UNITS = {"s": "second", "ms": "millisecond", "us": "microsecond", "ns": "nanosecond"}
 _INTEGER_DIGITS = 20
+_PLAIN = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
+"""What the values of a dictionary are cast to first: Arrow looks up no views."""
 
 
 @unique
@@ -64,7 +67,7 @@ def tombstones(table: TableDef, keys: pa.Table) -> Change:
 
 def convert(values: pa.ChunkedArray, column: Column, table: TableDef, strictness: Strictness) -> pa.ChunkedArray:
     """Cast values to a column's storage type; INVALID when a value does not fit."""
-    values = _decode(values)
+    values = decode(values)
     if pa.types.is_fixed_size_binary(values.type) and column.type == pa.uuid():
         return _uuid_from_bytes(values, column)
     if values.type != column.storage:
@@ -74,8 +77,20 @@ def convert(values: pa.ChunkedArray, column: Column, table: TableDef, strictness
                 f"column {column.name} of {table.name} has type {format_type(column.type)}, "
                 f"the offered values have type {values.type}",
             )
+        _refuse_unknown_fields(values, column, table)
+        if strictness is Strictness.STATEMENT:
+            values = _without_finer_digits(values, column.storage)
         values = _cast(values, column, table)
     return _check_uuid(values, column) if column.type == pa.uuid() else values
+
+
+def _without_finer_digits(values: pa.ChunkedArray, target: pa.DataType) -> pa.ChunkedArray:
+    """Moments with no more digits than the column has: `now()` has nine. Streams must say that they leave some out."""
+    if pa.types.is_timestamp(values.type) and pa.types.is_timestamp(target):
+        return pc.floor_temporal(values, unit=_UNITS[target.unit])
+    if pa.types.is_time64(values.type) and pa.types.is_time(target):
+        return values.cast(target, safe=False)
+    return values
 
 
 def _cast(values: pa.ChunkedArray, column: Column, table: TableDef) -> pa.ChunkedArray:
@@ -105,15 +120,40 @@ def _cast_exactly(values: pa.ChunkedArray, target: pa.DataType) -> pa.ChunkedArr
     return cast
 
 
-def _decode(values: pa.ChunkedArray) -> pa.ChunkedArray:
+def decode(values: pa.ChunkedArray) -> pa.ChunkedArray:
     """Undo dictionaries, run-end encoding and extension types."""
     if pa.types.is_run_end_encoded(values.type):
         values = pc.run_end_decode(values)
     if isinstance(values.type, pa.BaseExtensionType):
         values = pa.chunked_array([chunk.storage for chunk in values.chunks], values.type.storage_type)
     if pa.types.is_dictionary(values.type):
-        values = values.cast(values.type.value_type)
+        plain = _PLAIN.get(values.type.value_type, values.type.value_type)
+        values = pa.chunked_array([chunk.dictionary.cast(plain).take(chunk.indices) for chunk in values.chunks], plain)
     return values
+
+
+def _refuse_unknown_fields(values: pa.ChunkedArray, column: Column, table: TableDef) -> None:
+    """A cast would drop the fields of a struct that are not in the column's type, without a word."""
+    name = _unknown_field(values.type, column.storage)
+    if name is not None:
+        raise DatabaseError(
+            ErrorKind.INVALID,
+            f"column {column.name} of {table.name} has type {format_type(column.type)}, which has no field {name}",
+        )
+
+
+def _unknown_field(offered: pa.DataType, stored: pa.DataType) -> str | None:
+    """The first field, however deep, that the stored type lacks."""
+    if _is_list(offered) and _is_list(stored):
+        return _unknown_field(offered.value_type, stored.value_type)
+    if not (pa.types.is_struct(offered) and pa.types.is_struct(stored)):
+        return None
+    theirs: Mapping[str, pa.DataType] = {field.name: field.type for field in stored}
+    for field in offered:
+        found = _unknown_field(field.type, theirs[field.name]) if field.name in theirs else field.name
+        if found is not None:
+            return found
+    return None
 
 
 def _deleted(table: TableDef, offered: pa.Table) -> Mask | None:

@@ -114,12 +114,12 @@ class ServerProcess:
                 return True
         return False
 
-    def connect(self, user: str | None = None, **headers: str) -> dbapi.Connection:
+    def connect(self, user: str | None = None, *, autocommit: bool = True, **headers: str) -> dbapi.Connection:
         """An ADBC connection, as a user of the settings file or (None) without credentials."""
         options = {f"{DatabaseOptions.RPC_CALL_HEADER_PREFIX.value}{name}": value for name, value in headers.items()}
         if user is not None:
             options |= {"username": user, "password": self._passwords[user]}
-        return dbapi.connect(self.uri, db_kwargs=options, autocommit=True)
+        return dbapi.connect(self.uri, db_kwargs=options, autocommit=autocommit)
 
     def flight(self, user: str | None = None) -> tuple[flight.FlightClient, flight.FlightCallOptions]:
         """A plain Flight client and the options that every call of the user needs."""

@@ -34,7 +34,9 @@ FENCES = {
     "datafusion": {"providers/", "flightserver/execution/"},
     "sqlglot": {"catalog/types.py", "flightserver/sql/"},
     "click": {"flightserver/__main__.py", "flightserver/cli/"},
-    "adbc_driver_flightsql": {"flightserver/cli/"},
+    "adbc_driver_flightsql": {"flightserver/cli/", "flightserver/dialect/"},
+    "sqlalchemy": {"flightserver/dialect/"},
+    "flightserver.dialect": {"flightserver/dialect/"},
 }
 """Libraries that only these files or folders know."""
 
@@ -43,6 +45,7 @@ BANNED_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "base", 
 SIBLINGS = {
     "flightserver.protocol": {"catalog"},
     "flightserver.sql": {"catalog"},
+    "flightserver.dialect": {"catalog"},
 }
 """Sub-packages without I/O, which import nothing of ours but these."""
 

@@ -1,18 +1,23 @@
 """Definitions: namespaces, tables, columns, views. Each statement is one durable change of the catalog."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from functools import partial
+
+import pyarrow as pa
 
 from catalog.definition import ColumnSpec, TableDef, TableKind, ViewDef
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.evolution import add_column, create_table, drop_column, rename_column, set_options
 from catalog.identifiers import TableName
 from catalog.registry import Registry
+from catalog.store import Change
 from catalog.types import is_nested, storable
+from flightserver.context import Context
 from flightserver.database import Database
-from flightserver.execution.ingest import Ingest
+from flightserver.execution.ingest import Load, ingest
 from flightserver.execution.reading import Reader
 from flightserver.execution.rows import Affected
-from flightserver.session import Session
 from flightserver.sql.options import parse_options
 from flightserver.sql.statements import (
     AddColumn,
@@ -32,7 +37,6 @@ from flightserver.sql.statements import (
 )
 from providers.defaults import literal_value
 from providers.resolve import OnExisting
-from providers.streaming import never
 from providers.writes import Strictness
 
 _DONE = Affected(0)
@@ -59,9 +63,9 @@ class Ddl:
         """Tell whether `run` takes the statement."""
         return type(statement) in self._handlers
 
-    def run(self, statement: Statement, session: Session) -> Affected:
+    def run(self, statement: Statement, context: Context) -> Affected:
         """Run a statement."""
-        return self._handlers[type(statement)](statement, session)
+        return self._handlers[type(statement)](statement, context)
 
     def define(
         self,
@@ -76,86 +80,96 @@ class Ddl:
         _check_defaults(table)
         return _with_options(table, options) if options else table
 
-    def publish(self, table: TableDef, *, replacing: bool = False) -> None:
+    def publish(self, table: TableDef, context: Context, *, replacing: bool = False) -> None:
         """Put a new table into the catalog; one that it replaces is gone in the same moment."""
-        replaced: list[TableDef] = []
 
         def change(registry: Registry) -> Registry:
-            old = registry.tables.get(table.name)
-            if old is not None and not replacing:
+            if table.name in registry.tables and not replacing:
                 raise DatabaseError(ErrorKind.ALREADY_EXISTS, f"table {table.name} exists already")
-            if old is not None:
-                replaced.append(old)
             return registry.with_table(table)
 
-        self._database.catalog.change(change)
-        for old in replaced:
-            self._database.store.drop_table(old)
+        self._change(context, change)
 
-    def _create_namespace(self, statement: CreateNamespace, _: Session) -> Affected:
-        if not (statement.if_not_exists and statement.name in self._database.catalog.registry.namespaces):
-            self._database.catalog.change(lambda registry: registry.with_namespace(statement.name))
+    def publish_temporary(self, table: TableDef, context: Context) -> None:
+        """Show a new table to its session alone, in the place of an older temporary one."""
+        replaced = context.temporary.add(table)
+        if replaced is not None:
+            self._database.store.drop_table(replaced)
+
+    def _change(self, context: Context, change: Change) -> None:
+        for table in context.define(change):
+            self._database.store.drop_table(table)
+
+    def _create_namespace(self, statement: CreateNamespace, context: Context) -> Affected:
+        if not (statement.if_not_exists and statement.name in context.registry.namespaces):
+            self._change(context, lambda registry: registry.with_namespace(statement.name))
         return _DONE
 
-    def _drop_namespace(self, statement: DropNamespace, _: Session) -> Affected:
-        registry = self._database.catalog.registry
+    def _drop_namespace(self, statement: DropNamespace, context: Context) -> Affected:
+        registry = context.registry
         if statement.if_exists and statement.name not in registry.namespaces:
             return _DONE
-        dropped: list[TableDef] = []
 
         def change(registry: Registry) -> Registry:
             if statement.cascade:
                 for name in [name for name in registry.views if name.namespace == statement.name]:
                     registry = registry.without_view(name)
-                for name, table in list(registry.tables.items()):
-                    if name.namespace == statement.name:
-                        dropped.append(table)
-                        registry = registry.without_table(name)
+                for name in [name for name in registry.tables if name.namespace == statement.name]:
+                    registry = registry.without_table(name)
             return registry.without_namespace(statement.name)
 
-        self._database.catalog.change(change)
-        for table in dropped:
-            self._database.store.drop_table(table)
+        self._change(context, change)
         return _DONE
 
-    def _create_table(self, statement: CreateTable, session: Session) -> Affected:
-        name = session.name(statement.table)
-        if self._is_taken(name, allowed=statement.if_not_exists):
+    def _create_table(self, statement: CreateTable, context: Context) -> Affected:
+        name = context.name(statement.table)
+        if _is_taken(name, context, temporary=statement.temporary, allowed=statement.if_not_exists):
             return _DONE
-        self.publish(self.define(name, statement.kind, statement.columns, statement.primary_key, statement.options))
+        table = self.define(name, statement.kind, statement.columns, statement.primary_key, statement.options)
+        self._publisher(table, context, temporary=statement.temporary)()
         return _DONE
 
-    def _create_table_as(self, statement: CreateTableAs, session: Session) -> Affected:
-        name = session.name(statement.table)
-        if self._is_taken(name, allowed=statement.if_not_exists):
+    def _create_table_as(self, statement: CreateTableAs, context: Context) -> Affected:
+        name = context.name(statement.table)
+        if _is_taken(name, context, temporary=statement.temporary, allowed=statement.if_not_exists):
             return _DONE
-        planned = self._reader.plan(statement.query_text, session)
+        planned = self._reader.plan(statement.query_text, context)
         columns = tuple(ColumnSpec(field.name, storable(field.type, field.name)) for field in planned.schema)
         table = self.define(name, statement.kind, columns, statement.primary_key, statement.options)
-        ingest = Ingest(self._database, table, session, rule=OnExisting.REFUSE, strictness=Strictness.STATEMENT)
+        rows = planned.rows().start(context.stop)
+        load = Load(OnExisting.REFUSE, Strictness.STATEMENT)
+        publish = self._publisher(table, context, temporary=statement.temporary)
+        return Affected(self.create_loaded(table, context, rows, load, publish))
+
+    def _publisher(self, table: TableDef, context: Context, *, temporary: bool) -> Callable[[], None]:
+        return partial(self.publish_temporary if temporary else self.publish, table, context)
+
+    def create_loaded(
+        self,
+        table: TableDef,
+        context: Context,
+        batches: Iterable[pa.RecordBatch],
+        load: Load,
+        publish: Callable[[], None],
+    ) -> int:
+        """Load a table that nobody sees yet, then publish it; return how many rows it got."""
+        unseen = replace(context, work=self._database.autocommit)
         try:
-            for batch in planned.rows().start(never):
-                ingest.add(batch)
-            outcome = ingest.finish()
-            self.publish(table)
+            outcome = ingest(self._database, table, unseen, batches, load)
+            publish()
         except BaseException:
-            ingest.abort()
             self._database.store.drop_table(table)
             raise
-        return Affected(outcome.affected)
+        return outcome.affected
 
-    def _drop_table(self, statement: DropTable, session: Session) -> Affected:
-        name = session.name(statement.table)
-        registry = self._database.catalog.registry
-        if statement.if_exists and name not in registry.tables:
-            return _DONE
-        table = registry.table(name)
-        self._database.catalog.change(lambda registry: registry.without_table(name))
-        self._database.store.drop_table(table)
+    def _drop_table(self, statement: DropTable, context: Context) -> Affected:
+        name = context.name(statement.table)
+        if not (statement.if_exists and name not in context.registry.tables):
+            self._change(context, lambda registry: registry.without_table(name))
         return _DONE
 
-    def _alter_table(self, statement: AlterTable, session: Session) -> Affected:
-        name = session.name(statement.table)
+    def _alter_table(self, statement: AlterTable, context: Context) -> Affected:
+        name = context.name(statement.table)
 
         def change(registry: Registry) -> Registry:
             table = registry.table(name)
@@ -163,43 +177,49 @@ class Ddl:
             _check_defaults(after)
             return registry.with_table(after)
 
-        self._database.catalog.change(change)
+        self._change(context, change)
         return _DONE
 
-    def _create_view(self, statement: CreateView, session: Session) -> Affected:
-        name = session.name(statement.table)
-        registry = self._database.catalog.registry
+    def _create_view(self, statement: CreateView, context: Context) -> Affected:
+        name = context.name(statement.table)
+        registry = context.registry
         if statement.if_not_exists and name in registry.views:
             return _DONE
         if name in registry.views and not statement.or_replace:
             raise DatabaseError(ErrorKind.ALREADY_EXISTS, f"view {name} exists already")
-        self._reader.plan(statement.query_text, session)
-        view = ViewDef(name, statement.query_text, session.namespace)
+        self._reader.plan(statement.query_text, context)
+        view = ViewDef(name, statement.query_text, context.namespace)
 
         def change(registry: Registry) -> Registry:
             after = registry.with_view(view)
-            self._reader.check_view(view, after)
+            self._reader.check_view(view, after, context)
             return after
 
-        self._database.catalog.change(change)
+        self._change(context, change)
         return _DONE
 
-    def _drop_view(self, statement: DropView, session: Session) -> Affected:
-        name = session.name(statement.table)
-        if not (statement.if_exists and name not in self._database.catalog.registry.views):
-            self._database.catalog.change(lambda registry: registry.without_view(name))
+    def _drop_view(self, statement: DropView, context: Context) -> Affected:
+        name = context.name(statement.table)
+        if not (statement.if_exists and name not in context.registry.views):
+            self._change(context, lambda registry: registry.without_view(name))
         return _DONE
 
-    def _is_taken(self, name: TableName, *, allowed: bool) -> bool:
-        """Tell whether a table exists, where that is allowed; raise before any work where it is not."""
-        registry = self._database.catalog.registry
-        registry.require_namespace(name.namespace)
-        if name in registry.tables and allowed:
-            return True
-        if registry.exists(name):
-            what = "table" if name in registry.tables else "view"
-            raise DatabaseError(ErrorKind.ALREADY_EXISTS, f"{what} {name} exists already")
+
+def _is_taken(name: TableName, context: Context, *, temporary: bool, allowed: bool) -> bool:
+    """Tell whether a table exists, where that is allowed; raise before any work where it is not.
+
+    A temporary table is only in the way of another one.
+    """
+    registry = context.registry
+    registry.require_namespace(name.namespace)
+    if temporary and all(table.name != name for table in context.temporary.tables):
         return False
+    if name in registry.tables and allowed:
+        return True
+    if registry.exists(name):
+        what = "table" if name in registry.tables else "view"
+        raise DatabaseError(ErrorKind.ALREADY_EXISTS, f"{what} {name} exists already")
+    return False
 
 
 def _altered(table: TableDef, action: AlterAction) -> TableDef:

@@ -15,10 +15,11 @@ from datafusion.catalog import Table
 from catalog.definition import Column, TableDef
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import TableName, quote_identifier
+from flightserver.context import Context
 from flightserver.database import Database
-from flightserver.execution.ingest import Ingest
-from flightserver.execution.parameters import bound_rows, check_bound
-from flightserver.execution.reading import Parameters, Reader
+from flightserver.execution.ingest import Load, ingest
+from flightserver.execution.parameters import bound_rows, check_bound, comparable
+from flightserver.execution.reading import Reader
 from flightserver.execution.rewriting import (
     EXCLUDED,
     PARAMETERS,
@@ -30,14 +31,14 @@ from flightserver.execution.rewriting import (
     select_from,
 )
 from flightserver.execution.rows import Affected
-from flightserver.session import Session
+from flightserver.execution.sources import Parameters
+from flightserver.sql.parameters import count_parameters
 from flightserver.sql.statements import Assignment, Delete, Insert, OnConflict, Statement, TableRef, Truncate, Update
 from flush.truncate import truncate
 from providers.apply import after_commit, versions_of
 from providers.relation import Columns
 from providers.resolve import Change, OnExisting, existing_rows, key_of, resolve
 from providers.snapshot import Snapshot
-from providers.streaming import never
 from providers.writes import Strictness, conform, tombstones
 
 _Find = Callable[[Snapshot, Parameters | None, pa.Table | None], Change]
@@ -61,33 +62,35 @@ class Dml:
         """Tell whether `run` takes the statement."""
         return type(statement) in self._handlers
 
-    def run(self, statement: Statement, session: Session, bound: pa.Table | None, count: int) -> Affected:
+    def run(self, statement: Statement, context: Context, bound: pa.Table | None, count: int) -> Affected:
         """Run a statement with `count` parameters, once for each row of `bound`."""
         if count and bound is None:
             raise DatabaseError(ErrorKind.INVALID, f"the statement has {count} parameters, but none were bound")
         if bound is not None:
             check_bound(bound, count)
-        return self._handlers[type(statement)](statement, session, bound if count else None)
+        return self._handlers[type(statement)](statement, context, bound if count else None)
 
-    def insert(self, statement: Insert, session: Session, bound: pa.Table | None) -> Affected:
+    def insert(self, statement: Insert, context: Context, bound: pa.Table | None) -> Affected:
         """Add rows; an existing key is an error unless ON CONFLICT says otherwise."""
-        table = self._table(statement.table, session)
+        table = context.registry.table(context.name(statement.table))
         names = _target_names(statement, table)
         if bound is not None and statement.placeholders_only is not None:
             batches = _bound_columns(statement.placeholders_only, bound, names)
         else:
-            batches = self._source_rows(statement, session, bound, table, names)
+            batches = self._source_rows(statement, context, bound, table, names)
         conflict = statement.on_conflict
+        if bound is not None and conflict is not None and _has_parameters(conflict):
+            return self._upsert_each(statement, conflict, context, bound, names)
         if conflict is None:
-            return self._ingest(table, session, batches, OnExisting.REFUSE)
+            return self._ingest(table, context, batches, OnExisting.REFUSE)
         _check_target(conflict, table)
         if conflict.do_nothing:
-            return self._ingest(table, session, batches, OnExisting.SKIP)
-        return self._upsert(statement.table, conflict, session, batches, names)
+            return self._ingest(table, context, batches, OnExisting.SKIP)
+        return self._upsert(statement.table, conflict, context, batches, names)
 
-    def update(self, statement: Update, session: Session, bound: pa.Table | None) -> Affected:
+    def update(self, statement: Update, context: Context, bound: pa.Table | None) -> Affected:
         """Write new versions of the rows that match."""
-        table = self._table(statement.table, session)
+        table = context.registry.table(context.name(statement.table))
         assigned = _assignments(statement.assignments, table)
         name = statement.alias or statement.table.table
 
@@ -106,22 +109,22 @@ class Dml:
                 statement.from_text,
                 statement.where,
                 snapshot=snapshot,
-                session=session,
+                context=context,
                 parameters=parameters,
                 rows=rows,
             )
-            return conform(table, found, session.user, self._database.store.allocator, Strictness.STATEMENT)
+            return conform(table, found, context.user, self._database.store.allocator, Strictness.STATEMENT)
 
         texts = [*assigned.values(), statement.where or "", statement.from_text or ""]
         independent = not names_in(statement.where or "") & set(assigned) and statement.from_text is None
         at_once = independent and not any(map(mentions_query, texts))
-        return self._write(table, session, find, bound, at_once=at_once)
+        return self._write(table, context, find, bound, at_once=at_once)
 
-    def delete(self, statement: Delete, session: Session, bound: pa.Table | None) -> Affected:
+    def delete(self, statement: Delete, context: Context, bound: pa.Table | None) -> Affected:
         """Write tombstones for the rows that match."""
         if statement.where is None and statement.using_text is None:
-            return self.truncate(Truncate(statement.table), session, None)
-        table = self._table(statement.table, session)
+            return self.truncate(Truncate(statement.table), context, None)
+        table = context.registry.table(context.name(statement.table))
         name = statement.alias or statement.table.table
 
         def find(snapshot: Snapshot, parameters: Parameters | None, rows: pa.Table | None) -> Change:
@@ -136,86 +139,116 @@ class Dml:
                 statement.using_text,
                 statement.where,
                 snapshot=snapshot,
-                session=session,
+                context=context,
                 parameters=parameters,
                 rows=rows,
             )
             return tombstones(table, found)
 
         at_once = not any(map(mentions_query, (statement.where or "", statement.using_text or "")))
-        return self._write(table, session, find, bound, at_once=at_once)
+        return self._write(table, context, find, bound, at_once=at_once)
 
-    def truncate(self, statement: Truncate, session: Session, _: pa.Table | None) -> Affected:
+    def truncate(self, statement: Truncate, context: Context, _: pa.Table | None) -> Affected:
         """Remove every row of the scope."""
-        table = self._table(statement.table, session)
+        table = context.registry.table(context.name(statement.table))
         store = self._database.store
-        return Affected(truncate(store, store.state(table, session.scope_user(table))))
-
-    def _table(self, ref: TableRef, session: Session) -> TableDef:
-        return self._database.catalog.registry.table(session.name(ref))
+        if not context.in_transaction:
+            return Affected(truncate(store, store.state(*context.scope(table))))
+        everything = Delete(statement.table, None, None, "TRUE")
+        return self.delete(everything, context, None)
 
     def _source_rows(
-        self, statement: Insert, session: Session, bound: pa.Table | None, table: TableDef, names: Sequence[str]
+        self, statement: Insert, context: Context, bound: pa.Table | None, table: TableDef, names: Sequence[str]
     ) -> Iterator[pa.RecordBatch]:
         """The rows of VALUES or a query, under the names of the columns they are meant for."""
-        exact = any(pa.types.is_decimal(table.column(name).storage) for name in names)
         runs: list[Parameters | None] = [None] if bound is None else list(bound_rows(bound, bound.num_columns))
         for parameters in runs:
-            planned = self._reader.plan(statement.source, session, parameters, exact_literals=exact)
-            if len(planned.schema) != len(names):
-                raise DatabaseError(
-                    ErrorKind.INVALID, f"INSERT names {len(names)} columns, its source has {len(planned.schema)}"
-                )
-            for batch in planned.rows().start(never):
-                yield batch.rename_columns(list(names))
+            yield from self._source_batches(statement, context, parameters, table, names)
+
+    def _source_batches(
+        self,
+        statement: Insert,
+        context: Context,
+        parameters: Parameters | None,
+        table: TableDef,
+        names: Sequence[str],
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows of VALUES or a query with one row of parameters."""
+        exact = any(pa.types.is_decimal(table.column(name).storage) for name in names)
+        planned = self._reader.plan(statement.source, context, parameters, exact_literals=exact)
+        if len(planned.schema) != len(names):
+            raise DatabaseError(
+                ErrorKind.INVALID, f"INSERT names {len(names)} columns, its source has {len(planned.schema)}"
+            )
+        for batch in planned.rows().start(context.stop):
+            yield batch.rename_columns(list(names))
 
     def _ingest(
-        self, table: TableDef, session: Session, batches: Iterator[pa.RecordBatch], rule: OnExisting
+        self, table: TableDef, context: Context, batches: Iterator[pa.RecordBatch], rule: OnExisting
     ) -> Affected:
-        ingest = Ingest(self._database, table, session, rule=rule, strictness=Strictness.STATEMENT)
-        try:
-            for batch in batches:
-                ingest.add(batch)
-            return Affected(ingest.finish().affected)
-        except BaseException:
-            ingest.abort()
-            raise
+        return Affected(ingest(self._database, table, context, batches, Load(rule, Strictness.STATEMENT)).affected)
 
     def _upsert(
         self,
         ref: TableRef,
         conflict: OnConflict,
-        session: Session,
+        context: Context,
         batches: Iterator[pa.RecordBatch],
         names: Sequence[str],
     ) -> Affected:
         """ON CONFLICT DO UPDATE with expressions: offered rows whose key exists update the existing row."""
-        store, table = self._database.store, self._table(ref, session)
-        offered = conform(table, pa.Table.from_batches(batches), session.user, store.allocator, Strictness.STATEMENT)
-        assigned = _assignments(conflict.assignments, table)
+        store, table = self._database.store, context.registry.table(context.name(ref))
+        offered = conform(table, pa.Table.from_batches(batches), context.user, store.allocator, Strictness.STATEMENT)
 
         def build(snapshot: Snapshot) -> Change:
-            _refuse_repeats(offered, table)
             if _replaces_whole_row(conflict, table, names):
+                _refuse_repeats(offered, table)
                 return offered
-            existing = existing_rows(snapshot, offered, store.files)
-            fresh = offered.rows.filter(pa.array(~existing))
-            updated = self._updated_on_conflict(conflict, assigned, table, session, offered, ref, snapshot)
-            return Change(pa.concat_tables([fresh, updated]).combine_chunks())
+            return self._merged(offered, conflict, context, ref, snapshot, None)
 
-        state = store.state(table, session.scope_user(table))
-        return Affected(store.write(state, build, OnExisting.REPLACE).affected)
+        return Affected(context.work.write(context.scope(table), build, OnExisting.REPLACE).affected)
+
+    def _upsert_each(
+        self, statement: Insert, conflict: OnConflict, context: Context, bound: pa.Table, names: Sequence[str]
+    ) -> Affected:
+        """ON CONFLICT DO UPDATE with parameters of its own: one row of them after another, as one commit."""
+        table = context.registry.table(context.name(statement.table))
+        allocator = self._database.store.allocator
+
+        def find(snapshot: Snapshot, parameters: Parameters | None, _: pa.Table | None) -> Change:
+            rows = self._source_batches(statement, context, parameters, table, names)
+            offered = conform(table, pa.Table.from_batches(rows), context.user, allocator, Strictness.STATEMENT)
+            return self._merged(offered, conflict, context, statement.table, snapshot, parameters)
+
+        return self._write(table, context, find, bound, at_once=False)
+
+    def _merged(
+        self,
+        offered: Change,
+        conflict: OnConflict,
+        context: Context,
+        ref: TableRef,
+        snapshot: Snapshot,
+        parameters: Parameters | None,
+    ) -> Change:
+        """Offered rows whose key is new, and the updated rows of those whose key exists."""
+        _refuse_repeats(offered, snapshot.table)
+        existing = existing_rows(snapshot, offered, self._database.store.files)
+        fresh = offered.rows.filter(pa.array(~existing))
+        updated = self._updated_on_conflict(conflict, context, offered, ref, snapshot, parameters)
+        return Change(pa.concat_tables([fresh, updated]).combine_chunks())
 
     def _updated_on_conflict(
         self,
         conflict: OnConflict,
-        assigned: Mapping[str, str],
-        table: TableDef,
-        session: Session,
+        context: Context,
         offered: Change,
         ref: TableRef,
         snapshot: Snapshot,
+        parameters: Parameters | None,
     ) -> pa.Table:
+        table = snapshot.table
+        assigned = _assignments(conflict.assignments, table)
         name = quote_identifier(ref.table)
         excluded = offered.rows.rename_columns([f"{EXCLUDED}.{column.name}" for column in table.columns])
         items = [
@@ -229,9 +262,9 @@ class Dml:
             for c in table.key_columns
         )
         where = f"{same_key} AND ({qualify_excluded(conflict.where)})" if conflict.where else same_key
-        text = select_from(items, session.name(ref), None, [EXCLUDED], where)
-        found = self._read(text, session, snapshot, None, {EXCLUDED: excluded})
-        return conform(table, found, session.user, self._database.store.allocator, Strictness.STATEMENT).rows
+        text = select_from(items, context.name(ref), None, [EXCLUDED], where)
+        found = self._read(text, context, snapshot, parameters, {EXCLUDED: excluded})
+        return conform(table, found, context.user, self._database.store.allocator, Strictness.STATEMENT).rows
 
     def _find(
         self,
@@ -242,7 +275,7 @@ class Dml:
         where: str | None,
         *,
         snapshot: Snapshot,
-        session: Session,
+        context: Context,
         parameters: Parameters | None,
         rows: pa.Table | None,
     ) -> pa.Table:
@@ -250,52 +283,50 @@ class Dml:
         on_rows = on_parameters if rows is not None else str
         others = [on_rows(other_tables)] if other_tables else []
         others += [PARAMETERS] if rows is not None else []
-        text = select_from(items, session.name(ref), alias, others, on_rows(where) if where else None)
+        text = select_from(items, context.name(ref), alias, others, on_rows(where) if where else None)
         extra = (
             {}
             if rows is None
             else {PARAMETERS_NAME: rows.rename_columns([str(i + 1) for i in range(rows.num_columns)])}
         )
-        return self._read(text, session, snapshot, parameters, extra)
+        return self._read(text, context, snapshot, parameters, extra)
 
     def _read(
         self,
         text: str,
-        session: Session,
+        context: Context,
         snapshot: Snapshot,
         parameters: Parameters | None,
         extra: Mapping[str, pa.Table],
     ) -> pa.Table:
         relations: dict[TableName, Table] = {
-            TableName(session.namespace, name): self._database.relations.of_rows(rows) for name, rows in extra.items()
+            TableName(context.namespace, name): self._database.relations.of_rows(rows) for name, rows in extra.items()
         }
         planned = self._reader.plan(
             text,
-            session,
+            context,
             parameters,
             snapshots={snapshot.table.name: snapshot},
             extra=relations,
             columns=Columns.ALL,
         )
-        return planned.rows().to_table()
+        return planned.rows().to_table(context.stop)
 
     def _write(
-        self, table: TableDef, session: Session, find: _Find, bound: pa.Table | None, *, at_once: bool
+        self, table: TableDef, context: Context, find: _Find, bound: pa.Table | None, *, at_once: bool
     ) -> Affected:
         """Commit what `find` finds, for all rows of parameters."""
-        store = self._database.store
 
         def build(snapshot: Snapshot) -> Change:
             if bound is None:
                 return _distinct(find(snapshot, None, None), table)
             if bound.num_rows > 1 and at_once:
-                change = find(snapshot, None, bound)
+                change = find(snapshot, None, comparable(bound))
                 if change.deleted is not None or key_of(table, change.rows).last_of_each.all():
                     return _distinct(change, table)
             return self._one_after_another(snapshot, find, bound)
 
-        state = store.state(table, session.scope_user(table))
-        return Affected(store.write(state, build, OnExisting.REPLACE).affected)
+        return Affected(context.work.write(context.scope(table), build, OnExisting.REPLACE).affected)
 
     def _one_after_another(self, snapshot: Snapshot, find: _Find, bound: pa.Table) -> Change:
         """What a statement writes when it runs for each row of parameters on top of the previous ones."""
@@ -340,6 +371,11 @@ def _assignments(assignments: Sequence[Assignment], table: TableDef) -> dict[str
             raise DatabaseError(ErrorKind.INVALID, f"column {column.name} of {table.name} is assigned twice")
         assigned[column.name] = assignment.expression
     return assigned
+
+
+def _has_parameters(conflict: OnConflict) -> bool:
+    texts = [assignment.expression for assignment in conflict.assignments] + [conflict.where or ""]
+    return any(count_parameters(text) for text in texts)
 
 
 def _check_target(conflict: OnConflict, table: TableDef) -> None:

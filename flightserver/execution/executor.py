@@ -6,6 +6,8 @@ import pyarrow as pa
 
 from catalog.definition import TableKind
 from catalog.errors import DatabaseError, ErrorKind
+from catalog.types import parse_type, storage_type
+from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.ddl import Ddl
 from flightserver.execution.dml import Dml
@@ -14,14 +16,19 @@ from flightserver.execution.reading import PlannedQuery, Reader
 from flightserver.execution.rewriting import finding_query
 from flightserver.execution.rows import Affected, Rows
 from flightserver.execution.show import Show
-from flightserver.session import Session
-from flightserver.sql.parameters import number_placeholders
-from flightserver.sql.parser import parse
-from flightserver.sql.statements import Compact, Flush, Insert, Query, Statement, TableRef, Update
+from flightserver.execution.sources import Parameters
+from flightserver.execution.system import SystemTables
+from flightserver.sql.parameters import places_in_values
+from flightserver.sql.parser import Parsed
+from flightserver.sql.references import is_constant
+from flightserver.sql.statements import Compact, Flush, Insert, Query, Statement, SubstraitQuery, TableRef, Update
 from flush.compaction import compact
 from flush.hot_flush import flush
 from flush.reclaim import reclaim
+from providers.lru import ByteBoundedCache
 from providers.scope import ScopeState
+
+CONSTANTS_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -31,7 +38,7 @@ class Prepared:
     `schema` is None for statements that change something.
     """
 
-    statement: Statement
+    parsed: Parsed
     parameters: pa.Schema
     schema: pa.Schema | None
 
@@ -39,90 +46,106 @@ class Prepared:
 class Executor:
     """Runs statements."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, system: SystemTables) -> None:
         self._database = database
-        self.reader = Reader(database)
+        self.reader = Reader(database, system)
         self.ddl = Ddl(database, self.reader)
         self._dml = Dml(database, self.reader)
         self._show = Show(database, self.reader)
+        self._constants: ByteBoundedCache[str, pa.Table] = ByteBoundedCache(CONSTANTS_BYTES)
 
-    def execute(self, text: str, session: Session) -> Rows | Affected:
-        """Run a statement without parameters. Changes have happened when this returns; rows are yet to be read."""
-        numbered, count = number_placeholders(text)
-        return self.run(parse(numbered), session, None, count)
-
-    def prepare(self, text: str, session: Session) -> Prepared:
-        """Parse and check a statement; find out the types of its parameters and its result."""
-        numbered, count = number_placeholders(text)
-        statement = parse(numbered)
+    def prepare(self, parsed: Parsed, context: Context) -> Prepared:
+        """Check a statement; find out the types of its parameters and its result."""
+        statement, count = parsed.statement, parsed.parameter_count
         if isinstance(statement, Query):
-            planned = self.reader.plan(statement.text, session)
+            constant = self._constant(statement, context)
+            if constant is not None:
+                return Prepared(parsed, pa.schema([]), constant.schema)
+            planned = self.reader.plan(statement.text, context)
             types = _planned_types(planned) if count else {}
-            return Prepared(statement, parameter_schema(count, types), planned.schema)
-        types = self._assigned_types(statement, session) if count else {}
-        schema = self._show.run(statement, session).schema if self._show.handles(statement) else None
-        return Prepared(statement, parameter_schema(count, types), schema)
+            return Prepared(parsed, parameter_schema(count, types), planned.schema)
+        if isinstance(statement, SubstraitQuery):
+            return Prepared(parsed, pa.schema([]), self.reader.plan_substrait(statement, context).schema)
+        types = self._assigned_types(statement, context) if count else {}
+        schema = self._show.run(statement, context).schema if self._show.handles(statement) else None
+        return Prepared(parsed, parameter_schema(count, types), schema)
 
-    def run(self, statement: Statement, session: Session, bound: pa.Table | None, count: int) -> Rows | Affected:
-        """Run a statement with `count` parameters; of several rows of them, a query's results follow each other."""
+    def run(self, parsed: Parsed, context: Context, bound: pa.Table | None) -> Rows | Affected:
+        """Run a statement with its parameters; of several rows of them, a query's results follow each other.
+
+        Changes have happened when this returns; rows are yet to be read.
+        """
+        statement, count = parsed.statement, parsed.parameter_count
         if isinstance(statement, Query):
-            return self._query(statement, session, bound, count)
+            return self._query(statement, context, bound, count)
+        if isinstance(statement, SubstraitQuery):
+            return _noted(self.reader.plan_substrait(statement, context), context).rows()
         if self._dml.handles(statement):
-            return self._dml.run(statement, session, bound, count)
+            return self._dml.run(statement, context, bound, count)
         if count:
             raise DatabaseError(ErrorKind.INVALID, "only queries, INSERT, UPDATE and DELETE take parameters")
         if self._show.handles(statement):
-            return self._show.run(statement, session)
+            return self._show.run(statement, context)
         if self.ddl.handles(statement):
-            return self.ddl.run(statement, session)
+            return self.ddl.run(statement, context)
         match statement:
             case Flush(table):
-                return Affected(sum(flush(self._database.store, state).rows for state in self._states(table, session)))
+                return Affected(sum(flush(self._database.store, state).rows for state in self._states(table, context)))
             case Compact(table):
-                return Affected(sum(self._compact(state) for state in self._states(table, session)))
+                return Affected(sum(self._compact(state) for state in self._states(table, context)))
         raise DatabaseError(ErrorKind.UNSUPPORTED, f"{type(statement).__name__} is not served by this version")
 
-    def _query(self, statement: Query, session: Session, bound: pa.Table | None, count: int) -> Rows:
+    def _query(self, statement: Query, context: Context, bound: pa.Table | None, count: int) -> Rows:
         if not count:
-            return self.reader.plan(statement.text, session).rows()
+            return self._constant(statement, context) or self._plan(statement, context, None).rows()
         if bound is None or not bound.num_rows:
             raise DatabaseError(ErrorKind.INVALID, f"the query has {count} parameters, but none were bound")
-        results = [
-            self.reader.plan(statement.text, session, parameters).rows() for parameters in bound_rows(bound, count)
-        ]
+        results = [self._plan(statement, context, parameters).rows() for parameters in bound_rows(bound, count)]
         if len(results) == 1:
             return results[0]
-        return Rows(
-            results[0].schema, lambda cancelled: (batch for result in results for batch in result.start(cancelled))
-        )
+        return Rows(results[0].schema, lambda stop: (batch for result in results for batch in result.start(stop)))
 
-    def _assigned_types(self, statement: Statement, session: Session) -> dict[int, pa.DataType]:
+    def _constant(self, statement: Query, context: Context) -> Rows | None:
+        """The result of a query that is the same for everybody for ever; connection pools ask `SELECT 1` all day."""
+        if not is_constant(statement.text):
+            return None
+        known = self._constants.get(
+            statement.text,
+            lambda: self._plan(statement, context, None).rows().to_table(),
+            lambda table: len(statement.text) + int(table.nbytes),
+        )
+        return Rows.of_table(known)
+
+    def _plan(self, statement: Query, context: Context, parameters: Parameters | None) -> PlannedQuery:
+        return _noted(self.reader.plan(statement.text, context, parameters), context)
+
+    def _assigned_types(self, statement: Statement, context: Context) -> dict[int, pa.DataType]:
         """Types of parameters in changes: of the columns that they are inserted into, assigned to or compared with."""
         if isinstance(statement, Insert) and statement.placeholders_only is not None:
-            table = self._database.catalog.registry.table(session.name(statement.table))
-            names = statement.columns or [column.name for column in table.visible_columns]
-            return {
-                number: table.column(name).storage
-                for number, name in zip(statement.placeholders_only, names, strict=False)
-            }
-        text = finding_query(statement, session)
+            return _inserted_types(statement, context)
+        text = finding_query(statement, context)
         if text is None:
             return {}
-        planned = self.reader.plan(text, session)
-        types = _planned_types(planned)
+        types = _planned_types(self.reader.plan(text, context))
+        if isinstance(statement, Insert):
+            types = {**_inserted_types(statement, context), **types}
         if isinstance(statement, Update):
-            table = self._database.catalog.registry.table(session.name(statement.table))
+            table = context.registry.table(context.name(statement.table))
             for assignment in statement.assignments:
                 expression = assignment.expression.strip()
                 if expression.startswith("$") and expression[1:].isdigit():
                     types[int(expression[1:])] = table.column(assignment.column).storage
         return types
 
-    def _states(self, ref: TableRef | None, session: Session) -> list[ScopeState]:
-        """The scopes that a storage command means: of one table, or of all, for every user who has any."""
-        registry = self._database.catalog.registry
-        tables = list(registry.tables.values()) if ref is None else [registry.table(session.name(ref))]
-        store = self._database.store
+    def _states(self, ref: TableRef | None, context: Context) -> list[ScopeState]:
+        """The scopes that a storage command means: of one table, or of all, for every user who has any.
+
+        They are read by committed definitions: a transaction's own are nobody else's business.
+        """
+        registry, store = context.registry, self._database.store
+        named = list(registry.tables.values()) if ref is None else [registry.table(context.name(ref))]
+        committed = {t.id: t for t in (*self._database.catalog.registry.tables.values(), *context.temporary.tables)}
+        tables = [committed[table.id] for table in named if table.id in committed]
         states = []
         for table in tables:
             users = {None} if table.kind is TableKind.SHARED else set(store.users_with_hot_rows(table))
@@ -137,6 +160,25 @@ class Executor:
             replaced += done
         reclaim(state)
         return replaced
+
+
+def _inserted_types(statement: Insert, context: Context) -> dict[int, pa.DataType]:
+    """Types of parameters in rows of VALUES: what they are cast to, or the type of the column that they are for."""
+    table = context.registry.table(context.name(statement.table))
+    names = statement.columns or [column.name for column in table.visible_columns]
+    types: dict[int, pa.DataType] = {}
+    for place in places_in_values(statement.source):
+        if place.cast_to is not None:
+            types.setdefault(place.number, storage_type(parse_type(place.cast_to)))
+        elif place.column < len(names):
+            types.setdefault(place.number, table.column(names[place.column]).storage)
+    return types
+
+
+def _noted(planned: PlannedQuery, context: Context) -> PlannedQuery:
+    if context.statement is not None:
+        context.statement.note_pruning(planned.pruned.values())
+    return planned
 
 
 def _planned_types(planned: PlannedQuery) -> dict[int, pa.DataType]:

@@ -5,14 +5,15 @@ of their own, so that receiving and writing overlap. At most two parts are in me
 hot rows along, so a stream of less than one part that finds more hot rows than it brings joins them instead.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
 import pyarrow as pa
 
 from catalog.definition import TableDef
+from flightserver.context import Context
 from flightserver.database import Database
-from flightserver.session import Session
 from flush.bulk import PART_ROWS, BulkLoad
 from providers.idempotency import Idempotency, Outcome
 from providers.resolve import Change, OnExisting
@@ -35,11 +36,11 @@ class _BulkThread:
         self._wait()
         self._running = self._executor.submit(self._add_parts, change)
 
-    def commit(self, idempotency: Idempotency | None) -> Outcome:
-        """Commit once everything is staged."""
+    def finish(self) -> BulkLoad:
+        """The load, once everything is staged."""
         self._wait()
         self._executor.shutdown()
-        return self._load.commit(idempotency)
+        return self._load
 
     def abort(self) -> None:
         """Delete what is staged."""
@@ -55,24 +56,43 @@ class _BulkThread:
             self._load.add(change.slice(start, PART_ROWS))
 
 
-class Ingest:
-    """One stream. `add` rows with the columns that users know, then `finish` or `abort` once."""
+@dataclass(frozen=True)
+class Load:
+    """How a stream is taken: what happens to keys that exist, and how exactly types must match.
 
-    def __init__(
-        self,
-        database: Database,
-        table: TableDef,
-        session: Session,
-        *,
-        rule: OnExisting = OnExisting.REPLACE,
-        strictness: Strictness = Strictness.STREAM,
-    ) -> None:
+    `idempotency` is asked for at the end, when the whole stream has been seen.
+    """
+
+    rule: OnExisting = OnExisting.REPLACE
+    strictness: Strictness = Strictness.STREAM
+    idempotency: Callable[[], Idempotency | None] = lambda: None
+
+
+def ingest(
+    database: Database, table: TableDef, context: Context, batches: Iterable[pa.RecordBatch], load: Load
+) -> Outcome:
+    """Take a whole stream with the columns that users know; an error leaves nothing of it."""
+    stream = _Ingest(database, table, context, load)
+    try:
+        for batch in batches:
+            stream.add(batch)
+        return stream.finish(load.idempotency())
+    except BaseException:
+        stream.abort()
+        raise
+
+
+class _Ingest:
+    """One stream: `add` rows, then `finish` or `abort` once."""
+
+    def __init__(self, database: Database, table: TableDef, context: Context, load: Load) -> None:
         self._store = database.store
         self._table = table
-        self._session = session
-        self._rule = rule
-        self._strictness = strictness
-        self._state = self._store.state(table, session.scope_user(table))
+        self._context = context
+        self._rule = load.rule
+        self._strictness = load.strictness
+        self._scope = context.scope(table)
+        self._may_be_bulk = load.rule is not OnExisting.SKIP
         self._buffer: list[pa.RecordBatch] = []
         self._rows = 0
         self._bytes = 0
@@ -84,35 +104,41 @@ class Ingest:
         self._rows += batch.num_rows
         self._bytes += batch.nbytes
         part_is_full = self._rows >= PART_ROWS or (self._bytes >= PART_BYTES_MAX and self._rows >= BULK_ROWS_MIN)
-        if part_is_full and self._rule is not OnExisting.SKIP:
+        if part_is_full and self._may_be_bulk:
             self._bulk_thread().stage(self._take())
 
-    def finish(self, idempotency: Idempotency | None = None) -> Outcome:
+    def finish(self, idempotency: Idempotency | None) -> Outcome:
         """Commit the whole stream."""
-        is_small = self._bulk is None and self._rows < max(BULK_ROWS_MIN, self._state.published.hot.live_count)
-        if is_small or self._rule is OnExisting.SKIP:
+        if not self._may_be_bulk or (self._bulk is None and self._is_small()):
             change = self._take()
-            return self._store.write(self._state, lambda _: change, self._rule, idempotency)
+            return self._context.work.write(self._scope, lambda _: change, self._rule, idempotency)
         bulk = self._bulk_thread()
         if self._rows:
             bulk.stage(self._take())
-        return bulk.commit(idempotency)
+        return self._context.work.take(self._scope, bulk.finish(), idempotency)
 
     def abort(self) -> None:
         """Leave nothing of the stream behind."""
         if self._bulk is not None:
             self._bulk.abort()
 
+    def _is_small(self) -> bool:
+        if self._rows < BULK_ROWS_MIN:
+            return True
+        (snapshot,) = self._context.work.snapshots([self._scope])
+        return self._rows < snapshot.hot.live_count
+
     def _bulk_thread(self) -> _BulkThread:
         if self._bulk is None:
-            self._bulk = _BulkThread(BulkLoad(self._store, self._state, self._table, self._rule))
+            state = self._context.work.staging(self._scope)
+            self._bulk = _BulkThread(BulkLoad(self._store, state, self._table, self._rule))
         return self._bulk
 
     def _take(self) -> Change:
         """What is buffered, in the table's form."""
         offered = _as_table(self._buffer, self._table)
         self._buffer, self._rows, self._bytes = [], 0, 0
-        return conform(self._table, offered, self._session.user, self._store.allocator, self._strictness)
+        return conform(self._table, offered, self._context.user, self._store.allocator, self._strictness)
 
 
 def _as_table(batches: Sequence[pa.RecordBatch], table: TableDef) -> pa.Table:

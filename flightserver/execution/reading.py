@@ -9,41 +9,37 @@ keeps every batch that any of its scans may need; one with a scan in a sub-query
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import pyarrow as pa
 from datafusion import DataFrame
 from datafusion.catalog import Table
 
-from catalog.definition import DELETED_COLUMN, SEQ_COLUMN, TableDef, ViewDef
-from catalog.errors import DatabaseError, ErrorKind
-from catalog.identifiers import TableName
+from catalog.definition import DELETED_COLUMN, SEQ_COLUMN, ViewDef
+from catalog.identifiers import SYSTEM_NAMESPACE, TableName
 from catalog.registry import Registry
+from flightserver.context import Context
 from flightserver.database import Database
-from flightserver.execution.rewriting import qualified
+from flightserver.execution.names import Names, names_in
+from flightserver.execution.rewriting import qualified, with_context_values
 from flightserver.execution.rows import Rows, client_schema, to_client
-from flightserver.session import Session
-from flightserver.sql.references import (
-    hide_system_columns,
-    mentions_system_columns,
-    needs_stable_join_order,
-    referenced_names,
-)
-from flightserver.sql.statements import TableRef
+from flightserver.execution.sources import Parameters, Source, SqlText, SubstraitPlan
+from flightserver.execution.system import SystemTables
+from flightserver.sql.references import hide_system_columns, mentions_system_columns
+from flightserver.sql.statements import SubstraitQuery, TableRef
 from manifest.predicate import AnyOf, Predicate, Unknown
 from providers.engine_errors import engine_errors
+from providers.export import export, selected_columns
 from providers.predicates import scans, translate
 from providers.pruning import Pruned, prune
-from providers.query_engine import SqlDialect
 from providers.relation import Columns
 from providers.snapshot import Snapshot
-from providers.streaming import Cancelled, StreamLoop, pull
+from providers.streaming import Stop, StreamLoop, pull
 
-VIEW_DEPTH_MAX = 32
 SHORT_ROWS_MAX = 2_000_000
 """A query that passes once over at most this many rows of one table runs for milliseconds."""
 
-Parameters = Mapping[str, pa.Scalar]
 _MULTIPLIES = re.compile(r"Join|Recursive|Subquery|Unnest")
 """Parts of a plan that may make many more rows than they read."""
 
@@ -59,35 +55,44 @@ class PlannedQuery:
     snapshots: Mapping[TableName, Snapshot]
     pruned: Mapping[TableName, Pruned]
     loop: StreamLoop
+    turns: AbstractContextManager[object]
     is_short: bool
+    exported: list[str] | None = None
+    """The columns that a query returns of the whole of its only table, when it does nothing else."""
 
     def rows(self) -> Rows:
         """The result."""
         return Rows(self.schema, self._start)
 
-    def _start(self, cancelled: Cancelled) -> Iterator[pa.RecordBatch]:
-        batches = pull(self.frame) if self.is_short else self.loop.stream(self.frame, cancelled)
+    def _start(self, stop: Stop) -> Iterator[pa.RecordBatch]:
+        if self.exported is not None and not self.is_short:
+            ((name, pruned),) = self.pruned.items()
+            batches = export(self.snapshots[name], pruned, self.exported, stop)
+        else:
+            batches = _in_turns(pull(self.frame), self.turns) if self.is_short else self.loop.stream(self.frame, stop)
         yield from to_client(batches, self.schema)
 
 
-@dataclass(frozen=True)
-class _Names:
-    """What a query may mean by its names: tables, and views from the innermost out."""
-
-    tables: Mapping[TableName, TableDef]
-    views: Mapping[TableName, ViewDef]
+def _in_turns(batches: Iterator[pa.RecordBatch], turns: AbstractContextManager[object]) -> Iterator[pa.RecordBatch]:
+    while True:
+        with turns:
+            batch = next(batches, None)
+        if batch is None:
+            return
+        yield batch
 
 
 class Reader:
-    """Plans queries for sessions."""
+    """Plans queries for contexts."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, system: SystemTables) -> None:
         self._database = database
+        self.system = {TableName(SYSTEM_NAMESPACE, name): table for name, table in system.items()}
 
     def plan(
         self,
         text: str,
-        session: Session,
+        context: Context,
         parameters: Parameters | None = None,
         *,
         snapshots: Mapping[TableName, Snapshot] | None = None,
@@ -99,40 +104,76 @@ class Reader:
 
         With `exact_literals`, numbers with a point are decimals and not floats.
         """
-        registry = self._database.catalog.registry
-        names = _names_in(text, session, registry)
-        if columns is Columns.VISIBLE and any(map(mentions_system_columns, _texts(text, names))):
+        names = self._names_in(text, context)
+        if columns is Columns.VISIBLE and any(map(mentions_system_columns, names.texts(text))):
             columns = Columns.VERSIONED
-            text = _hide_versions(text, session, names)
-        pinned = {
-            name: (snapshots or {}).get(name) or self._snapshot(table, session) for name, table in names.tables.items()
-        }
-        query = _Query(self._database, text, session, names, parameters, extra or {}, columns, exact_literals)
-        if not pinned:
-            frame, pruned, multiplies = query.frame({}), {}, " from " in f" {text.lower()} "
-        else:
-            predicates, multiplies = query.predicates(pinned)
-            files = self._database.store.files
-            pruned = {name: prune(pinned[name], predicates[name], files) for name in predicates}
-            relations = self._database.relations
-            merged = {name: relations.merged(pinned[name], choice, columns) for name, choice in pruned.items()}
-            unread = {name: relations.shape(pinned[name].table, columns) for name in pinned.keys() - pruned.keys()}
-            frame = query.frame({**unread, **merged})
+            text = _hide_versions(text, context, names)
+        source = SqlText(with_context_values(text, context), parameters, exact_literals)
+        return self._plan(source, names, context, snapshots or {}, extra or {}, columns)
+
+    def plan_substrait(self, query: SubstraitQuery, context: Context) -> PlannedQuery:
+        """Plan a serialized Substrait plan."""
+        texts = [f"TABLE {qualified(context.name(ref))}" for ref in query.tables]
+        names = Names.union([self._names_in(text, context) for text in texts])
+        return self._plan(SubstraitPlan(query.plan), names, context, {}, {}, Columns.VISIBLE)
+
+    def check_view(self, view: ViewDef, registry: Registry, context: Context) -> None:
+        """Raise INVALID when views nest too deeply under `view`, or in a circle."""
+        names_in(f"TABLE {qualified(view.name)}", context.namespace, registry, self.system)
+
+    def _names_in(self, text: str, context: Context) -> Names:
+        return names_in(text, context.namespace, context.registry, self.system)
+
+    def _plan(
+        self,
+        source: Source,
+        names: Names,
+        context: Context,
+        snapshots: Mapping[TableName, Snapshot],
+        extra: Mapping[TableName, Table],
+        columns: Columns,
+    ) -> PlannedQuery:
+        """Plan twice: against shapes, to choose batches, and against the merged relations of those."""
+        pinned = _pin(names, context, snapshots)
+        relations = self._database.relations
+        computed = {name: relations.of_rows(table.rows(context)) for name, table in names.system.items()}
+        query = _Query(self._database, source, context, names, {**computed, **extra}, columns)
+        turns = self._database.engine.turns
+        with turns:
+            if not pinned:
+                frame, pruned = query.frame({}), {}
+                use = _Use({}, bool(_MULTIPLIES.search(frame.logical_plan().display_indent())), None)
+            else:
+                use = query.use(pinned)
+                files = self._database.store.files
+                pruned = {name: prune(pinned[name], predicate, files) for name, predicate in use.predicates.items()}
+                merged = {name: relations.merged(pinned[name], choice, columns) for name, choice in pruned.items()}
+                unread = {name: relations.shape(pinned[name].table, columns) for name in pinned.keys() - pruned.keys()}
+                frame = query.frame({**unread, **merged})
+            schema = client_schema(frame.schema())
         return PlannedQuery(
             frame,
-            client_schema(frame.schema()),
+            schema,
             pinned,
             pruned,
             self._database.streams,
-            not multiplies and _is_short(pruned),
+            turns,
+            not use.multiplies and _is_short(pruned),
+            use.exported if columns is Columns.VISIBLE and len(pruned) == 1 else None,
         )
 
-    def check_view(self, view: ViewDef, registry: Registry) -> None:
-        """Raise INVALID when views nest too deeply under `view`, or in a circle."""
-        _collect(f"TABLE {qualified(view.name)}", Session("", view.namespace), registry, {}, {}, 0)
 
-    def _snapshot(self, table: TableDef, session: Session) -> Snapshot:
-        return self._database.store.snapshot(table, session.scope_user(table))
+@dataclass(frozen=True)
+class _Use:
+    """What a query does with the tables that it scans.
+
+    `predicates` is what the rows that it uses of each satisfy; `multiplies` says that it may make many more rows than
+    it reads; `exported` are the columns of a query that returns them of its only table, and does nothing else.
+    """
+
+    predicates: Mapping[TableName, Predicate]
+    multiplies: bool
+    exported: list[str] | None
 
 
 @dataclass(frozen=True)
@@ -140,19 +181,14 @@ class _Query:
     """One text with everything that both passes share."""
 
     database: Database
-    text: str
-    session: Session
-    names: _Names
-    parameters: Parameters | None
+    source: Source
+    context: Context
+    names: Names
     extra: Mapping[TableName, Table]
     columns: Columns
-    exact_literals: bool
 
-    def predicates(self, pinned: Mapping[TableName, Snapshot]) -> tuple[dict[TableName, Predicate], bool]:
-        """What the rows that the query uses of each table satisfy, and whether it may multiply rows.
-
-        Tables that it does not scan are left out.
-        """
+    def use(self, pinned: Mapping[TableName, Snapshot]) -> "_Use":
+        """What the query does with each table, as the engine's optimized plan over shapes tells."""
         shape = self.database.relations.shape
         shapes = {name: shape(snapshot.table, self.columns) for name, snapshot in pinned.items()}
         frame = self.frame(shapes)
@@ -172,26 +208,24 @@ class _Query:
             whole = len(parts) == 1 and occurrences == 1
             hidden = occurrences > len(parts)
             predicates[by_shape[shape_name]] = Unknown() if hidden else parts[0] if whole else AnyOf(tuple(parts))
-        return predicates, shown.total() > 1 or bool(_MULTIPLIES.search(displayed))
+        exported = selected_columns(plan) if shown.total() == 1 else None
+        return _Use(predicates, shown.total() > 1 or bool(_MULTIPLIES.search(displayed)), exported)
 
     def frame(self, tables: Mapping[TableName, Table]) -> DataFrame:
         """Plan the text over these relations."""
         relations = {**tables, **self.extra}
+        engine = self.database.engine
         for name, view in self.names.views.items():
-            relations[name] = self._plan(view.query, relations, view.namespace, None).into_view()
-        return self._plan(self.text, relations, self.session.namespace, self.parameters)
+            query = SqlText(with_context_values(view.query, self.context))
+            relations[name] = query.frame(engine, relations, view.namespace).into_view()
+        return self.source.frame(engine, relations, self.context.namespace)
 
-    def _plan(
-        self, text: str, relations: Mapping[TableName, Table], namespace: str, parameters: Parameters | None
-    ) -> DataFrame:
-        dialect = (
-            SqlDialect.EXACT_LITERALS
-            if self.exact_literals
-            else SqlDialect.STABLE_JOIN_ORDER
-            if needs_stable_join_order(text)
-            else SqlDialect.PLAIN
-        )
-        return self.database.engine.plan(text, relations, namespace, parameters, dialect)
+
+def _pin(names: Names, context: Context, given: Mapping[TableName, Snapshot]) -> dict[TableName, Snapshot]:
+    """The snapshots that a query reads: those given, and of all other tables what is there as of one moment."""
+    others = {name: table for name, table in names.tables.items() if name not in given}
+    read = context.work.snapshots([context.scope(table) for table in others.values()])
+    return {**dict(zip(others, read, strict=True)), **{name: given[name] for name in names.tables if name in given}}
 
 
 def _is_short(pruned: Mapping[TableName, Pruned]) -> bool:
@@ -201,41 +235,8 @@ def _is_short(pruned: Mapping[TableName, Pruned]) -> bool:
     )
 
 
-def _texts(text: str, names: _Names) -> Iterator[str]:
-    yield text
-    yield from (view.query for view in names.views.values())
-
-
-def _names_in(text: str, session: Session, registry: Registry) -> _Names:
-    tables: dict[TableName, TableDef] = {}
-    views: dict[TableName, ViewDef] = {}
-    _collect(text, session, registry, tables, views, 0)
-    return _Names(tables, views)
-
-
-def _collect(
-    text: str,
-    session: Session,
-    registry: Registry,
-    tables: dict[TableName, TableDef],
-    views: dict[TableName, ViewDef],
-    depth: int,
-) -> None:
-    """Find what the names of a text may mean. A view comes after the views that it reads."""
-    if depth > VIEW_DEPTH_MAX:
-        raise DatabaseError(ErrorKind.INVALID, f"views are nested deeper than {VIEW_DEPTH_MAX}")
-    for ref in referenced_names(text):
-        name = session.name(ref)
-        if name in registry.tables:
-            tables[name] = registry.tables[name]
-        elif name in registry.views and name not in views:
-            view = registry.views[name]
-            _collect(view.query, Session(session.user, view.namespace), registry, tables, views, depth + 1)
-            views[name] = view
-
-
-def _hide_versions(text: str, session: Session, names: _Names) -> str:
+def _hide_versions(text: str, context: Context, names: Names) -> str:
     def has_them(ref: TableRef) -> bool:
-        return session.name(ref) in names.tables
+        return context.name(ref) in names.tables
 
     return hide_system_columns(text, (SEQ_COLUMN, DELETED_COLUMN), has_them)

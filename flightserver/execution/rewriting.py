@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from catalog.identifiers import TableName, quote_identifier
-from flightserver.session import Session
+from catalog.identifiers import CATALOG_NAME, TableName, quote_identifier
+from flightserver.context import Context
 from flightserver.sql.statements import Delete, Insert, Query, Statement, Update
 from flightserver.sql.tokens import Kind, Token, identifier_name, is_identifier, tokenize
 
@@ -32,6 +32,27 @@ def qualify_excluded(text: str) -> str:
     return _replaced(text, changes)
 
 
+def with_context_values(text: str, context: Context) -> str:
+    """Replace what SQL says of the session (`CURRENT_USER`, `CURRENT_SCHEMA` and their kin) by its value."""
+    values = {
+        "CURRENT_USER": context.user,
+        "SESSION_USER": context.user,
+        "CURRENT_SCHEMA": context.namespace,
+        "CURRENT_CATALOG": CATALOG_NAME,
+    }
+    if not any(name in text.upper() for name in values):
+        return text
+    tokens = tokenize(text)
+    keys = ["", *[token.key for token in tokens], "", ""]
+    changes = []
+    for place, token in enumerate(tokens):
+        before, after = keys[place], keys[place + 2 : place + 4]
+        if token.kind is Kind.WORD and token.key in values and before not in {".", "AS"} and after[0] != ".":
+            changes.append((token, "'" + values[token.key].replace("'", "''") + "'"))
+            changes += [(bracket, "") for bracket in tokens[place + 1 : place + 3] if after == ["(", ")"]]
+    return _replaced(text, changes)
+
+
 def names_in(text: str) -> set[str]:
     """All names that occur in an expression."""
     return {identifier_name(token) for token in tokenize(text) if is_identifier(token)}
@@ -42,7 +63,7 @@ def mentions_query(text: str) -> bool:
     return any(token.key in _QUERY_WORDS for token in tokenize(text))
 
 
-def finding_query(statement: Statement, session: Session) -> str | None:
+def finding_query(statement: Statement, context: Context) -> str | None:
     """The query by which a statement finds or makes its rows; None for statements without one."""
     match statement:
         case Query(text):
@@ -50,7 +71,7 @@ def finding_query(statement: Statement, session: Session) -> str | None:
         case Insert(source=source):
             return source
         case Update(table, alias, _, others, where) | Delete(table, alias, others, where):
-            return select_from(["*"], session.name(table), alias, [others] if others else [], where)
+            return select_from(["*"], context.name(table), alias, [others] if others else [], where)
         case _:
             return None
 

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import pyarrow as pa
 
+from catalog.types import type_name
+from flightserver.protocol.schemas import column_metadata
 from providers.engine_errors import engine_errors
-from providers.streaming import Cancelled, never
+from providers.streaming import Stop, never
 
 MESSAGE_BYTES_MAX = 4 << 20
 _TARGET_BYTES = 2 << 20
@@ -17,21 +20,21 @@ _TARGET_BYTES = 2 << 20
 class Rows:
     """A result: its schema, and a function that starts to produce its batches, each in exactly that schema.
 
-    The function takes a question that it asks now and then: has the statement been cancelled? It may be called more
-    than once; each call runs the query again on the same snapshots.
+    The function takes a question that it asks now and then: must the statement stop? It may be called more than once;
+    each call runs the query again on the same snapshots.
     """
 
     schema: pa.Schema
-    start: Callable[[Cancelled], Iterator[pa.RecordBatch]]
+    start: Callable[[Stop], Iterator[pa.RecordBatch]]
 
     @classmethod
     def of_table(cls, table: pa.Table) -> "Rows":
         """A result that is in memory already."""
         return cls(table.schema, lambda _: sliced(iter(table.to_batches())))
 
-    def to_table(self) -> pa.Table:
+    def to_table(self, stop: Stop = never) -> pa.Table:
         """All rows at once."""
-        return pa.Table.from_batches(self.start(never), self.schema)
+        return pa.Table.from_batches(self.start(stop), self.schema)
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,25 @@ def client_schema(schema: pa.Schema) -> pa.Schema:
 
     Engines disagree with themselves on nullability between planning and running, so none is promised.
     """
-    return pa.schema([pa.field(field.name, client_type(field.type)) for field in schema])
+    return pa.schema([described_column(field.name, client_type(field.type)) for field in schema])
+
+
+def described_column(name: str, data_type: pa.DataType) -> pa.Field:
+    """A result's column with what drivers read of its type from metadata."""
+    return pa.field(name, data_type, metadata=_type_metadata(data_type))
+
+
+@lru_cache(maxsize=4096)
+def _type_metadata(data_type: pa.DataType) -> dict[str, str]:
+    is_decimal = pa.types.is_decimal(data_type)
+    return column_metadata(
+        type_name=type_name(data_type),
+        precision=data_type.precision if is_decimal else None,
+        scale=data_type.scale if is_decimal else None,
+        is_case_sensitive=pa.types.is_string(data_type),
+        is_read_only=True,
+        is_searchable=not pa.types.is_nested(data_type),
+    )
 
 
 def client_type(data_type: pa.DataType) -> pa.DataType:

@@ -7,17 +7,19 @@ import pyarrow as pa
 
 from catalog.definition import Column, TableDef
 from catalog.errors import DatabaseError, ErrorKind
-from catalog.identifiers import TableName
-from catalog.types import format_type
+from catalog.identifiers import SYSTEM_NAMESPACE, TableName
+from catalog.types import format_type, type_name
+from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.reading import Reader
 from flightserver.execution.rewriting import finding_query, qualified
 from flightserver.execution.rows import Rows
-from flightserver.session import Session
+from flightserver.sql.rendering import create_table_text, create_view_text
 from flightserver.sql.statements import (
     Describe,
     Explain,
     ShowColumns,
+    ShowCreate,
     ShowManifest,
     ShowNamespaces,
     ShowTables,
@@ -41,6 +43,7 @@ _COLUMNS = pa.schema(
         ("default", pa.string()),
     ]
 )
+_CREATE = pa.schema([("name", pa.string()), ("statement", pa.string())])
 _MANIFEST = pa.schema(
     [
         ("batch", pa.int64()),
@@ -68,6 +71,7 @@ class Show:
             ShowColumns: self._columns,
             Describe: self._columns,
             ShowManifest: self._manifest,
+            ShowCreate: self._create,
             Explain: self._explain,
         }
 
@@ -75,39 +79,49 @@ class Show:
         """Tell whether `run` takes the statement."""
         return type(statement) in self._handlers
 
-    def run(self, statement: Statement, session: Session) -> Rows:
+    def run(self, statement: Statement, context: Context) -> Rows:
         """Run a statement."""
-        return Rows.of_table(self._handlers[type(statement)](statement, session))
+        return Rows.of_table(self._handlers[type(statement)](statement, context))
 
-    def _namespaces(self, _: ShowNamespaces, __: Session) -> pa.Table:
-        return pa.table([sorted(self._database.catalog.registry.namespaces)], schema=_NAMESPACES)
+    def _namespaces(self, _: ShowNamespaces, context: Context) -> pa.Table:
+        return pa.table([sorted(context.registry.namespaces | {SYSTEM_NAMESPACE})], schema=_NAMESPACES)
 
-    def _tables(self, statement: ShowTables, session: Session) -> pa.Table:
-        registry = self._database.catalog.registry
-        namespace = statement.namespace or session.namespace
-        registry.require_namespace(namespace)
+    def _tables(self, statement: ShowTables, context: Context) -> pa.Table:
+        registry = context.registry
+        namespace = statement.namespace or context.namespace
+        if namespace != SYSTEM_NAMESPACE:
+            registry.require_namespace(namespace)
         kinds = {name: table.kind.value for name, table in registry.tables.items()}
-        kinds |= dict.fromkeys(registry.views, "VIEW")
+        kinds |= dict.fromkeys(registry.views, "VIEW") | dict.fromkeys(self._reader.system, "SYSTEM")
         listed = sorted(name for name in kinds if name.namespace == namespace)
         return pa.table(
             [[name.namespace for name in listed], [name.table for name in listed], [kinds[name] for name in listed]],
             schema=_TABLES,
         )
 
-    def _columns(self, statement: Describe | ShowColumns, session: Session) -> pa.Table:
-        name = session.name(statement.table)
-        registry = self._database.catalog.registry
-        if name in registry.views:
-            planned = self._reader.plan(f"SELECT * FROM {qualified(name)}", session)
-            rows: list[_ColumnRow] = [(f.name, format_type(f.type), f.nullable, None, None) for f in planned.schema]
+    def _columns(self, statement: Describe | ShowColumns, context: Context) -> pa.Table:
+        name = context.name(statement.table)
+        registry = context.registry
+        if name in registry.views or name in self._reader.system:
+            planned = self._reader.plan(f"SELECT * FROM {qualified(name)}", context)
+            rows: list[_ColumnRow] = [(f.name, type_name(f.type), f.nullable, None, None) for f in planned.schema]
         else:
             table = registry.table(name)
             rows = [_described(column, table) for column in table.visible_columns]
         return pa.table([list(values) for values in zip(*rows, strict=True)], schema=_COLUMNS)
 
-    def _manifest(self, statement: ShowManifest, session: Session) -> pa.Table:
-        table = self._database.catalog.registry.table(session.name(statement.table))
-        snapshot = self._database.store.snapshot(table, session.scope_user(table))
+    def _create(self, statement: ShowCreate, context: Context) -> pa.Table:
+        name = context.name(statement.table)
+        registry = context.registry
+        if name in registry.views:
+            text = create_view_text(registry.views[name])
+        else:
+            text = create_table_text(registry.table(name))
+        return pa.table([[str(name)], [text]], schema=_CREATE)
+
+    def _manifest(self, statement: ShowManifest, context: Context) -> pa.Table:
+        table = context.registry.table(context.name(statement.table))
+        (snapshot,) = context.work.snapshots([context.scope(table)])
         rows = [
             {
                 "batch": entry.batch,
@@ -124,15 +138,15 @@ class Show:
         ]
         return pa.Table.from_pylist(rows, schema=_MANIFEST)
 
-    def _explain(self, statement: Explain, session: Session) -> pa.Table:
-        text = finding_query(statement.query, session)
+    def _explain(self, statement: Explain, context: Context) -> pa.Table:
+        text = finding_query(statement.query, context)
         if text is None:
             raise DatabaseError(ErrorKind.UNSUPPORTED, "EXPLAIN takes a query, INSERT, UPDATE or DELETE")
-        plain = self._reader.plan(text, session)
+        plain = self._reader.plan(text, context)
         words = "EXPLAIN ANALYZE VERBOSE" if statement.verbose and statement.analyze else "EXPLAIN"
         if statement.analyze != statement.verbose:
             words += " ANALYZE" if statement.analyze else " VERBOSE"
-        engine = self._reader.plan(f"{words} {text}", session).rows().to_table()
+        engine = self._reader.plan(f"{words} {text}", context).rows().to_table()
         plans = [_readable(plan) for plan in engine.column("plan").to_pylist()]
         pruning = [_pruning_line(name, pruned) for name, pruned in sorted(plain.pruned.items())]
         types = ["pruning"] * len(pruning) + engine.column("plan_type").to_pylist()

@@ -4,6 +4,7 @@ They are FlightInfo and its parts as a client sends them back, the credentials o
 session option, and the answers of the standard actions.
 """
 
+import time
 from dataclasses import dataclass
 from enum import Enum, unique
 from typing import Any, TypeAlias
@@ -66,6 +67,12 @@ class Timestamp:
 
     seconds: int
     nanos: int
+
+
+def expires_after(seconds: float) -> Timestamp:
+    """The point in time that many seconds from now."""
+    nanos = time.time_ns() + int(seconds * 1e9)
+    return Timestamp(nanos // 1_000_000_000, nanos % 1_000_000_000)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from flightserver.protocol.flight import (
     SessionValue,
 )
 from flightserver.protocol.generated import flight_pb2, flight_sql_pb2
+from flightserver.protocol.prepared import offered_parameters
 from flightserver.protocol.wire import serialize, wrap
 
 
@@ -49,17 +50,22 @@ _SESSION_OPTIONS = Record(_SessionOptions, flight_pb2.GetSessionOptionsResult)
 
 
 def encode_prepared_result(
-    handle: bytes, dataset_schema: pa.Schema | None, parameter_schema: pa.Schema, is_update: bool
+    handle: bytes,
+    dataset_schema: pa.Schema | None,
+    parameter_schema: pa.Schema,
+    is_update: bool,
+    user_agent: str = "",
 ) -> bytes:
     """Answer CreatePreparedStatement. An update has no dataset schema: some drivers recognise it only by that.
 
-    The parameter schema is always sent, because drivers take the number of parameters from it.
+    The parameter schema is always sent, because drivers take the number of parameters from it. It depends on the
+    `user_agent` that asks.
     """
     return wrap(
         flight_sql_pb2.ActionCreatePreparedStatementResult(
             prepared_statement_handle=handle,
             dataset_schema=b"" if dataset_schema is None else encode_schema(dataset_schema),
-            parameter_schema=encode_schema(parameter_schema),
+            parameter_schema=encode_schema(offered_parameters(parameter_schema, user_agent)),
             is_update=is_update,
         )
     )

@@ -2,8 +2,8 @@
 
 Every id that the protocol defines is answered, none that it does not define is ever sent, and each value sits in the
 union member that clients cast it to: drivers fail on a missing id, an unknown id and a wrong member alike. Two
-choices differ from the comments in the protocol's own file because every client reads it so: id 562 is an int64, and
-the Substrait versions are empty texts instead of NULL. A length or count of 0 means "no limit".
+choices differ from the comments in the protocol's own file because every client reads it so: id 528 is a bitmask, id
+562 is an int64. A length or count of 0 means "no limit".
 
 What holds for every server is in the tables below; what depends on how this one is set up comes in as `ServerFacts`.
 """
@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from catalog.identifiers import NAME_LENGTH_MAX
-from flightserver.protocol import schemas
+from flightserver.protocol import schemas, substrait
 from flightserver.protocol.wire import MESSAGE_SIZE_MAX
 
 
@@ -37,6 +37,10 @@ class ServerFacts:
     transaction_timeout_ms: int = 0
     connections_max: int = 0
     withheld_functions: frozenset[str] = frozenset()
+
+
+WITH_SAVEPOINTS = 2
+"""What `ServerFacts.transactions` says of a server that has transactions with savepoints."""
 
 
 @unique
@@ -160,7 +164,7 @@ class Convert(IntEnum):
 _CASE_KEPT = 0  # the protocol has no word for "case-sensitive"
 _CASE_FOLDS_TO_LOWER = 3
 _NULLS_SORTED_HIGH = 0  # last in ascending order, first in descending order
-_FULL_OUTER_JOINS = 2
+_OUTER_JOINS_LIMITED_AND_FULL = 0b110  # the protocol's file says ordinal; the clients that read it take bits
 _GROUP_BY_ANY_COLUMNS = 0b11
 _GRAMMAR_MINIMUM_AND_CORE = 0b11
 _ANSI92_ENTRY = 0b1
@@ -174,8 +178,8 @@ _SAVEPOINTS = 2
 
 _STRINGS: Mapping[SqlInfo, str] = {
     SqlInfo.SERVER_NAME: "flightserver",
-    SqlInfo.SERVER_SUBSTRAIT_MIN_VERSION: "",
-    SqlInfo.SERVER_SUBSTRAIT_MAX_VERSION: "",
+    SqlInfo.SERVER_SUBSTRAIT_MIN_VERSION: substrait.VERSION,
+    SqlInfo.SERVER_SUBSTRAIT_MAX_VERSION: substrait.VERSION,
     SqlInfo.IDENTIFIER_QUOTE_CHAR: '"',
     SqlInfo.SEARCH_STRING_ESCAPE: "\\",
     SqlInfo.EXTRA_NAME_CHARACTERS: "",
@@ -187,7 +191,7 @@ _STRINGS: Mapping[SqlInfo, str] = {
 _BOOLS: Mapping[SqlInfo, bool] = {
     SqlInfo.SERVER_READ_ONLY: False,
     SqlInfo.SERVER_SQL: True,
-    SqlInfo.SERVER_SUBSTRAIT: False,
+    SqlInfo.SERVER_SUBSTRAIT: True,
     SqlInfo.SERVER_BULK_INGESTION: True,
     SqlInfo.DDL_CATALOG: False,
     SqlInfo.DDL_SCHEMA: True,
@@ -245,7 +249,7 @@ _BITMASKS: Mapping[SqlInfo, int] = {
     SqlInfo.SUPPORTED_GROUP_BY: _GROUP_BY_ANY_COLUMNS,
     SqlInfo.SUPPORTED_GRAMMAR: _GRAMMAR_MINIMUM_AND_CORE,
     SqlInfo.ANSI92_SUPPORTED_LEVEL: _ANSI92_ENTRY,
-    SqlInfo.OUTER_JOINS_SUPPORT_LEVEL: _FULL_OUTER_JOINS,
+    SqlInfo.OUTER_JOINS_SUPPORT_LEVEL: _OUTER_JOINS_LIMITED_AND_FULL,
     SqlInfo.SCHEMAS_SUPPORTED_ACTIONS: 0,
     SqlInfo.CATALOGS_SUPPORTED_ACTIONS: 0,
     SqlInfo.SUPPORTED_POSITIONED_COMMANDS: 0,
@@ -350,7 +354,8 @@ def _members(facts: ServerFacts) -> tuple[Mapping[SqlInfo, object], ...]:
         **_BOOLS,
         SqlInfo.SERVER_CANCEL: facts.cancel,
         SqlInfo.SERVER_INGEST_TRANSACTIONS_SUPPORTED: facts.ingest_transactions,
-        SqlInfo.TRANSACTIONS_SUPPORTED: transactional,
+        # Read by JDBC's driver alone, whose commit() and rollback() do nothing: tools must not rely on them.
+        SqlInfo.TRANSACTIONS_SUPPORTED: False,
         SqlInfo.SAVEPOINTS_SUPPORTED: facts.transactions == _SAVEPOINTS,
     }
     isolation = _ISOLATION_REPEATABLE_READ if transactional else _ISOLATION_NONE

@@ -10,12 +10,15 @@ from flightserver.sql.statements import (
     Compact,
     Describe,
     Flush,
+    KillQuery,
+    KillSession,
     Release,
     ResetOption,
     Rollback,
     Savepoint,
     SetOption,
     ShowColumns,
+    ShowCreate,
     ShowManifest,
     ShowNamespaces,
     ShowOption,
@@ -55,6 +58,12 @@ def _show_columns(cursor: Cursor) -> ShowColumns:
     return ShowColumns(cursor.table())
 
 
+def _show_create(cursor: Cursor) -> ShowCreate:
+    if not cursor.accept_any("TABLE", "VIEW"):
+        raise cursor.error(f"expected TABLE or VIEW, found {cursor.found()}")
+    return ShowCreate(cursor.table())
+
+
 def _show_manifest(cursor: Cursor) -> ShowManifest:
     cursor.accept_any("FOR", "FROM", "IN")
     cursor.accept("TABLE")
@@ -67,6 +76,7 @@ _SHOWN: dict[str, Callable[[Cursor], Statement]] = {
     "TABLES": _show_tables,
     "COLUMNS": _show_columns,
     "MANIFEST": _show_manifest,
+    "CREATE": _show_create,
 }
 
 
@@ -171,3 +181,15 @@ def _option_name(cursor: Cursor) -> str:
     while cursor.accept("."):
         parts.append(cursor.name("setting"))
     return ".".join(parts)
+
+
+def parse_kill(cursor: Cursor) -> Statement:
+    """Read what follows KILL: `QUERY number` or `SESSION id`."""
+    if cursor.accept("QUERY"):
+        number = option_value(cursor)
+        if not number.isdecimal():
+            raise cursor.error(f"a query is named by its number, not by {number!r}; see system.queries")
+        return KillQuery(int(number))
+    if cursor.accept("SESSION"):
+        return KillSession(option_value(cursor))
+    raise cursor.error(f"expected QUERY or SESSION, found {cursor.found()}")

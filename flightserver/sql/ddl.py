@@ -55,6 +55,9 @@ def parse_create(cursor: Cursor) -> Statement:
         return CreateNamespace(_user_namespace(cursor), if_not_exists)
     if cursor.at("STREAM", "TABLE"):
         raise cursor.unsupported("STREAM tables are not supported; use a SHARED or USER table")
+    if cursor.accept_any("TEMPORARY", "TEMP"):
+        cursor.expect("TABLE")
+        return replace(_create_table(cursor, TableKind.SHARED), temporary=True)
     kind = _table_kind(cursor)
     if cursor.accept("TABLE"):
         return _create_table(cursor, kind)
@@ -108,7 +111,7 @@ class _Elements:
     keys: list[tuple[str, ...]] = field(default_factory=list)
 
 
-def _create_table(cursor: Cursor, kind: TableKind) -> Statement:
+def _create_table(cursor: Cursor, kind: TableKind) -> CreateTable | CreateTableAs:
     if_not_exists = cursor.accept("IF", "NOT", "EXISTS")
     table = _user_table(cursor)
     place = cursor.peek()

@@ -4,10 +4,16 @@ Values are bound by position, so a statement uses one style. A `?` or `$` inside
 no placeholder, because the tokenizer has already said what it is.
 """
 
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 from catalog.errors import ErrorKind
-from flightserver.sql.tokens import Kind, Token, error_at, tokenize
+from flightserver.sql.tokens import Kind, Token, depth_change, error_at, tokenize
 
 PARAMETERS_MAX = 10_000
+
+_TYPE = re.compile(r"\s*[A-Za-z]\w*(?:\s*\(\s*\d+(?:\s*,\s*\d+)?\s*\))?")
 
 
 def number_placeholders(text: str) -> tuple[str, int]:
@@ -57,3 +63,40 @@ def _count(text: str, parameters: list[Token]) -> int:
             raise error_at(text, token.start, message, ErrorKind.INVALID)
         highest = max(highest, number)
     return highest
+
+
+@dataclass(frozen=True)
+class ValuePlace:
+    """A parameter in a row of VALUES: for which column, counted from 0, and the type that it is cast to, if it is."""
+
+    number: int
+    column: int
+    cast_to: str | None
+
+
+def places_in_values(source: str) -> Iterator[ValuePlace]:
+    """Where the parameters of `VALUES (…), (…)` stand. Arguments of functions are left out: their type is unknown."""
+    tokens = tokenize(source)
+    if not tokens or tokens[0].key != "VALUES":
+        return
+    column = 0
+    calls: list[str | None] = []
+    for before, token, after in zip(tokens, tokens[1:], [*tokens[2:], tokens[-1]], strict=False):
+        if depth_change(token) > 0:
+            calls.append(before.key if before.kind is Kind.WORD and calls else None)
+            column = 0 if len(calls) == 1 else column
+        elif depth_change(token) < 0:
+            calls.pop()
+        elif token.key == "," and len(calls) == 1:
+            column += 1
+        number = parameter_number(token, 0)
+        if number and all(call in {None, "CAST"} for call in calls):
+            yield ValuePlace(number, column, _cast_type(source, after, calls))
+
+
+def _cast_type(source: str, after: Token, calls: list[str | None]) -> str | None:
+    """The type behind `::` or, inside CAST, behind AS."""
+    if after.key == "::" or (after.key == "AS" and calls[-1] == "CAST"):
+        found = _TYPE.match(source, after.end)
+        return found[0].strip() if found else None
+    return None

@@ -4,13 +4,31 @@ Queries are not parsed: DataFusion does that. A statement is checked against the
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from catalog.errors import DatabaseError, ErrorKind
 from flightserver.sql import commands, ddl, dml
 from flightserver.sql.cursor import Cursor, stop_at
 from flightserver.sql.limits import check_limits, check_text_size
+from flightserver.sql.parameters import number_placeholders
+from flightserver.sql.remembered import remembered
 from flightserver.sql.statements import Explain, Query, Statement
 from flightserver.sql.tokens import Kind, Token, error_at, tokenize
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """A statement whose placeholders are numbered, and how many values they need."""
+
+    statement: Statement
+    parameter_count: int
+
+
+@remembered
+def parse_numbered(text: str) -> Parsed:
+    """Return the one statement of `text`, whose placeholders may be `?` or `$n`."""
+    numbered, count = number_placeholders(text)
+    return Parsed(parse(numbered), count)
 
 
 def parse(text: str) -> Statement:
@@ -32,9 +50,12 @@ def parse(text: str) -> Statement:
 
 def _refuse_ignored(text: str, tokens: list[Token]) -> None:
     """Refuse what DataFusion parses and then leaves out, which would be a wrong answer."""
-    sample = next((token for token in tokens if token.key == "TABLESAMPLE" and token.kind is Kind.WORD), None)
-    if sample is not None:
-        raise error_at(text, sample.start, "TABLESAMPLE is not supported", ErrorKind.UNSUPPORTED)
+    for token, following in zip(tokens, [*tokens[1:], tokens[-1]], strict=True):
+        if token.key == "TABLESAMPLE" and token.kind is Kind.WORD:
+            raise error_at(text, token.start, "TABLESAMPLE is not supported", ErrorKind.UNSUPPORTED)
+        if token.key == "FOR" and following.key in {"UPDATE", "SHARE", "NO", "KEY"}:
+            message = f"FOR {following.key} is not supported: nothing is locked, of two writers the second is refused"
+            raise error_at(text, token.start, message, ErrorKind.UNSUPPORTED)
 
 
 def split_script(text: str) -> list[str]:
@@ -133,10 +154,11 @@ _GRAMMARS: dict[str, Callable[[Cursor], Statement]] = {
     "SET": commands.parse_set,
     "RESET": commands.parse_reset,
     "USE": commands.parse_use,
+    "KILL": commands.parse_kill,
 }
 _UNSUPPORTED = frozenset(
     {
         *("COPY", "PREPARE", "EXECUTE", "DEALLOCATE", "GRANT", "REVOKE", "MERGE", "REPLACE", "CALL", "ANALYZE"),
-        *("VACUUM", "ATTACH", "DETACH", "LOAD", "INSTALL", "KILL", "EXPORT", "IMPORT", "LOCK", "COMMENT", "PIVOT"),
+        *("VACUUM", "ATTACH", "DETACH", "LOAD", "INSTALL", "EXPORT", "IMPORT", "LOCK", "COMMENT", "PIVOT"),
     }
 )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from catalog.definition import DELETED_COLUMN, SEQ_COLUMN
 from catalog.errors import ErrorKind
 from catalog.identifiers import CATALOG_NAME, quote_identifier
+from flightserver.sql.remembered import remembered
 from flightserver.sql.statements import TableRef
 from flightserver.sql.tokens import Kind, Token, depth_change, error_at, identifier_name, is_identifier, tokenize
 
@@ -35,6 +36,7 @@ _NO_ALIAS = _FROM_ENDS | frozenset(
 )
 
 
+@remembered
 def referenced_names(text: str) -> frozenset[TableRef]:
     """Return every name in a query that could be a table's."""
     found: set[TableRef] = set()
@@ -68,6 +70,7 @@ def mentions_system_columns(text: str) -> bool:
     return any(is_identifier(token) and identifier_name(token) in _HIDDEN for token in tokenize(text))
 
 
+@remembered
 def needs_stable_join_order(text: str) -> bool:
     """Tell whether a RIGHT or FULL join is present: DataFusion 55 may reorder these into wrong results."""
     tokens = tokenize(text)
@@ -76,6 +79,24 @@ def needs_stable_join_order(text: str) -> bool:
         for position, token in enumerate(tokens)
     )
 
+
+@remembered
+def is_constant(text: str) -> bool:
+    """Tell whether a query is SELECT with nothing but literals and their names: what asks if a server is alive."""
+    tokens = tokenize(text)
+    items, names = tokens[1:], False
+    if not items or tokens[0].key != "SELECT":
+        return False
+    for token in items:
+        if token.key in {",", "AS"}:
+            names = token.key == "AS"
+        elif not (names and is_identifier(token)) and not (token.kind in _LITERALS or token.key in _LITERAL_WORDS):
+            return False
+    return True
+
+
+_LITERALS = frozenset({Kind.NUMBER, Kind.STRING})
+_LITERAL_WORDS = frozenset({"NULL", "TRUE", "FALSE"})
 
 _HIDDEN = (SEQ_COLUMN, DELETED_COLUMN)
 

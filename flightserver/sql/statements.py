@@ -34,6 +34,14 @@ class Query(Statement):
 
 
 @dataclass(frozen=True)
+class SubstraitQuery(Statement):
+    """Rows out, by a serialized Substrait plan, which reads these tables, instead of a text."""
+
+    plan: bytes
+    tables: tuple[TableRef, ...]
+
+
+@dataclass(frozen=True)
 class Explain(Statement):
     """How a statement would run, or with `analyze` how it ran."""
 
@@ -123,7 +131,7 @@ class DropNamespace(Statement):
 
 @dataclass(frozen=True)
 class CreateTable(Statement):
-    """A table from columns. An empty `primary_key` asks for a hidden key."""
+    """A table from columns. An empty `primary_key` asks for a hidden key; a temporary table is the session's alone."""
 
     table: TableRef
     kind: TableKind
@@ -131,6 +139,7 @@ class CreateTable(Statement):
     columns: tuple[ColumnSpec, ...]
     primary_key: tuple[str, ...]
     options: Mapping[str, str] = field(default_factory=dict)
+    temporary: bool = False
 
 
 @dataclass(frozen=True)
@@ -143,6 +152,7 @@ class CreateTableAs(Statement):
     primary_key: tuple[str, ...]
     options: Mapping[str, str]
     query_text: str
+    temporary: bool = False
 
 
 @dataclass(frozen=True)
@@ -240,6 +250,13 @@ class ShowColumns(Statement):
 
 
 @dataclass(frozen=True)
+class ShowCreate(Statement):
+    """The statement that would make a table or view anew."""
+
+    table: TableRef
+
+
+@dataclass(frozen=True)
 class ShowManifest(Statement):
     """The batches of a table."""
 
@@ -311,6 +328,20 @@ class ShowOption(Statement):
     """The value of a session setting, or of `all`."""
 
     name: str
+
+
+@dataclass(frozen=True)
+class KillQuery(Statement):
+    """A running statement stops."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class KillSession(Statement):
+    """A session ends, with everything that it runs."""
+
+    session_id: str
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """Who is calling: Basic and Bearer credentials, and the tokens that logins yield.
 
-A Handshake with `authorization: Basic …` (base64 with or without padding: ADBC leaves it out) yields a bearer token in
-the response header of the Handshake and nowhere else, because clients take over any such header. Passwords are kept as
-salted scrypt hashes; tokens live in memory as hashes, so neither can be read from anywhere.
+A Handshake with `authorization: Basic …` (base64 with or without padding: ADBC leaves it out) opens a session and
+yields its bearer token in the response header of the Handshake and nowhere else, because clients take over any such
+header. A call without a token belongs to the session of its cookie, or else of its connection. Passwords are kept as
+salted scrypt hashes.
 """
 
 import base64
@@ -10,18 +11,19 @@ import binascii
 import hashlib
 import hmac
 import secrets
-import threading
-import time
 from collections.abc import Mapping
+from http.cookies import CookieError, SimpleCookie
 
 from pyarrow import flight
 
 from catalog.errors import DatabaseError, ErrorKind
-from flightserver.settings import Settings
+from flightserver.sessions.directory import Sessions
+from flightserver.sessions.session import Session
+from flightserver.settings import DEV_USER, Settings
 from flightserver.transport.status import to_flight
 
 MIDDLEWARE = "auth"
-DEV_USER = "root"
+SESSION_COOKIE = "flightserver_session"
 _SCRYPT = {"n": 1 << 14, "r": 8, "p": 1}
 _UNKNOWN_USER_HASH = "scrypt$00$00"
 
@@ -43,17 +45,15 @@ def _scrypt(password: str, salt: bytes) -> bytes:
 
 
 class Authenticator:
-    """Checks credentials and remembers logins."""
+    """Checks credentials."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, sessions: Sessions) -> None:
         self._users = settings.users
         self._dev = settings.dev
-        self._lifetime_seconds = settings.token_lifetime_s
-        self._lock = threading.Lock()
-        self._tokens: dict[str, tuple[str, float]] = {}
+        self._sessions = sessions
 
-    def user_of(self, authorization: str | None) -> str:
-        """The user whom an `authorization` header names; UNAUTHENTICATED when it proves nobody."""
+    def identify(self, authorization: str | None) -> Session | str:
+        """The session of a bearer token, or the user of other credentials; UNAUTHENTICATED when they prove nobody."""
         if not authorization:
             if self._dev:
                 return DEV_USER
@@ -65,20 +65,15 @@ class Authenticator:
             case "basic":
                 return self._basic_user(credentials)
             case "bearer":
-                return self._token_user(credentials)
+                return self._sessions.of_token(credentials)
         raise DatabaseError(ErrorKind.UNAUTHENTICATED, "the authorization header must begin with Basic or Bearer")
 
     def login(self, authorization: str | None) -> str:
-        """Check the credentials of a Handshake; return a bearer token."""
-        user = self.user_of(authorization)
-        if authorization and authorization.lower().startswith("bearer "):
-            return authorization.partition(" ")[2]
-        token = secrets.token_urlsafe(32)
-        now = time.monotonic()
-        with self._lock:
-            self._tokens = {key: held for key, held in self._tokens.items() if held[1] > now}
-            self._tokens[_digest(token)] = (user, now + self._lifetime_seconds)
-        return token
+        """Check the credentials of a Handshake; return a bearer token: a new one, or the one that was sent."""
+        found = self.identify(authorization)
+        if isinstance(found, Session):
+            return (authorization or "").partition(" ")[2]
+        return self._sessions.login(found)
 
     def _basic_user(self, credentials: str) -> str:
         try:
@@ -90,17 +85,6 @@ class Authenticator:
         if not colon or not known:
             raise DatabaseError(ErrorKind.UNAUTHENTICATED, "the user name or password is wrong")
         return user
-
-    def _token_user(self, token: str) -> str:
-        with self._lock:
-            held = self._tokens.get(_digest(token))
-        if held is None or held[1] <= time.monotonic():
-            raise DatabaseError(ErrorKind.UNAUTHENTICATED, "the bearer token is unknown or has expired; log in again")
-        return held[0]
-
-
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 class NoHandshakePayload(flight.ServerAuthHandler):
@@ -115,10 +99,10 @@ class NoHandshakePayload(flight.ServerAuthHandler):
 
 
 class CallMiddleware(flight.ServerMiddleware):
-    """One call's user, and the headers of the request."""
+    """Who one call comes from, and the headers of the request."""
 
-    def __init__(self, user: str, headers: Mapping[str, list[str]], token: str | None) -> None:
-        self.user = user
+    def __init__(self, caller: Session | str, headers: Mapping[str, list[str]], token: str | None) -> None:
+        self.caller = caller
         self._headers = headers
         self._token = token
 
@@ -126,6 +110,17 @@ class CallMiddleware(flight.ServerMiddleware):
         """The first value of a request header."""
         values = self._headers.get(name)
         return str(values[0]) if values else None
+
+    def cookie(self) -> str | None:
+        """The session cookie that the client sent."""
+        sent = self.header("cookie")
+        if sent is None:
+            return None
+        try:
+            found = SimpleCookie(sent).get(SESSION_COOKIE)
+        except CookieError:
+            return None
+        return None if found is None else found.value
 
     def sending_headers(self) -> dict[str, str]:
         """The bearer token, in answer to a Handshake only."""
@@ -142,10 +137,13 @@ class AuthMiddlewareFactory(flight.ServerMiddlewareFactory):
         """Find out who is calling, or refuse the call."""
         values = headers.get("authorization")
         authorization = str(values[0]) if values else None
+        if info.method == flight.FlightMethod.INVALID:
+            raise to_flight(DatabaseError(ErrorKind.UNSUPPORTED, "PollFlightInfo is not served; use GetFlightInfo"))
         try:
+            token = None
             if info.method == flight.FlightMethod.HANDSHAKE:
                 token = self._authenticator.login(authorization)
-                return CallMiddleware(self._authenticator.user_of(f"Bearer {token}"), headers, token)
-            return CallMiddleware(self._authenticator.user_of(authorization), headers, None)
+                authorization = f"Bearer {token}"
+            return CallMiddleware(self._authenticator.identify(authorization), headers, token)
         except DatabaseError as error:
             raise to_flight(error) from None

@@ -1,6 +1,8 @@
 """The Flight methods: decode, dispatch, encode. No meaning lives here."""
 
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pyarrow as pa
 from pyarrow import flight
@@ -9,43 +11,54 @@ from catalog.errors import DatabaseError, ErrorKind
 from flightserver.execution.rows import Rows
 from flightserver.protocol.actions import ACTION_DESCRIPTIONS, decode_action
 from flightserver.protocol.commands import Command, decode_command, encode_command
-from flightserver.session import Session
-from flightserver.transport.auth import MIDDLEWARE, AuthMiddlewareFactory, CallMiddleware, NoHandshakePayload
-from flightserver.transport.gate import Gate
-from flightserver.transport.service import Service, Stream
+from flightserver.service.call import Call
+from flightserver.service.gate import Gate
+from flightserver.service.service import Pending, Service
+from flightserver.service.table_load import Stream
+from flightserver.sessions.directory import Sessions
+from flightserver.sessions.session import Session
+from flightserver.transport.auth import (
+    MIDDLEWARE,
+    SESSION_COOKIE,
+    AuthMiddlewareFactory,
+    CallMiddleware,
+    NoHandshakePayload,
+)
 from flightserver.transport.status import DETAILS_TRAILER, flight_errors, hide_tracebacks
 
 CPP_CLIENT = "grpc-c++"
+_TIMESTAMP = pa.timestamp("ns", tz="UTC")
 IDEMPOTENCY_HEADER = "x-idempotency-key"
 
 
 class FlightSqlServer(flight.FlightServerBase):
     """Serves one database."""
 
-    def __init__(self, location: str, service: Service, authentication: AuthMiddlewareFactory, gate: Gate) -> None:
+    def __init__(
+        self, location: str, service: Service, authentication: AuthMiddlewareFactory, sessions: Sessions, gate: Gate
+    ) -> None:
         hide_tracebacks()
         super().__init__(location, auth_handler=NoHandshakePayload(), middleware={MIDDLEWARE: authentication})
         self._service = service
+        self._sessions = sessions
         self._gate = gate
 
     def get_flight_info(
         self, context: flight.ServerCallContext, descriptor: flight.FlightDescriptor
     ) -> flight.FlightInfo:
         """Plan a query, or carry out a change; return the ticket of the result."""
-        with flight_errors(_details_sender(context)), self._gate.statement():
-            schema, ticket = self._service.describe(_command(descriptor), _session(context))
-            endpoint = flight.FlightEndpoint(encode_command(ticket), [])
-            return flight.FlightInfo(schema, descriptor, [endpoint], -1, -1)
+        with self._call(context) as call:
+            return _flight_info(descriptor, self._service.describe(_command(descriptor), call))
 
     def get_schema(self, context: flight.ServerCallContext, descriptor: flight.FlightDescriptor) -> flight.SchemaResult:
         """The schema of a command's result."""
-        with flight_errors(_details_sender(context)), self._gate.statement():
-            return flight.SchemaResult(self._service.schema(_command(descriptor), _session(context)))
+        with self._call(context) as call:
+            return flight.SchemaResult(self._service.schema(_command(descriptor), call))
 
     def do_get(self, context: flight.ServerCallContext, ticket: flight.Ticket) -> flight.GeneratorStream:
         """Stream a result."""
-        with flight_errors(_details_sender(context)), self._gate.statement():
-            rows = self._service.fetch(decode_command(ticket.ticket), _session(context))
+        with self._call(context) as call:
+            rows = self._service.fetch(decode_command(ticket.ticket), call)
             return flight.GeneratorStream(rows.schema, self._stream(rows, context))
 
     def do_put(
@@ -56,32 +69,88 @@ class FlightSqlServer(flight.FlightServerBase):
         writer: flight.FlightMetadataWriter,
     ) -> None:
         """Take a stream, or a change without one."""
-        with flight_errors(_details_sender(context)), self._gate.statement():
+        with self._call(context) as call:
             idempotency_key = context.get_middleware(MIDDLEWARE).header(IDEMPOTENCY_HEADER)
             schema = _schema(reader)
             stream = Stream(schema, _batches(reader, context, expected=schema is not None), idempotency_key)
-            answer = self._service.put(_command(descriptor), _session(context), stream)
+            answer = self._service.put(_command(descriptor), call, stream)
             writer.write(pa.py_buffer(answer))
+
+    def do_exchange(
+        self,
+        context: flight.ServerCallContext,
+        descriptor: flight.FlightDescriptor,  # noqa: ARG002
+        reader: flight.MetadataRecordBatchReader,  # noqa: ARG002
+        writer: flight.FlightMetadataWriter,  # noqa: ARG002
+    ) -> None:
+        """Nothing of Flight SQL is exchanged both ways."""
+        with self._call(context):
+            raise DatabaseError(ErrorKind.UNSUPPORTED, "DoExchange is not served; use DoPut and DoGet")
 
     def do_action(self, context: flight.ServerCallContext, action: flight.Action) -> Iterator[flight.Result]:
         """Carry out an action."""
-        with flight_errors(_details_sender(context)), self._gate.statement():
+        with self._call(context) as call:
             decoded = decode_action(action.type, action.body.to_pybytes() if action.body else b"")
-            body = self._service.act(decoded, _session(context))
+            body = self._service.act(decoded, call)
             return iter([] if body is None else [flight.Result(pa.py_buffer(body))])
 
     def list_actions(self, context: flight.ServerCallContext) -> list[flight.ActionType]:  # noqa: ARG002
-        """All actions that can be decoded."""
+        """All actions."""
         return [flight.ActionType(name, description) for name, description in ACTION_DESCRIPTIONS.items()]
 
-    def list_flights(self, context: flight.ServerCallContext, criteria: bytes) -> Iterator[flight.FlightInfo]:  # noqa: ARG002
-        """Nothing is listed: tables are found through GetTables."""
-        return iter(())
+    def list_flights(self, context: flight.ServerCallContext, criteria: bytes) -> Iterator[flight.FlightInfo]:
+        """Every table that the user may read; `criteria` is a part of the names that are wanted."""
+        with self._call(context) as call:
+            wanted = criteria.decode(errors="replace")
+            return iter(
+                [
+                    _flight_info(flight.FlightDescriptor.for_path(*path), pending)
+                    for path, pending in self._service.list_flights(call)
+                    if wanted in ".".join(path)
+                ]
+            )
+
+    @contextmanager
+    def _call(self, context: flight.ServerCallContext) -> Iterator[Call]:
+        """Find the call's session, which is in use until the call ends, and translate failures."""
+        with flight_errors(_details_sender(context)):
+            session = self._session(context)
+            session.enter()
+            try:
+                agent = context.get_middleware(MIDDLEWARE).header("user-agent") or ""
+                yield Call(session, context.peer(), lambda: self._stopped(context), agent)
+            finally:
+                session.leave()
+
+    def _session(self, context: flight.ServerCallContext) -> Session:
+        """The session that a token names, or else the cookie or the connection; a new one sends its cookie."""
+        middleware: CallMiddleware = context.get_middleware(MIDDLEWARE)
+        if isinstance(middleware.caller, Session):
+            return middleware.caller
+        session, cookie = self._sessions.of_connection(middleware.caller, middleware.cookie(), context.peer())
+        if cookie is not None:
+            context.add_header("set-cookie", f"{SESSION_COOKIE}={cookie}; HttpOnly")
+        return session
 
     def _stream(self, rows: Rows, context: flight.ServerCallContext) -> Iterator[pa.RecordBatch]:
         """A result's batches, until they end or the client goes away."""
-        with flight_errors(_details_sender(context)), self._gate.statement():
-            yield from rows.start(lambda: self._gate.is_abandoned or context.is_cancelled())
+        with self._call(context) as call:
+            yield from rows.start(call.stop)
+
+    def _stopped(self, context: flight.ServerCallContext) -> DatabaseError | None:
+        if self._gate.is_abandoned:
+            return DatabaseError(ErrorKind.UNAVAILABLE, "the server is stopping; connect again later")
+        if context.is_cancelled():
+            return DatabaseError(ErrorKind.CANCELLED, "the client went away")
+        return None
+
+
+def _flight_info(descriptor: flight.FlightDescriptor, pending: Pending) -> flight.FlightInfo:
+    """The answer that names where a result is, and until when."""
+    lifetime = pending.lifetime_seconds
+    expires = None if lifetime is None else pa.scalar(time.time_ns() + int(lifetime * 1e9), _TIMESTAMP)
+    endpoint = flight.FlightEndpoint(encode_command(pending.ticket), [], expires)
+    return flight.FlightInfo(pending.schema, descriptor, [endpoint], -1, -1)
 
 
 def _details_sender(context: flight.ServerCallContext) -> Callable[[bytes], None]:
@@ -93,11 +162,6 @@ def _details_sender(context: flight.ServerCallContext) -> Callable[[bytes], None
             context.add_trailer(DETAILS_TRAILER, details)
 
     return send
-
-
-def _session(context: flight.ServerCallContext) -> Session:
-    middleware: CallMiddleware = context.get_middleware(MIDDLEWARE)
-    return Session(middleware.user)
 
 
 def _command(descriptor: flight.FlightDescriptor) -> Command:

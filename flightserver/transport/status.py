@@ -1,8 +1,9 @@
 """Failures as Flight status codes: one table, total over `ErrorKind`.
 
 pyarrow has a Flight exception for some codes; INVALID_ARGUMENT, NOT_FOUND and UNIMPLEMENTED are reached by ValueError,
-KeyError and NotImplementedError, to whose message it appends what `traceback.format_exception` returns. That function
-is replaced by one that returns nothing for the three exceptions of this module, so that no traceback reaches a client.
+KeyError and NotImplementedError, to whose message it appends what `traceback.format_exception` returns, as it does to
+every exception of GetSchema. That function is replaced by one that returns nothing for what this module raises, so that
+no traceback reaches a client.
 ALREADY_EXISTS and FAILED_PRECONDITION cannot be sent by pyarrow; INVALID_ARGUMENT stands in for them.
 """
 
@@ -108,10 +109,10 @@ def flight_errors(send_details: Callable[[bytes], None]) -> Iterator[None]:
 
 
 def hide_tracebacks() -> None:
-    """Keep pyarrow from sending tracebacks with the exceptions of this module. Process-wide; call once."""
+    """Keep pyarrow from sending tracebacks with what this module raises. Process-wide; call once."""
 
     def format_exception(*args: Any, **kwargs: Any) -> list[str]:
         shown = args[1] if len(args) > 1 else args[0] if args else None
-        return [] if isinstance(shown, _QUIET) else _format_exception(*args, **kwargs)
+        return [] if isinstance(shown, (*_QUIET, flight.FlightError)) else _format_exception(*args, **kwargs)
 
     traceback.format_exception = format_exception

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 import bloom
 from bloom import BloomCorrupt, BloomFilter, SlicedFilters
-from catalog.definition import Scope
+from catalog.definition import SEQ_COLUMN, Scope
 from catalog.errors import DatabaseError, ErrorKind
 from manifest.entries import BatchFileEntry
 from manifest.files import read_checked, verify
@@ -88,6 +90,17 @@ class ColdFiles:
         """Cache the index of a batch that was just written, whose rows have `keys` in file order."""
         index = KeyIndex.of(keys)
         self._indexes.put((scope, batch), index, index.nbytes)
+
+    def seqs(self, cold: ColdState, entry: BatchFileEntry) -> npt.NDArray[np.int64]:
+        """The `_seq` of every row of a batch."""
+        self.check(cold, entry)
+        seqs: npt.NDArray[np.int64] = pq.read_table(cold.path(entry), columns=[SEQ_COLUMN]).column(0).to_numpy()
+        return seqs
+
+    def rows(self, cold: ColdState, entry: BatchFileEntry, columns: list[str]) -> pa.Table:
+        """Some columns of a whole batch, by their physical names."""
+        self.check(cold, entry)
+        return pq.read_table(cold.path(entry), columns=columns)
 
     def filters(self, cold: ColdState, entry: BatchFileEntry) -> dict[int, BloomFilter]:
         """The bloom filters of a batch by filter id; none when it has no bloom file."""

@@ -11,7 +11,7 @@ from flightserver.settings import Settings
 from tests.server_process import ServerProcess
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
-DEFAULT_URI = "grpc://127.0.0.1:31337"
+DEFAULT_ADDRESS = "//127.0.0.1:31337"
 _BLOCK = re.compile(r"<!-- (tour|client) -->\n```(bash|python)\n(.*?)```", re.DOTALL)
 BLOCKS = [(match[1], match[2], match[3]) for match in _BLOCK.finditer(README)]
 
@@ -28,7 +28,7 @@ def settings_table() -> str:
 
 def play(language: str, text: str, server: ServerProcess, environment: dict[str, str], folder: Path) -> str:
     """Run a block as a person would, against the test's server; return what it printed."""
-    text = text.replace(DEFAULT_URI, server.uri)
+    text = text.replace(DEFAULT_ADDRESS, server.uri.removeprefix("grpc:"))
     command = ["bash", "-euc", text] if language == "bash" else [sys.executable, "-W", "error", "-c", text]
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False

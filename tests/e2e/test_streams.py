@@ -90,9 +90,12 @@ def test_ingest_goes_into_the_schema_that_is_named(db: Client, t: str) -> None:
     assert "other" in failure(lambda: db.ingest("a", rows(0, 1), mode="create", catalog_name="other"))
 
 
-def test_a_temporary_table_is_refused(db: Client, t: str) -> None:
-    """Temporary tables are refused by name, not made permanent."""
-    assert "emporary" in failure(lambda: db.ingest(t, rows(0, 1), mode="create", temporary=True))
+def test_a_temporary_table_is_made_by_a_stream(db: Client, alice: Client, t: str) -> None:
+    """It is the session's own and not made permanent: nobody else finds it."""
+    assert db.ingest(t, rows(0, 3), mode="create", temporary=True) == 3
+    assert db.count(t) == 3
+    assert "not found" in alice.error(f"SELECT * FROM {t}")
+    db.run(f"DROP TABLE {t}")
 
 
 def test_an_empty_stream_makes_an_empty_table(db: Client, wire: Wire, t: str) -> None:

@@ -1,10 +1,11 @@
 """What the crashing process does, and what must be there after each step of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from providers.idempotency import Idempotency
-from tests.storage_fixtures import TableAccess, kv
+from tests.storage_fixtures import Database, TableAccess, kv
 
 Contents = Mapping[int, int]
 
@@ -68,6 +69,12 @@ STEPS = (
     Step("second compaction", job="compact"),
     Step("last commit", [{99: 99}], idempotency=request(14)),
 )
+
+
+def prepare(database: Database) -> list[Callable[[], object]]:
+    """Make the table; return the steps."""
+    table = database.create()
+    return [partial(step.run, table) for step in STEPS]
 
 
 def contents_after() -> list[Contents]:

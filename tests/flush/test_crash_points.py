@@ -50,13 +50,20 @@ POINTS = [
 @pytest.mark.parametrize("function", POINTS)
 def test_killed_process_loses_nothing_and_leaves_nothing_half_done(tmp_path: Path, function: str, event: str) -> None:
     """Killed at any point, the database holds what was acknowledged, and at most the one request in flight besides."""
-    command = [sys.executable, "-m", "tests.flush.crash_driver", str(tmp_path), function, event, str(OCCURRENCES)]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=120, check=False)
+    for survivor in crash("tests.flush.crash_workload", tmp_path, function, event):
+        check_survivor(survivor)
+
+
+def crash(workload: str, folder: Path, function: str, event: str) -> list[Path]:
+    """Run a workload that is killed at some occurrences of a point; return the folders that are left."""
+    command = [sys.executable, "-m", "tests.flush.crash_driver", workload, str(folder), function, event]
+    done = subprocess.run(
+        [*command, str(OCCURRENCES)], cwd=PROJECT, capture_output=True, text=True, timeout=120, check=False
+    )
     assert done.returncode == 0, done.stderr
     occurrences = done.stdout.split()
     assert occurrences, f"the workload never calls {function}"
-    for number in occurrences:
-        check_survivor(tmp_path / number)
+    return [folder / number for number in occurrences]
 
 
 def check_survivor(root: Path) -> None:

@@ -160,7 +160,7 @@ def test_worker_runs_until_stopped(table: TableAccess) -> None:
         wait_for(lambda: not table.snapshot.has_unflushed)
     finally:
         maintenance.stop()
-    assert not maintenance._thread.is_alive()
+    assert not maintenance._ticker.is_running
     table.write(kv(2))
     time.sleep(0.05)
     assert table.snapshot.has_unflushed

@@ -49,6 +49,11 @@ def test_ids_are_the_drivers():
     assert {info.name: info.value for info in SqlInfo} == theirs
 
 
+def test_outer_joins_are_bits():
+    """JDBC's driver looks for bit 1, limited outer joins, and bit 2, full ones."""
+    assert value(SqlInfo.OUTER_JOINS_SUPPORT_LEVEL) == 1 << 1 | 1 << 2
+
+
 def test_conversion_types_are_the_drivers():
     """Names and numbers of convertible types are those of the protocol's own file."""
     (enum,) = (enum for enum in driver_descriptor("FlightSql.proto").enum_type if enum.name == "SqlSupportsConvert")
@@ -110,12 +115,17 @@ def test_versions():
 
 @pytest.mark.parametrize(
     ("transactions", "expected"),
-    [(0, (0, False, False, 0, 0b1)), (1, (1, True, False, 3, 0b1000)), (2, (2, True, True, 3, 0b1000))],
+    [(0, (0, False, 0, 0b1)), (1, (1, False, 3, 0b1000)), (2, (2, True, 3, 0b1000))],
 )
 def test_transaction_facts_agree(transactions, expected):
     """Every fact about transactions follows from the one setting."""
     facts = ServerFacts("1", "2", transactions=transactions)
-    assert tuple(value(info, facts) for info in (8, 563, 573, 562, 564)) == expected
+    assert tuple(value(info, facts) for info in (8, 573, 562, 564)) == expected
+
+
+def test_jdbc_is_promised_no_transactions():
+    """Id 563 is read by a driver whose commit and rollback do nothing."""
+    assert value(563, ServerFacts("1", "2", transactions=2)) is False
 
 
 def test_switches():

@@ -5,7 +5,7 @@ import pytest
 
 from catalog.definition import ColumnSpec, Default
 from catalog.evolution import add_column, drop_column, rename_column
-from tests.storage_fixtures import TableAccess, kv
+from tests.storage_fixtures import Database, TableAccess, kv
 
 STAGES = pytest.mark.parametrize("stage", ["hot", "reopened", "flushed", "flushed after", "compacted", "mixed"])
 
@@ -157,3 +157,16 @@ def test_adopting_a_definition_shows_nothing_that_is_not_durable(table: TableAcc
     assert table.snapshot.table.version == 2
     assert table.snapshot.version > 1
     assert [row["k"] for row in table.all()] == [1]
+
+
+def test_batches_before_and_after_a_dropped_column_are_read_together(db: Database) -> None:
+    """Their files have different columns, whether some of their rows are dead or not."""
+    table = db.create([("v", pa.int64()), ("k", pa.int64()), ("x", pa.int64())])
+    table.write({"k": 1, "v": 1, "x": 1}, {"k": 2, "v": 2, "x": 2})
+    table.flush()
+    table.alter(lambda definition: drop_column(definition, "x"))
+    table.write({"k": 3, "v": 3}, {"k": 4, "v": 4})
+    table.flush()
+    assert table.values() == {1: 1, 2: 2, 3: 3, 4: 4}
+    table.delete({"k": 1}, {"k": 3})
+    assert table.values() == {2: 2, 4: 4}

@@ -237,7 +237,6 @@ def test_reserved_namespaces_are_closed(name: str) -> None:
     [
         "CREATE STREAM TABLE t (a INT)",
         "CREATE EXTERNAL TABLE t STORED AS CSV LOCATION '/etc/passwd'",
-        "CREATE TEMPORARY TABLE t (a INT)",
         "CREATE OR REPLACE TABLE t (a INT)",
         "CREATE INDEX i ON t (a)",
         "CREATE DATABASE d",

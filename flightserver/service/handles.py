@@ -37,7 +37,7 @@ class Handles(Generic[Item]):
         self._held: OrderedDict[bytes, _Held[Item]] = OrderedDict()
 
     def put(self, user: str, item: Item) -> bytes:
-        """Keep an item for a user; return its handle."""
+        """Keep an item for a user; return its handle. Any session of the user may use it."""
         handle = secrets.token_bytes(HANDLE_BYTES)
         now = time.monotonic()
         with self._lock:

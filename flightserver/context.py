@@ -1,0 +1,51 @@
+"""Who a statement runs for, what it sees, and when it must stop."""
+
+from dataclasses import dataclass, field
+
+from catalog.definition import TableDef, TableKind
+from catalog.identifiers import DEFAULT_NAMESPACE, TableName
+from catalog.registry import Registry
+from catalog.store import Change
+from flightserver.sessions.statement import RunningStatement
+from flightserver.sql.statements import TableRef
+from flightserver.temporary import TemporaryTables
+from providers.streaming import Stop, never
+from providers.work import ScopeOf, Work
+
+
+@dataclass(frozen=True)
+class Context:
+    """One statement's view of the database.
+
+    `work` is the committed state or a transaction; `temporary` are the tables of the session alone.
+    """
+
+    user: str
+    work: Work
+    namespace: str = DEFAULT_NAMESPACE
+    is_admin: bool = False
+    in_transaction: bool = False
+    temporary: TemporaryTables = field(default_factory=TemporaryTables)
+    statement: RunningStatement | None = None
+    stop: Stop = never
+
+    @property
+    def registry(self) -> Registry:
+        """The definitions that the statement sees."""
+        return self.temporary.over(self.work.registry)
+
+    def define(self, change: Change) -> list[TableDef]:
+        """Change the definitions that the statement sees; return temporary tables that are gone, rows and all."""
+        return self.temporary.define(self.work, change)
+
+    def may_see(self, user: str) -> bool:
+        """Tell whether this user may see what sessions and queries of another do."""
+        return self.is_admin or user == self.user
+
+    def name(self, ref: TableRef) -> TableName:
+        """The full name of a table as the statement wrote it."""
+        return TableName(ref.namespace or self.namespace, ref.table)
+
+    def scope(self, table: TableDef) -> ScopeOf:
+        """The scope of `table` that this user's statements touch: the user's own rows, or the shared ones."""
+        return table, self.user if table.kind is TableKind.USER else None

@@ -1,0 +1,53 @@
+"""What clients write their queries in: SQL text, or a Substrait plan. Both become the engine's plans."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import pyarrow as pa
+from datafusion import DataFrame
+from datafusion.catalog import Table
+
+from catalog.identifiers import TableName
+from flightserver.sql.references import needs_stable_join_order
+from providers.query_engine import QueryEngine, SqlDialect
+
+Parameters = Mapping[str, pa.Scalar]
+
+
+class Source(Protocol):
+    """What a client wrote."""
+
+    def frame(self, engine: QueryEngine, relations: Mapping[TableName, Table], namespace: str) -> DataFrame:
+        """Plan it over these relations."""
+
+
+@dataclass(frozen=True)
+class SqlText:
+    """A query as text. With `exact_literals`, numbers with a point are decimals and not floats."""
+
+    text: str
+    parameters: Parameters | None = None
+    exact_literals: bool = False
+
+    def frame(self, engine: QueryEngine, relations: Mapping[TableName, Table], namespace: str) -> DataFrame:
+        """Plan the text."""
+        dialect = (
+            SqlDialect.EXACT_LITERALS
+            if self.exact_literals
+            else SqlDialect.STABLE_JOIN_ORDER
+            if needs_stable_join_order(self.text)
+            else SqlDialect.PLAIN
+        )
+        return engine.plan(self.text, relations, namespace, self.parameters, dialect)
+
+
+@dataclass(frozen=True)
+class SubstraitPlan:
+    """A query as a serialized Substrait plan."""
+
+    plan: bytes
+
+    def frame(self, engine: QueryEngine, relations: Mapping[TableName, Table], namespace: str) -> DataFrame:
+        """Plan the plan."""
+        return engine.plan_substrait(self.plan, relations, namespace)

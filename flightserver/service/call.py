@@ -1,0 +1,24 @@
+"""One call: whose it is, over which connection, and when it must stop."""
+
+from dataclasses import dataclass
+
+from flightserver.sessions.session import Session
+from providers.streaming import Stop, never
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call. `peer` names the connection; `stop` says when the client has gone or the server must end.
+
+    `user_agent` names the client's library.
+    """
+
+    session: Session
+    peer: str = ""
+    stop: Stop = never
+    user_agent: str = ""
+
+    @property
+    def user(self) -> str:
+        """Whose handles the call may use."""
+        return self.session.user

@@ -1,0 +1,344 @@
+"""Commands and actions of Flight SQL, carried out. Knows sessions, handles and statements; knows nothing of Flight.
+
+A query is planned when its FlightInfo is asked for and runs when its ticket is redeemed. A change that arrives on the
+query path runs in GetFlightInfo, once; its ticket yields the count of rows that it affected.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+
+from catalog.errors import DatabaseError, ErrorKind
+from flightserver.context import Context
+from flightserver.database import Database
+from flightserver.execution.executor import Executor, Prepared
+from flightserver.execution.rewriting import qualified
+from flightserver.execution.rows import Affected, Rows
+from flightserver.protocol import actions, commands, results
+from flightserver.protocol.commands import Command
+from flightserver.protocol.flight import CancelStatus, FlightEndpoint, FlightInfo, expires_after
+from flightserver.protocol.substrait import readable_plan
+from flightserver.service.call import Call
+from flightserver.service.catalog_info import describe_catalog
+from flightserver.service.gate import Gate
+from flightserver.service.handles import Handles
+from flightserver.service.script import run_script
+from flightserver.service.session_actions import SessionActions
+from flightserver.service.table_load import Stream, TableLoad
+from flightserver.sessions.control import Control
+from flightserver.sessions.directory import Sessions
+from flightserver.sessions.statement import Phase, RunningStatement
+from flightserver.sessions.statements import Statements
+from flightserver.sql.parser import Parsed, parse_numbered
+from flightserver.sql.statements import SubstraitQuery, TableRef
+from providers.streaming import Stop, check
+from providers.transaction import Transaction
+
+SUBSTRAIT_TEXT = "a Substrait plan"
+AFFECTED_SCHEMA = pa.schema([pa.field("rows_affected", pa.int64())])
+
+
+@dataclass
+class PreparedHandle:
+    """A prepared statement, the transaction it was prepared in, and the parameters that were bound last."""
+
+    text: str
+    prepared: Prepared
+    transaction_id: bytes | None
+    bound: pa.Table | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a ticket yields, and the statement that it comes from."""
+
+    rows: Rows
+    affected: int | None = None
+    statement: RunningStatement | None = None
+
+    @classmethod
+    def of(cls, outcome: Rows | Affected, statement: RunningStatement | None = None) -> "Result":
+        """A query's rows, or a change's count as rows."""
+        if isinstance(outcome, Rows):
+            return cls(outcome, statement=statement)
+        count = pa.table([[outcome.rows]], schema=AFFECTED_SCHEMA)
+        return cls(Rows.of_table(count), outcome.rows, statement)
+
+
+@dataclass(frozen=True)
+class Pending:
+    """The answer to GetFlightInfo: the result's schema, its ticket, and for how long that can be redeemed."""
+
+    schema: pa.Schema
+    ticket: Command
+    lifetime_seconds: float | None = None
+
+
+class Service:
+    """The protocol's meaning."""
+
+    def __init__(
+        self, database: Database, executor: Executor, sessions: Sessions, statements: Statements, gate: Gate
+    ) -> None:
+        self._executor = executor
+        self._sessions = sessions
+        self._statements = statements
+        self._gate = gate
+        self._begin = database.begin
+        self._control = Control(sessions, statements)
+        self._session_actions = SessionActions(sessions, statements)
+        self._load = TableLoad(database, executor.ddl)
+        self._lifetime_seconds = float(database.settings.result_lifetime_s)
+        self._results: Handles[Result] = Handles("result", self._lifetime_seconds)
+        self._prepared: Handles[PreparedHandle] = Handles(
+            "prepared statement", database.settings.session_idle_timeout_s
+        )
+
+    def describe(self, command: Command, call: Call) -> Pending:
+        """GetFlightInfo: the schema of a command's result, and what its ticket says."""
+        match command:
+            case commands.PlainSql(text):
+                return self._pending(self._run_text(text, None, call), call)
+            case commands.StatementQuery(text, transaction_id):
+                return self._pending(self._run_text(text, transaction_id, call), call)
+            case commands.StatementSubstraitPlan(plan, transaction_id):
+                return self._pending(self._run_substrait(plan, transaction_id, call), call)
+            case commands.PreparedStatementQuery(handle):
+                return self._pending(self._run_prepared(handle, None, call), call)
+            case _:
+                return Pending(self._described(command, call).schema, command)
+
+    def schema(self, command: Command, call: Call) -> pa.Schema:
+        """GetSchema: the schema alone; nothing runs."""
+        match command:
+            case commands.PlainSql(text):
+                return self._prepare(parse_numbered(text), None, call).schema or AFFECTED_SCHEMA
+            case commands.StatementQuery(text, transaction_id):
+                return self._prepare(parse_numbered(text), transaction_id, call).schema or AFFECTED_SCHEMA
+            case commands.StatementSubstraitPlan(plan, transaction_id):
+                return self._prepare(_substrait(plan), transaction_id, call).schema or AFFECTED_SCHEMA
+            case commands.PreparedStatementQuery(handle):
+                return self._prepared.get(call.user, handle).prepared.schema or AFFECTED_SCHEMA
+            case _:
+                return self._described(command, call).schema
+
+    def fetch(self, command: Command, call: Call) -> Rows:
+        """DoGet: the result of a ticket."""
+        match command:
+            case commands.TicketStatementQuery(handle):
+                result = self._results.get(call.user, handle)
+            case commands.PlainSql(text):
+                result = self._run_text(text, None, call)
+            case commands.StatementQuery(text, transaction_id):
+                result = self._run_text(text, transaction_id, call)
+            case commands.PreparedStatementQuery(handle):
+                result = self._run_prepared(handle, None, call)
+            case _:
+                return Rows.of_table(self._described(command, call))
+        return self._watched(result)
+
+    def put(self, command: Command, call: Call, stream: Stream) -> bytes:
+        """DoPut: carry out a change or bind parameters; return the answer's metadata."""
+        match command:
+            case commands.PlainSql(text):
+                stream.drain()
+                return results.encode_update_result(_affected_of(self._run_text(text, None, call)))
+            case commands.StatementUpdate(text, transaction_id):
+                stream.drain()
+                return results.encode_update_result(self._run_script(text, transaction_id, call))
+            case commands.PreparedStatementUpdate(handle):
+                return results.encode_update_result(_affected_of(self._run_prepared(handle, stream, call)))
+            case commands.PreparedStatementQuery(handle):
+                self._prepared.get(call.user, handle).bound = stream.to_table()
+                return results.encode_bind_result(handle)
+            case commands.StatementIngest():
+                return results.encode_update_result(self._ingest(command, call, stream))
+        raise DatabaseError(ErrorKind.UNSUPPORTED, f"{type(command).__name__} cannot be put")
+
+    def act(self, action: actions.Action, call: Call) -> bytes | None:
+        """DoAction: return the one result's body, or None when there is none."""
+        if self._session_actions.handles(action):
+            return self._session_actions.run(action, call)
+        match action:
+            case actions.CreatePreparedStatement(query, transaction_id):
+                return self._create_prepared(parse_numbered(query), query, transaction_id, call)
+            case actions.CreatePreparedSubstraitPlan(plan, transaction_id):
+                return self._create_prepared(_substrait(plan), SUBSTRAIT_TEXT, transaction_id, call)
+            case actions.ClosePreparedStatement(handle):
+                self._prepared.remove(call.user, handle)
+                return None
+            case actions.CancelFlightInfo(info):
+                return results.encode_cancel_flight_info_result(self._cancel(info, call))
+            case actions.CancelQuery(info):
+                return results.encode_cancel_query_result(self._cancel(info, call))
+            case actions.RenewFlightEndpoint(endpoint):
+                return results.encode_renew_result(self._renew(endpoint, call))
+        raise DatabaseError(ErrorKind.UNSUPPORTED, f"action {type(action).__name__} is not served")
+
+    def list_flights(self, call: Call) -> Iterator[tuple[tuple[str, str], Pending]]:
+        """Every table that the user may read: its name, and the command that reads it, which is its own ticket."""
+        context = call.session.context(_seen(call))
+        for name, table in sorted(context.registry.tables.items()):
+            text = f"SELECT * FROM {qualified(name)}"
+            yield (name.namespace, name.table), Pending(table.schema, commands.StatementQuery(text))
+
+    def _described(self, command: Command, call: Call) -> pa.Table:
+        context = call.session.context(_seen(call))
+        return describe_catalog(command, self._executor.reader, context)
+
+    def _run_text(self, text: str, transaction_id: bytes | None, call: Call) -> Result:
+        parsed = parse_numbered(text)
+        return self._run(parsed, text, _named(transaction_id, call), None, call)
+
+    def _run_script(self, text: str, transaction_id: bytes | None, call: Call) -> int:
+        named = _named(transaction_id, call)
+
+        def run(parsed: Parsed, one: str, transaction: Transaction | None) -> int:
+            return _affected_of(self._run(parsed, one, transaction or named, None, call))
+
+        return run_script(text, lambda: named or call.session.own(), self._begin, run)
+
+    def _run_substrait(self, plan: commands.SubstraitPlan, transaction_id: bytes | None, call: Call) -> Result:
+        return self._run(_substrait(plan), SUBSTRAIT_TEXT, _named(transaction_id, call), None, call)
+
+    def _create_prepared(self, parsed: Parsed, text: str, transaction_id: bytes | None, call: Call) -> bytes:
+        try:
+            prepared = self._prepare(parsed, transaction_id, call)
+        except DatabaseError as error:
+            # Drivers take UNIMPLEMENTED for "no prepared statements here" and lose the parameters.
+            if error.kind is ErrorKind.UNSUPPORTED and parsed.parameter_count:
+                raise DatabaseError(ErrorKind.INVALID, error.message) from error
+            raise
+        handle = self._prepared.put(call.user, PreparedHandle(text, prepared, transaction_id))
+        is_update = prepared.schema is None
+        return results.encode_prepared_result(handle, prepared.schema, prepared.parameters, is_update, call.user_agent)
+
+    def _run_prepared(self, handle: bytes, stream: Stream | None, call: Call) -> Result:
+        """Run a prepared statement with the parameters of a stream, or with those that were bound before."""
+        held = self._prepared.get(call.user, handle)
+        bound = held.bound
+        if stream is not None:
+            bound = stream.to_table() if held.prepared.parsed.parameter_count else None
+            stream.drain()
+        named = call.session.of_prepared(held.transaction_id, call.peer) if held.transaction_id else None
+        return self._run(held.prepared.parsed, held.text, named, bound, call)
+
+    def _run(self, parsed: Parsed, text: str, named: Transaction | None, bound: pa.Table | None, call: Call) -> Result:
+        """Run a statement in the transaction that the client named, or in the session's own one, or in none.
+
+        Changes have happened when this returns, rows are yet to be read.
+        """
+        if self._control.handles(parsed.statement):
+            return Result.of(self._control.run(parsed.statement, call.session, named))
+        return self._carry_out(text, named, call, lambda context: self._executor.run(parsed, context, bound))
+
+    def _ingest(self, command: commands.StatementIngest, call: Call, stream: Stream) -> int:
+        named = _named(command.transaction_id, call) or call.session.joined(call.peer)
+
+        def load(context: Context) -> Affected:
+            batches = _until(context.stop, stream.batches)
+            return Affected(self._load.run(command, context, replace(stream, batches=batches)))
+
+        return _affected_of(self._carry_out(f"ingest into {command.table}", named, call, load))
+
+    def _carry_out(
+        self, text: str, named: Transaction | None, call: Call, work: Callable[[Context], Rows | Affected]
+    ) -> Result:
+        """Do some work as a statement: with a place at the gate, listed, in its transaction, until it must stop."""
+        session = call.session
+        with self._gate.statement():
+            running = self._statements.start(session.id, session.user, text, session.options.query_timeout_s)
+            context = session.context(named or session.own(), running, _first(running.interruption, call.stop))
+            with running.outcome():
+                outcome = work(context)
+            if isinstance(outcome, Affected):
+                running.rows = outcome.rows
+            running.enter(Phase.FINISHED if isinstance(outcome, Affected) else Phase.READY)
+            return Result.of(outcome, running)
+
+    def _prepare(self, parsed: Parsed, transaction_id: bytes | None, call: Call) -> Prepared:
+        if self._control.handles(parsed.statement):
+            return Prepared(parsed, pa.schema([]), self._control.schema(parsed.statement))
+        session = call.session
+        context = session.context(_named(transaction_id, call) or session.own(), stop=call.stop)
+        return self._executor.prepare(parsed, context)
+
+    def _pending(self, result: Result, call: Call) -> Pending:
+        handle = self._results.put(call.user, result)
+        return Pending(result.rows.schema, commands.TicketStatementQuery(handle), self._lifetime_seconds)
+
+    def _watched(self, result: Result) -> Rows:
+        """A result whose reading is counted, takes a place at the gate, and can be stopped."""
+        running = result.statement
+        if running is None or result.affected is not None:
+            return result.rows
+
+        def start(stop: Stop) -> Iterator[pa.RecordBatch]:
+            both = _first(running.interruption, stop)
+            with running.outcome(), self._gate.statement():
+                running.enter(Phase.STREAMING)
+                for batch in _until(both, result.rows.start(both)):
+                    running.rows += batch.num_rows
+                    running.bytes += batch.nbytes
+                    yield batch
+            running.enter(Phase.FINISHED)
+
+        return Rows(result.rows.schema, start)
+
+    def _cancel(self, info: FlightInfo, call: Call) -> CancelStatus:
+        """Stop the query of a FlightInfo, and forget its result."""
+        cancelled = False
+        for endpoint in info.endpoint:
+            command = commands.decode_command(endpoint.ticket.ticket)
+            if isinstance(command, commands.TicketStatementQuery):
+                result = self._results.get(call.user, command.statement_handle)
+                self._results.remove(call.user, command.statement_handle)
+                if result.statement is not None:
+                    cancelled |= result.statement.cancel("the query was cancelled by its client")
+        return CancelStatus.CANCELLED if cancelled else CancelStatus.NOT_CANCELLABLE
+
+    def _renew(self, endpoint: FlightEndpoint, call: Call) -> FlightEndpoint:
+        """Give an endpoint its whole lifetime again."""
+        command = commands.decode_command(endpoint.ticket.ticket)
+        if not isinstance(command, commands.TicketStatementQuery):
+            return replace(endpoint, expiration_time=None)
+        self._results.get(call.user, command.statement_handle)
+        return replace(endpoint, expiration_time=expires_after(self._lifetime_seconds))
+
+
+def _substrait(plan: commands.SubstraitPlan) -> Parsed:
+    readable = readable_plan(plan.plan)
+    tables = [TableRef(parts[-2] if len(parts) > 1 else None, parts[-1]) for parts in readable.tables if parts]
+    return Parsed(SubstraitQuery(readable.plan, tuple(tables)), 0)
+
+
+def _named(transaction_id: bytes | None, call: Call) -> Transaction | None:
+    return call.session.named(transaction_id) if transaction_id else None
+
+
+def _seen(call: Call) -> Transaction | None:
+    """The open transaction whose definitions metadata shows; drivers name none. Of several it is none."""
+    own = call.session.own()
+    try:
+        return own or call.session.joined(call.peer)
+    except DatabaseError:
+        return None
+
+
+def _first(*stops: Stop) -> Stop:
+    """The first reason that any of them gives."""
+    return lambda: next((error for stop in stops if (error := stop()) is not None), None)
+
+
+def _until(stop: Stop, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Batches until there are no more, or something says to stop."""
+    for batch in batches:
+        yield batch
+        check(stop)
+
+
+def _affected_of(result: Result) -> int:
+    if result.affected is None:
+        raise DatabaseError(ErrorKind.INVALID, "the statement returns rows; run it as a query")
+    return result.affected

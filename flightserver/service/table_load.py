@@ -1,0 +1,122 @@
+"""The bulk versioned insert: one stream, one commit, in one of four modes."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import pyarrow as pa
+
+from catalog.definition import ColumnSpec, TableDef, TableKind
+from catalog.errors import DatabaseError, ErrorKind
+from catalog.identifiers import CATALOG_NAME, TableName
+from catalog.types import storable
+from flightserver.context import Context
+from flightserver.database import Database
+from flightserver.execution.ddl import Ddl
+from flightserver.execution.ingest import Load, ingest
+from flightserver.protocol.commands import IfExists, IfNotExist, StatementIngest
+from providers.idempotency import Idempotency
+
+PRIMARY_KEY_OPTION = "primary_key"
+IDEMPOTENCY_OPTION = "idempotency_key"
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What a DoPut brings: the schema, None when the client sent none, and validated batches."""
+
+    schema: pa.Schema | None
+    batches: Iterator[pa.RecordBatch]
+    idempotency_key: str | None = None
+
+    def to_table(self) -> pa.Table:
+        """The whole stream."""
+        return pa.Table.from_batches(self.batches, self.schema or pa.schema([]))
+
+    def drain(self) -> None:
+        """Read to the end: clients wait for their last message to be taken before they read the answer."""
+        for _ in self.batches:
+            pass
+
+
+class TableLoad:
+    """Takes ingest streams."""
+
+    def __init__(self, database: Database, ddl: Ddl) -> None:
+        self._database = database
+        self._ddl = ddl
+
+    def run(self, command: StatementIngest, context: Context, stream: Stream) -> int:
+        """Load a stream; return how many rows it had."""
+        if command.catalog not in (None, "", CATALOG_NAME):
+            raise DatabaseError(ErrorKind.NOT_FOUND, f"catalog {command.catalog} does not exist; use {CATALOG_NAME}")
+        name = TableName(command.schema or context.namespace, command.table)
+        if_exists, if_missing = _mode(command)
+        existing = self._existing(name, command, context)
+        if existing is not None and if_exists is IfExists.FAIL:
+            raise DatabaseError(ErrorKind.ALREADY_EXISTS, f"table {name} exists already")
+        if existing is not None and if_exists is IfExists.APPEND:
+            load = _load(command, stream)
+            return ingest(self._database, existing, context, load.batches, load.rules).affected
+        if existing is None and if_missing is IfNotExist.FAIL:
+            context.registry.table(name)
+        return self._create(name, command, context, stream)
+
+    @staticmethod
+    def _existing(name: TableName, command: StatementIngest, context: Context) -> TableDef | None:
+        """The table that the stream is for. A temporary table may be made beside one that is not."""
+        found = context.registry.tables.get(name)
+        if command.temporary and found is not None and found not in context.temporary.tables:
+            return None
+        return found
+
+    def _create(self, name: TableName, command: StatementIngest, context: Context, stream: Stream) -> int:
+        """Load a table that nobody sees yet, then put it into the catalog, in the place of an old one."""
+        registry = context.registry
+        registry.require_namespace(name.namespace)
+        if name in registry.views:
+            raise DatabaseError(ErrorKind.ALREADY_EXISTS, f"{name} exists already as a view")
+        if stream.schema is None:
+            raise DatabaseError(ErrorKind.INVALID, f"the stream for {name} has no schema to make a table of")
+        columns = tuple(ColumnSpec(f.name, storable(f.type, f.name), f.nullable) for f in stream.schema)
+        key = tuple(part.strip() for part in command.options.get(PRIMARY_KEY_OPTION, "").split(",") if part.strip())
+        table = self._ddl.define(name, TableKind.SHARED, columns, key, {})
+        load = _load(command, stream)
+        return self._ddl.create_loaded(
+            table, context, load.batches, load.rules, self._publisher(table, command, context)
+        )
+
+    def _publisher(self, table: TableDef, command: StatementIngest, context: Context) -> Callable[[], None]:
+        if command.temporary:
+            return partial(self._ddl.publish_temporary, table, context)
+        return partial(self._ddl.publish, table, context, replacing=table.name in context.registry.tables)
+
+
+@dataclass(frozen=True)
+class _Load:
+    """A stream, and the rules by which it is taken; an idempotent one is hashed as it passes."""
+
+    batches: Iterator[pa.RecordBatch]
+    rules: Load
+
+
+def _load(command: StatementIngest, stream: Stream) -> _Load:
+    key = command.options.get(IDEMPOTENCY_OPTION) or stream.idempotency_key
+    if not key:
+        return _Load(stream.batches, Load())
+    digest = hashlib.blake2b(digest_size=16)
+
+    def hashed() -> Iterator[pa.RecordBatch]:
+        for batch in stream.batches:
+            digest.update(batch.serialize())
+            yield batch
+
+    return _Load(hashed(), Load(idempotency=lambda: Idempotency(key, digest.hexdigest())))
+
+
+def _mode(command: StatementIngest) -> tuple[IfExists, IfNotExist]:
+    options = command.table_definition_options
+    if options is None:
+        return IfExists.APPEND, IfNotExist.FAIL
+    return options.if_exists, options.if_not_exist

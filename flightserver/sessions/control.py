@@ -1,0 +1,143 @@
+"""Statements about the session itself: transactions, settings, and ending what runs."""
+
+from collections.abc import Callable
+
+import pyarrow as pa
+
+from catalog.errors import DatabaseError, ErrorKind
+from flightserver.execution.rows import Affected, Rows
+from flightserver.sessions.directory import Sessions
+from flightserver.sessions.options import option_names, read_option, with_option
+from flightserver.sessions.session import Session
+from flightserver.sessions.statements import Statements
+from flightserver.sql.statements import (
+    Begin,
+    Commit,
+    KillQuery,
+    KillSession,
+    Release,
+    ResetOption,
+    Rollback,
+    Savepoint,
+    SetOption,
+    ShowOption,
+    Statement,
+    UseNamespace,
+)
+from providers.transaction import Transaction
+
+_DONE = Affected(0)
+_ALL = "all"
+_SETTINGS = pa.schema([("name", pa.string()), ("value", pa.string())])
+
+
+class Control:
+    """Runs statements about sessions. They need no place at the gate: a full server can still be told to stop."""
+
+    def __init__(self, sessions: Sessions, statements: Statements) -> None:
+        self._sessions = sessions
+        self._statements = statements
+        self._handlers: dict[type[Statement], Callable[..., Affected | Rows]] = {
+            Begin: self._begin,
+            Commit: self._commit,
+            Rollback: self._rollback,
+            Savepoint: self._savepoint,
+            Release: self._release,
+            SetOption: self._set,
+            ResetOption: self._reset,
+            ShowOption: self._show,
+            UseNamespace: self._use,
+            KillQuery: self._kill_query,
+            KillSession: self._kill_session,
+        }
+
+    def handles(self, statement: Statement) -> bool:
+        """Tell whether `run` takes the statement."""
+        return type(statement) in self._handlers
+
+    def run(self, statement: Statement, session: Session, named: Transaction | None) -> Affected | Rows:
+        """Run a statement; `named` is the transaction that the client sent with it."""
+        return self._handlers[type(statement)](statement, session, named)
+
+    def schema(self, statement: Statement) -> pa.Schema | None:
+        """The columns of a statement's result, None when it has none."""
+        return _SETTINGS if isinstance(statement, ShowOption) else None
+
+    def _begin(self, _: Begin, session: Session, named: Transaction | None) -> Affected:
+        if named is not None:
+            raise DatabaseError(ErrorKind.INVALID, "a transaction is open already; commit or roll it back first")
+        session.begin_own()
+        return _DONE
+
+    def _commit(self, _: Commit, session: Session, named: Transaction | None) -> Affected:
+        _own(session, named, "commit").commit()
+        return _DONE
+
+    def _rollback(self, statement: Rollback, session: Session, named: Transaction | None) -> Affected:
+        if statement.savepoint is not None:
+            _any(session, named).rollback_to(statement.savepoint)
+        else:
+            _own(session, named, "rollback").rollback()
+        return _DONE
+
+    def _savepoint(self, statement: Savepoint, session: Session, named: Transaction | None) -> Affected:
+        _any(session, named).savepoint(statement.name)
+        return _DONE
+
+    def _release(self, statement: Release, session: Session, named: Transaction | None) -> Affected:
+        _any(session, named).release(statement.name)
+        return _DONE
+
+    def _set(self, statement: SetOption, session: Session, _: Transaction | None) -> Affected:
+        session.options = with_option(session.options, statement.name, statement.value, session.limits)
+        return _DONE
+
+    def _reset(self, statement: ResetOption, session: Session, _: Transaction | None) -> Affected:
+        for name in option_names() if statement.name == _ALL else [statement.name]:
+            session.options = with_option(session.options, name, None, session.limits)
+        return _DONE
+
+    def _show(self, statement: ShowOption, session: Session, _: Transaction | None) -> Rows:
+        names = option_names() if statement.name == _ALL else [statement.name]
+        values = [str(read_option(session.options, name)) for name in names]
+        return Rows.of_table(pa.table([names, values], schema=_SETTINGS))
+
+    def _use(self, statement: UseNamespace, session: Session, _: Transaction | None) -> Affected:
+        session.options = with_option(session.options, "schema", statement.name, session.limits)
+        return _DONE
+
+    def _kill_query(self, statement: KillQuery, session: Session, _: Transaction | None) -> Affected:
+        doomed = self._statements.get(statement.number)
+        if not may_see(session, doomed.user):
+            raise DatabaseError(ErrorKind.NOT_FOUND, f"query {statement.number} does not exist; see system.queries")
+        return Affected(int(doomed.cancel(f"query {statement.number} was killed by {session.user}")))
+
+    def _kill_session(self, statement: KillSession, session: Session, _: Transaction | None) -> Affected:
+        doomed = self._sessions.get(statement.session_id)
+        if not may_see(session, doomed.user):
+            raise DatabaseError(
+                ErrorKind.NOT_FOUND, f"session {statement.session_id} does not exist; see system.sessions"
+            )
+        self._statements.cancel_all(doomed.id, f"the session was killed by {session.user}")
+        self._sessions.close(doomed)
+        return Affected(1)
+
+
+def may_see(session: Session, user: str) -> bool:
+    """Tell whether a session may see and end what belongs to a user."""
+    return session.is_admin or session.user == user
+
+
+def _own(session: Session, named: Transaction | None, how: str) -> Transaction:
+    if named is not None:
+        raise DatabaseError(
+            ErrorKind.INVALID, f"the client library opened this transaction; end it with the connection's {how}()"
+        )
+    return _any(session, None)
+
+
+def _any(session: Session, named: Transaction | None) -> Transaction:
+    found = named or session.own()
+    if found is None:
+        raise DatabaseError(ErrorKind.INVALID, "no transaction is open; begin one with BEGIN")
+    return found

@@ -1,0 +1,136 @@
+"""All sessions, found by what a call brings: a bearer token, a session cookie, or else its connection.
+
+A token or a cookie is a secret, so it is kept as a hash. A session ends when its client closes it, when somebody kills
+it, or when it was idle for too long; then its transactions are rolled back and its token is worth nothing. The number
+of sessions is bounded: sessions that hold nothing make room, others make the next login UNAVAILABLE.
+"""
+
+import hashlib
+import secrets
+import threading
+from collections import OrderedDict
+
+from catalog.errors import DatabaseError, ErrorKind
+from flightserver.database import Database
+from flightserver.sessions.session import Session
+from providers.ticker import Ticker
+
+TICK_SECONDS = 1.0
+_SECRET_BYTES = 32
+
+
+class Sessions:
+    """The sessions of a server. `start` and `stop` run the thread that ends idle ones."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._settings = database.settings
+        self._lock = threading.Lock()
+        self._sessions: OrderedDict[str, Session] = OrderedDict()
+        self._keys: dict[str, str] = {}
+        self._ticker = Ticker("sessions", self.expire, TICK_SECONDS)
+
+    def login(self, user: str) -> str:
+        """Open a session for a user who has proved to be one; return its token."""
+        token = secrets.token_urlsafe(_SECRET_BYTES)
+        self._open(user, "", _key("token", token))
+        return token
+
+    def of_token(self, token: str) -> Session:
+        """The session of a bearer token; UNAUTHENTICATED when it has none."""
+        found = self._find(_key("token", token))
+        if found is None:
+            raise DatabaseError(ErrorKind.UNAUTHENTICATED, "the bearer token is unknown or has expired; log in again")
+        return found
+
+    def of_connection(self, user: str, cookie: str | None, peer: str) -> tuple[Session, str | None]:
+        """The session of a call without a token, and a cookie to send when it is a new one.
+
+        A cookie that no session has is no cookie: a client that keeps it is still known by its connection.
+        """
+        if cookie is not None:
+            found = self._find(_key("cookie", cookie))
+            if found is not None and found.user == user:
+                return found, None
+        by_peer = _key("peer", f"{peer}/{user}")
+        found = self._find(by_peer)
+        if found is not None:
+            return found, None
+        fresh = secrets.token_urlsafe(_SECRET_BYTES)
+        return self._open(user, peer, by_peer, _key("cookie", fresh)), fresh
+
+    def listed(self) -> list[Session]:
+        """All sessions, those used longest ago first."""
+        with self._lock:
+            return list(self._sessions.values())
+
+    def get(self, session_id: str) -> Session:
+        """A session by its public id, or NOT_FOUND."""
+        with self._lock:
+            found = self._sessions.get(session_id)
+        if found is None:
+            raise DatabaseError(ErrorKind.NOT_FOUND, f"session {session_id} does not exist; see system.sessions")
+        return found
+
+    def close(self, session: Session) -> None:
+        """End a session."""
+        with self._lock:
+            self._forget(session)
+        session.close()
+
+    def start(self) -> None:
+        """Begin to end idle sessions."""
+        self._ticker.start()
+
+    def stop(self) -> None:
+        """End all sessions."""
+        self._ticker.stop()
+        for session in self.listed():
+            self.close(session)
+
+    def expire(self) -> None:
+        """End sessions and transactions that were idle for too long."""
+        for session in self.listed():
+            if session.idle_seconds > self._settings.session_idle_timeout_s:
+                self.close(session)
+            else:
+                session.expire_transactions(self._settings.transaction_idle_timeout_s)
+
+    def _find(self, key: str) -> Session | None:
+        with self._lock:
+            session_id = self._keys.get(key)
+            if session_id is None:
+                return None
+            self._sessions.move_to_end(session_id)
+            return self._sessions[session_id]
+
+    def _open(self, user: str, peer: str, *keys: str) -> Session:
+        session = Session(self._database, user, peer, is_admin=user in self._settings.all_admins)
+        with self._lock:
+            left_out = self._make_room()
+            self._sessions[session.id] = session
+            session.keys = keys
+            self._keys |= dict.fromkeys(keys, session.id)
+        if left_out is not None:
+            left_out.close()
+        return session
+
+    def _make_room(self) -> Session | None:
+        if len(self._sessions) < self._settings.sessions_max:
+            return None
+        empty = next((session for session in self._sessions.values() if session.is_empty), None)
+        if empty is None:
+            raise DatabaseError(
+                ErrorKind.UNAVAILABLE, f"{len(self._sessions)} sessions are open, which is the limit; retry later"
+            )
+        self._forget(empty)
+        return empty
+
+    def _forget(self, session: Session) -> None:
+        self._sessions.pop(session.id, None)
+        for key in session.keys:
+            self._keys.pop(key, None)
+
+
+def _key(kind: str, secret: str) -> str:
+    return f"{kind}:{hashlib.sha256(secret.encode()).hexdigest()}"

@@ -1,0 +1,230 @@
+"""One client between its calls: options, transactions, temporary tables.
+
+A transaction is named by the client (protocol), or is the session's own (SQL BEGIN). A statement without a name runs
+in the session's own one. Streams, which some drivers never name a transaction for, and statements that were prepared
+in a transaction that has ended, run in the one that is open.
+"""
+
+import secrets
+import threading
+import time
+from datetime import UTC, datetime
+
+from catalog.errors import DatabaseError, ErrorKind
+from flightserver.context import Context
+from flightserver.database import Database
+from flightserver.sessions.options import Limits, SessionOptions
+from flightserver.sessions.statement import RunningStatement
+from flightserver.temporary import TemporaryTables
+from providers.streaming import Stop, never
+from providers.transaction import Phase, Transaction
+
+TRANSACTION_ID_BYTES = 16
+TRANSACTIONS_MAX = 1_000
+
+
+class Session:
+    """A session. Safe for use by many threads: drivers fetch on several connections."""
+
+    def __init__(self, database: Database, user: str, peer: str, *, is_admin: bool) -> None:
+        self._database = database
+        self.id = secrets.token_hex(8)
+        self.user = user
+        self.peer = peer
+        self.is_admin = is_admin
+        self.keys: tuple[str, ...] = ()
+        self.created_at = datetime.now(UTC)
+        self.options = SessionOptions(query_timeout_s=database.settings.query_timeout_s)
+        self.temporary = TemporaryTables()
+        self._lock = threading.Lock()
+        self._named: dict[bytes, _Begun] = {}
+        self._own: _Begun | None = None
+        self._used_at = time.monotonic()
+        self._running = 0
+        self._closed = False
+
+    @property
+    def open_transactions(self) -> int:
+        """How many transactions are open."""
+        return len(self._begun())
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether nothing would be lost with it."""
+        defaults = SessionOptions(query_timeout_s=self._database.settings.query_timeout_s)
+        untouched = self.options == defaults and not self.temporary.tables
+        return untouched and not self._begun() and not self._running
+
+    @property
+    def idle_seconds(self) -> float:
+        """How long no call has come, 0 while one runs."""
+        return 0.0 if self._running else time.monotonic() - self._used_at
+
+    @property
+    def limits(self) -> Limits:
+        """What its options are checked against."""
+        own = self._own
+        work = own.transaction if own is not None and own.is_open else self._database.autocommit
+        return Limits(work.registry, self._database.settings.query_timeout_s)
+
+    def enter(self) -> None:
+        """A call begins."""
+        with self._lock:
+            self._running += 1
+
+    def leave(self) -> None:
+        """A call has ended."""
+        with self._lock:
+            self._running -= 1
+            self._used_at = time.monotonic()
+
+    def context(
+        self, transaction: Transaction | None, statement: RunningStatement | None = None, stop: Stop = never
+    ) -> Context:
+        """A statement's view, in a transaction or in none."""
+        return Context(
+            self.user,
+            transaction or self._database.autocommit,
+            self.options.namespace,
+            is_admin=self.is_admin,
+            in_transaction=transaction is not None,
+            temporary=self.temporary,
+            statement=statement,
+            stop=stop,
+        )
+
+    def begin(self, peer: str) -> bytes:
+        """Begin a transaction that the client names; return the name."""
+        name = secrets.token_bytes(TRANSACTION_ID_BYTES)
+        with self._lock:
+            self._require_open()
+            self._named = {key: begun for key, begun in self._named.items() if begun.is_open or not self._is_full}
+            if self._is_full:
+                raise DatabaseError(ErrorKind.RESOURCES, f"a session may have {TRANSACTIONS_MAX} open transactions")
+            self._named[name] = _Begun(self._database.begin(), peer)
+        return name
+
+    def begin_own(self) -> None:
+        """Begin the session's own transaction."""
+        with self._lock:
+            self._require_open()
+            if self._own is not None and self._own.is_open:
+                raise DatabaseError(ErrorKind.INVALID, "a transaction is open already; COMMIT or ROLLBACK it first")
+            self._own = _Begun(self._database.begin(), "")
+
+    def named(self, name: bytes) -> Transaction:
+        """The transaction of that name, which may have ended; NOT_FOUND when there never was one."""
+        with self._lock:
+            begun = self._named.get(name)
+        if begun is None:
+            raise DatabaseError(ErrorKind.NOT_FOUND, "the transaction does not exist or has ended; begin another")
+        begun.used_at = time.monotonic()
+        return begun.transaction
+
+    def of_prepared(self, name: bytes, peer: str) -> Transaction | None:
+        """The transaction for a statement that was prepared in one: that one, or when it has ended the open one."""
+        with self._lock:
+            known = name in self._named
+        return self.named(name) if known else self.joined(peer)
+
+    def own(self) -> Transaction | None:
+        """The session's own transaction, when one is open; one that was idle for too long says so once."""
+        with self._lock:
+            begun = self._own
+            if begun is None:
+                return None
+            begun.used_at = time.monotonic()
+            if begun.transaction.phase is Phase.EXPIRED:
+                self._own = None
+            elif not begun.is_open:
+                return None
+            return begun.transaction
+
+    def joined(self, peer: str) -> Transaction | None:
+        """The client's open transaction that a stream without a name joins; None when the session's own one is open."""
+        begun = self._begun()
+        if self._own in begun:
+            return None
+        here = [candidate for candidate in begun if candidate.peer == peer]
+        candidates = here if len(begun) > 1 else begun
+        if len(candidates) > 1 or (begun and not candidates):
+            raise DatabaseError(
+                ErrorKind.INVALID, f"the session has {len(begun)} open transactions; name the one that is meant"
+            )
+        if not candidates:
+            return None
+        candidates[0].used_at = time.monotonic()
+        return candidates[0].transaction
+
+    def end(self, name: bytes, *, commits: bool) -> None:
+        """End a transaction. One whose commit failed stays known until the client rolls it back, as drivers do."""
+        transaction = self.named(name)
+        if commits:
+            transaction.commit()
+        else:
+            transaction.rollback()
+        with self._lock:
+            del self._named[name]
+
+    def begin_savepoint(self, transaction_id: bytes, name: str) -> bytes:
+        """Mark a point in a transaction; return its id, which holds the transaction's and is unique in it."""
+        unique = f"{name}.{secrets.token_hex(TRANSACTION_ID_BYTES)}"
+        self.named(transaction_id).savepoint(unique)
+        return transaction_id + unique.encode()
+
+    def end_savepoint(self, savepoint_id: bytes, *, releases: bool) -> None:
+        """Forget a savepoint, or return to it."""
+        transaction = self.named(savepoint_id[:TRANSACTION_ID_BYTES])
+        name = savepoint_id[TRANSACTION_ID_BYTES:].decode(errors="replace")
+        if releases:
+            transaction.release(name)
+        else:
+            transaction.rollback_to(name)
+
+    def expire_transactions(self, idle_seconds: float) -> None:
+        """Roll back transactions that were idle for too long. They keep saying so to whoever names them."""
+        if self._running:
+            return
+        now = time.monotonic()
+        for begun in self._begun():
+            if now - max(begun.used_at, self._used_at) > idle_seconds:
+                begun.transaction.rollback(Phase.EXPIRED)
+
+    def close(self) -> None:
+        """End everything that belongs to the session; nothing new begins in it."""
+        with self._lock:
+            self._closed = True
+        for begun in self._begun():
+            begun.transaction.rollback()
+        with self._lock:
+            self._named.clear()
+            self._own = None
+        for table in self.temporary.tables:
+            self._database.store.drop_table(table)
+
+    def _require_open(self) -> None:
+        """A call that was on its way while the session ended must not begin what nobody would end."""
+        if self._closed:
+            raise DatabaseError(ErrorKind.UNAVAILABLE, "the session was closed; connect again")
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self._named) >= TRANSACTIONS_MAX
+
+    def _begun(self) -> "list[_Begun]":
+        with self._lock:
+            begun = [*self._named.values(), *([self._own] if self._own else [])]
+        return [one for one in begun if one.is_open]
+
+
+class _Begun:
+    """A transaction, the connection that began it, and when it was used last."""
+
+    def __init__(self, transaction: Transaction, peer: str) -> None:
+        self.transaction = transaction
+        self.peer = peer
+        self.used_at = time.monotonic()
+
+    @property
+    def is_open(self) -> bool:
+        return self.transaction.phase is Phase.OPEN

@@ -1,0 +1,109 @@
+"""One statement while it runs and for a while after: what it did, and whether it must stop."""
+
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import Enum, unique
+
+from catalog.errors import DatabaseError, ErrorKind
+from providers.pruning import Pruned
+
+
+@unique
+class Phase(Enum):
+    """Where a statement stands. READY is a result that nobody has fetched yet."""
+
+    RUNNING = "running"
+    READY = "ready"
+    STREAMING = "streaming"
+    FINISHED = "finished"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+AT_WORK = frozenset({Phase.RUNNING, Phase.STREAMING})
+ENDED = frozenset({Phase.FINISHED, Phase.FAILED, Phase.CANCELLED})
+_STOPPED = frozenset({ErrorKind.CANCELLED, ErrorKind.TIMEOUT})
+
+
+@dataclass(eq=False)
+class RunningStatement:
+    """A statement. `timeout_seconds` counts from its start, and anew from each fetch of its result; 0 is no limit."""
+
+    number: int
+    session_id: str
+    user: str
+    text: str
+    timeout_seconds: float = 0.0
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    phase: Phase = Phase.RUNNING
+    rows: int = 0
+    bytes: int = 0
+    batches_total: int = 0
+    batches_pruned: int = 0
+    seconds: float = 0.0
+    error: str | None = None
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+        self._clock = time.monotonic()
+        self._reason: str | None = None
+
+    @property
+    def elapsed_seconds(self) -> float:
+        """How long it has been at work, waiting for a fetch left out."""
+        return self.seconds + (time.monotonic() - self._clock if self.phase in AT_WORK else 0.0)
+
+    def note_pruning(self, choices: Iterable[Pruned]) -> None:
+        """Count the batches of a query's tables."""
+        for choice in choices:
+            self.batches_total += choice.total
+            self.batches_pruned += choice.by_range + choice.by_bloom
+
+    def enter(self, phase: Phase) -> None:
+        """Go on to `phase`; a fetch starts the clock again."""
+        with self._lock:
+            now = time.monotonic()
+            if self.phase in AT_WORK:
+                self.seconds += now - self._clock
+            self._clock = now
+            self.phase = phase
+
+    @contextmanager
+    def outcome(self) -> Iterator[None]:
+        """Note how the block ends, when it ends early."""
+        try:
+            yield
+        except BaseException as error:
+            self.fail(error)
+            raise
+
+    def fail(self, error: BaseException) -> None:
+        """End with an error."""
+        stopped = isinstance(error, GeneratorExit) or (isinstance(error, DatabaseError) and error.kind in _STOPPED)
+        self.error = error.message if isinstance(error, DatabaseError) else None
+        self.enter(Phase.CANCELLED if stopped else Phase.FAILED)
+
+    def cancel(self, why: str) -> bool:
+        """Ask it to stop; tell whether there was anything to stop."""
+        with self._lock:
+            if self.phase in ENDED:
+                return False
+            self._reason = why
+            if self.phase is Phase.READY:
+                self.phase = Phase.CANCELLED
+            return True
+
+    def interruption(self) -> DatabaseError | None:
+        """Why it must stop now, or None."""
+        if self._reason is not None:
+            return DatabaseError(ErrorKind.CANCELLED, self._reason)
+        if self.timeout_seconds and time.monotonic() - self._clock > self.timeout_seconds:
+            return DatabaseError(
+                ErrorKind.TIMEOUT,
+                f"the statement took longer than query_timeout_s = {self.timeout_seconds:g}; raise it with SET",
+            )
+        return None

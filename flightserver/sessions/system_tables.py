@@ -1,0 +1,100 @@
+"""What the server knows of itself, as tables in the namespace `system`. Everybody sees their own; admins see all."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+
+from flightserver.context import Context
+from flightserver.execution.system import SystemTable
+from flightserver.sessions.directory import Sessions
+from flightserver.sessions.statements import Statements
+
+_TIME = pa.timestamp("us", tz="UTC")
+
+_SESSIONS = pa.schema(
+    [
+        ("session_id", pa.string()),
+        ("user", pa.string()),
+        ("peer", pa.string()),
+        ("namespace", pa.string()),
+        ("created_at", _TIME),
+        ("idle_since", _TIME),
+        ("open_transactions", pa.int64()),
+        ("temporary_tables", pa.int64()),
+        ("query_timeout_s", pa.float64()),
+    ]
+)
+_QUERIES = pa.schema(
+    [
+        ("query_id", pa.int64()),
+        ("session_id", pa.string()),
+        ("user", pa.string()),
+        ("text", pa.string()),
+        ("state", pa.string()),
+        ("started", _TIME),
+        ("seconds", pa.float64()),
+        ("rows", pa.int64()),
+        ("bytes", pa.int64()),
+        ("batches_total", pa.int64()),
+        ("batches_pruned", pa.int64()),
+        ("error", pa.string()),
+    ]
+)
+_VIEWS = pa.schema([("namespace", pa.string()), ("view", pa.string()), ("definition", pa.string())])
+
+
+def system_tables(sessions: Sessions, statements: Statements) -> Mapping[str, SystemTable]:
+    """All system tables by name."""
+
+    def sessions_seen(context: Context) -> list[dict[str, object]]:
+        now = datetime.now(UTC)
+        return [
+            {
+                "session_id": session.id,
+                "user": session.user,
+                "peer": session.peer,
+                "namespace": session.options.namespace,
+                "created_at": session.created_at,
+                "idle_since": now - timedelta(seconds=session.idle_seconds),
+                "open_transactions": session.open_transactions,
+                "temporary_tables": len(session.temporary.tables),
+                "query_timeout_s": session.options.query_timeout_s,
+            }
+            for session in sessions.listed()
+            if context.may_see(session.user)
+        ]
+
+    def queries_seen(context: Context) -> list[dict[str, object]]:
+        return [
+            {
+                "query_id": statement.number,
+                "session_id": statement.session_id,
+                "user": statement.user,
+                "text": statement.text,
+                "state": statement.phase.value,
+                "started": statement.started_at,
+                "seconds": round(statement.elapsed_seconds, 6),
+                "rows": statement.rows,
+                "bytes": statement.bytes,
+                "batches_total": statement.batches_total,
+                "batches_pruned": statement.batches_pruned,
+                "error": statement.error,
+            }
+            for statement in statements.listed()
+            if context.may_see(statement.user)
+        ]
+
+    def views_seen(context: Context) -> list[dict[str, object]]:
+        views = sorted(context.registry.views.items())
+        return [{"namespace": name.namespace, "view": name.table, "definition": v.query} for name, v in views]
+
+    return {
+        "queries": _table(_QUERIES, queries_seen),
+        "sessions": _table(_SESSIONS, sessions_seen),
+        "views": _table(_VIEWS, views_seen),
+    }
+
+
+def _table(schema: pa.Schema, rows: Callable[[Context], list[dict[str, object]]]) -> SystemTable:
+    return SystemTable(schema, lambda context: pa.Table.from_pylist(rows(context), schema=schema))

@@ -1,0 +1,60 @@
+"""Definitions as the statements that make them anew; the parser reads back what is written here."""
+
+from collections.abc import Sequence
+
+from catalog.definition import Column, FlushPolicy, TableDef, TableKind, TableOptions, ViewDef
+from catalog.identifiers import TableName, display_identifier
+from catalog.types import format_type
+
+
+def create_table_text(table: TableDef) -> str:
+    """CREATE TABLE with columns, key, and the options that differ from the defaults."""
+    lines = [_column(column, table) for column in table.visible_columns]
+    if not table.has_hidden_key:
+        lines.append(f"PRIMARY KEY ({_names(table.key_columns)})")
+    kind = "" if table.kind is TableKind.SHARED else f"{table.kind.value} "
+    body = ",\n    ".join(lines)
+    return f"CREATE {kind}TABLE {_full_name(table.name)} (\n    {body}\n){_options(table)}"
+
+
+def create_view_text(view: ViewDef) -> str:
+    """CREATE VIEW with the query as it was written."""
+    return f"CREATE VIEW {_full_name(view.name)} AS {view.query}"
+
+
+def _column(column: Column, table: TableDef) -> str:
+    parts = [display_identifier(column.name), format_type(column.type)]
+    if not column.nullable and column.id not in table.key:
+        parts.append("NOT NULL")
+    if column.default is not None:
+        parts.append(f"DEFAULT {column.default}")
+    return " ".join(parts)
+
+
+def _options(table: TableDef) -> str:
+    defaults, options = TableOptions(), table.options
+    shown = {}
+    if options.flush_policy != defaults.flush_policy:
+        shown["flush_policy"] = f"'{_flush_policy(options.flush_policy)}'"
+    if options.bloom_columns:
+        shown["bloom_columns"] = "'" + _names([table.by_id[number] for number in options.bloom_columns]) + "'"
+    if options.bloom_fpp != defaults.bloom_fpp:
+        shown["bloom_fpp"] = f"{options.bloom_fpp}"
+    if options.compression is not defaults.compression:
+        shown["compression"] = f"'{options.compression.value}'"
+    return f" WITH ({', '.join(f'{name} = {value}' for name, value in shown.items())})" if shown else ""
+
+
+def _flush_policy(policy: FlushPolicy) -> str:
+    parts = [] if policy.rows is None else [f"rows:{policy.rows}"]
+    if policy.interval_seconds is not None:
+        parts.append(f"interval:{policy.interval_seconds:g}")
+    return ",".join(parts) or "none"
+
+
+def _names(columns: Sequence[Column]) -> str:
+    return ", ".join(display_identifier(column.name) for column in columns)
+
+
+def _full_name(name: TableName) -> str:
+    return f"{display_identifier(name.namespace)}.{display_identifier(name.table)}"

@@ -1,0 +1,68 @@
+"""Temporary tables: seen by one session alone, gone with it.
+
+Their definitions are not in the catalog, so a crash leaves nothing: unknown tables are deleted when the server starts.
+A temporary table hides a table of the same name. Its definition is no part of a transaction; its rows are.
+"""
+
+import threading
+from dataclasses import replace
+from types import MappingProxyType
+
+from catalog.definition import TableDef
+from catalog.errors import DatabaseError, ErrorKind
+from catalog.identifiers import TableName
+from catalog.registry import Registry
+from catalog.store import Change
+from providers.work import Work
+
+
+class TemporaryTables:
+    """The temporary tables of a session."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._tables: dict[TableName, TableDef] = {}
+
+    @property
+    def tables(self) -> list[TableDef]:
+        """All of them."""
+        return list(self._tables.values())
+
+    def add(self, table: TableDef) -> TableDef | None:
+        """Show a table to this session; return the temporary one that it replaces."""
+        with self._lock:
+            replaced = self._tables.get(table.name)
+            self._tables = {**self._tables, table.name: table}
+            return replaced
+
+    def over(self, registry: Registry) -> Registry:
+        """A registry with these tables in front of its own."""
+        if not self._tables:
+            return registry
+        return replace(registry, tables=MappingProxyType({**registry.tables, **self._tables}))
+
+    def define(self, work: Work, change: Change) -> list[TableDef]:
+        """Change definitions; what concerns a temporary table stays here. Return the temporary tables that are gone."""
+        mine = self._tables
+        if not mine:
+            work.define(change)
+            return []
+        after: dict[TableName, TableDef] = {}
+
+        def durable(registry: Registry) -> Registry:
+            changed = change(self.over(registry))
+            tables = dict(changed.tables)
+            for name, table in mine.items():
+                found = tables.pop(name, None)
+                if found is not None and found.id != table.id:
+                    raise DatabaseError(ErrorKind.ALREADY_EXISTS, f"{name} is a temporary table; drop it first")
+                if found is not None:
+                    after[name] = found
+                if name in registry.tables:
+                    tables[name] = registry.tables[name]
+            return replace(changed, tables=MappingProxyType(tables))
+
+        work.define(durable)
+        with self._lock:
+            self._tables = after
+        return [table for name, table in mine.items() if name not in after]

@@ -1,0 +1,84 @@
+"""A table as it is, read straight from its files: for queries that select columns and do nothing else.
+
+The engine reads the same rows no faster, and its allocator keeps what one thread allocated and another freed: a scan
+leaves about as much memory behind as its files are large (docs/decisions/0009). Here one row group after another is
+read by Arrow's own reader, in memory that does not depend on the size of the table.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa
+from datafusion import expr as nodes
+from datafusion.plan import LogicalPlan
+
+from catalog.definition import POSITION_COLUMN, Column
+from manifest.entries import BatchFileEntry
+from providers.defaults import literal_value
+from providers.pruning import Pruned
+from providers.relation import stored_rows
+from providers.snapshot import Snapshot
+from providers.streaming import Stop, check, one_ahead
+
+
+def selected_columns(plan: LogicalPlan) -> list[str] | None:
+    """The columns of its only scan that a plan returns, in its order; None when it does more than that."""
+    outputs = _outputs(plan)
+    return [column for _, column in outputs] if outputs else None
+
+
+def export(snapshot: Snapshot, pruned: Pruned, names: Sequence[str], stop: Stop) -> Iterator[pa.RecordBatch]:
+    """The live rows of kept batches and of the hot tier, with the visible columns of these names in this order."""
+    by_name = {column.name: column for column in snapshot.table.visible_columns}
+    columns = [by_name[name] for name in names]
+    for entry in pruned.kept:
+        for batch in one_ahead(_file_rows(snapshot, entry, columns)):
+            check(stop)
+            yield batch
+    for hot in snapshot.hot.batches:
+        yield pa.RecordBatch.from_arrays([hot.column(column.physical) for column in columns], names=list(names))
+
+
+def _outputs(plan: LogicalPlan) -> list[tuple[str, str]] | None:
+    """Pairs of what a node calls a column, and the column."""
+    node = plan.to_variant()
+    if isinstance(node, nodes.TableScan):
+        reads_all = not node.filters() and node.fetch() is None
+        return [(name, name) for _, name in node.projection()] if reads_all else None
+    if isinstance(node, nodes.SubqueryAlias):
+        return _outputs(plan.inputs()[0])
+    below = _outputs(plan.inputs()[0]) if isinstance(node, nodes.Projection) else None
+    if below is None:
+        return None
+    columns = dict(below)
+    outputs = []
+    for part in node.projections():
+        # Only these two are asked for: bindings do not convert every expression.
+        alias = part.to_variant().alias() if part.variant_name() == "Alias" else None
+        named = part.to_variant().expr() if alias is not None else part
+        column = named.to_variant().name() if named.variant_name() == "Column" else None
+        if column not in columns:
+            return None
+        outputs.append((alias or column, columns[column]))
+    return outputs
+
+
+def _file_rows(snapshot: Snapshot, entry: BatchFileEntry, columns: Sequence[Column]) -> Iterator[pa.RecordBatch]:
+    present = dict.fromkeys(column.physical for column in columns if entry.schema_version >= column.added)
+    dead = snapshot.dead.get(entry.batch)
+    start = 0
+    for batch in stored_rows(snapshot.cold.path(entry), list(present) or [POSITION_COLUMN]):
+        stored = dict(zip(batch.schema.names, batch.columns, strict=True))
+        arrays = [
+            stored[column.physical] if column.physical in present else _default(column, batch.num_rows)
+            for column in columns
+        ]
+        rows = pa.RecordBatch.from_arrays(arrays, names=[column.name for column in columns])
+        yield rows if dead is None else rows.filter(dead.live_array.slice(start, batch.num_rows))
+        start += batch.num_rows
+
+
+def _default(column: Column, count: int) -> pa.Array:
+    """What a column holds in batches that are older than itself."""
+    if column.default is None:
+        return pa.nulls(count, column.storage)
+    return pa.repeat(literal_value(column.default, column), count)

@@ -1,0 +1,126 @@
+"""What statements read and write: the committed state at once, or a transaction's own view of it.
+
+`Work` is what execution knows. `Autocommit` makes each change durable by itself; `Transaction` (in `transaction.py`)
+keeps changes to itself until it is committed.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from catalog.definition import TableDef
+from catalog.registry import Registry
+from catalog.store import CatalogStore
+from catalog.store import Change as DefinitionChange
+from manifest.predicate import Predicate
+from providers.idempotency import Idempotency, Outcome
+from providers.keys import Keys
+from providers.resolve import Change, OnExisting
+from providers.scope import ScopeState
+from providers.scopes import ScopeStore
+from providers.snapshot import Snapshot
+
+ScopeOf = tuple[TableDef, str | None]
+"""A table, and whose partition of it (None for a SHARED one)."""
+
+
+Refuse = Callable[[Snapshot, Keys, Predicate | None], None]
+"""Looks at a scope's newest state and at keys about to be written, and what all rows with those satisfy; may raise."""
+
+
+class StagedLoad(Protocol):
+    """A large stream into one scope that lies in files which no manifest names yet."""
+
+    def commit(self, idempotency: Idempotency | None = None, refuse: Refuse | None = None) -> Outcome:
+        """Make it visible and durable by itself; `refuse` may raise for what it finds in the newest state."""
+
+    def over(self, snapshot: Snapshot) -> Snapshot:
+        """The snapshot in which it has happened, for readers who may see it before it is committed."""
+
+    def offered(self) -> int:
+        """How many rows it has."""
+
+    def abort(self) -> None:
+        """Delete its files."""
+
+
+class Work(Protocol):
+    """A view of the database that can be changed."""
+
+    @property
+    def registry(self) -> Registry:
+        """The definitions."""
+
+    def snapshots(self, scopes: Sequence[ScopeOf]) -> list[Snapshot]:
+        """The rows of some scopes, all as of one moment."""
+
+    def write(
+        self,
+        scope: ScopeOf,
+        build: Callable[[Snapshot], Change],
+        rule: OnExisting,
+        idempotency: Idempotency | None = None,
+    ) -> Outcome:
+        """Carry out the change that `build` derives from the newest state of a scope."""
+
+    def staging(self, scope: ScopeOf) -> ScopeState:
+        """The scope into whose folder a large stream may be staged."""
+
+    def take(self, scope: ScopeOf, load: StagedLoad, idempotency: Idempotency | None) -> Outcome:
+        """Carry out a staged load."""
+
+    def define(self, change: DefinitionChange) -> None:
+        """Change definitions. Tables that the change leaves out are dropped."""
+
+
+class Autocommit:
+    """Every change is a commit."""
+
+    def __init__(self, catalog: CatalogStore, store: ScopeStore) -> None:
+        self._catalog = catalog
+        self._store = store
+
+    @property
+    def registry(self) -> Registry:
+        """The definitions as they are now."""
+        return self._catalog.registry
+
+    def snapshots(self, scopes: Sequence[ScopeOf]) -> list[Snapshot]:
+        """What a reader that starts now sees."""
+        return self._store.snapshots(scopes)
+
+    def write(
+        self,
+        scope: ScopeOf,
+        build: Callable[[Snapshot], Change],
+        rule: OnExisting,
+        idempotency: Idempotency | None = None,
+    ) -> Outcome:
+        """Commit a change: nobody else's commit to the scope comes between `build` and it."""
+        return self._store.write(self._store.state(*scope), build, rule, idempotency)
+
+    def staging(self, scope: ScopeOf) -> ScopeState:
+        """The scope itself."""
+        return self._store.state(*scope)
+
+    def take(self, _: ScopeOf, load: StagedLoad, idempotency: Idempotency | None) -> Outcome:
+        """Commit a staged load."""
+        return load.commit(idempotency)
+
+    def define(self, change: DefinitionChange) -> None:
+        """Change the catalog."""
+        dropped: list[TableDef] = []
+
+        def noted(before: Registry) -> Registry:
+            after = change(before)
+            dropped.extend(tables_left_out(before, after))
+            return after
+
+        self._catalog.change(noted)
+        for table in dropped:
+            self._store.drop_table(table)
+
+
+def tables_left_out(before: Registry, after: Registry) -> list[TableDef]:
+    """Tables of one registry that another does not have, whatever their names."""
+    kept = {table.id for table in after.tables.values()}
+    return [table for table in before.tables.values() if table.id not in kept]

@@ -1,0 +1,1 @@
+"""Drivers in full, against a real server process."""

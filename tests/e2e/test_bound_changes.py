@@ -1,0 +1,49 @@
+"""Parameters in changes, wherever they stand."""
+
+from datetime import datetime
+
+import pytest
+
+from tests.e2e.client import Client, failure
+
+UPSERT = "INSERT INTO {t} VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET v = {t}.v + ? WHERE {t}.v < ?"
+
+
+@pytest.fixture
+def numbers(db: Client, t: str) -> str:
+    """A table with the row 1, 10."""
+    db.run(f"CREATE TABLE {t} (id BIGINT PRIMARY KEY, v BIGINT)")
+    db.run(f"INSERT INTO {t} VALUES (1, 10)")
+    return t
+
+
+@pytest.mark.parametrize(("row", "expected"), [((1, 0, 5, 99), 15), ((1, 0, 5, 3), 10), ((2, 7, 5, 99), 7)])
+def test_on_conflict_takes_parameters(db: Client, numbers: str, row: tuple[int, ...], expected: int) -> None:
+    """In SET and in WHERE."""
+    db.run(UPSERT.format(t=numbers), row)
+    assert db.rows(f"SELECT v FROM {numbers} WHERE id = {row[0]}") == [(expected,)]
+
+
+def test_rows_of_parameters_update_one_after_another(db: Client, numbers: str) -> None:
+    """A later row sees what an earlier one did."""
+    db.many(UPSERT.format(t=numbers), [(1, 0, 5, 99), (1, 0, 5, 99), (3, 1, 5, 99), (3, 1, 5, 99)])
+    assert db.rows(f"SELECT * FROM {numbers} ORDER BY id") == [(1, 20), (3, 6)]
+
+
+def test_the_moment_of_a_statement_fits_its_column(db: Client, t: str) -> None:
+    """`now()` has nine digits, TIMESTAMP six."""
+    db.run(f"CREATE TABLE {t} (id BIGINT PRIMARY KEY, at TIMESTAMP)")
+    db.run(f"INSERT INTO {t} VALUES (1, now())")
+    ((found,),) = db.rows(f"SELECT at FROM {t}")
+    assert isinstance(found, datetime)
+
+
+@pytest.mark.parametrize("lock", ["FOR UPDATE", "FOR SHARE", "FOR NO KEY UPDATE"])
+def test_locks_are_refused(db: Client, numbers: str, lock: str) -> None:
+    """A lock that is not taken would be a wrong answer."""
+    assert "nothing is locked" in failure(lambda: db.rows(f"SELECT * FROM {numbers} {lock}"))
+
+
+def test_what_cannot_be_planned_with_parameters_says_why(db: Client, numbers: str) -> None:
+    """Drivers take UNIMPLEMENTED for the lack of prepared statements, and would show something else."""
+    assert "IngestTargetTable" not in failure(lambda: db.rows(f"SELECT ~(v + ?) FROM {numbers}", (1,)))

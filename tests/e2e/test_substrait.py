@@ -1,0 +1,100 @@
+"""Substrait plans, as DataFusion's producer writes them, against tables that are more than one scan."""
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pytest
+from datafusion import SessionContext
+from datafusion.substrait import Serde
+from pyarrow import flight
+
+from flightserver.protocol.actions import CreatePreparedSubstraitPlan
+from flightserver.protocol.commands import Command, PreparedStatementQuery, StatementSubstraitPlan, SubstraitPlan
+from flightserver.protocol.generated import flight_sql_pb2
+from flightserver.protocol.wire import unwrap
+from tests.e2e.client import Client
+from tests.e2e.wire import Wire
+from tests.server_process import ServerProcess
+
+SCHEMA = pa.schema([("id", pa.int64()), ("s", pa.string()), ("d", pa.decimal128(9, 2))])
+
+
+@pytest.fixture
+def stored(db: Client, t: str) -> str:
+    """A table with cold, dead and hot rows: 1, 2 and 4 live."""
+    db.run(f"CREATE TABLE {t} (id BIGINT PRIMARY KEY, s TEXT, d DECIMAL(9,2))")
+    db.run(f"INSERT INTO {t} VALUES (1, 'a', 1.5), (2, 'b', 2.5), (3, 'c', 3.5)")
+    db.run(f"FLUSH TABLE {t}")
+    db.run(f"DELETE FROM {t} WHERE id = 3")
+    db.run(f"INSERT INTO {t} VALUES (4, 'b', 4.5)")
+    return t
+
+
+@pytest.fixture
+def wire(server: ServerProcess) -> Iterator[Wire]:
+    """A plain Flight connection."""
+    with Wire(server) as connection:
+        yield connection
+
+
+def plan_of(sql: str, *tables: str) -> SubstraitPlan:
+    """The plan of a query over tables with the columns of `SCHEMA`."""
+    context = SessionContext()
+    for table in tables:
+        context.from_arrow(SCHEMA.empty_table(), table)
+    return SubstraitPlan(Serde.serialize_bytes(sql, context), "0.85.0")
+
+
+def ask(wire: Wire, command: Command) -> pa.Table:
+    """The rows of a command."""
+    return wire.fetch(wire.info(command))
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("SELECT * FROM {t} WHERE id = 1", [("a", 1)]),
+        ("SELECT s, count(*) AS n FROM {t} GROUP BY s ORDER BY s", [("a", 1), ("b", 2)]),
+        ("SELECT a.s, b.id FROM {t} a JOIN {t} b ON a.id = b.id WHERE b.d > 4", [("b", 4)]),
+        ("SELECT s, id FROM {t} WHERE id IN (SELECT max(id) FROM {t})", [("b", 4)]),
+        ("SELECT s, id FROM {t} WHERE EXISTS (SELECT 1 FROM {t} x WHERE x.id = {t}.id AND x.d > 4)", [("b", 4)]),
+        ("SELECT s, row_number() OVER (ORDER BY id DESC) AS r FROM {t} ORDER BY r LIMIT 1", [("b", 1)]),
+    ],
+)
+def test_a_plan_reads_the_live_rows(wire: Wire, stored: str, sql: str, expected: list[tuple[str, int]]) -> None:
+    """Projections, joins, sub-queries and windows of a plan see each row once, in its newest version."""
+    rows = ask(wire, StatementSubstraitPlan(plan_of(sql.format(t=stored), stored)))
+    names = rows.schema.names
+    second = "id" if "id" in names else names[-1]
+    assert [(row["s"], row[second]) for row in rows.to_pylist()] == expected
+
+
+def test_a_plan_reads_views(db: Client, wire: Wire, stored: str) -> None:
+    """A view is a table to a plan."""
+    db.run(f"CREATE VIEW v_{stored} AS SELECT * FROM {stored} WHERE id > 1")
+    rows = ask(wire, StatementSubstraitPlan(plan_of(f"SELECT sum(d) AS total FROM v_{stored}", f"v_{stored}")))
+    assert str(rows.column("total")[0]) == "7.00"
+
+
+def test_a_plan_can_be_prepared(wire: Wire, stored: str) -> None:
+    """The answer tells the schema of the result; the handle runs the plan."""
+    plan = plan_of(f"SELECT id FROM {stored} ORDER BY id", stored)
+    (body,) = wire.act(CreatePreparedSubstraitPlan(plan))
+    opened = unwrap(body)
+    assert opened is not None
+    answer = flight_sql_pb2.ActionCreatePreparedStatementResult.FromString(opened[1])
+    assert pa.ipc.read_schema(pa.py_buffer(answer.dataset_schema)).names == ["id"]
+    assert ask(wire, PreparedStatementQuery(answer.prepared_statement_handle)).column("id").to_pylist() == [1, 2, 4]
+
+
+def test_a_plan_over_a_missing_table_is_not_found(wire: Wire) -> None:
+    """The error names the table."""
+    with pytest.raises(KeyError, match="nowhere"):
+        ask(wire, StatementSubstraitPlan(plan_of("SELECT id FROM nowhere", "nowhere")))
+
+
+@pytest.mark.parametrize("plan", [b"SELECT 1", b"\x1a\xff\xff", bytes(range(256))])
+def test_bytes_that_are_no_plan_are_invalid(wire: Wire, plan: bytes) -> None:
+    """Damage is told from defects."""
+    with pytest.raises((pa.ArrowInvalid, flight.FlightServerError), match=r"(?i)plan|substrait"):
+        ask(wire, StatementSubstraitPlan(SubstraitPlan(plan, "0.85.0")))

@@ -1,0 +1,612 @@
+"""Transactions through a driver that does not commit by itself, its default, and in SQL."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from adbc_driver_flightsql import dbapi
+from pyarrow import flight
+
+from flightserver.protocol.actions import (
+    BeginSavepoint,
+    BeginTransaction,
+    CreatePreparedStatement,
+    EndSavepoint,
+    EndTransaction,
+    SavepointEnd,
+    TransactionEnd,
+)
+from flightserver.protocol.commands import (
+    PreparedStatementQuery,
+    StatementIngest,
+    StatementQuery,
+    StatementUpdate,
+)
+from flightserver.protocol.generated import flight_sql_pb2 as pb
+from flightserver.protocol.wire import unwrap
+from tests.e2e.client import Client, failure
+from tests.e2e.wire import Wire
+from tests.server_process import ServerProcess
+
+Make = Callable[..., str]
+Row = tuple[object, ...]
+
+
+@pytest.fixture
+def tx(server: ServerProcess) -> Iterator[Client]:
+    """A client as the driver makes it by default: every statement is in a transaction."""
+    with server.connect(autocommit=False) as connection:
+        yield Client(connection)
+
+
+@pytest.fixture
+def rival(server: ServerProcess) -> Iterator[Client]:
+    """Another one."""
+    with server.connect(autocommit=False) as connection:
+        yield Client(connection)
+
+
+@pytest.fixture
+def sql(server: ServerProcess) -> Iterator[Client]:
+    """A client of its own session that says BEGIN and COMMIT itself."""
+    with server.connect() as connection:
+        yield Client(connection)
+
+
+def values(client: Client, table: str) -> list[Row]:
+    """All keys and values."""
+    return client.rows(f"SELECT id, v FROM {table} ORDER BY id")
+
+
+def numbers(start: int, count: int, v: int = 0) -> pa.Table:
+    """Rows to ingest."""
+    return pa.table({"id": range(start, start + count), "v": [v] * count})
+
+
+# -- the driver
+
+
+def test_commit_shows_everything_at_once(tx: Client, db: Client, make: Make) -> None:
+    """Inserts, updates, deletes and streams over two tables are seen by the client itself, then by all."""
+    t = make()
+    tx.run(f"CREATE TABLE {t}_b (id BIGINT PRIMARY KEY, v BIGINT)")
+    tx.run(f"INSERT INTO {t} (id, v) VALUES (1, 1), (2, 2), (3, 3)")
+    assert tx.update(f"UPDATE {t} SET v = v * 10 WHERE id > 1") == 2
+    assert tx.update(f"DELETE FROM {t} WHERE id = 3") == 1
+    assert tx.ingest(t, numbers(4, 2, 9)) == 2
+    tx.run(f"INSERT INTO {t}_b SELECT id, v FROM {t}")
+    expected = [(1, 1), (2, 20), (4, 9), (5, 9)]
+    assert values(tx, t) == values(tx, f"{t}_b") == expected
+    assert values(db, t) == []
+    assert "not found" in db.error(f"SELECT * FROM {t}_b")
+    tx.connection.commit()
+    assert values(db, t) == values(db, f"{t}_b") == expected
+
+
+def test_rollback_undoes_everything(tx: Client, db: Client, make: Make) -> None:
+    """Rows and definitions; the connection goes on with a new transaction."""
+    t = make()
+    tx.run(f"INSERT INTO {t} (id) VALUES (1)")
+    tx.run(f"ALTER TABLE {t} ADD COLUMN extra INT DEFAULT 5")
+    tx.run(f"INSERT INTO {t} (id) VALUES (2)")
+    assert tx.rows(f"SELECT id, extra FROM {t} ORDER BY id") == [(1, 5), (2, 5)]
+    tx.run(f"CREATE TABLE {t}_b AS SELECT * FROM {t}")
+    assert tx.count(f"{t}_b") == 2
+    tx.connection.rollback()
+    assert tx.count(t) == 0
+    assert "extra" in tx.error(f"SELECT extra FROM {t}")
+    assert "not found" in db.error(f"SELECT * FROM {t}_b")
+    tx.run(f"INSERT INTO {t} (id) VALUES (3)")
+    tx.connection.commit()
+    assert db.column(f"SELECT id FROM {t}") == [3]
+
+
+def test_a_column_added_inside_is_nobody_elses(tx: Client, db: Client, make: Make) -> None:
+    """Streams, inserts and FLUSH after an ALTER of the same transaction leave other readers their columns."""
+    t = make()
+    db.run(f"INSERT INTO {t} (id, v) VALUES (1, 1)")
+    tx.run(f"ALTER TABLE {t} ADD COLUMN extra BIGINT")
+    tx.run(f"INSERT INTO {t} (id, extra) VALUES (2, 2)")
+    tx.ingest(t, pa.table({"id": [3], "extra": [3]}))
+    tx.run(f"FLUSH TABLE {t}")
+    tx.run(f"COMPACT TABLE {t}")
+    assert db.arrow(f"SELECT * FROM {t}").schema.names == ["id", "v", "s"]
+    db.run(f"INSERT INTO {t} (id) VALUES (4)")
+    tx.connection.commit()
+    assert db.rows(f"SELECT id, extra FROM {t} ORDER BY id") == [(1, None), (2, 2), (3, 3), (4, None)]
+
+
+def test_closing_a_connection_rolls_back(server: ServerProcess, db: Client, make: Make) -> None:
+    """What was not committed is gone, and its keys are free."""
+    t = make()
+    with server.connect(autocommit=False) as connection:
+        Client(connection).run(f"INSERT INTO {t} (id) VALUES (1)")
+    assert db.count(t) == 0
+    db.run(f"INSERT INTO {t} (id) VALUES (1)")
+
+
+def test_a_transaction_sees_its_moment(tx: Client, db: Client, make: Make) -> None:
+    """What others commit after its first statement stays out until its own end."""
+    t = make()
+    db.run(f"INSERT INTO {t} (id, v) VALUES (1, 1)")
+    assert values(tx, t) == [(1, 1)]
+    db.run(f"UPDATE {t} SET v = 2")
+    db.run(f"INSERT INTO {t} (id, v) VALUES (2, 2)")
+    db.run(f"FLUSH TABLE {t}")
+    assert values(tx, t) == [(1, 1)]
+    tx.connection.commit()
+    assert values(tx, t) == [(1, 2), (2, 2)]
+
+
+def test_the_second_to_commit_is_told_and_can_retry(
+    tx: Client, rival: Client, server: ServerProcess, make: Make
+) -> None:
+    """The error names the table and the key and says to run it again.
+
+    That needs a new connection: the driver takes a transaction that it could not commit for ended and opens no other.
+    """
+    t = make()
+    tx.run(f"INSERT INTO {t} (id, v) VALUES (1, 0)")
+    tx.connection.commit()
+    for client in (tx, rival):
+        client.run(f"UPDATE {t} SET v = v + 1 WHERE id = 1")
+    tx.connection.commit()
+    message = failure(rival.connection.commit)
+    assert f"public.{t} first, at key 1" in message
+    assert "run it again" in message
+    assert "missing a valid transaction" in failure(rival.connection.rollback)
+    with server.connect(autocommit=False) as connection:
+        Client(connection).run(f"UPDATE {t} SET v = v + 1 WHERE id = 1")
+        connection.commit()
+    assert values(tx, t) == [(1, 2)]
+
+
+def test_two_clients_that_retry_lose_no_update(server: ServerProcess, db: Client, make: Make) -> None:
+    """Concurrent increments of one row, each until it is committed."""
+    t = make()
+    db.run(f"INSERT INTO {t} (id, v) VALUES (1, 0)")
+
+    def add_once() -> bool:
+        with server.connect(autocommit=False) as connection:
+            Client(connection).run(f"UPDATE {t} SET v = v + 1")
+            try:
+                connection.commit()
+            except dbapi.Error as error:
+                assert "run it again" in str(error)  # noqa: PT017 - the fact is the sum at the end
+                return False
+            return True
+
+    def add() -> None:
+        for _ in range(10):
+            while not add_once():
+                pass
+
+    threads = [threading.Thread(target=add) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert values(db, t) == [(1, 30)]
+
+
+def test_bound_rows_join_the_transaction(tx: Client, db: Client, make: Make) -> None:
+    """`executemany` with rows of parameters, and queries with parameters, run inside."""
+    t = make()
+    assert tx.many(f"INSERT INTO {t} (id, v) VALUES (?, ?)", [(1, 1), (2, 2)]) == 2
+    assert tx.many(f"UPDATE {t} SET v = ? WHERE id = ?", [(10, 1), (20, 2)]) == 2
+    assert tx.column(f"SELECT v FROM {t} WHERE id = ?", (2,)) == [20]
+    assert db.count(t) == 0
+    tx.connection.rollback()
+    assert db.count(t) == 0
+
+
+def test_a_prepared_statement_outlives_its_transaction(tx: Client, db: Client, make: Make) -> None:
+    """Prepared in one transaction, it runs in whichever is open: its writes are committed and rolled back there."""
+    t = make()
+    with tx.connection.cursor() as cursor:
+        statement = cursor.adbc_statement
+        statement.set_sql_query(f"INSERT INTO {t} (id, v) VALUES (?, ?)")
+        statement.prepare()
+        for number, end in enumerate((tx.connection.commit, tx.connection.rollback, tx.connection.commit)):
+            statement.bind(pa.record_batch({"1": [number], "2": [number]}))
+            statement.execute_update()
+            end()
+    assert values(db, t) == [(0, 0), (2, 2)]
+
+
+def test_every_mode_of_ingest_joins_the_transaction(tx: Client, db: Client, make: Make) -> None:
+    """create, append, replace and create_append: seen inside, gone with the rollback, there after the commit."""
+    t = make("id BIGINT PRIMARY KEY, v BIGINT")
+    db.ingest(t, numbers(0, 3))
+    for end in (tx.connection.rollback, tx.connection.commit):
+        tx.ingest(f"{t}_made", numbers(0, 5), mode="create")
+        tx.ingest(f"{t}_made", numbers(5, 5), mode="create_append")
+        tx.ingest(t, numbers(2, 3, 1), mode="append")
+        assert values(tx, t) == [(0, 0), (1, 0), (2, 1), (3, 1), (4, 1)]
+        tx.ingest(t, numbers(7, 1), mode="replace")
+        assert (tx.count(f"{t}_made"), values(tx, t)) == (10, [(7, 0)])
+        assert values(db, t) == [(0, 0), (1, 0), (2, 0)]
+        end()
+    assert (db.count(f"{t}_made"), values(db, t)) == (10, [(7, 0)])
+
+
+def test_a_large_stream_joins_the_transaction(tx: Client, db: Client, make: Make) -> None:
+    """Seen inside at once, by nobody else before the commit, and not at all after a rollback."""
+    t = make("id BIGINT PRIMARY KEY, v BIGINT")
+    for end, count in ((tx.connection.rollback, 0), (tx.connection.commit, 120_000)):
+        assert tx.ingest(t, numbers(0, 120_000)) == 120_000
+        assert tx.one(f"SELECT sum(id) FROM {t}") == 119_999 * 60_000
+        assert db.count(t) == 0
+        end()
+        assert db.count(t) == count
+
+
+def test_truncate_is_a_change_like_others(tx: Client, db: Client, make: Make) -> None:
+    """It empties the table for the transaction, and conflicts by key."""
+    t = make()
+    db.run(f"INSERT INTO {t} (id, v) VALUES (1, 1), (2, 2)")
+    assert tx.update(f"TRUNCATE {t}") == 2
+    tx.run(f"INSERT INTO {t} (id, v) VALUES (2, 3)")
+    assert values(tx, t) == [(2, 3)]
+    tx.connection.rollback()
+    tx.run(f"DELETE FROM {t}")
+    db.run(f"UPDATE {t} SET v = 9 WHERE id = 2")
+    assert "at key 2" in failure(tx.connection.commit)
+    assert values(db, t) == [(1, 1), (2, 9)]
+
+
+def test_a_failed_statement_does_not_end_the_transaction(tx: Client, db: Client, make: Make) -> None:
+    """The statements before and after it are committed."""
+    t = make()
+    tx.run(f"INSERT INTO {t} (id) VALUES (1)")
+    assert "exists already" in tx.error(f"INSERT INTO {t} (id) VALUES (2), (1)")
+    tx.run(f"INSERT INTO {t} (id) VALUES (3)")
+    tx.connection.commit()
+    assert db.column(f"SELECT id FROM {t} ORDER BY id") == [1, 3]
+
+
+def test_a_result_is_read_on_after_the_commit(tx: Client, db: Client, make: Make) -> None:
+    """A cursor over many rows that was opened inside gives them all, whatever happens to the table."""
+    t = make("id BIGINT PRIMARY KEY, v BIGINT")
+    db.ingest(t, numbers(0, 400_000))
+    with tx.connection.cursor() as cursor:
+        cursor.execute(f"SELECT id FROM {t}")
+        reader = cursor.fetch_record_batch()
+        first = reader.read_next_batch().num_rows
+        tx.connection.commit()
+        db.run(f"TRUNCATE {t}")
+        db.run(f"COMPACT TABLE {t}")
+        assert first + sum(batch.num_rows for batch in reader) == 400_000
+
+
+def test_users_rows_stay_apart_in_transactions(server: ServerProcess, make: Make) -> None:
+    """A USER table in a transaction is the user's own rows; two users never conflict."""
+    t = make(kind="USER")
+    with server.connect("alice", autocommit=False) as a, server.connect("bob", autocommit=False) as b:
+        alice, bob = Client(a), Client(b)
+        alice.run(f"INSERT INTO {t} (id, v) VALUES (1, 1)")
+        bob.run(f"INSERT INTO {t} (id, v) VALUES (1, 2)")
+        assert (values(alice, t), values(bob, t)) == ([(1, 1)], [(1, 2)])
+        a.commit()
+        b.commit()
+        assert (values(alice, t), values(bob, t)) == ([(1, 1)], [(1, 2)])
+
+
+def test_metadata_shows_what_the_session_would_see(sql: Client, db: Client, make: Make) -> None:
+    """A table that was created after BEGIN is listed for its session alone until COMMIT."""
+    t = make()
+    sql.run("BEGIN")
+    sql.run(f"CREATE TABLE {t}_b (id BIGINT PRIMARY KEY)")
+
+    def listed(client: Client) -> bool:
+        objects = client.connection.adbc_get_objects(table_name_filter=f"{t}_b").read_all().to_pylist()
+        return f"{t}_b" in str(objects)
+
+    assert (listed(sql), listed(db)) == (True, False)
+    sql.run("COMMIT")
+    assert listed(db)
+
+
+# -- SQL
+
+
+def test_begin_and_commit_in_sql(sql: Client, db: Client, make: Make) -> None:
+    """All spellings."""
+    t = make()
+    pairs = [("BEGIN", "COMMIT"), ("START TRANSACTION", "COMMIT WORK"), ("BEGIN TRANSACTION", "END")]
+    for number, (begin, commit) in enumerate(pairs):
+        sql.run(begin)
+        sql.run(f"INSERT INTO {t} (id) VALUES ({number})")
+        assert (sql.count(t), db.count(t)) == (number + 1, number)
+        sql.run(commit)
+        assert db.count(t) == number + 1
+
+
+def test_rollback_in_sql(sql: Client, db: Client, make: Make) -> None:
+    """Nothing is left, and statements commit by themselves again."""
+    t = make()
+    sql.run("BEGIN")
+    sql.run(f"INSERT INTO {t} (id) VALUES (1)")
+    sql.ingest(t, pa.table({"id": [2]}))
+    assert sql.count(t) == 2
+    sql.run("ROLLBACK")
+    assert sql.count(t) == 0
+    sql.run(f"INSERT INTO {t} (id) VALUES (3)")
+    assert db.count(t) == 1
+
+
+def test_savepoints_in_sql(sql: Client, db: Client, make: Make) -> None:
+    """SAVEPOINT, ROLLBACK TO, RELEASE; unknown names are errors that end nothing."""
+    t = make()
+    sql.run("BEGIN")
+    sql.run(f"INSERT INTO {t} (id) VALUES (1)")
+    sql.run("SAVEPOINT a")
+    sql.run(f"INSERT INTO {t} (id) VALUES (2)")
+    sql.run("SAVEPOINT b")
+    sql.run(f"INSERT INTO {t} (id) VALUES (3)")
+    sql.run("ROLLBACK TO SAVEPOINT b")
+    assert sql.column(f"SELECT id FROM {t} ORDER BY id") == [1, 2]
+    sql.run("RELEASE SAVEPOINT b")
+    assert "savepoint b" in sql.error("ROLLBACK TO b")
+    sql.run("ROLLBACK TO a")
+    sql.run("COMMIT")
+    assert db.column(f"SELECT id FROM {t}") == [1]
+
+
+def test_savepoints_in_the_drivers_transaction(tx: Client, db: Client, make: Make) -> None:
+    """SQL savepoints work in the transaction that the driver has opened."""
+    t = make()
+    tx.run(f"INSERT INTO {t} (id) VALUES (1)")
+    tx.run("SAVEPOINT a")
+    tx.run(f"INSERT INTO {t} (id) VALUES (2)")
+    tx.run("ROLLBACK TO a")
+    tx.connection.commit()
+    assert db.column(f"SELECT id FROM {t}") == [1]
+
+
+@pytest.mark.parametrize("statement", ["BEGIN", "COMMIT", "ROLLBACK"])
+def test_the_drivers_transaction_is_ended_by_the_driver(tx: Client, db: Client, make: Make, statement: str) -> None:
+    """SQL that would end it behind the driver's back is refused, and changes nothing."""
+    t = make()
+    tx.run(f"INSERT INTO {t} (id) VALUES (1)")
+    assert "transaction" in tx.error(statement)
+    tx.connection.commit()
+    assert db.count(t) == 1
+
+
+@pytest.mark.parametrize("statement", ["COMMIT", "ROLLBACK", "SAVEPOINT a", "RELEASE a", "ROLLBACK TO a"])
+def test_without_begin_there_is_nothing_to_end(sql: Client, statement: str) -> None:
+    """The message says how to begin."""
+    assert "BEGIN" in sql.error(statement)
+
+
+def test_begin_twice_is_an_error(sql: Client, db: Client, make: Make) -> None:
+    """The transaction that is open stays."""
+    t = make()
+    sql.run("BEGIN")
+    sql.run(f"INSERT INTO {t} (id) VALUES (1)")
+    assert "open already" in sql.error("BEGIN")
+    sql.run("COMMIT")
+    assert db.count(t) == 1
+
+
+def test_a_conflict_in_sql_can_be_retried(sql: Client, db: Client, make: Make) -> None:
+    """COMMIT fails with the reason; BEGIN starts again."""
+    t = make()
+    db.run(f"INSERT INTO {t} (id, v) VALUES (1, 1)")
+    sql.run("BEGIN")
+    sql.run(f"UPDATE {t} SET v = v + 1")
+    db.run(f"UPDATE {t} SET v = 10")
+    assert "run it again" in sql.error("COMMIT")
+    sql.run("BEGIN")
+    sql.run(f"UPDATE {t} SET v = v + 1")
+    sql.run("COMMIT")
+    assert values(db, t) == [(1, 11)]
+
+
+def test_transactions_of_two_sessions_are_two(server: ServerProcess, sql: Client, db: Client, make: Make) -> None:
+    """BEGIN of one connection is not that of another."""
+    t = make()
+    sql.run("BEGIN")
+    with server.connect() as connection:
+        Client(connection).run(f"INSERT INTO {t} (id) VALUES (1)")
+        assert "BEGIN" in Client(connection).error("COMMIT")
+    assert db.count(t) == 1
+    sql.run("ROLLBACK")
+    assert db.count(t) == 1
+
+
+# -- the protocol
+
+
+@pytest.fixture
+def wire(server: ServerProcess) -> Iterator[Wire]:
+    """A plain Flight client without credentials."""
+    with Wire(server) as client:
+        yield client
+
+
+def begin(wire: Wire) -> bytes:
+    """Begin a transaction by the protocol."""
+    (body,) = wire.act(BeginTransaction())
+    opened = unwrap(body)
+    assert opened is not None
+    return pb.ActionBeginTransactionResult.FromString(opened[1]).transaction_id
+
+
+def savepoint(wire: Wire, transaction: bytes, name: str) -> bytes:
+    """Set a savepoint by the protocol."""
+    (body,) = wire.act(BeginSavepoint(transaction, name))
+    opened = unwrap(body)
+    assert opened is not None
+    return pb.ActionBeginSavepointResult.FromString(opened[1]).savepoint_id
+
+
+def insert(wire: Wire, table: str, key: int, transaction: bytes | None) -> None:
+    """Insert a key in a transaction."""
+    wire.put(StatementUpdate(f"INSERT INTO {table} (id) VALUES ({key})", transaction), pa.schema([]), [])
+
+
+def test_savepoint_actions(wire: Wire, db: Client, make: Make) -> None:
+    """BeginSavepoint and EndSavepoint, two of one name."""
+    t = make()
+    transaction = begin(wire)
+    outer = savepoint(wire, transaction, "s")
+    insert(wire, t, 1, transaction)
+    inner = savepoint(wire, transaction, "s")
+    insert(wire, t, 2, transaction)
+    wire.act(EndSavepoint(inner, SavepointEnd.ROLLBACK))
+    wire.act(EndSavepoint(outer, SavepointEnd.RELEASE))
+    with pytest.raises(KeyError):
+        wire.act(EndSavepoint(inner, SavepointEnd.RELEASE))
+    wire.act(EndTransaction(transaction, TransactionEnd.COMMIT))
+    assert db.column(f"SELECT id FROM {t}") == [1]
+
+
+def test_several_transactions_of_a_session_are_apart(wire: Wire, db: Client, make: Make) -> None:
+    """Each sees its own rows; a stream that names none of them is an error, one that names one is in it."""
+    t = make()
+    one, two = begin(wire), begin(wire)
+    insert(wire, t, 1, one)
+    insert(wire, t, 2, two)
+    rows = pa.table({"id": [3]})
+    with pytest.raises(pa.ArrowInvalid, match="2 open transactions"):
+        wire.put(StatementIngest(t), rows.schema, rows.to_batches())
+    wire.put(StatementIngest(t, transaction_id=one), rows.schema, rows.to_batches())
+    for transaction, keys in ((one, [1, 3]), (two, [2])):
+        found = wire.fetch(wire.info(StatementQuery(f"SELECT id FROM {t} ORDER BY id", transaction)))
+        assert found.column(0).to_pylist() == keys
+    wire.act(EndTransaction(one, TransactionEnd.COMMIT))
+    wire.act(EndTransaction(two, TransactionEnd.ROLLBACK))
+    assert db.column(f"SELECT id FROM {t} ORDER BY id") == [1, 3]
+
+
+def test_a_statement_without_a_name_is_in_no_named_transaction(wire: Wire, db: Client, make: Make) -> None:
+    """Statements name their transaction; one that does not commits by itself."""
+    t = make()
+    transaction = begin(wire)
+    insert(wire, t, 1, None)
+    assert db.count(t) == 1
+    wire.act(EndTransaction(transaction, TransactionEnd.ROLLBACK))
+    assert db.count(t) == 1
+
+
+def test_a_stream_without_a_name_joins_the_open_transaction(wire: Wire, db: Client, make: Make) -> None:
+    """The only one that the client has open."""
+    t = make()
+    transaction = begin(wire)
+    rows = pa.table({"id": [3]})
+    wire.put(StatementIngest(t), rows.schema, rows.to_batches())
+    assert db.count(t) == 0
+    wire.act(EndTransaction(transaction, TransactionEnd.COMMIT))
+    assert db.count(t) == 1
+
+
+def test_unknown_and_ended_transactions_are_not_found(wire: Wire, server: ServerProcess, make: Make) -> None:
+    """Made up, ended, and of another session, for statements, streams, prepared statements and ends."""
+    t = make()
+    ended = begin(wire)
+    wire.act(EndTransaction(ended, TransactionEnd.COMMIT))
+    rows = pa.table({"id": [3]})
+    with Wire(server) as other:
+        for transaction in (b"x" * 16, ended, begin(other)):
+            attempts: list[Callable[[], object]] = [
+                lambda transaction=transaction: insert(wire, t, 1, transaction),
+                lambda transaction=transaction: wire.info(StatementQuery("SELECT 1", transaction)),
+                lambda transaction=transaction: wire.act(CreatePreparedStatement("SELECT 1", transaction)),
+                lambda transaction=transaction: wire.act(EndTransaction(transaction, TransactionEnd.COMMIT)),
+                lambda transaction=transaction: savepoint(wire, transaction, "s"),
+                lambda transaction=transaction: wire.put(
+                    StatementIngest(t, transaction_id=transaction), rows.schema, rows.to_batches()
+                ),
+            ]
+            for attempt in attempts:
+                with pytest.raises(KeyError, match="transaction"):
+                    attempt()
+
+
+def test_a_conflict_is_unavailable_to_plain_clients(wire: Wire, db: Client, make: Make) -> None:
+    """The status that tells clients to retry; the transaction has ended, and says why."""
+    t = make()
+    transaction = begin(wire)
+    insert(wire, t, 1, transaction)
+    db.run(f"INSERT INTO {t} (id) VALUES (1)")
+    with pytest.raises(flight.FlightUnavailableError, match="at key 1"):
+        wire.act(EndTransaction(transaction, TransactionEnd.COMMIT))
+    with pytest.raises(KeyError, match="another transaction committed first"):
+        insert(wire, t, 2, transaction)
+    wire.act(EndTransaction(transaction, TransactionEnd.ROLLBACK))
+
+
+def test_a_statement_prepared_in_a_transaction_reads_its_rows(wire: Wire, make: Make) -> None:
+    """Before and after the rows were written."""
+    t = make()
+    transaction = begin(wire)
+    (body,) = wire.act(CreatePreparedStatement(f"SELECT count(*) FROM {t}", transaction))
+    opened = unwrap(body)
+    assert opened is not None
+    handle = pb.ActionCreatePreparedStatementResult.FromString(opened[1]).prepared_statement_handle
+    for count in range(3):
+        assert wire.fetch(wire.info(PreparedStatementQuery(handle))).column(0).to_pylist() == [count]
+        insert(wire, t, count, transaction)
+    wire.act(EndTransaction(transaction, TransactionEnd.ROLLBACK))
+    assert wire.fetch(wire.info(PreparedStatementQuery(handle))).column(0).to_pylist() == [0]
+
+
+# -- processes
+
+
+def test_an_idle_transaction_is_rolled_back(tmp_path: Path) -> None:
+    """It says so to whoever uses it then, in SQL and by the driver; others were never held up."""
+    settings = {"transaction_idle_timeout_s": 0.5}
+    with ServerProcess(tmp_path / "data", settings=settings) as server, server.connect() as connection:
+        client = Client(connection)
+        client.run("CREATE TABLE t (id BIGINT PRIMARY KEY)")
+        with server.connect() as one, server.connect(autocommit=False) as two:
+            Client(one).run("BEGIN")
+            for idle in (one, two):
+                Client(idle).run(f"INSERT INTO t VALUES ({id(idle)})")
+            seen = "SELECT sum(open_transactions) FROM system.sessions"
+            while client.one(seen):
+                threading.Event().wait(0.1)
+            assert "idle" in Client(one).error("SELECT count(*) FROM t")
+            assert "idle" in Client(two).error("SELECT count(*) FROM t")
+            assert "idle" in failure(two.commit)
+        assert client.count("t") == 0
+
+
+@pytest.mark.filterwarnings("ignore:Failed to close cursor:ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_killed_server_keeps_whole_transactions(tmp_path: Path) -> None:
+    """Kill -9 under transactions over two tables: both tables hold the same, and all that was acknowledged."""
+    with ServerProcess(tmp_path / "data") as server:
+        with server.connect() as connection:
+            for table in ("a", "b"):
+                Client(connection).run(f"CREATE TABLE {table} (id BIGINT PRIMARY KEY, v BIGINT)")
+        acknowledged = 0
+        for _ in range(3):
+            acknowledged = _work_until_killed(server, acknowledged)
+            server.start()
+            with server.connect() as connection:
+                a, b = values(Client(connection), "a"), values(Client(connection), "b")
+                assert a == b
+                assert len(a) in (acknowledged, acknowledged + 1)
+                acknowledged = len(a)
+    assert "Traceback" not in server.log
+
+
+def _work_until_killed(server: ServerProcess, number: int) -> int:
+    """Insert a number into two tables again and again; return how many times that was acknowledged."""
+    killer = threading.Timer(0.7, server.kill)
+    killer.start()
+    with suppress(dbapi.Error), server.connect(autocommit=False) as connection:
+        while True:
+            for table in ("a", "b"):
+                Client(connection).run(f"INSERT INTO {table} VALUES ({number}, {number})")
+            connection.commit()
+            number += 1
+    killer.join()
+    return number

@@ -1,0 +1,1 @@
+"""Bad input over the wire: thousands of seeded messages, and the classes of it by name."""

@@ -1,0 +1,1 @@
+"""The published JDBC driver, driven from Python."""

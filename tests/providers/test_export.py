@@ -1,0 +1,72 @@
+"""A table as it is: what is read straight from its files is what a query over the merged relation sees."""
+
+import pyarrow as pa
+import pytest
+
+from catalog.definition import ColumnSpec, Default
+from catalog.evolution import add_column
+from manifest.predicate import Unknown
+from providers.export import export, selected_columns
+from providers.pruning import prune
+from providers.relation import Columns
+from providers.streaming import never
+from tests.storage_fixtures import TableAccess, kv
+
+
+def plan_columns(table: TableAccess, text: str) -> list[str] | None:
+    """What a text exports of the table `t`."""
+    shape = table.db.relations.shape(table.definition, Columns.VISIBLE)
+    return selected_columns(table.db.engine.plan(text, {table.name: shape}, "public").optimized_logical_plan())
+
+
+def exported(table: TableAccess, *names: str) -> list[dict[str, object]]:
+    """Rows of an export."""
+    snapshot = table.snapshot
+    pruned = prune(snapshot, Unknown(), table.db.store.files)
+    return [row for batch in export(snapshot, pruned, names, never) for row in batch.to_pylist()]
+
+
+def test_export_returns_live_rows_of_both_tiers(table: TableAccess) -> None:
+    """Clean batches, batches with dead rows, hot rows."""
+    table.write(*[kv(k, 10 * k) for k in range(4)])
+    table.flush()
+    table.write(*[kv(k, -1) for k in range(4, 8)], kv(20, -1))
+    table.flush()
+    table.write(kv(5, 50), kv(9, 90))
+    table.delete(kv(20), kv(1))
+    found = {row["k"]: row["v"] for row in exported(table, "k", "v")}
+    assert found == {0: 0, 2: 20, 3: 30, 4: -1, 5: 50, 6: -1, 7: -1, 9: 90}
+    assert len(exported(table, "v")) == len(found)
+
+
+def test_older_batches_have_the_defaults_of_younger_columns(table: TableAccess) -> None:
+    """Also when nothing but such columns is asked for."""
+    table.write(kv(1), kv(2))
+    table.flush()
+    table.alter(lambda before: add_column(before, ColumnSpec("n", pa.int32(), default=Default(literal="7"))))
+    table.alter(lambda before: add_column(before, ColumnSpec("e", pa.string())))
+    assert exported(table, "n", "e") == [{"n": 7, "e": None}] * 2
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("SELECT * FROM t", ["v", "k"]),
+        ("SELECT k AS v, v AS k FROM t", ["k", "v"]),
+        ("SELECT q.a AS b FROM (SELECT v AS a, k AS v FROM t) q", ["v"]),
+        ("SELECT k FROM t LIMIT 3", None),
+        ("SELECT k FROM t WHERE v > 1", None),
+        ("SELECT k + 1 FROM t", None),
+        ("SELECT abs(k), v FROM t", None),
+        ("SELECT abs(k) AS k FROM t", None),
+        ("SELECT 1 FROM t", None),
+        ("SELECT count(*) FROM t", None),
+        ("SELECT DISTINCT k FROM t", None),
+        ("SELECT k FROM t ORDER BY v", None),
+        ("SELECT k FROM t UNION ALL SELECT v FROM t", None),
+        ("SELECT 2 AS two", None),
+    ],
+)
+def test_only_bare_columns_of_one_table_are_exported(table: TableAccess, text: str, columns: list[str] | None) -> None:
+    """Whatever else a plan does is the engine's work."""
+    assert plan_columns(table, text) == columns

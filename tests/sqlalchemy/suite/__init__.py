@@ -1,0 +1,1 @@
+"""How SQLAlchemy's own tests are run here."""

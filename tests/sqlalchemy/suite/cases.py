@@ -1,0 +1,3 @@
+"""SQLAlchemy's own tests of dialects."""
+
+from sqlalchemy.testing.suite import *  # noqa: F403

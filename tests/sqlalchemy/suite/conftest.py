@@ -1,0 +1,22 @@
+"""Single tests of SQLAlchemy's suite that the server cannot pass and that no requirement covers."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.sqlalchemy.suite.requirements import ASKED, UNSUPPORTED_TESTS
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what is listed."""
+    name = f"{item.nodeid.split('::')[-2].partition('_flightserver')[0]}.{item.name}"
+    for prefix, reason in UNSUPPORTED_TESTS.items():
+        if name.startswith(prefix):
+            pytest.skip(f"{prefix}: {reason}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _asked(record_testsuite_property: Callable[[str, object], None]) -> Iterator[None]:
+    """Report which requirements the suite asked for."""
+    yield
+    record_testsuite_property("asked", " ".join(sorted(ASKED)))

@@ -1,0 +1,27 @@
+"""The facts of `tests/jdbc`, in a process of their own: a JVM and the runtime of ADBC want the same signals."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import JDBC_HERE
+from tests.jdbc.driver import missing
+
+
+@pytest.mark.skipif(missing() is not None, reason=f"{missing()}")
+def test_the_jdbc_driver_is_served() -> None:
+    """Every test of the folder passes; `JDBC_HERE=1 pytest tests/jdbc` runs them by themselves."""
+    command = [sys.executable, "-m", "pytest", "tests/jdbc", "-q", "-p", "no:cacheprovider"]
+    run = subprocess.run(
+        command,
+        cwd=Path(__file__).parents[1],
+        env={**os.environ, JDBC_HERE: "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-2000:]

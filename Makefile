@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 SERVE_ARGS ?= --dev
 PYTEST_ARGS ?=
 
-# Test files run at a time: they wait more than they work.
+# Test files run at a time: they wait more than they work. A crash ends the run: restarted workers can hang it.
 PYTEST_PROCESSES ?= 2
 
 # How long `make soak` runs: histories of the model, occurrences of each crash point, bad messages.
@@ -27,7 +27,7 @@ demo: $(VENV)/.demo ## a server, real data, updates, analytics and what was prun
 	@$(BIN)/python -m demo
 
 test: $(VENV)/.dev ## all tests
-	@$(BIN)/python -m pytest --numprocesses $(PYTEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(PYTEST_PROCESSES) --dist loadfile --max-worker-restart 0 $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev ## style, format and types
 	$(BIN)/ruff check .

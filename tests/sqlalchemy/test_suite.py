@@ -25,7 +25,7 @@ def report(url: URL, tmp_path_factory: pytest.TempPathFactory) -> ET.ElementTree
     command = [sys.executable, "-m", "pytest", "-c", str(FOLDER / "setup.cfg"), "-p", "no:cacheprovider"]
     command += ["-p", "sqlalchemy.testing.plugin.pytestplugin", "--dburi", address]
     command += ["--junitxml", str(path), "--tb=short", str(FOLDER / "cases.py")]
-    done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, timeout=600, check=False)
+    done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, timeout=400, check=False)
     assert path.exists(), done.stdout + done.stderr
     return ET.parse(path)  # noqa: S314 - written by the line above
 

@@ -16,6 +16,8 @@ from flightserver.settings import LOOPBACK, Settings
 from flightserver.transport.auth import Authenticator, AuthMiddlewareFactory
 from flightserver.transport.server import FlightSqlServer
 
+SIGNAL_POLL_SECONDS = 0.5
+
 
 def serve(settings: Settings) -> None:
     """Run a server until SIGTERM or SIGINT."""
@@ -33,7 +35,7 @@ def serve(settings: Settings) -> None:
         sessions.start()
         stopping = _signalled()
         print(f"listening on grpc://{settings.host}:{server.port}", flush=True)
-        stopping.wait()
+        _wait(stopping)
         gate.drain(settings.drain_s)
         server.shutdown()
         sessions.stop()
@@ -65,3 +67,9 @@ def _signalled() -> threading.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, handle)
     return stopping
+
+
+def _wait(stopping: threading.Event) -> None:
+    """Wait in turns: a signal that the kernel gives to another thread does not wake this one, which handles it."""
+    while not stopping.wait(SIGNAL_POLL_SECONDS):
+        pass

@@ -4,11 +4,15 @@ A snapshot pins its files simply by being referenced: garbage collection asks wh
 file that one of them names. Flush, compaction and writers never change a snapshot; they publish the next.
 """
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from weakref import WeakSet
+
+import numpy as np
+import numpy.typing as npt
 
 from catalog.definition import Scope, TableDef
 from manifest.dead_rows import DeadRows
@@ -16,12 +20,28 @@ from manifest.entries import BatchFileEntry, ManifestFile
 from manifest.ranges import RangeTable
 from providers.hot.view import HotView
 
+FILTERS_TOGETHER = 64
+"""Bloom filters of this many neighbouring batches are asked as one."""
+
 
 @dataclass(eq=False)
 class Pins:
     """The snapshots of a scope that somebody refers to. Each refers to this, so it lives as long as any of them."""
 
     snapshots: WeakSet["Snapshot"] = field(default_factory=WeakSet)
+
+
+@dataclass(frozen=True, eq=False)
+class FilteredBatches:
+    """Some batches that all have a bloom filter of one id: their places in the manifest, and their entries."""
+
+    places: npt.NDArray[np.int64]
+    entries: tuple[BatchFileEntry, ...]
+
+    @cached_property
+    def numbers(self) -> tuple[int, ...]:
+        """The batches' numbers."""
+        return tuple(entry.batch for entry in self.entries)
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +58,23 @@ class ColdState:
     def ranges(self) -> RangeTable:
         """Column ranges of all batches, in manifest order."""
         return RangeTable(self.table, self.manifest.batches)
+
+    @cached_property
+    def filtered(self) -> Mapping[int, Sequence[FilteredBatches]]:
+        """By filter id, the batches that have that filter, from each `FILTERS_TOGETHER` in a row.
+
+        The last of them alone changes when a batch is added, so what is remembered of the others stays of use.
+        """
+        found: dict[int, list[FilteredBatches]] = defaultdict(list)
+        for start in range(0, len(self.manifest.batches), FILTERS_TOGETHER):
+            here: dict[int, list[int]] = defaultdict(list)
+            for place, entry in enumerate(self.manifest.batches[start : start + FILTERS_TOGETHER], start):
+                for filter_id in entry.bloom.columns if entry.bloom is not None else ():
+                    here[filter_id].append(place)
+            for filter_id, places in here.items():
+                entries = tuple(self.manifest.batches[place] for place in places)
+                found[filter_id].append(FilteredBatches(np.array(places), entries))
+        return found
 
     def path(self, entry: BatchFileEntry) -> Path:
         """Where a batch's rows are."""

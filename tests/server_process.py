@@ -69,9 +69,12 @@ class ServerProcess:
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Ask the process to end; return its exit status."""
-        process = self._running()
-        process.send_signal(number)
-        return self._ended(process, STOP_SECONDS)
+        self._running().send_signal(number)
+        return self.ended()
+
+    def ended(self) -> int:
+        """Wait for the process to end; return its exit status."""
+        return self._ended(self._running(), STOP_SECONDS)
 
     def kill(self) -> None:
         """End the process at once, if it runs."""

@@ -187,7 +187,7 @@ class Ddl:
             return _DONE
         if name in registry.views and not statement.or_replace:
             raise DatabaseError(ErrorKind.ALREADY_EXISTS, f"view {name} exists already")
-        self._reader.plan(statement.query_text, context)
+        self._reader.describe(statement.query_text, context)
         view = ViewDef(name, statement.query_text, context.namespace)
 
         def change(registry: Registry) -> Registry:

@@ -12,7 +12,7 @@ from flightserver.database import Database
 from flightserver.execution.ddl import Ddl
 from flightserver.execution.dml import Dml
 from flightserver.execution.parameters import bound_rows, parameter_schema, plan_parameter_types
-from flightserver.execution.reading import PlannedQuery, Reader
+from flightserver.execution.reading import DescribedQuery, PlannedQuery, Reader
 from flightserver.execution.rewriting import finding_query
 from flightserver.execution.rows import Affected, Rows
 from flightserver.execution.show import Show
@@ -61,11 +61,11 @@ class Executor:
             constant = self._constant(statement, context)
             if constant is not None:
                 return Prepared(parsed, pa.schema([]), constant.schema)
-            planned = self.reader.plan(statement.text, context)
-            types = _planned_types(planned) if count else {}
-            return Prepared(parsed, parameter_schema(count, types), planned.schema)
+            described = self.reader.describe(statement.text, context)
+            types = _parameter_types(described) if count else {}
+            return Prepared(parsed, parameter_schema(count, types), described.schema)
         if isinstance(statement, SubstraitQuery):
-            return Prepared(parsed, pa.schema([]), self.reader.plan_substrait(statement, context).schema)
+            return Prepared(parsed, pa.schema([]), self.reader.describe_substrait(statement, context).schema)
         types = self._assigned_types(statement, context) if count else {}
         schema = self._show.run(statement, context).schema if self._show.handles(statement) else None
         return Prepared(parsed, parameter_schema(count, types), schema)
@@ -126,7 +126,7 @@ class Executor:
         text = finding_query(statement, context)
         if text is None:
             return {}
-        types = _planned_types(self.reader.plan(text, context))
+        types = _parameter_types(self.reader.describe(text, context))
         if isinstance(statement, Insert):
             types = {**_inserted_types(statement, context), **types}
         if isinstance(statement, Update):
@@ -181,7 +181,7 @@ def _noted(planned: PlannedQuery, context: Context) -> PlannedQuery:
     return planned
 
 
-def _planned_types(planned: PlannedQuery) -> dict[int, pa.DataType]:
+def _parameter_types(query: DescribedQuery) -> dict[int, pa.DataType]:
     """Types of a query's parameters, from the columns of the tables that it reads."""
-    columns = {c.name: c.storage for s in planned.snapshots.values() for c in s.table.columns}
-    return plan_parameter_types(planned.frame.logical_plan(), columns)
+    columns = {column.name: column.storage for table in query.tables for column in table.columns}
+    return plan_parameter_types(query.frame.logical_plan(), columns)

@@ -8,7 +8,7 @@ keeps every batch that any of its scans may need; one with a scan in a sub-query
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ import pyarrow as pa
 from datafusion import DataFrame
 from datafusion.catalog import Table
 
-from catalog.definition import DELETED_COLUMN, SEQ_COLUMN, ViewDef
+from catalog.definition import DELETED_COLUMN, SEQ_COLUMN, TableDef, ViewDef
 from catalog.identifiers import SYSTEM_NAMESPACE, TableName
 from catalog.registry import Registry
 from flightserver.context import Context
@@ -40,7 +40,7 @@ from providers.streaming import Stop, StreamLoop, pull
 SHORT_ROWS_MAX = 2_000_000
 """A query that passes once over at most this many rows of one table runs for milliseconds."""
 
-_MULTIPLIES = re.compile(r"Join|Recursive|Subquery|Unnest")
+_MULTIPLIES = re.compile(r"Join|Recursive|Subquery(?!Alias)|Unnest")
 """Parts of a plan that may make many more rows than they read."""
 
 _SHAPE_SCAN = re.compile(r"TableScan: (?:\w+\.)*(t\d+)\b")
@@ -82,6 +82,15 @@ def _in_turns(batches: Iterator[pa.RecordBatch], turns: AbstractContextManager[o
         yield batch
 
 
+@dataclass(frozen=True)
+class DescribedQuery:
+    """What is known of a query from the definitions of its tables alone: no row or batch was looked at."""
+
+    frame: DataFrame
+    schema: pa.Schema
+    tables: Collection[TableDef]
+
+
 class Reader:
     """Plans queries for contexts."""
 
@@ -104,18 +113,19 @@ class Reader:
 
         With `exact_literals`, numbers with a point are decimals and not floats.
         """
-        names = self._names_in(text, context)
-        if columns is Columns.VISIBLE and any(map(mentions_system_columns, names.texts(text))):
-            columns = Columns.VERSIONED
-            text = _hide_versions(text, context, names)
-        source = SqlText(with_context_values(text, context), parameters, exact_literals)
-        return self._plan(source, names, context, snapshots or {}, extra or {}, columns)
+        return self._plan(self._query(text, context, parameters, extra or {}, columns, exact_literals), snapshots or {})
 
     def plan_substrait(self, query: SubstraitQuery, context: Context) -> PlannedQuery:
         """Plan a serialized Substrait plan."""
-        texts = [f"TABLE {qualified(context.name(ref))}" for ref in query.tables]
-        names = Names.union([self._names_in(text, context) for text in texts])
-        return self._plan(SubstraitPlan(query.plan), names, context, {}, {}, Columns.VISIBLE)
+        return self._plan(self._substrait_query(query, context), {})
+
+    def describe(self, text: str, context: Context) -> DescribedQuery:
+        """What `text` would return, at a fraction of the cost of `plan`."""
+        return self._describe(self._query(text, context))
+
+    def describe_substrait(self, query: SubstraitQuery, context: Context) -> DescribedQuery:
+        """What a serialized Substrait plan would return."""
+        return self._describe(self._substrait_query(query, context))
 
     def check_view(self, view: ViewDef, registry: Registry, context: Context) -> None:
         """Raise INVALID when views nest too deeply under `view`, or in a circle."""
@@ -124,32 +134,57 @@ class Reader:
     def _names_in(self, text: str, context: Context) -> Names:
         return names_in(text, context.namespace, context.registry, self.system)
 
-    def _plan(
+    def _query(
         self,
-        source: Source,
-        names: Names,
+        text: str,
         context: Context,
-        snapshots: Mapping[TableName, Snapshot],
-        extra: Mapping[TableName, Table],
-        columns: Columns,
-    ) -> PlannedQuery:
+        parameters: Parameters | None = None,
+        extra: Mapping[TableName, Table] | None = None,
+        columns: Columns = Columns.VISIBLE,
+        exact_literals: bool = False,
+    ) -> "_Query":
+        names = self._names_in(text, context)
+        if columns is Columns.VISIBLE and any(map(mentions_system_columns, names.texts(text))):
+            columns = Columns.VERSIONED
+            text = _hide_versions(text, context, names)
+        source = SqlText(with_context_values(text, context), parameters, exact_literals)
+        return self._query_of(source, names, context, extra or {}, columns)
+
+    def _substrait_query(self, query: SubstraitQuery, context: Context) -> "_Query":
+        texts = [f"TABLE {qualified(context.name(ref))}" for ref in query.tables]
+        names = Names.union([self._names_in(text, context) for text in texts])
+        return self._query_of(SubstraitPlan(query.plan), names, context, {}, Columns.VISIBLE)
+
+    def _query_of(
+        self, source: Source, names: Names, context: Context, extra: Mapping[TableName, Table], columns: Columns
+    ) -> "_Query":
+        of_rows = self._database.relations.of_rows
+        computed = {name: of_rows(table.rows(context)) for name, table in names.system.items()}
+        return _Query(self._database, source, context, names, {**computed, **extra}, columns)
+
+    def _describe(self, query: "_Query") -> DescribedQuery:
+        tables = query.names.tables
+        with self._database.engine.turns:
+            frame = query.frame(query.shapes(tables))
+            return DescribedQuery(frame, client_schema(frame.schema()), tables.values())
+
+    def _plan(self, query: "_Query", snapshots: Mapping[TableName, Snapshot]) -> PlannedQuery:
         """Plan twice: against shapes, to choose batches, and against the merged relations of those."""
-        pinned = _pin(names, context, snapshots)
+        pinned = _pin(query.names, query.context, snapshots)
         relations = self._database.relations
-        computed = {name: relations.of_rows(table.rows(context)) for name, table in names.system.items()}
-        query = _Query(self._database, source, context, names, {**computed, **extra}, columns)
+        columns = query.columns
         turns = self._database.engine.turns
         with turns:
             if not pinned:
                 frame, pruned = query.frame({}), {}
                 use = _Use({}, bool(_MULTIPLIES.search(frame.logical_plan().display_indent())), None)
             else:
-                use = query.use(pinned)
+                shapes = query.shapes({name: snapshot.table for name, snapshot in pinned.items()})
+                use = query.use(shapes, pinned)
                 files = self._database.store.files
                 pruned = {name: prune(pinned[name], predicate, files) for name, predicate in use.predicates.items()}
                 merged = {name: relations.merged(pinned[name], choice, columns) for name, choice in pruned.items()}
-                unread = {name: relations.shape(pinned[name].table, columns) for name in pinned.keys() - pruned.keys()}
-                frame = query.frame({**unread, **merged})
+                frame = query.frame({**shapes, **merged})
             schema = client_schema(frame.schema())
         return PlannedQuery(
             frame,
@@ -187,10 +222,13 @@ class _Query:
     extra: Mapping[TableName, Table]
     columns: Columns
 
-    def use(self, pinned: Mapping[TableName, Snapshot]) -> "_Use":
-        """What the query does with each table, as the engine's optimized plan over shapes tells."""
+    def shapes(self, tables: Mapping[TableName, TableDef]) -> dict[TableName, Table]:
+        """The tables without their rows."""
         shape = self.database.relations.shape
-        shapes = {name: shape(snapshot.table, self.columns) for name, snapshot in pinned.items()}
+        return {name: shape(table, self.columns) for name, table in tables.items()}
+
+    def use(self, shapes: Mapping[TableName, Table], pinned: Mapping[TableName, Snapshot]) -> "_Use":
+        """What the query does with each table, as the engine's optimized plan over shapes tells."""
         frame = self.frame(shapes)
         with engine_errors():
             plan = frame.optimized_logical_plan()

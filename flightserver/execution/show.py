@@ -29,7 +29,7 @@ from providers.pruning import Pruned
 
 _STORED_FILE = re.compile(r"(?:[^\s\[\],:]*/)+((?:batch|shape)-[\w-]+\.parquet)")
 
-_STORED_SCAN = re.compile(r"storage\.files\.(?:b[0-9a-f]{32}|t\d+)")
+_STORED_SCAN = re.compile(r"storage\.files\.(?:b[0-9a-f]{32}|t\d+)|\?table\?")
 
 _EXPLAINED = pa.schema([("plan_type", pa.string()), ("plan", pa.string())])
 _NAMESPACES = pa.schema([("namespace", pa.string())])
@@ -103,8 +103,8 @@ class Show:
         name = context.name(statement.table)
         registry = context.registry
         if name in registry.views or name in self._reader.system:
-            planned = self._reader.plan(f"SELECT * FROM {qualified(name)}", context)
-            rows: list[_ColumnRow] = [(f.name, type_name(f.type), f.nullable, None, None) for f in planned.schema]
+            described = self._reader.describe(f"SELECT * FROM {qualified(name)}", context)
+            rows: list[_ColumnRow] = [(f.name, type_name(f.type), f.nullable, None, None) for f in described.schema]
         else:
             table = registry.table(name)
             rows = [_described(column, table) for column in table.visible_columns]

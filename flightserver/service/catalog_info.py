@@ -73,7 +73,7 @@ def _tables(reader: Reader, context: Context) -> Iterator[metadata.TableInfo]:
 def _view_schema(name: TableName, reader: Reader, context: Context) -> pa.Schema:
     """A view's columns; none when it names what no longer exists."""
     try:
-        return _described_all(reader.plan(f"SELECT * FROM {qualified(name)}", context).schema, name)
+        return _described_all(reader.describe(f"SELECT * FROM {qualified(name)}", context).schema, name)
     except DatabaseError:
         return pa.schema([])
 

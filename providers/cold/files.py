@@ -21,12 +21,10 @@ from manifest.files import read_checked, verify
 from providers.hash_index import HashIndex
 from providers.keys import Keys
 from providers.lru import ByteBoundedCache
-from providers.snapshot import ColdState
+from providers.snapshot import ColdState, FilteredBatches
 
 KEY_FILTER = 0
 """Id of the whole key's filter in a bloom file; other filters have their column's id."""
-
-SLICE_BATCHES = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,11 +108,11 @@ class ColdFiles:
             lambda loaded: sum(found.bits.nbytes for found in loaded.values()),
         )
 
-    def sliced(self, cold: ColdState, filter_id: int, entries: tuple[BatchFileEntry, ...]) -> SlicedFilters:
-        """The filters `filter_id` of up to `SLICE_BATCHES` batches that all have it, as one bit-sliced group."""
+    def sliced(self, cold: ColdState, filter_id: int, batches: FilteredBatches) -> SlicedFilters:
+        """The filters `filter_id` of some batches, bit-sliced."""
         return self._slices.get(
-            (cold.scope, filter_id, tuple(entry.batch for entry in entries)),
-            lambda: SlicedFilters([self.filters(cold, entry)[filter_id] for entry in entries]),
+            (cold.scope, filter_id, batches.numbers),
+            lambda: SlicedFilters([self.filters(cold, entry)[filter_id] for entry in batches.entries]),
             lambda loaded: loaded.nbytes,
         )
 

@@ -17,9 +17,9 @@ from catalog.definition import Column
 from manifest.entries import BatchFileEntry
 from manifest.predicate import AllOf, Comparison, InSet, Operator, Predicate, Unknown
 from manifest.ranges import RangeTable
-from providers.cold.files import KEY_FILTER, SLICE_BATCHES, ColdFiles
+from providers.cold.files import KEY_FILTER, ColdFiles
 from providers.keys import Keys, Mask, Positions
-from providers.snapshot import ColdState, Snapshot
+from providers.snapshot import FILTERS_TOGETHER, ColdState, Snapshot
 
 FEW_KEYS = 64
 """Up to this many keys, blooms are probed for all batches at once."""
@@ -96,26 +96,18 @@ def may_contain_any(
 ) -> Mask:
     """One flag for each candidate (index into the manifest's batches): its bloom may contain one of the hashes."""
     entries = cold.manifest.batches
-    possible = np.ones(len(candidates), dtype=np.bool_)
-    if len(candidates) <= SLICE_BATCHES // 8:
-        for slot, index in enumerate(candidates):
-            found = files.filters(cold, entries[index]).get(filter_id) if _has(entries[index], filter_id) else None
-            possible[slot] = found is None or bool(found.may_contain(hashes).any())
-        return possible
-    wanted = {int(index): slot for slot, index in enumerate(candidates)}
-    for start in range(0, len(entries), SLICE_BATCHES):
-        members = [i for i in range(start, min(start + SLICE_BATCHES, len(entries))) if _has(entries[i], filter_id)]
-        if not members or wanted.keys().isdisjoint(members):
-            continue
-        answers = files.sliced(cold, filter_id, tuple(entries[i] for i in members)).any_of(hashes)
-        for index, answer in zip(members, answers, strict=True):
-            if index in wanted:
-                possible[wanted[index]] = answer
-    return possible
-
-
-def _has(entry: BatchFileEntry, filter_id: int) -> bool:
-    return entry.bloom is not None and filter_id in entry.bloom.columns
+    possible = np.ones(len(entries), dtype=np.bool_)
+    if len(candidates) <= FILTERS_TOGETHER // 8:
+        for place in candidates:
+            found = files.filters(cold, entries[place]).get(filter_id)
+            possible[place] = found is None or bool(found.may_contain(hashes).any())
+        return possible[candidates]
+    wanted = np.zeros(len(entries), dtype=np.bool_)
+    wanted[candidates] = True
+    for batches in cold.filtered.get(filter_id, ()):
+        if wanted[batches.places].any():
+            possible[batches.places] = files.sliced(cold, filter_id, batches).any_of(hashes)
+    return possible[candidates]
 
 
 def _find_in(snapshot: Snapshot, entry: BatchFileEntry, keys: Keys, files: ColdFiles) -> ColdRows:

@@ -1,5 +1,6 @@
 """The server as a process: how it starts, what it refuses, how it ends, who may log in."""
 
+import ctypes
 import json
 import signal
 import subprocess
@@ -35,6 +36,15 @@ def test_ready_line_free_port_and_clean_end(tmp_path: Path, number: signal.Signa
         assert process.stop(number) == 0
     finally:
         process.kill()
+
+
+def test_a_signal_that_another_thread_gets_ends_the_server(tmp_path: Path) -> None:
+    """The kernel may hand SIGTERM to any thread of the process; it ends all the same."""
+    with ServerProcess(tmp_path / "data") as process:
+        threads = {int(entry.name) for entry in Path(f"/proc/{process.pid}/task").iterdir()}
+        other = max(threads - {process.pid})
+        assert ctypes.CDLL(None).tgkill(process.pid, other, signal.SIGTERM) == 0
+        assert process.ended() == 0
 
 
 def test_dev_refuses_other_hosts(run: Run, tmp_path: Path):

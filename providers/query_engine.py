@@ -55,6 +55,9 @@ taken from the first row on, so it is bounded: at the default limit, every state
 
 TURNS_OF_THREAD = 2
 
+SPARE_THREADS = 128
+"""A join that multiplies its rows keeps as many threads as a query has, and cannot be interrupted: others need more."""
+
 METADATA_CACHE_BYTES = 1 << 30
 
 _READ_ONLY = SQLOptions().with_allow_ddl(False).with_allow_dml(False).with_allow_statements(False)
@@ -84,6 +87,11 @@ class EngineLimits:
     memory_bytes: int = 4 << 30
     spill_bytes: int = 32 << 30
     threads: int = os.cpu_count() or 2
+
+
+def provide_threads(limits: EngineLimits) -> None:
+    """Let the engine have more threads than cores. Process-wide, and to be called before the first query."""
+    os.environ["TOKIO_WORKER_THREADS"] = str(limits.threads + SPARE_THREADS)
 
 
 class QueryEngine:

@@ -496,6 +496,27 @@ def test_a_full_queue_is_unavailable(tmp_path: Path) -> None:
         assert other.query("SELECT 2 AS x").to_pylist() == [{"x": 2}]
 
 
+def test_a_join_that_multiplies_its_rows_stops_nobody_else(tmp_path: Path) -> None:
+    """The engine cannot interrupt it; other statements run meanwhile, and KILL gives its client an answer."""
+    rows = pa.table({"id": range(1_000_000), "k": [1] * 1_000_000})
+    settings = {"query_timeout_s": 20.0}
+    with (
+        ServerProcess(tmp_path / "data", settings=settings) as server,
+        Wire(server) as wire,
+        server.connect() as connection,
+    ):
+        other = Client(connection)
+        other.run("CREATE TABLE t (id BIGINT PRIMARY KEY, k BIGINT)")
+        other.ingest("t", rows)
+        query = Endless(wire, "SELECT sum(a.k * b.k) FROM t a JOIN t b ON a.k = b.k")
+        before = server.cpu_seconds()
+        while server.cpu_seconds() < before + 4:
+            assert other.column("SELECT count(*) FROM t a JOIN t b ON a.id = b.id") == [1_000_000]
+        (number,) = other.column("SELECT query_id FROM system.queries WHERE state = 'streaming' AND text LIKE '% t b%'")
+        other.run(f"KILL QUERY {number}")
+        assert isinstance(query.ended(), flight.FlightCancelledError)
+
+
 def test_waiting_has_an_end(tmp_path: Path) -> None:
     """A statement that finds no place within queue_wait_s is told to retry."""
     settings = {"statements_max": 1, "queue_max": 4, "queue_wait_s": 0.3}

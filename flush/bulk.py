@@ -30,7 +30,7 @@ from providers.clock import timestamp
 from providers.cold.locate import ColdRows, entry_bounds, find_cold
 from providers.hot.view import HotView
 from providers.idempotency import Idempotency, Outcome
-from providers.keys import Keys, Mask, Positions
+from providers.keys import Keys, Mask, Positions, may_share
 from providers.resolve import Change, OnExisting, by_batch, key_of, refuse_duplicates
 from providers.scope import ScopeState
 from providers.scopes import ScopeStore
@@ -192,15 +192,13 @@ class BulkLoad:
             before = part.entries
 
     def _has_repeats(self) -> bool:
-        """Tell whether a key may stand in two parts. Sorting all hashes is cheaper than asking part by part."""
+        """Tell whether a key may stand in two parts."""
         if any(part.tombstones is not None for part in self._parts):
             return True
         if len(self._entries) < 2 or self._is_ascending():
             return False
         files = self._store.files
-        hashes = np.concatenate([files.key_index(self._staged.cold, entry).keys.hashes for entry in self._entries])
-        hashes.sort()
-        return bool((hashes[1:] == hashes[:-1]).any())
+        return may_share([files.key_index(self._staged.cold, entry).keys for entry in self._entries])
 
     def _is_ascending(self) -> bool:
         """Tell whether every part's first key column lies above that of the part before."""

@@ -2,6 +2,8 @@
 
 Rows are matched by the 64-bit hash of their key, and every match is confirmed on the key's values, unless the hash is
 a bijection of the key (`exact`), in which case equal hashes are equal keys. So a collision costs time, never a row.
+Keys of one integer-like column are compared as numbers (`ascending`): batches are sorted by them, so that neither an
+index nor a sort by hash is needed.
 """
 
 from collections.abc import Sequence
@@ -18,6 +20,26 @@ from bloom import hash_rows, is_exact
 Hashes = npt.NDArray[np.uint64]
 Positions = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Ascending:
+    """Keys of one column as ascending numbers, and the row of each; None when the rows are in that order already."""
+
+    numbers: npt.NDArray[np.int64]
+    rows: Positions | None
+
+    def find(self, wanted: "Ascending") -> tuple[Positions, Positions]:
+        """Return the pairs (row of `wanted`, row of these) with equal keys. These must be distinct and in row order."""
+        if not len(self.numbers):
+            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+        first = int(np.searchsorted(wanted.numbers, self.numbers[0], side="left"))
+        last = int(np.searchsorted(wanted.numbers, self.numbers[-1], side="right"))
+        needles = wanted.numbers[first:last]
+        places = np.searchsorted(self.numbers, needles)
+        hits = np.flatnonzero(self.numbers[places] == needles)
+        found = hits + first
+        return found if wanted.rows is None else wanted.rows[found], places[hits]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,11 +62,18 @@ class Keys:
     @cached_property
     def order(self) -> Positions:
         """Row positions by ascending hash; rows of equal hash stay in row order."""
-        order = np.argsort(self.hashes)
-        ordered = self.hashes[order]
-        if bool(np.any(ordered[1:] == ordered[:-1])):
-            return np.argsort(self.hashes, kind="stable")
-        return order
+        return _stable_order(self.hashes)
+
+    @cached_property
+    def ascending(self) -> Ascending | None:
+        """The rows by ascending key, those of equal keys in row order; None for any but one integer-like column."""
+        numbers = as_integers(self.columns[0]) if len(self.columns) == 1 else None
+        if numbers is None:
+            return None
+        if bool((numbers[1:] >= numbers[:-1]).all()):
+            return Ascending(numbers, None)
+        order = _stable_order(numbers)
+        return Ascending(numbers[order], order)
 
     @cached_property
     def sorted_hashes(self) -> Hashes:
@@ -80,15 +109,16 @@ class Keys:
     def _representatives(self, *, last: bool) -> Mask:
         if is_strictly_ascending(self.columns[:1]):
             return np.ones(len(self), dtype=np.bool_)
-        ordered = self.sorted_hashes
-        same_as_next = ordered[1:] == ordered[:-1]
-        if not same_as_next.any():
+        found = self.ascending
+        ordered, rows = (self.sorted_hashes, self.order) if found is None else (found.numbers, found.rows)
+        pairs = np.flatnonzero(ordered[1:] == ordered[:-1])
+        if not len(pairs):
             return np.ones(len(self), dtype=np.bool_)
-        pairs = np.flatnonzero(same_as_next)
-        if not self.confirm(self.order[pairs], self, self.order[pairs + 1]).all():
+        earlier, later = (pairs, pairs + 1) if rows is None else (rows[pairs], rows[pairs + 1])
+        if not self.confirm(earlier, self, later).all():
             return self._representatives_by_value(last=last)
         chosen = np.ones(len(self), dtype=np.bool_)
-        chosen[self.order[pairs if last else pairs + 1]] = False
+        chosen[earlier if last else later] = False
         return chosen
 
     def _representatives_by_value(self, *, last: bool) -> Mask:
@@ -104,6 +134,26 @@ class Keys:
         """One row's key as an error message shows it."""
         values = [_show(column[row].as_py()) for column in self.columns]
         return values[0] if len(values) == 1 else f"({', '.join(values)})"
+
+
+def _stable_order(values: npt.NDArray[np.uint64] | npt.NDArray[np.int64]) -> Positions:
+    """The order of `values`, equal ones as they stand. Sorting again when there are any beats sorting stably always."""
+    order = np.argsort(values)
+    ordered = values[order]
+    return np.argsort(values, kind="stable") if bool(np.any(ordered[1:] == ordered[:-1])) else order
+
+
+def may_share(parts: Sequence[Keys]) -> bool:
+    """Tell whether two parts may have a key in common; the keys of each are distinct.
+
+    Sorting everything is cheaper than asking part by part. Numbers are merged: a stable sort finds the ascending runs.
+    """
+    ascending = [found for found in (part.ascending for part in parts) if found is not None]
+    if len(ascending) == len(parts):
+        together = np.sort(np.concatenate([found.numbers for found in ascending]), kind="stable")
+    else:
+        together = np.sort(np.concatenate([part.hashes for part in parts]))
+    return bool((together[1:] == together[:-1]).any())
 
 
 def as_integers(values: pa.Array) -> npt.NDArray[np.int64] | None:

@@ -19,7 +19,7 @@ from catalog.errors import DatabaseError, ErrorKind
 from manifest.entries import BatchFileEntry
 from manifest.files import read_checked, verify
 from providers.hash_index import HashIndex
-from providers.keys import Keys
+from providers.keys import Keys, Positions
 from providers.lru import ByteBoundedCache
 from providers.snapshot import ColdState, FilteredBatches
 
@@ -29,27 +29,35 @@ KEY_FILTER = 0
 
 @dataclass(frozen=True, eq=False)
 class KeyIndex:
-    """Where a batch's keys are: the keys in file order, and an index built when it is first probed.
+    """Where a batch's keys are.
 
-    Exact keys are kept without their values, which nothing needs to confirm.
+    Keys of one integer-like column are searched as they stand, ascending in the file; for others an index of hashes is
+    built when it is first probed. Exact keys are kept without values that nothing needs.
     """
 
     keys: Keys
 
     @classmethod
     def of(cls, keys: Keys) -> "KeyIndex":
-        """Index the rows of `keys`."""
-        return cls(Keys((), keys.hashes, exact=True) if keys.exact else keys)
+        """Index the rows of `keys`, in file order."""
+        return cls(Keys((), keys.hashes, exact=True) if keys.exact and keys.ascending is None else keys)
 
-    @cached_property
-    def index(self) -> HashIndex:
-        """From hashes to row positions."""
-        return HashIndex.build(self.keys, np.arange(len(self.keys), dtype=np.int64))
+    def probe(self, keys: Keys) -> tuple[Positions, Positions]:
+        """Return all pairs (row of `keys`, row of the batch) that match; inexact ones are to be confirmed."""
+        if self.keys.ascending is not None and keys.ascending is not None:
+            return self.keys.ascending.find(keys.ascending)
+        return self._index.probe(keys)
 
     @property
     def nbytes(self) -> int:
         """Memory in bytes, once probed."""
-        return 4 * int(self.keys.hashes.nbytes) + sum(int(column.nbytes) for column in self.keys.columns)
+        index = 0 if self.keys.ascending is not None else 3 * int(self.keys.hashes.nbytes)
+        return int(self.keys.hashes.nbytes) + index + sum(int(column.nbytes) for column in self.keys.columns)
+
+    @cached_property
+    def _index(self) -> HashIndex:
+        """From hashes to row positions."""
+        return HashIndex.build(self.keys, np.arange(len(self.keys), dtype=np.int64))
 
 
 class ColdFiles:

@@ -118,7 +118,7 @@ def _find_in(snapshot: Snapshot, entry: BatchFileEntry, keys: Keys, files: ColdF
         if found is not None and not found.may_contain(keys.hashes).any():
             return ColdRows.concat([])
     index = files.key_index(cold, entry)
-    rows, positions = index.index.probe(keys)
+    rows, positions = index.probe(keys)
     if not keys.exact and len(rows):
         equal = keys.confirm(rows, index.keys, positions)
         rows, positions = rows[equal], positions[equal]

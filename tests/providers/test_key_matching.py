@@ -1,14 +1,18 @@
 """Keys of many rows: distinct, found and confirmed, collisions included."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from providers.cold.files import KeyIndex
 from providers.hash_index import HashIndex
-from providers.keys import Keys
+from providers.keys import Keys, may_share
 
+NUMBERS = st.lists(st.integers(-3, 9), max_size=20)
 VALUES = st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["a", "b", "c", ""])), max_size=30)
 
 
@@ -60,6 +64,37 @@ def test_probe_finds_exactly_the_equal_keys(
     pairs = set(zip(rows[confirmed].tolist(), found[confirmed].tolist(), strict=True))
     assert len(pairs) == int(confirmed.sum())
     assert pairs == {(i, j * 10 + 7) for i, a in enumerate(asked) for j, b in enumerate(held) if a == b}
+
+
+def numbers_of(numbers: list[int]) -> Keys:
+    """Keys of one integer column."""
+    return Keys.of([pa.array(numbers, pa.int32())])
+
+
+@given(NUMBERS)
+def test_last_and_first_of_each_number(numbers: list[int]) -> None:
+    """Keys of one integer column, which are not matched by hash, are flagged like all others."""
+    keys, rows = numbers_of(numbers), [(number, "") for number in numbers]
+    assert keys.last_of_each.tolist() == last_flags(rows)
+    assert keys.first_of_each.tolist() == first_flags(rows)
+
+
+@given(st.sets(st.integers(-3, 9)), NUMBERS)
+def test_numbers_are_found_as_they_stand(held: set[int], asked: list[int]) -> None:
+    """Searching ascending numbers yields what comparing every pair yields."""
+    batch, keys = sorted(held), numbers_of(asked)
+    rows, found = KeyIndex.of(numbers_of(batch)).probe(keys)
+    pairs = sorted(zip(rows.tolist(), found.tolist(), strict=True))
+    assert pairs == [(i, batch.index(number)) for i, number in enumerate(asked) if number in held]
+
+
+@pytest.mark.parametrize("make", [lambda number: number, str])
+@given(parts=st.lists(st.sets(st.integers(0, 9), max_size=4), min_size=1, max_size=4))
+def test_parts_share_a_key_when_one_stands_in_two(make: Callable[[int], object], parts: list[set[int]]) -> None:
+    """Numbers and other keys alike."""
+    keys = [Keys.of([pa.array([make(number) for number in part])]) for part in map(sorted, parts) if part]
+    together = [number for part in parts for number in part]
+    assert not keys or may_share(keys) == (len(set(together)) < len(together))
 
 
 @given(VALUES, VALUES)

@@ -1,8 +1,8 @@
 """A table as it is, read straight from its files: for queries that select columns and do nothing else.
 
 The engine reads the same rows no faster, and its allocator keeps what one thread allocated and another freed: a scan
-leaves about as much memory behind as its files are large (docs/decisions/0009). Here one row group after another is
-read by Arrow's own reader, in memory that does not depend on the size of the table.
+leaves about as much memory behind as its files are large (docs/decisions/0009). Here a few files at a time are read by
+Arrow's own reader, one row group after another, in memory that does not depend on the size of the table.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,9 @@ from providers.defaults import literal_value
 from providers.pruning import Pruned
 from providers.relation import stored_rows
 from providers.snapshot import Snapshot
-from providers.streaming import Stop, check, one_ahead
+from providers.streaming import Stop, check, side_by_side
+
+FILES_AT_A_TIME = 2
 
 
 def selected_columns(plan: LogicalPlan) -> list[str] | None:
@@ -30,10 +32,9 @@ def export(snapshot: Snapshot, pruned: Pruned, names: Sequence[str], stop: Stop)
     """The live rows of kept batches and of the hot tier, with the visible columns of these names in this order."""
     by_name = {column.name: column for column in snapshot.table.visible_columns}
     columns = [by_name[name] for name in names]
-    for entry in pruned.kept:
-        for batch in one_ahead(_file_rows(snapshot, entry, columns)):
-            check(stop)
-            yield batch
+    for batch in side_by_side((_file_rows(snapshot, entry, columns) for entry in pruned.kept), FILES_AT_A_TIME):
+        check(stop)
+        yield batch
     for hot in snapshot.hot.batches:
         yield pa.RecordBatch.from_arrays([hot.column(column.physical) for column in columns], names=list(names))
 

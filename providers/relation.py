@@ -37,7 +37,7 @@ from providers.snapshot import ColdState, Snapshot
 
 EXPORT_ROWS = 32_768
 EXPORT_BYTES = 4 << 20
-BUFFER_BYTES = 1 << 20
+BUFFER_BYTES = 1 << 19
 """Of a column chunk, read at a time by an export."""
 
 _CATALOG, _SCHEMA = "storage", "files"

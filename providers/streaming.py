@@ -7,8 +7,10 @@ yield point (a join without one goes on until it has a batch).
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import Any
 
 import pyarrow as pa
@@ -44,13 +46,22 @@ def pull(frame: DataFrame) -> Iterator[pa.RecordBatch]:
             yield batch.to_pyarrow()
 
 
-def one_ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The same batches: while one is used, the next is made on another thread."""
-    with ThreadPoolExecutor(1, thread_name_prefix="one-ahead") as thread:
-        coming = thread.submit(next, batches, None)
-        while (batch := coming.result()) is not None:
-            coming = thread.submit(next, batches, None)
-            yield batch
+def side_by_side(streams: Iterable[Iterator[pa.RecordBatch]], width: int) -> Iterator[pa.RecordBatch]:
+    """All batches of all streams, `width` of which are read at a time, each one batch ahead on a thread of its own.
+
+    Batches of one stream stay in order.
+    """
+    with ThreadPoolExecutor(width, thread_name_prefix="side-by-side") as threads:
+        waiting = iter(streams)
+        coming = deque((stream, threads.submit(next, stream, None)) for stream in islice(waiting, width))
+        while coming:
+            stream, step = coming.popleft()
+            batch = step.result()
+            if batch is None:
+                coming.extend((following, threads.submit(next, following, None)) for following in islice(waiting, 1))
+            else:
+                coming.append((stream, threads.submit(next, stream, None)))
+                yield batch
 
 
 class StreamLoop:

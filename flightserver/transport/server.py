@@ -27,7 +27,8 @@ from flightserver.transport.auth import (
 from flightserver.transport.status import DETAILS_TRAILER, flight_errors, hide_tracebacks
 
 CPP_CLIENT = "grpc-c++"
-_TIMESTAMP = pa.timestamp("ns", tz="UTC")
+_TIMESTAMP = pa.timestamp("ns")
+"""Of UTC; with a zone in the type, the library would convert it for each endpoint."""
 IDEMPOTENCY_HEADER = "x-idempotency-key"
 
 
@@ -59,7 +60,7 @@ class FlightSqlServer(flight.FlightServerBase):
         """Stream a result."""
         with self._call(context) as call:
             rows = self._service.fetch(decode_command(ticket.ticket), call)
-            return flight.GeneratorStream(rows.schema, self._stream(rows, context))
+            return flight.GeneratorStream(rows.schema, self._stream(rows, context, call.session))
 
     def do_put(
         self,
@@ -111,10 +112,10 @@ class FlightSqlServer(flight.FlightServerBase):
             )
 
     @contextmanager
-    def _call(self, context: flight.ServerCallContext) -> Iterator[Call]:
+    def _call(self, context: flight.ServerCallContext, known: Session | None = None) -> Iterator[Call]:
         """Find the call's session, which is in use until the call ends, and translate failures."""
         with flight_errors(_details_sender(context)):
-            session = self._session(context)
+            session = known or self._session(context)
             session.enter()
             try:
                 agent = context.get_middleware(MIDDLEWARE).header("user-agent") or ""
@@ -132,9 +133,9 @@ class FlightSqlServer(flight.FlightServerBase):
             context.add_header("set-cookie", f"{SESSION_COOKIE}={cookie}; HttpOnly")
         return session
 
-    def _stream(self, rows: Rows, context: flight.ServerCallContext) -> Iterator[pa.RecordBatch]:
+    def _stream(self, rows: Rows, context: flight.ServerCallContext, session: Session) -> Iterator[pa.RecordBatch]:
         """A result's batches, until they end or the client goes away."""
-        with self._call(context) as call:
+        with self._call(context, session) as call:
             yield from rows.start(call.stop)
 
     def _stopped(self, context: flight.ServerCallContext) -> DatabaseError | None:

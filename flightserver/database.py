@@ -16,7 +16,7 @@ from flightserver.settings import Settings
 from flush.reclaim import reclaim_tables, table_ids
 from flush.worker import MaintenanceWorker
 from providers.cold.files import ColdFiles
-from providers.query_engine import EngineLimits, QueryEngine, provide_threads
+from providers.query_engine import EngineLimits, QueryEngine, provide_workers
 from providers.relation import Relations
 from providers.scopes import ScopeStore
 from providers.streaming import StreamLoop
@@ -45,7 +45,7 @@ class Database:
         limits = EngineLimits(
             settings.memory_limit_mb << 20, settings.spill_limit_mb << 20, settings.threads or os.cpu_count() or 1
         )
-        provide_threads(limits)
+        provide_workers(limits)
         self.engine = QueryEngine(limits, self._scratch)
         self.relations = Relations(self.engine.context, files, self._scratch)
         self.streams = StreamLoop()

@@ -188,6 +188,12 @@ class TableDef:
             ]
         )
 
+    @property
+    def file_schema(self) -> pa.Schema:
+        """The schema of batch files: that of hot batches, then each row's address."""
+        address = [pa.field(name, pa.int32(), nullable=False) for name in (BATCH_COLUMN, POSITION_COLUMN)]
+        return pa.schema([*self.physical_schema, *address])
+
     def column(self, name: str) -> Column:
         """Return the column called `name`; raise NOT_FOUND with the columns that exist."""
         found = self.by_name.get(name)

@@ -19,14 +19,14 @@ import pyarrow.parquet as pq
 
 import bloom
 from bloom import BloomFilter, hash_rows
-from catalog.definition import BATCH_COLUMN, POSITION_COLUMN, SEQ_COLUMN, Compression, Scope, TableDef
+from catalog.definition import BATCH_COLUMN, SEQ_COLUMN, Compression, Scope, TableDef
 from manifest.entries import BatchFileEntry, BloomEntry, ColumnRange
 from manifest.files import checksum, file_checksum, sync_file, write_synced
 from manifest.layout import batch_name, bloom_name, staged_name
 from manifest.ranges import column_range
 from providers.clock import timestamp
 from providers.cold.files import KEY_FILTER
-from providers.keys import Keys, flatten, is_strictly_ascending
+from providers.keys import Keys, is_strictly_ascending
 
 ROW_GROUP_ROWS = 131_072
 PAGE_ROWS = 4_096
@@ -65,20 +65,19 @@ class SortedRows:
         return SortedRows(self.rows.slice(start, count), self.keys.take(np.arange(start, end, dtype=np.int64)))
 
 
-def sort_by_key(table: TableDef, rows: pa.Table, keys: Keys) -> tuple[SortedRows, npt.NDArray[np.int64] | None]:
-    """Order rows by key; also return the order used, None when they were sorted already."""
-    columns = [flatten(rows.column(column.physical)) for column in table.key_columns]
-    if is_strictly_ascending(columns):
+def sort_by_key(rows: pa.Table, keys: Keys) -> tuple[SortedRows, npt.NDArray[np.int64] | None]:
+    """Order rows by `keys`, which are theirs; also return the order used, None when they were sorted already."""
+    if is_strictly_ascending(keys.columns):
         return SortedRows(rows, keys), None
-    order = _key_order(columns, keys)
+    order = _key_order(keys)
     return SortedRows(rows.take(pa.array(order)), keys.take(order)), order
 
 
-def _key_order(columns: list[pa.Array], keys: Keys) -> npt.NDArray[np.int64]:
+def _key_order(keys: Keys) -> npt.NDArray[np.int64]:
     """Row positions by ascending key. NumPy sorts one integer column several times faster than Arrow."""
     if keys.ascending is not None and keys.ascending.rows is not None:
         return keys.ascending.rows
-    named = pa.table(columns, names=[f"k{i}" for i in range(len(columns))])
+    named = pa.table(list(keys.columns), names=[f"k{i}" for i in range(len(keys.columns))])
     order = pc.sort_indices(named, sort_keys=[(name, "ascending") for name in named.column_names])
     return np.asarray(order.to_numpy()).astype(np.int64)
 
@@ -123,10 +122,7 @@ def _file_rows(rows: pa.Table, table: TableDef, batch: int) -> pa.Table:
         pa.repeat(pa.scalar(batch, pa.int32()), count),
         pa.array(np.arange(count, dtype=np.int32)),
     ]
-    schema = table.physical_schema
-    for name in (BATCH_COLUMN, POSITION_COLUMN):
-        schema = schema.append(pa.field(name, pa.int32(), nullable=False))
-    return pa.Table.from_arrays(columns, schema=schema)
+    return pa.Table.from_arrays(columns, schema=table.file_schema)
 
 
 def _footer(

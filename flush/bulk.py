@@ -161,7 +161,7 @@ class BulkLoad:
         return self._staged.manifest.batches
 
     def _write(self, rows: pa.Table, keys: Keys) -> None:
-        content, _ = sort_by_key(self._table, rows, keys)
+        content, _ = sort_by_key(rows, keys)
         seqs = self._store.allocator.reserve(len(keys))
         self._stage(SortedRows(content.rows.append_column(SEQ_COLUMN, pa.array(seqs)), content.keys))
 

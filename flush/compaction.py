@@ -121,7 +121,7 @@ def _read_live(
     if not len(source):
         return None, source
     rows = pa.Table.from_batches(parts).combine_chunks()
-    content, order = sort_by_key(table, rows, key_of(table, rows))
+    content, order = sort_by_key(rows, key_of(table, rows))
     return content, source if order is None else source[order]
 
 

@@ -72,7 +72,7 @@ def write_hot_rows(store: ScopeStore, state: ScopeState, snapshot: Snapshot) -> 
         return []
     folder = store.folder(state)
     rows = pa.Table.from_batches(snapshot.hot.batches).combine_chunks()
-    content, _ = sort_by_key(snapshot.table, rows, key_of(snapshot.table, rows))
+    content, _ = sort_by_key(rows, key_of(snapshot.table, rows))
     written: list[_Written] = []
     for start in range(0, rows.num_rows, BATCH_ROWS_MAX):
         part = content.slice(start, BATCH_ROWS_MAX)

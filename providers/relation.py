@@ -203,12 +203,10 @@ def _fields(table: TableDef, columns: Columns) -> list[pa.Field]:
 
 
 def _file_schema(table: TableDef, absent: Collection[int]) -> pa.Schema:
-    """What batch files hold of a table's columns, in the engine's types, with each row's version and address."""
-    stored = [column.physical_field for column in table.columns if column.id not in absent]
-    fields = [field.with_type(engine_type(field.type)) for field in stored] + _version_fields(Columns.VERSIONED)
-    return pa.schema(
-        [*fields, *(pa.field(name, pa.int32(), nullable=False) for name in (BATCH_COLUMN, POSITION_COLUMN))]
-    )
+    """What batch files without the `absent` columns hold, in the engine's types."""
+    missing = {table.by_id[column_id].physical for column_id in absent}
+    stored = [field for field in table.file_schema if field.name not in missing]
+    return pa.schema([field.with_type(engine_type(field.type)) for field in stored])
 
 
 def _cold_column(column: Column, absent: bool) -> Expr:

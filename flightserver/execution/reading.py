@@ -113,7 +113,7 @@ class Reader:
 
         With `exact_literals`, numbers with a point are decimals and not floats.
         """
-        return self._plan(self._query(text, context, parameters, extra or {}, columns, exact_literals), snapshots or {})
+        return self._plan(self._query(text, context, parameters, extra, columns, exact_literals), snapshots or {})
 
     def plan_substrait(self, query: SubstraitQuery, context: Context) -> PlannedQuery:
         """Plan a serialized Substrait plan."""
@@ -148,38 +148,33 @@ class Reader:
             columns = Columns.VERSIONED
             text = _hide_versions(text, context, names)
         source = SqlText(with_context_values(text, context), parameters, exact_literals)
-        return self._query_of(source, names, context, extra or {}, columns)
+        return _Query(self._database, source, context, names, extra or {}, columns)
 
     def _substrait_query(self, query: SubstraitQuery, context: Context) -> "_Query":
         texts = [f"TABLE {qualified(context.name(ref))}" for ref in query.tables]
         names = Names.union([self._names_in(text, context) for text in texts])
-        return self._query_of(SubstraitPlan(query.plan), names, context, {}, Columns.VISIBLE)
-
-    def _query_of(
-        self, source: Source, names: Names, context: Context, extra: Mapping[TableName, Table], columns: Columns
-    ) -> "_Query":
-        of_rows = self._database.relations.of_rows
-        computed = {name: of_rows(table.rows(context)) for name, table in names.system.items()}
-        return _Query(self._database, source, context, names, {**computed, **extra}, columns)
+        return _Query(self._database, SubstraitPlan(query.plan), context, names, {}, Columns.VISIBLE)
 
     def _describe(self, query: "_Query") -> DescribedQuery:
         tables = query.names.tables
+        empty = self._relations_of({name: table.schema.empty_table() for name, table in query.names.system.items()})
         with self._database.engine.turns:
-            frame = query.frame(query.shapes(tables))
+            frame = query.frame({**empty, **query.shapes(tables)})
             return DescribedQuery(frame, client_schema(frame.schema()), tables.values())
 
     def _plan(self, query: "_Query", snapshots: Mapping[TableName, Snapshot]) -> PlannedQuery:
         """Plan twice: against shapes, to choose batches, and against the merged relations of those."""
         pinned = _pin(query.names, query.context, snapshots)
+        computed = self._relations_of({name: t.rows(query.context) for name, t in query.names.system.items()})
         relations = self._database.relations
         columns = query.columns
         turns = self._database.engine.turns
         with turns:
             if not pinned:
-                frame, pruned = query.frame({}), {}
+                frame, pruned = query.frame(computed), {}
                 use = _Use({}, bool(_MULTIPLIES.search(frame.logical_plan().display_indent())), None)
             else:
-                shapes = query.shapes({name: snapshot.table for name, snapshot in pinned.items()})
+                shapes = {**computed, **query.shapes({name: snapshot.table for name, snapshot in pinned.items()})}
                 use = query.use(shapes, pinned)
                 files = self._database.store.files
                 pruned = {name: prune(pinned[name], predicate, files) for name, predicate in use.predicates.items()}
@@ -196,6 +191,9 @@ class Reader:
             not use.multiplies and _is_short(pruned),
             use.exported if columns is Columns.VISIBLE and len(pruned) == 1 else None,
         )
+
+    def _relations_of(self, computed: Mapping[TableName, pa.Table]) -> dict[TableName, Table]:
+        return {name: self._database.relations.of_rows(rows) for name, rows in computed.items()}
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ def many_batches(table: TableAccess, *, interleaved: bool) -> None:
         keys = range(number, BATCHES * ROWS, BATCHES) if interleaved else range(number * ROWS, (number + 1) * ROWS)
         seqs = table.db.store.allocator.reserve(ROWS)
         rows = pa.table({"v": list(keys), "k": list(keys), "_seq": seqs})
-        content, _ = sort_by_key(definition, rows, key_of(definition, rows))
+        content, _ = sort_by_key(rows, key_of(definition, rows))
         entries.append(write_batch(folder, state.next_batch(), definition, state.head.scope, content, Lineage()))
     with table.db.store.exclusive(state):
         head = state.head

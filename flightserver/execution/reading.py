@@ -62,7 +62,7 @@ class PlannedQuery:
 
     def rows(self) -> Rows:
         """The result."""
-        return Rows(self.schema, self._start)
+        return Rows(self.schema, self._start, self.is_short)
 
     def _start(self, stop: Stop) -> Iterator[pa.RecordBatch]:
         if self.exported is not None and not self.is_short:

@@ -21,16 +21,17 @@ class Rows:
     """A result: its schema, and a function that starts to produce its batches, each in exactly that schema.
 
     The function takes a question that it asks now and then: must the statement stop? It may be called more than once;
-    each call runs the query again on the same snapshots.
+    each call runs the query again on the same snapshots. A result that `is_short` takes milliseconds to produce.
     """
 
     schema: pa.Schema
     start: Callable[[Stop], Iterator[pa.RecordBatch]]
+    is_short: bool = False
 
     @classmethod
     def of_table(cls, table: pa.Table) -> "Rows":
         """A result that is in memory already."""
-        return cls(table.schema, lambda _: sliced(iter(table.to_batches())))
+        return cls(table.schema, lambda _: sliced(iter(table.to_batches())), is_short=True)
 
     def to_table(self, stop: Stop = never) -> pa.Table:
         """All rows at once."""

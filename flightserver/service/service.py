@@ -284,7 +284,7 @@ class Service:
                     yield batch
             running.enter(Phase.FINISHED)
 
-        return Rows(result.rows.schema, start)
+        return replace(result.rows, start=start)
 
     def _cancel(self, info: FlightInfo, call: Call) -> CancelStatus:
         """Stop the query of a FlightInfo, and forget its result."""

@@ -52,7 +52,7 @@ class Sessions:
             found = self._find(_key("cookie", cookie))
             if found is not None and found.user == user:
                 return found, None
-        by_peer = _key("peer", f"{peer}/{user}")
+        by_peer = f"peer:{peer}/{user}"
         found = self._find(by_peer)
         if found is not None:
             return found, None

@@ -1,6 +1,7 @@
 """How fast 4,000,000 rows of eight columns leave and arrive, against a Flight server that only moves them.
 
-Out: a flushed table, to a client that drops the rows; the other server streams the same rows from its memory. In: a
+Out: a flushed table, to a client that drops the rows; the other server streams the same rows from its memory. Ours
+reads the files at first, and from then on sends what it has kept decoded; a second one is told to keep nothing. In: a
 DoPut of the same rows into an empty table, until it is acknowledged, which means on disk; the other server keeps them
 in its memory. Ours is timed with everything: planning, reading Parquet, checking, sorting, blooms, syncs.
 """
@@ -28,10 +29,11 @@ CHECK = "SELECT count(*) AS rows, sum(k) AS k FROM filled"
 def run(scale: Scale) -> list[Figure]:
     """Both directions, in turns with the other server."""
     rows, rounds = wide_rows(scale.of(ROWS, TINY_ROWS)), scale.of(ROUNDS, TINY_ROUNDS)
-    with Server() as server, BareServer() as bare:
-        server.client.execute(f"CREATE TABLE t ({COLUMNS})")
-        server.client.ingest("t", rows)
-        server.client.execute("FLUSH TABLE t")
+    with Server() as server, Server({"decoded_mb": 0}) as forgetful, BareServer() as bare:
+        for one in (server, forgetful):
+            one.client.execute(f"CREATE TABLE t ({COLUMNS})")
+            one.client.ingest("t", rows)
+            one.client.execute("FLUSH TABLE t")
 
         def empty() -> None:
             server.client.execute("DROP TABLE IF EXISTS filled")
@@ -50,6 +52,7 @@ def run(scale: Scale) -> list[Figure]:
         got = in_turns(
             {
                 "ours": lambda: drain(server.client.reader("SELECT * FROM t"), rows),
+                "files": lambda: drain(forgetful.client.reader("SELECT * FROM t"), rows),
                 "bare": lambda: drain(bare.reader(), rows),
             },
             rounds,
@@ -57,6 +60,7 @@ def run(scale: Scale) -> list[Figure]:
     what = f"of {len(rows):,} rows of {rows.num_columns} columns, against a Flight server"
     return [
         share(f"export {what} that streams them from memory", rows, got, at_least(0.6)),
+        share(f"export {what} that streams them from memory, nothing kept decoded", rows, got, None, "files"),
         share(f"DoPut {what} that keeps them in memory", rows, put, at_least(0.5)),
     ]
 
@@ -78,7 +82,7 @@ def drain(reader: flight.FlightStreamReader, rows: pa.Table) -> None:
     assert sum(chunk.data.num_rows for chunk in reader) == len(rows)
 
 
-def share(what: str, rows: pa.Table, times: dict[str, float], target: Target) -> Figure:
+def share(what: str, rows: pa.Table, times: dict[str, float], target: Target | None, ours: str = "ours") -> Figure:
     """Both rates; the value is ours as a share of the other."""
     rates = {name: f"{number(rows.nbytes / taken / 1e6)} MB/s" for name, taken in times.items()}
-    return Figure(what, rates["ours"], f"bare {rates['bare']}", times["bare"] / times["ours"], target)
+    return Figure(what, rates[ours], f"bare {rates['bare']}", times["bare"] / times[ours], target)

@@ -33,7 +33,7 @@ class Database:
         self._scratch = Path(tempfile.mkdtemp(prefix="flightserver-"))
         self._keyvalue = KeyValueStore(self._folder.rocksdb)
         self.catalog = CatalogStore(self._keyvalue)
-        files = ColdFiles(settings.cache_mb << 20)
+        files = ColdFiles(settings.cache_mb << 20, settings.decoded_bytes)
         self.store = ScopeStore(
             self._keyvalue,
             self._folder.tables,

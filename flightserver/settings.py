@@ -15,6 +15,9 @@ LOOPBACK = "127.0.0.1"
 DEV_USER = "root"
 """Who a client without credentials is, where that is allowed."""
 
+DECODED_PART = 8
+"""Of the memory limit, the most that exports may keep of what they decoded."""
+
 
 class Settings(BaseModel):
     """Everything that can be set, with what moving it costs."""
@@ -38,6 +41,9 @@ class Settings(BaseModel):
     memory_limit_mb: int = Field(4096, ge=64, description="memory of all running queries; beyond it they spill or fail")
     spill_limit_mb: int = Field(32768, ge=0, description="disk space for spilled data")
     cache_mb: int = Field(512, ge=16, description="memory for key indexes, and as much again for blooms")
+    decoded_mb: int = Field(
+        512, ge=0, description="memory for exported rows kept decoded, at most an eighth of memory_limit_mb; 0: none"
+    )
     scopes_max: int = Field(10_000, ge=1, description="partitions kept in memory; others are loaded when they are used")
     compaction: bool = Field(True, description="merge batches in the background; off: only by COMPACT TABLE")
     threads: int = Field(0, ge=0, description="cores a query may use; 0: all")
@@ -52,6 +58,11 @@ class Settings(BaseModel):
     )
     result_lifetime_s: int = Field(600, ge=10, description="how long an unfetched result and its files are kept")
     drain_s: float = Field(30.0, ge=0, description="how long a stopping server waits for running statements")
+
+    @property
+    def decoded_bytes(self) -> int:
+        """What exports may keep of what they decoded."""
+        return min(self.decoded_mb << 20, (self.memory_limit_mb << 20) // DECODED_PART)
 
     @property
     def all_admins(self) -> frozenset[str]:

@@ -30,8 +30,11 @@ from providers.keys import Keys, is_strictly_ascending
 
 ROW_GROUP_ROWS = 131_072
 PAGE_ROWS = 4_096
-DICTIONARY_SHARE_MAX = 0.1
-"""A text column gets a dictionary when a sample has at most this share of distinct values."""
+DICTIONARY_SHARE_MAX = 0.5
+"""A text column gets a dictionary when a sample has at most this share of distinct values.
+
+A row group is 16 times as large as the sample: half of it distinct means some 5,000 values, 4 % of a row group.
+"""
 
 SAMPLE_ROWS = 8_192
 DECIMAL_AS_INTEGER_DIGITS = 18

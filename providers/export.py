@@ -13,9 +13,10 @@ from datafusion.plan import LogicalPlan
 
 from catalog.definition import POSITION_COLUMN, Column
 from manifest.entries import BatchFileEntry
+from providers.cold.decoded import FileReader
+from providers.cold.files import ColdFiles
 from providers.defaults import literal_value
 from providers.pruning import Pruned
-from providers.relation import stored_rows
 from providers.snapshot import Snapshot
 from providers.streaming import Stop, check, side_by_side
 
@@ -28,11 +29,15 @@ def selected_columns(plan: LogicalPlan) -> list[str] | None:
     return [column for _, column in outputs] if outputs else None
 
 
-def export(snapshot: Snapshot, pruned: Pruned, names: Sequence[str], stop: Stop) -> Iterator[pa.RecordBatch]:
+def export(
+    snapshot: Snapshot, pruned: Pruned, names: Sequence[str], files: ColdFiles, stop: Stop
+) -> Iterator[pa.RecordBatch]:
     """The live rows of kept batches and of the hot tier, with the visible columns of these names in this order."""
     by_name = {column.name: column for column in snapshot.table.visible_columns}
     columns = [by_name[name] for name in names]
-    for batch in side_by_side((_file_rows(snapshot, entry, columns) for entry in pruned.kept), FILES_AT_A_TIME):
+    reader = files.decoded.reader()
+    parts = (_file_rows(reader, snapshot, entry, columns) for entry in pruned.kept)
+    for batch in side_by_side(parts, FILES_AT_A_TIME):
         check(stop)
         yield batch
     for hot in snapshot.hot.batches:
@@ -63,19 +68,28 @@ def _outputs(plan: LogicalPlan) -> list[tuple[str, str]] | None:
     return outputs
 
 
-def _file_rows(snapshot: Snapshot, entry: BatchFileEntry, columns: Sequence[Column]) -> Iterator[pa.RecordBatch]:
+def _file_rows(
+    reader: FileReader, snapshot: Snapshot, entry: BatchFileEntry, columns: Sequence[Column]
+) -> Iterator[pa.RecordBatch]:
     present = dict.fromkeys(column.physical for column in columns if entry.schema_version >= column.added)
     dead = snapshot.dead.get(entry.batch)
     start = 0
-    for batch in stored_rows(snapshot.cold.path(entry), list(present) or [POSITION_COLUMN]):
+    for batch in reader.rows(snapshot.cold, entry, list(present) or [POSITION_COLUMN]):
         stored = dict(zip(batch.schema.names, batch.columns, strict=True))
         arrays = [
             stored[column.physical] if column.physical in present else _default(column, batch.num_rows)
             for column in columns
         ]
-        rows = pa.RecordBatch.from_arrays(arrays, names=[column.name for column in columns])
-        yield rows if dead is None else rows.filter(dead.live_array.slice(start, batch.num_rows))
+        if dead is not None:
+            live = dead.live_array.slice(start, batch.num_rows)
+            arrays = [values.filter(live) for values in arrays]
+        yield pa.RecordBatch.from_arrays(list(map(_plain, arrays)), names=[column.name for column in columns])
         start += batch.num_rows
+
+
+def _plain(values: pa.Array) -> pa.Array:
+    """Dictionaries are looked up last, when there are fewer rows."""
+    return values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
 
 
 def _default(column: Column, count: int) -> pa.Array:

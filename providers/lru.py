@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
+"""Never None."""
 
 
 class ByteBoundedCache(Generic[Key, Value]):
@@ -22,13 +23,20 @@ class ByteBoundedCache(Generic[Key, Value]):
         with self._lock:
             return key in self._entries
 
-    def get(self, key: Key, load: Callable[[], Value], size: Callable[[Value], int]) -> Value:
-        """Return the value of `key`, loading it outside the lock when it is absent."""
+    def find(self, key: Key) -> Value | None:
+        """The value of `key`, or None."""
         with self._lock:
             found = self._entries.get(key)
-            if found is not None:
-                self._entries.move_to_end(key)
-                return found[0]
+            if found is None:
+                return None
+            self._entries.move_to_end(key)
+            return found[0]
+
+    def get(self, key: Key, load: Callable[[], Value], size: Callable[[Value], int]) -> Value:
+        """Return the value of `key`, loading it outside the lock when it is absent."""
+        found = self.find(key)
+        if found is not None:
+            return found
         value = load()
         self.put(key, value, size(value))
         return value

@@ -13,7 +13,7 @@ files of one scan must have the same columns, and those of an older one are fill
 
 import threading
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import Enum, unique
 from itertools import count, groupby
 from pathlib import Path
@@ -35,11 +35,6 @@ from providers.engine_errors import engine_errors
 from providers.pruning import Pruned
 from providers.snapshot import ColdState, Snapshot
 
-EXPORT_ROWS = 32_768
-EXPORT_BYTES = 4 << 20
-BUFFER_BYTES = 1 << 19
-"""Of a column chunk, read at a time by an export."""
-
 _CATALOG, _SCHEMA = "storage", "files"
 _udf_number = count(1)
 
@@ -60,14 +55,6 @@ def engine_type(data_type: pa.DataType) -> pa.DataType:
     if pa.types.is_string(data_type):
         return pa.string_view()
     return pa.binary_view() if pa.types.is_binary(data_type) else data_type
-
-
-def stored_rows(path: Path, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """All rows of a batch file in their order, without the engine and without reading ahead."""
-    with pq.ParquetFile(path, pre_buffer=False, buffer_size=BUFFER_BYTES) as file:
-        size = sum(file.metadata.row_group(group).total_byte_size for group in range(file.num_row_groups))
-        rows = min(max(EXPORT_BYTES * file.metadata.num_rows // max(size, 1), 1), EXPORT_ROWS)
-        yield from file.iter_batches(rows, columns=names, use_threads=False)
 
 
 class Relations:

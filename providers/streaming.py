@@ -7,10 +7,10 @@ yield point (a join without one goes on until it has a batch).
 
 import asyncio
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from itertools import chain
+from queue import SimpleQueue
 from typing import Any
 
 import pyarrow as pa
@@ -20,6 +20,9 @@ from catalog.errors import DatabaseError
 from providers.engine_errors import engine_errors
 
 POLL_SECONDS = 0.1
+
+AHEAD = 1
+"""Batches that are ready before anybody asks for them, beside the one that each thread holds."""
 
 Stop = Callable[[], DatabaseError | None]
 """Asked now and then by what runs long: None to go on, or the error to end with."""
@@ -47,21 +50,40 @@ def pull(frame: DataFrame) -> Iterator[pa.RecordBatch]:
 
 
 def side_by_side(streams: Iterable[Iterator[pa.RecordBatch]], width: int) -> Iterator[pa.RecordBatch]:
-    """All batches of all streams, `width` of which are read at a time, each one batch ahead on a thread of its own.
+    """All batches of all streams, read on `width` threads. Batches of one stream stay in order; a fault ends all."""
+    waiting, taking = iter(streams), threading.Lock()
+    slots, gone = threading.Semaphore(AHEAD), threading.Event()
+    ready: SimpleQueue[pa.RecordBatch | None] = SimpleQueue()
 
-    Batches of one stream stay in order.
-    """
+    def take() -> Iterator[pa.RecordBatch] | None:
+        with taking:
+            return next(waiting, None)
+
+    def read() -> None:
+        try:
+            while (stream := take()) is not None:
+                for batch in stream:
+                    ready.put(batch)
+                    slots.acquire()
+                    if gone.is_set():
+                        return
+        except BaseException:
+            gone.set()
+            raise
+        finally:
+            ready.put(None)
+
     with ThreadPoolExecutor(width, thread_name_prefix="side-by-side") as threads:
-        waiting = iter(streams)
-        coming = deque((stream, threads.submit(next, stream, None)) for stream in islice(waiting, width))
-        while coming:
-            stream, step = coming.popleft()
-            batch = step.result()
-            if batch is None:
-                coming.extend((following, threads.submit(next, following, None)) for following in islice(waiting, 1))
-            else:
-                coming.append((stream, threads.submit(next, stream, None)))
+        readers = [threads.submit(read) for _ in range(width)]
+        try:
+            for batch in chain.from_iterable(iter(ready.get, None) for _ in readers):
+                slots.release()
                 yield batch
+            for reader in readers:
+                reader.result()
+        finally:
+            gone.set()
+            slots.release(width)
 
 
 class StreamLoop:

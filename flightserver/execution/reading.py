@@ -29,6 +29,7 @@ from flightserver.execution.system import SystemTables
 from flightserver.sql.references import hide_system_columns, mentions_system_columns
 from flightserver.sql.statements import SubstraitQuery, TableRef
 from manifest.predicate import AnyOf, Predicate, Unknown
+from providers.cold.files import ColdFiles
 from providers.engine_errors import engine_errors
 from providers.export import export, selected_columns
 from providers.predicates import scans, translate
@@ -54,6 +55,7 @@ class PlannedQuery:
     schema: pa.Schema
     snapshots: Mapping[TableName, Snapshot]
     pruned: Mapping[TableName, Pruned]
+    files: ColdFiles
     loop: StreamLoop
     turns: AbstractContextManager[object]
     is_short: bool
@@ -67,7 +69,7 @@ class PlannedQuery:
     def _start(self, stop: Stop) -> Iterator[pa.RecordBatch]:
         if self.exported is not None and not self.is_short:
             ((name, pruned),) = self.pruned.items()
-            batches = export(self.snapshots[name], pruned, self.exported, stop)
+            batches = export(self.snapshots[name], pruned, self.exported, self.files, stop)
         else:
             batches = _in_turns(pull(self.frame), self.turns) if self.is_short else self.loop.stream(self.frame, stop)
         yield from to_client(batches, self.schema)
@@ -169,6 +171,7 @@ class Reader:
         relations = self._database.relations
         columns = query.columns
         turns = self._database.engine.turns
+        files = self._database.store.files
         with turns:
             if not pinned:
                 frame, pruned = query.frame(computed), {}
@@ -176,7 +179,6 @@ class Reader:
             else:
                 shapes = {**computed, **query.shapes({name: snapshot.table for name, snapshot in pinned.items()})}
                 use = query.use(shapes, pinned)
-                files = self._database.store.files
                 pruned = {name: prune(pinned[name], predicate, files) for name, predicate in use.predicates.items()}
                 merged = {name: relations.merged(pinned[name], choice, columns) for name, choice in pruned.items()}
                 frame = query.frame({**shapes, **merged})
@@ -186,6 +188,7 @@ class Reader:
             schema,
             pinned,
             pruned,
+            files,
             self._database.streams,
             turns,
             not use.multiplies and _is_short(pruned),

@@ -18,6 +18,7 @@ from catalog.definition import SEQ_COLUMN, Scope
 from catalog.errors import DatabaseError, ErrorKind
 from manifest.entries import BatchFileEntry
 from manifest.files import read_checked, verify
+from providers.cold.decoded import DecodedFiles
 from providers.hash_index import HashIndex
 from providers.keys import Keys, Positions
 from providers.lru import ByteBoundedCache
@@ -61,9 +62,13 @@ class KeyIndex:
 
 
 class ColdFiles:
-    """All access to cold files that is not a scan. `cache_bytes` bounds each of key indexes and blooms."""
+    """All access to cold files that is not the engine's.
 
-    def __init__(self, cache_bytes: int = 512 << 20) -> None:
+    `cache_bytes` bounds each of key indexes and blooms, `decoded_bytes` what is kept of exported files.
+    """
+
+    def __init__(self, cache_bytes: int = 512 << 20, decoded_bytes: int = 512 << 20) -> None:
+        self.decoded = DecodedFiles(decoded_bytes)
         self._verified: set[tuple[Scope, int]] = set()
         self._indexes: ByteBoundedCache[tuple[Scope, int], KeyIndex] = ByteBoundedCache(cache_bytes)
         self._filters: ByteBoundedCache[tuple[Scope, int], dict[int, BloomFilter]] = ByteBoundedCache(cache_bytes)

@@ -1,5 +1,7 @@
 """A table as it is: what is read straight from its files is what a query over the merged relation sees."""
 
+from collections.abc import Iterator
+
 import pyarrow as pa
 import pytest
 
@@ -19,11 +21,20 @@ def plan_columns(table: TableAccess, text: str) -> list[str] | None:
     return selected_columns(table.db.engine.plan(text, {table.name: shape}, "public").optimized_logical_plan())
 
 
+def batches(table: TableAccess, names: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
+    """An export."""
+    snapshot, files = table.snapshot, table.db.store.files
+    return export(snapshot, prune(snapshot, Unknown(), files), names, files, never)
+
+
 def exported(table: TableAccess, *names: str) -> list[dict[str, object]]:
     """Rows of an export."""
-    snapshot = table.snapshot
-    pruned = prune(snapshot, Unknown(), table.db.store.files)
-    return [row for batch in export(snapshot, pruned, names, never) for row in batch.to_pylist()]
+    return [row for batch in batches(table, names) for row in batch.to_pylist()]
+
+
+def exported_types(table: TableAccess, name: str) -> set[pa.DataType]:
+    """The types in which a column comes."""
+    return {batch.schema.field(0).type for batch in batches(table, (name,))}
 
 
 def test_export_returns_live_rows_of_both_tiers(table: TableAccess) -> None:
@@ -46,6 +57,17 @@ def test_older_batches_have_the_defaults_of_younger_columns(table: TableAccess) 
     table.alter(lambda before: add_column(before, ColumnSpec("n", pa.int32(), default=Default(literal="7"))))
     table.alter(lambda before: add_column(before, ColumnSpec("e", pa.string())))
     assert exported(table, "n", "e") == [{"n": 7, "e": None}] * 2
+
+
+def test_repeating_texts_come_as_plain_texts(table: TableAccess) -> None:
+    """They are dictionaries in the file; rows without one and dead rows among them."""
+    table.alter(lambda before: add_column(before, ColumnSpec("e", pa.string())))
+    table.write(*[{"k": k, "v": 0, "e": [None, "x", "y"][k % 3]} for k in range(30)])
+    table.flush()
+    table.delete(kv(4), kv(6))
+    found = {row["k"]: row["e"] for row in exported(table, "k", "e")}
+    assert found == {k: [None, "x", "y"][k % 3] for k in range(30) if k not in (4, 6)}
+    assert exported_types(table, "e") == {pa.string()}
 
 
 @pytest.mark.parametrize(

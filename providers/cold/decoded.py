@@ -1,0 +1,98 @@
+"""Batch files read without the engine, for exports: one row group after another, in little memory.
+
+Decoding takes longer than sending, so what was read is kept decoded, within a budget, for the next who wants the same
+columns of the same batch. A reader of more than the budget keeps the beginning: the end would push it out each time.
+"""
+
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from catalog.definition import Scope
+from manifest.entries import BatchFileEntry
+from providers.lru import ByteBoundedCache
+from providers.snapshot import ColdState
+
+ROWS_AT_A_TIME = 32_768
+BYTES_AT_A_TIME = 1 << 20
+"""Of encoded rows; what does not divide a row group is put together from two, which takes several times the memory."""
+
+BUFFER_BYTES = 1 << 19
+"""Of a column chunk, read at a time."""
+
+_Kept = ByteBoundedCache[tuple[Scope, int, tuple[str, ...]], list[pa.RecordBatch]]
+
+
+class DecodedFiles:
+    """What was decoded and is kept: at most `bytes_max` bytes."""
+
+    def __init__(self, bytes_max: int) -> None:
+        self._bytes_max = bytes_max
+        self._kept: _Kept = ByteBoundedCache(bytes_max)
+
+    def reader(self) -> "FileReader":
+        """A reader for one pass over some files."""
+        return FileReader(self._kept, self._bytes_max)
+
+
+class FileReader:
+    """Reads files, several at a time if need be. Of all it reads, it uses and keeps at most `allowed_bytes`."""
+
+    def __init__(self, kept: _Kept, allowed_bytes: int) -> None:
+        self._kept = kept
+        self._allowed_bytes = allowed_bytes
+        self._lock = threading.Lock()
+
+    def rows(self, cold: ColdState, entry: BatchFileEntry, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """All rows of a batch in their order, some columns by their physical names; text may come as dictionaries."""
+        key = (cold.scope, entry.batch, tuple(names))
+        known = self._kept.find(key)
+        if known is not None:
+            self._allows(sum(batch.nbytes for batch in known))
+            yield from known
+            return
+        batches: list[pa.RecordBatch] | None = []
+        for batch in _decoded(cold.path(entry), names):
+            if batches is not None and self._allows(batch.nbytes):
+                batches.append(batch)
+            else:
+                batches = None
+            yield batch
+        if batches is not None:
+            self._kept.put(key, batches, sum(batch.nbytes for batch in batches))
+
+    def _allows(self, size: int) -> bool:
+        with self._lock:
+            self._allowed_bytes -= size
+            return self._allowed_bytes >= 0
+
+
+def _decoded(path: Path, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    metadata = pq.read_metadata(path)
+    size = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
+    rows = min(_power_of_two(BYTES_AT_A_TIME * metadata.num_rows // max(size, 1)), ROWS_AT_A_TIME)
+    repeating = _dictionary_texts(metadata)
+    with pq.ParquetFile(
+        path, metadata=metadata, read_dictionary=repeating, pre_buffer=False, buffer_size=BUFFER_BYTES
+    ) as file:
+        yield from file.iter_batches(rows, columns=names, use_threads=False)
+
+
+def _power_of_two(most: int) -> int:
+    return 1 << max(most.bit_length() - 1, 0)
+
+
+def _dictionary_texts(metadata: pq.FileMetaData) -> list[str]:
+    """The columns of text and bytes that are dictionaries in the file: as such they decode in half the time."""
+    if not metadata.num_row_groups:
+        return []
+    group = metadata.row_group(0)
+    chunks = (group.column(number) for number in range(group.num_columns))
+    return [
+        chunk.path_in_schema
+        for chunk in chunks
+        if chunk.has_dictionary_page and chunk.physical_type == "BYTE_ARRAY" and "." not in chunk.path_in_schema
+    ]

@@ -27,6 +27,7 @@ FENCES = {
     "pyarrow.flight": {"flightserver/transport/"},
     "pyarrow.parquet": {
         "flush/",
+        "providers/cold/decoded.py",
         "providers/cold/files.py",
         "providers/relation.py",
         "flightserver/cli/",

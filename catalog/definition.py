@@ -178,6 +178,11 @@ class TableDef:
         return pa.schema([column.field for column in self.visible_columns])
 
     @cached_property
+    def row_schema(self) -> pa.Schema:
+        """The schema of rows on their way into the table: user columns under physical names, each nullable."""
+        return pa.schema([pa.field(column.physical, column.storage) for column in self.columns])
+
+    @cached_property
     def physical_schema(self) -> pa.Schema:
         """The schema of hot batches: user columns under physical names, then `_seq` and `_deleted`."""
         return pa.schema(

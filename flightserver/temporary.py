@@ -22,6 +22,7 @@ class TemporaryTables:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._tables: dict[TableName, TableDef] = {}
+        self._closed = False
 
     @property
     def tables(self) -> list[TableDef]:
@@ -31,9 +32,18 @@ class TemporaryTables:
     def add(self, table: TableDef) -> TableDef | None:
         """Show a table to this session; return the temporary one that it replaces."""
         with self._lock:
+            if self._closed:  # by KILL or a timeout, while the table was being filled
+                raise DatabaseError(ErrorKind.UNAVAILABLE, "the session was closed; connect again")
             replaced = self._tables.get(table.name)
             self._tables = {**self._tables, table.name: table}
             return replaced
+
+    def close(self) -> list[TableDef]:
+        """Forget all tables, and take no more; return those that there were."""
+        with self._lock:
+            self._closed = True
+            gone, self._tables = self.tables, {}
+            return gone
 
     def over(self, registry: Registry) -> Registry:
         """A registry with these tables in front of its own."""

@@ -141,7 +141,7 @@ class BulkLoad:
                 dead,
                 added=[*self._entries, *(part.entry for part in flushed)],
                 flushed_seq=last_seq,
-                schema_version=self._table.version,
+                schema_version=head.table.version,
                 last_bulk_commit=_bulk_commit(idempotency, outcome),
             )
             self._store.replace_manifest(self._state, manifest, dead, HotView(head.hot.key), last_seq=last_seq)

@@ -6,7 +6,9 @@ Functions are evaluated once per row: `SNOWFLAKE_ID()` and `UUID_V7()` differ fr
 
 import os
 import time
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -57,6 +59,20 @@ def missing_values(table: TableDef) -> dict[str, pa.Scalar]:
         for column in table.columns
         if column.default is not None and column.default.literal is not None
     }
+
+
+def columns_by(rows: pa.Table | pa.RecordBatch, schema: pa.Schema, missing: Mapping[str, pa.Scalar]) -> list[Any]:
+    """The columns of `schema` for rows of another version of a definition.
+
+    Dropped columns disappear; columns added since hold `missing[physical name]`, or NULL.
+    """
+    present = set(rows.schema.names)
+    return [
+        rows.column(field.name)
+        if field.name in present
+        else pa.repeat(missing.get(field.name, pa.scalar(None, field.type)), rows.num_rows)
+        for field in schema
+    ]
 
 
 def uuid_v7(rows: int) -> pa.Array:

@@ -15,6 +15,7 @@ from catalog.definition import TableDef
 from catalog.errors import DatabaseError, ErrorKind
 from providers.cold.files import ColdFiles
 from providers.cold.locate import ColdRows, find_cold
+from providers.defaults import columns_by, missing_values
 from providers.hot.view import Seqs
 from providers.keys import Keys, Mask, Positions
 from providers.snapshot import Snapshot
@@ -48,6 +49,14 @@ class Change:
     def deleted_mask(self) -> Mask:
         """One flag for each row, true for tombstones."""
         return np.zeros(self.rows.num_rows, dtype=np.bool_) if self.deleted is None else self.deleted
+
+    def read_by(self, table: TableDef) -> "Change":
+        """The change by another version of its table's definition."""
+        schema = table.row_schema
+        if self.rows.column_names == schema.names:
+            return self
+        columns = columns_by(self.rows, schema, missing_values(table))
+        return Change(pa.Table.from_arrays(columns, schema=schema), self.deleted)
 
     def filter(self, keep: Mask) -> "Change":
         """The rows of `keep`."""

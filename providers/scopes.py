@@ -87,24 +87,24 @@ class ScopeStore:
 
     def state(self, table: TableDef, user: str | None) -> ScopeState:
         """The scope of `table` (and `user`, for a USER table), read by at least this version of the definition."""
-        scope = Scope(table.id, user)
-        if table.id in self._gone:
-            raise DatabaseError(ErrorKind.NOT_FOUND, f"table {table.name} was dropped")
-        state = self._known(scope)
-        if state is None:
-            with self._loading[hash(scope) % _LOADING_LOCKS]:
-                state = self._known(scope) or self._remember(scope, self._load(table, scope))
-        if state.head.table.version < table.version:
-            self._adopt(state, table)
+        state = self._found(table, user)
+        self._adopt(state, table)
         return state
 
     def snapshot(self, table: TableDef, user: str | None) -> Snapshot:
         """What a reader that starts now sees."""
-        return self.state(table, user).published
+        return self.snapshots([(table, user)])[0]
 
     def snapshots(self, scopes: Sequence[tuple[TableDef, str | None]]) -> list[Snapshot]:
-        """What a reader of several scopes that starts now sees: all of them as of one moment."""
-        return self.visibility.read([self.state(table, user) for table, user in scopes])
+        """What a reader of several scopes that starts now sees: all of them as of one moment.
+
+        It waits for no writer: who reads may itself be the writer of another scope.
+        """
+        states = [self._found(table, user) for table, user in scopes]
+        for state, (table, _) in zip(states, scopes, strict=True):
+            self._adopt(state, table, wait=False)
+        read = zip(states, self.visibility.read(states), scopes, strict=True)
+        return [_read_by(table, state, snapshot) for state, snapshot, (table, _) in read]
 
     def tables_in_use(self) -> set[int]:
         """Ids of tables that have a scope in memory, or a snapshot that somebody still reads."""
@@ -199,7 +199,8 @@ class ScopeStore:
         if replayed is not None:
             return replayed
         snapshot = state.head
-        resolved = resolve(snapshot, build(snapshot), rule, self.files)
+        change = build(snapshot).read_by(snapshot.table)  # which may have changed since the rows were made
+        resolved = resolve(snapshot, change, rule, self.files)
         if not resolved.rows.num_rows and idempotency is None:
             return Outcome(resolved.affected, snapshot.last_seq)
         batch = Batch()
@@ -326,16 +327,30 @@ class ScopeStore:
             marks = {}
         return after_commit(snapshot, resolved, versions, seqs)
 
-    def _adopt(self, state: ScopeState, table: TableDef) -> None:
-        """Read a scope by a newer definition from now on."""
-        with state.lock:
+    def _found(self, table: TableDef, user: str | None) -> ScopeState:
+        """A scope, by whatever version of the definition it is read."""
+        scope = Scope(table.id, user)
+        if table.id in self._gone:
+            raise DatabaseError(ErrorKind.NOT_FOUND, f"table {table.name} was dropped")
+        state = self._known(scope)
+        if state is None:
+            with self._loading[hash(scope) % _LOADING_LOCKS]:
+                state = self._known(scope) or self._remember(scope, self._load(table, scope))
+        return state
+
+    def _adopt(self, state: ScopeState, table: TableDef, *, wait: bool = True) -> None:
+        """Read a scope by a newer definition from now on; without `wait` only when nobody writes to it."""
+        if state.head.table.version >= table.version or not state.lock.acquire(blocking=wait):
+            return
+        try:
             head = state.head
-            if head.table.version >= table.version:
-                return
-            self._keyvalue.wait_durable(state.ticket)
-            self.visibility.show(state.ticket)
-            state.head = adopted(head, table)
-            self.visibility.publish(state, state.head)
+            if head.table.version < table.version:
+                self._keyvalue.wait_durable(state.ticket)
+                self.visibility.show(state.ticket)
+                state.head = adopted(head, table)
+                self.visibility.publish(state, state.head)
+        finally:
+            state.lock.release()
 
     def _load(self, table: TableDef, scope: Scope) -> ScopeState:
         with self._lock:
@@ -349,3 +364,12 @@ class ScopeStore:
         batch = Batch()
         batch.put(Family.META, _SEQ_CEILING, str(ceiling).encode())
         self._keyvalue.commit(batch)
+
+
+def _read_by(table: TableDef, state: ScopeState, snapshot: Snapshot) -> Snapshot:
+    """The snapshot by at least this version of the definition."""
+    if snapshot.table.version >= table.version:
+        return snapshot
+    found = adopted(snapshot, table)
+    state.pin(found)
+    return found

@@ -81,7 +81,7 @@ class ScopeWrites:
         gone = tombstones(table, pa.concat_tables(self.deleted)) if self.deleted else None
         names = [column.physical for column in table.columns]
         hot = self.working.hot.after(self.base.last_seq)
-        schema = _row_schema(table)
+        schema = table.row_schema
         parts = [pa.Table.from_batches([batch.select(names) for batch in hot.batches], schema)]
         for entry in self.working.manifest.batches if self.loads else ():
             if entry.batch not in self.base.manifest.by_number:
@@ -430,10 +430,6 @@ def _has_changes(writes: ScopeWrites) -> bool:
 
 def _keys_only(table: TableDef, rows: pa.Table) -> pa.Table:
     return rows.select([column.physical for column in table.key_columns])
-
-
-def _row_schema(table: TableDef) -> pa.Schema:
-    return pa.schema([pa.field(column.physical, column.storage) for column in table.columns])
 
 
 def _altered(table: TableDef) -> DatabaseError:

@@ -49,8 +49,7 @@ def conform(table: TableDef, offered: pa.Table, user: str, allocator: SeqAllocat
         _check_nulls(values, column, table, deleted)
         columns.append(values)
     _check_key_numbers(table, columns)
-    schema = pa.schema([pa.field(column.physical, column.storage) for column in table.columns])
-    return Change(pa.Table.from_arrays(columns, schema=schema), deleted)
+    return Change(pa.Table.from_arrays(columns, schema=table.row_schema), deleted)
 
 
 def tombstones(table: TableDef, keys: pa.Table) -> Change:
@@ -61,8 +60,7 @@ def tombstones(table: TableDef, keys: pa.Table) -> Change:
         keys.column(column.physical) if column.physical in present else pa.nulls(rows, column.storage)
         for column in table.columns
     ]
-    schema = pa.schema([pa.field(column.physical, column.storage) for column in table.columns])
-    return Change(pa.Table.from_arrays(columns, schema=schema), np.ones(rows, dtype=np.bool_))
+    return Change(pa.Table.from_arrays(columns, schema=table.row_schema), np.ones(rows, dtype=np.bool_))
 
 
 def convert(values: pa.ChunkedArray, column: Column, table: TableDef, strictness: Strictness) -> pa.ChunkedArray:

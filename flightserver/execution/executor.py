@@ -146,6 +146,11 @@ class Executor:
         named = list(registry.tables.values()) if ref is None else [registry.table(context.name(ref))]
         committed = {t.id: t for t in (*self._database.catalog.registry.tables.values(), *context.temporary.tables)}
         tables = [committed[table.id] for table in named if table.id in committed]
+        if ref is not None and not tables:
+            raise DatabaseError(
+                ErrorKind.INVALID,
+                f"table {named[0].name} is not committed yet; COMMIT, then flush or compact",
+            )
         states = []
         for table in tables:
             users = {None} if table.kind is TableKind.SHARED else set(store.users_with_hot_rows(table))

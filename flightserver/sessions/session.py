@@ -199,7 +199,7 @@ class Session:
         with self._lock:
             self._named.clear()
             self._own = None
-        for table in self.temporary.tables:
+        for table in self.temporary.close():
             self._database.store.drop_table(table)
 
     def _require_open(self) -> None:

@@ -16,6 +16,7 @@ from pyroaring import BitMap
 
 from catalog.definition import Scope, TableDef
 from catalog.errors import DatabaseError, ErrorKind
+from providers.defaults import columns_by
 from providers.keys import Positions
 
 _HEADER = struct.Struct("<4sHHII")
@@ -119,18 +120,8 @@ def _decode_marks(data: bytes, count: int) -> dict[int, Positions]:
 
 
 def conform(rows: pa.RecordBatch, table: TableDef, missing: Mapping[str, pa.Scalar]) -> pa.RecordBatch:
-    """Bring versions written under an older definition into today's columns.
-
-    Dropped columns disappear; columns added since hold `missing[physical name]`, or NULL.
-    """
+    """Bring versions written under an older definition into today's columns; see `columns_by` for `missing`."""
     schema = hot_schema(table)
     if rows.schema.equals(schema):
         return rows
-    present = set(rows.schema.names)
-    columns = [
-        rows.column(field.name)
-        if field.name in present
-        else pa.repeat(missing.get(field.name, pa.scalar(None, field.type)), rows.num_rows)
-        for field in schema
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
+    return pa.RecordBatch.from_arrays(columns_by(rows, schema, missing), schema=schema)

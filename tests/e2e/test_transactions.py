@@ -119,6 +119,15 @@ def test_a_column_added_inside_is_nobody_elses(tx: Client, db: Client, make: Mak
     assert db.rows(f"SELECT id, extra FROM {t} ORDER BY id") == [(1, None), (2, 2), (3, 3), (4, None)]
 
 
+@pytest.mark.parametrize("what", ["FLUSH", "COMPACT"])
+def test_what_is_not_committed_is_not_flushed(tx: Client, db: Client, t: str, what: str) -> None:
+    """A table of the same transaction has no files yet; the refusal says what to do."""
+    tx.run(f"CREATE TABLE {t} (id BIGINT PRIMARY KEY)")
+    assert f"table public.{t} is not committed yet; COMMIT" in tx.error(f"{what} TABLE {t}")
+    tx.connection.commit()
+    db.run(f"{what} TABLE {t}")
+
+
 def test_closing_a_connection_rolls_back(server: ServerProcess, db: Client, make: Make) -> None:
     """What was not committed is gone, and its keys are free."""
     t = make()

@@ -1,11 +1,15 @@
 """ALTER TABLE with hot records and batches of older definitions."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pyarrow as pa
 import pytest
 
 from catalog.definition import ColumnSpec, Default
 from catalog.evolution import add_column, drop_column, rename_column
-from tests.storage_fixtures import Database, TableAccess, kv
+from flush.bulk import BulkLoad
+from providers.resolve import Change, OnExisting
+from tests.storage_fixtures import Database, Row, TableAccess, kv
 
 STAGES = pytest.mark.parametrize("stage", ["hot", "reopened", "flushed", "flushed after", "compacted", "mixed"])
 
@@ -170,3 +174,45 @@ def test_batches_before_and_after_a_dropped_column_are_read_together(db: Databas
     assert table.values() == {1: 1, 2: 2, 3: 3, 4: 4}
     table.delete({"k": 1}, {"k": 3})
     assert table.values() == {2: 2, 4: 4}
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (with_column("x", "7"), {"v": 10, "k": 1, "x": 7}),
+        (with_column("x"), {"v": 10, "k": 1, "x": None}),
+        (lambda definition: drop_column(definition, "v"), {"k": 1}),
+        (lambda definition: rename_column(definition, "v", "w"), {"w": 10, "k": 1}),
+    ],
+    ids=["added with a default", "added", "dropped", "renamed"],
+)
+def test_rows_made_before_a_change_are_written_after_it(table: TableAccess, change: object, found: Row) -> None:
+    """As if they had been written before it: a column may come or go while a statement works."""
+    made = Change(table.rows([kv(1, 10)]))
+    table.alter(change)
+    table.db.store.write(table.state, lambda _: made, OnExisting.REFUSE)
+    assert table.all() == [found]
+
+
+def test_a_reader_with_a_newer_definition_waits_for_no_writer(table: TableAccess) -> None:
+    """Two writers that read each other's tables after an ALTER would wait for each other."""
+    table.write(kv(1, 10))
+    state = table.state
+    with table.db.store.exclusive(state), ThreadPoolExecutor(1) as reader:
+        table.alter(with_column("x", "7"))
+        seen = reader.submit(lambda: table.snapshot).result(timeout=10)
+    assert seen.table.version == table.definition.version
+    assert seen.hot.batches[0].column(table.definition.by_name["x"].physical).to_pylist() == [7]
+
+
+def test_a_large_stream_goes_on_over_a_new_column(table: TableAccess) -> None:
+    """Its batches are older than the column; the manifest is not."""
+    load = BulkLoad(table.db.store, table.state, table.definition)
+    load.add(Change(table.rows(kv(k, k) for k in range(5))))
+    table.alter(with_column("x", "7"))
+    table.write({"k": 9, "v": 9, "x": 9})
+    load.commit()
+    assert table.select("SELECT x FROM t ORDER BY k") == [7] * 5 + [9]
+    table.db.reopen()
+    assert table.select("SELECT x FROM t ORDER BY k") == [7] * 5 + [9]
+    assert table.snapshot.manifest.schema_version == table.definition.version

@@ -132,7 +132,7 @@ class FlightServerCompiler(compiler.SQLCompiler):
         return "ON CONFLICT DO NOTHING"
 
     def visit_on_conflict_do_update(self, clause: Any, **kw: Any) -> str:
-        """Change the row that is there. The server takes no parameters behind ON CONFLICT, so values are literals."""
+        """Change the row that is there. Values are literals: with parameters, rows would run one after another."""
         table = self.compile_state.dml_table  # type: ignore[union-attr]
         key = ", ".join(self.preparer.quote(column.name) for column in table.primary_key)
         kw |= {"include_table": True, "use_schema": False, "literal_execute": True}

@@ -79,13 +79,13 @@ class Dml:
         else:
             batches = self._source_rows(statement, context, bound, table, names)
         conflict = statement.on_conflict
-        if bound is not None and conflict is not None and _has_parameters(conflict):
-            return self._upsert_each(statement, conflict, context, bound, names)
         if conflict is None:
             return self._ingest(table, context, batches, OnExisting.REFUSE)
         _check_target(conflict, table)
         if conflict.do_nothing:
             return self._ingest(table, context, batches, OnExisting.SKIP)
+        if bound is not None and _has_parameters(conflict):
+            return self._upsert_each(statement, conflict, context, bound, names)
         return self._upsert(statement.table, conflict, context, batches, names)
 
     def update(self, statement: Update, context: Context, bound: pa.Table | None) -> Affected:

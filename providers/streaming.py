@@ -7,7 +7,7 @@ yield point (a join without one goes on until it has a batch).
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from queue import SimpleQueue
@@ -49,7 +49,7 @@ def pull(frame: DataFrame) -> Iterator[pa.RecordBatch]:
             yield batch.to_pyarrow()
 
 
-def side_by_side(streams: Iterable[Iterator[pa.RecordBatch]], width: int) -> Iterator[pa.RecordBatch]:
+def side_by_side(streams: Iterable[Iterator[pa.RecordBatch]], width: int) -> Generator[pa.RecordBatch, None, None]:
     """All batches of all streams, read on `width` threads. Batches of one stream stay in order; a fault ends all."""
     waiting, taking = iter(streams), threading.Lock()
     slots, gone = threading.Semaphore(AHEAD), threading.Event()

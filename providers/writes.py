@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from catalog.definition import DELETED_COLUMN, Column, TableDef
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.types import format_type
-from providers.defaults import default_column, uuid_text
+from providers.defaults import columns_by, default_column, uuid_text
 from providers.keys import Mask
 from providers.resolve import Change
 from providers.sequence import SeqAllocator
@@ -54,13 +54,8 @@ def conform(table: TableDef, offered: pa.Table, user: str, allocator: SeqAllocat
 
 def tombstones(table: TableDef, keys: pa.Table) -> Change:
     """Tombstones for rows given by the physical columns of their key."""
-    rows = keys.num_rows
-    present = set(keys.column_names)
-    columns = [
-        keys.column(column.physical) if column.physical in present else pa.nulls(rows, column.storage)
-        for column in table.columns
-    ]
-    return Change(pa.Table.from_arrays(columns, schema=table.row_schema), np.ones(rows, dtype=np.bool_))
+    rows = pa.Table.from_arrays(columns_by(keys, table.row_schema, {}), schema=table.row_schema)
+    return Change(rows, np.ones(keys.num_rows, dtype=np.bool_))
 
 
 def convert(values: pa.ChunkedArray, column: Column, table: TableDef, strictness: Strictness) -> pa.ChunkedArray:

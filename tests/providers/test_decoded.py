@@ -125,5 +125,5 @@ def test_who_stops_reading_leaves_no_thread_behind() -> None:
     before = threading.active_count()
     batches = side_by_side((numbers(0, 1_000) for _ in range(4)), 3)
     next(batches)
-    batches.close()  # type: ignore[attr-defined]
+    batches.close()
     assert threading.active_count() == before

@@ -24,6 +24,13 @@ def test_on_conflict_takes_parameters(db: Client, numbers: str, row: tuple[int, 
     assert db.rows(f"SELECT v FROM {numbers} WHERE id = {row[0]}") == [(expected,)]
 
 
+def test_on_conflict_with_parameters_must_name_the_key(db: Client, numbers: str) -> None:
+    """As it must without them; nothing is written."""
+    sql = f"INSERT INTO {numbers} VALUES (?, ?) ON CONFLICT (v) DO UPDATE SET v = ?"
+    assert "must name the key" in db.error(sql, (1, 10, 11))
+    assert db.rows(f"SELECT * FROM {numbers}") == [(1, 10)]
+
+
 def test_rows_of_parameters_update_one_after_another(db: Client, numbers: str) -> None:
     """A later row sees what an earlier one did."""
     db.many(UPSERT.format(t=numbers), [(1, 0, 5, 99), (1, 0, 5, 99), (3, 1, 5, 99), (3, 1, 5, 99)])

@@ -1,4 +1,4 @@
-"""Queries: SQL in full over hot and cold rows, schemas, messages, pruning, snapshots, cancellation."""
+"""Queries: SQL in full over hot and cold rows, schemas, messages, snapshots, cancellation."""
 
 import threading
 import time
@@ -10,21 +10,14 @@ import pyarrow as pa
 import pytest
 from pyarrow import flight
 
-from flightserver.protocol.commands import PlainSql, PreparedStatementQuery, StatementQuery, TicketStatementQuery
+from flightserver.protocol.commands import StatementQuery
 from tests.e2e.client import Client
-from tests.e2e.wire import Wire, descriptor
+from tests.e2e.wire import Wire
 from tests.server_process import ServerProcess
 
 Make = Callable[..., str]
 
 MESSAGE_BYTES_MAX = 4 << 20
-
-
-@pytest.fixture(scope="module")
-def wire(server: ServerProcess) -> Iterator[Wire]:
-    """A plain Flight client without credentials."""
-    with Wire(server) as client:
-        yield client
 
 
 @pytest.fixture(scope="module")
@@ -239,75 +232,6 @@ def test_limit_offset_and_count_leave_out_dead_rows(db: Client, make: Make) -> N
     assert db.one(f"SELECT count(*) FROM (SELECT * FROM {t} LIMIT 30) x") == 30
 
 
-@pytest.fixture(scope="module")
-def batches(db: Client) -> str:
-    """Seven batches of a hundred keys each, with a bloom on s: too few to be merged in the background."""
-    db.run(
-        "CREATE TABLE batches (id BIGINT PRIMARY KEY, v BIGINT, s TEXT) "
-        "WITH (bloom_columns = 's', flush_policy = 'none', bloom_fpp = 0.0001)"
-    )
-    for batch in range(7):
-        keys = pa.array(range(batch * 100, batch * 100 + 100))
-        db.ingest(
-            "batches", pa.table({"id": keys, "v": keys, "s": pa.array([f"s{k.as_py() % 100}-{k}" for k in keys])})
-        )
-        db.run("FLUSH TABLE batches")
-    return "batches"
-
-
-def pruning(db: Client, sql: str) -> dict[str, int]:
-    """The figures of EXPLAIN's pruning row."""
-    rows = [row[1] for row in db.rows(f"EXPLAIN {sql}") if row[0] == "pruning"]
-    (line,) = rows
-    figures = line.split(": ", 1)[1].replace("batches ", "").replace("hot rows", "hot").replace(",", "")
-    return {name: int(value) for name, value in (part.split("=") for part in figures.split())}
-
-
-@pytest.mark.parametrize(
-    ("where", "kept", "by_range", "by_bloom"),
-    [
-        ("TRUE", 7, 0, 0),
-        ("id = 250", 1, 6, 0),
-        ("id BETWEEN 250 AND 320", 2, 5, 0),
-        ("v >= 600", 1, 6, 0),
-        ("v < 0", 0, 7, 0),
-        ("id IN (5, 605)", 2, 5, 0),
-        ("s = 's50-250'", 1, 0, 6),
-        ("s = 's50-9'", 0, 0, 7),
-        ("id = 250 OR id = 650", 2, 5, 0),
-        ("id > 249 AND s = 's50-250'", 1, 2, 4),
-        ("v + 0 = 5", 7, 0, 0),
-        ("s IS NULL", 0, 7, 0),
-    ],
-)
-def test_explain_shows_what_was_pruned(
-    db: Client, batches: str, where: str, kept: int, by_range: int, by_bloom: int
-) -> None:
-    """Ranges prune on every column, blooms where there is one; the figures add up."""
-    found = pruning(db, f"SELECT * FROM {batches} WHERE {where}")
-    assert found == {"total": 7, "kept": kept, "pruned_by_range": by_range, "pruned_by_bloom": by_bloom, "hot": 0}
-
-
-def test_parameters_prune_like_literals(db: Client, batches: str) -> None:
-    """A prepared look-up by key finds every row of every batch."""
-    for key in range(0, 700, 37):
-        assert db.rows(f"SELECT v FROM {batches} WHERE id = ?", (key,)) == [(key,)]
-    assert db.column(f"SELECT count(*) FROM {batches} WHERE id >= ? AND id < ?", (95, 205)) == [110]
-
-
-def test_explain_of_changes_shows_pruning_too(db: Client, batches: str) -> None:
-    """EXPLAIN UPDATE and EXPLAIN DELETE run nothing and show which batches they would read."""
-    assert pruning(db, f"UPDATE {batches} SET v = 0 WHERE id = 5")["kept"] == 1
-    assert pruning(db, f"DELETE FROM {batches} WHERE id > 595")["kept"] == 2
-    assert db.count(batches) == 700
-
-
-def test_explain_analyze_runs_the_query(db: Client, batches: str) -> None:
-    """EXPLAIN ANALYZE shows rows that went through the plan."""
-    plan = "\n".join(row[1] for row in db.rows(f"EXPLAIN ANALYZE SELECT * FROM {batches} WHERE id < 150"))
-    assert "output_rows=150" in plan
-
-
 @pytest.mark.parametrize(
     "sql",
     [
@@ -418,90 +342,6 @@ def _swallow(call: Callable[[], object]) -> None:
         call()
     except (flight.FlightError, pa.ArrowException, StopIteration):
         return
-
-
-def test_a_result_may_be_fetched_twice(wire: Wire, batches: str) -> None:
-    """A ticket of a query gives the same rows again."""
-    info = wire.info(StatementQuery(f"SELECT id FROM {batches} WHERE id < 5 ORDER BY id"))
-    assert wire.fetch(info).equals(wire.fetch(info))
-
-
-def test_a_change_on_the_query_path_runs_once(db: Client, wire: Wire, make: Make) -> None:
-    """GetFlightInfo runs it; fetching twice gives the count twice and runs nothing; asking again runs it again."""
-    t = make("id BIGINT DEFAULT SNOWFLAKE_ID(), v INT")
-    command = StatementQuery(f"INSERT INTO {t} (v) VALUES (1), (2)")
-    assert wire.schema(command).names == ["rows_affected"]
-    assert db.count(t) == 0
-    info = wire.info(command)
-    assert [wire.fetch(info).to_pydict() for _ in range(2)] == [{"rows_affected": [2]}] * 2
-    assert db.count(t) == 2
-    wire.info(command)
-    assert db.count(t) == 4
-
-
-def test_a_change_that_is_never_fetched_has_run(db: Client, wire: Wire, make: Make) -> None:
-    """A client that asks for FlightInfo and leaves has changed the table."""
-    t = make()
-    wire.info(StatementQuery(f"INSERT INTO {t} VALUES (1, 1, 'a')"))
-    assert db.count(t) == 1
-
-
-def test_a_prepared_change_on_the_query_path_runs_once(db: Client, wire: Wire, make: Make) -> None:
-    """The same for a prepared statement that a driver runs as a query."""
-    t = make("v INT")
-    prepared = wire.prepare(f"INSERT INTO {t} VALUES (1)")
-    assert prepared.is_update
-    assert prepared.dataset_schema == b""
-    info = wire.info(PreparedStatementQuery(prepared.prepared_statement_handle))
-    wire.fetch(info)
-    wire.fetch(info)
-    assert db.count(t) == 1
-
-
-def test_a_definition_on_the_query_path_runs_once(db: Client, wire: Wire, t: str) -> None:
-    """CREATE TABLE through GetFlightInfo and DoGet does not meet its own table."""
-    wire.fetch(wire.info(StatementQuery(f"CREATE TABLE {t} (id INT PRIMARY KEY)")))
-    assert db.count(t) == 0
-
-
-def test_execute_and_fetch_of_a_change_runs_once(db: Client, make: Make) -> None:
-    """ADBC's execute runs a change once, whatever is fetched afterwards."""
-    t = make("v INT")
-    with db.connection.cursor() as cursor:
-        cursor.execute(f"INSERT INTO {t} VALUES (1), (2)")
-        cursor.execute(f"SELECT count(*) FROM {t}")
-        assert cursor.fetchall() == [(2,)]
-
-
-def test_plain_sql_works_as_descriptor_and_ticket(wire: Wire, batches: str) -> None:
-    """A client without Flight SQL sends the text itself."""
-    sql = f"SELECT id FROM {batches} WHERE id < 3 ORDER BY id"
-    info = wire.client.get_flight_info(flight.FlightDescriptor.for_command(sql.encode()))
-    assert wire.fetch(info).to_pydict() == {"id": [0, 1, 2]}
-    assert wire.reader(flight.Ticket(sql.encode())).read_all().to_pydict() == {"id": [0, 1, 2]}
-    assert wire.schema(PlainSql(sql)).names == ["id"]
-
-
-def test_bytes_that_are_no_command_are_refused(wire: Wire) -> None:
-    """Neither SQL nor a message: an error, not a crash."""
-    for noise in (b"", b"\x00\x01\x02", b"\xff" * 100, b"0" * 1000, "ünï".encode()):
-        with pytest.raises((pa.ArrowException, flight.FlightError, ValueError, KeyError, NotImplementedError)):
-            wire.client.get_flight_info(flight.FlightDescriptor.for_command(noise))
-
-
-def test_a_forged_ticket_is_refused(wire: Wire) -> None:
-    """Handles that were never given out are not found."""
-    for handle in (b"", b"\x00" * 16, b"x" * 16, b"x" * 1000):
-        with pytest.raises((pa.ArrowException, flight.FlightError, KeyError)):
-            wire.reader(flight.Ticket(descriptor(TicketStatementQuery(handle)).command)).read_all()
-        with pytest.raises((pa.ArrowException, flight.FlightError, KeyError)):
-            wire.info(PreparedStatementQuery(handle))
-
-
-def test_a_path_descriptor_is_refused(wire: Wire) -> None:
-    """Only commands are served."""
-    with pytest.raises((pa.ArrowException, flight.FlightError, NotImplementedError)):
-        wire.client.get_flight_info(flight.FlightDescriptor.for_path("etc", "passwd"))
 
 
 def test_parameters_of_queries_have_the_types_of_their_columns(wire: Wire, shop: str) -> None:

@@ -305,13 +305,6 @@ DAMAGED: dict[str, Callable[[Forgery], pa.Array]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def wire(server: ServerProcess) -> Iterator[Wire]:
-    """A plain Flight client without credentials."""
-    with Wire(server) as client:
-        yield client
-
-
 @pytest.mark.parametrize("name", DAMAGED)
 @pytest.mark.parametrize("known", [True, False])
 def test_a_damaged_batch_is_refused(

@@ -1,9 +1,7 @@
-"""Sessions: what belongs to one, how long it lives, what it may see and end, and what a busy server answers."""
+"""Sessions: what belongs to one, how long it lives, and how many there may be."""
 
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,76 +12,18 @@ from pyarrow import flight
 
 from flightserver.protocol.actions import (
     BeginTransaction,
-    CancelFlightInfo,
-    CancelQuery,
     CloseSession,
     GetSessionOptions,
-    RenewFlightEndpoint,
     SetSessionOptions,
 )
-from flightserver.protocol.commands import StatementQuery
-from flightserver.protocol.flight import FLIGHT_ENDPOINT, FLIGHT_INFO, FlightEndpoint, SessionValue, Ticket
+from flightserver.protocol.flight import SessionValue
 from flightserver.protocol.generated import flight_pb2
 from tests.e2e.client import Client
+from tests.e2e.endless import Endless, running
 from tests.e2e.wire import Wire
 from tests.server_process import ServerProcess
 
 Make = Callable[..., str]
-
-ENDLESS = "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
-
-
-@pytest.fixture
-def mine(server: ServerProcess) -> Iterator[Client]:
-    """A session of the test's own."""
-    with server.connect() as connection:
-        yield Client(connection)
-
-
-@pytest.fixture
-def wire(server: ServerProcess) -> Iterator[Wire]:
-    """A plain Flight client without credentials."""
-    with Wire(server) as client:
-        yield client
-
-
-def drain(wire: Wire, info: flight.FlightInfo) -> None:
-    """Read a result chunk by chunk: `read_all` takes CANCELLED from a server for a Ctrl-C of its own."""
-    reader = wire.reader(info.endpoints[0].ticket)
-    with suppress(StopIteration):
-        while True:
-            reader.read_chunk()
-
-
-class Endless:
-    """A query that runs until somebody stops it, in a thread of its own."""
-
-    def __init__(self, wire: Wire, sql: str = ENDLESS) -> None:
-        self.info = wire.info(StatementQuery(sql))
-        self.error: Exception | None = None
-        self._wire = wire
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def _run(self) -> None:
-        try:
-            drain(self._wire, self.info)
-        except (flight.FlightError, pa.ArrowException, KeyError) as error:
-            self.error = error
-
-    def ended(self) -> Exception | None:
-        """Wait for its end; return what it failed with."""
-        self._thread.join(30)
-        assert not self._thread.is_alive()
-        return self.error
-
-
-def running(observer: Client, user: str) -> int:
-    """The number of a user's endless query, as soon as it runs."""
-    sql = f"SELECT query_id FROM system.queries WHERE state = 'streaming' AND user = '{user}' AND text LIKE 'WITH R%'"
-    while not (found := observer.column(sql)):
-        time.sleep(0.02)
-    return int(found[0])
 
 
 def refused(wire: Wire) -> str:
@@ -93,15 +33,6 @@ def refused(wire: Wire) -> str:
             wire.query("SELECT 2 FROM system.views")
         except flight.FlightUnavailableError as error:
             return str(error)
-
-
-def session_of(client: Client) -> str:
-    """A client's own session id: that of the statement that asks."""
-    return str(
-        client.one(
-            "SELECT session_id FROM system.queries WHERE text LIKE 'SELECT session_id%' ORDER BY query_id DESC LIMIT 1"
-        )
-    )
 
 
 def options_of(wire: Wire) -> dict[str, Any]:
@@ -118,7 +49,28 @@ def set_options(wire: Wire, options: Mapping[str, SessionValue]) -> dict[str, in
     return {name: error.value for name, error in answer.errors.items()}
 
 
-# -- options
+class _Jar(flight.ClientMiddlewareFactory):
+    """Keeps the cookies that a server sends."""
+
+    def __init__(self) -> None:
+        self.received: list[str] = []
+
+    def start_call(self, _: object) -> flight.ClientMiddleware:
+        """Look at a call."""
+        return _JarMiddleware(self)
+
+
+class _JarMiddleware(flight.ClientMiddleware):
+    def __init__(self, jar: _Jar) -> None:
+        self._jar = jar
+
+    def sending_headers(self) -> dict[str, str]:
+        """Send nothing."""
+        return {}
+
+    def received_headers(self, headers: Mapping[str, list[str]]) -> None:
+        """Keep cookies."""
+        self._jar.received += headers.get("set-cookie", [])
 
 
 def test_the_schema_of_a_connection_can_be_set(mine: Client, db: Client, t: str) -> None:
@@ -178,33 +130,6 @@ def test_options_in_sql(mine: Client, db: Client) -> None:
         assert "query_timeout_s" in mine.error(f"SET query_timeout_s = {value}")
 
 
-# -- whose a session is
-
-
-class _Jar(flight.ClientMiddlewareFactory):
-    """Keeps the cookies that a server sends."""
-
-    def __init__(self) -> None:
-        self.received: list[str] = []
-
-    def start_call(self, _: object) -> flight.ClientMiddleware:
-        """Look at a call."""
-        return _JarMiddleware(self)
-
-
-class _JarMiddleware(flight.ClientMiddleware):
-    def __init__(self, jar: _Jar) -> None:
-        self._jar = jar
-
-    def sending_headers(self) -> dict[str, str]:
-        """Send nothing."""
-        return {}
-
-    def received_headers(self, headers: Mapping[str, list[str]]) -> None:
-        """Keep cookies."""
-        self._jar.received += headers.get("set-cookie", [])
-
-
 def test_a_cookie_is_a_session(server: ServerProcess, make: Make) -> None:
     """The first answer sets one; whoever sends it, over any connection, is in the session; later answers set none."""
     t, jar = make(), _Jar()
@@ -262,148 +187,6 @@ def test_a_closed_session_is_over(server: ServerProcess, db: Client, make: Make)
     assert db.count(t) == 0
 
 
-# -- system tables, KILL
-
-
-def test_queries_tells_what_ran(mine: Client, make: Make) -> None:
-    """Text, user, state, rows, bytes, pruned batches, start, and the error of what failed."""
-    t = make("id BIGINT PRIMARY KEY, v BIGINT")
-    for start in (0, 1000):
-        mine.ingest(t, pa.table({"id": range(start, start + 1000), "v": range(1000)}))
-        mine.run(f"FLUSH TABLE {t}")
-    mine.run(f"SELECT id, v FROM {t} WHERE id < 10")
-    mine.error(f"INSERT INTO {t} (id) VALUES (1)")
-    mine.run(f"UPDATE {t} SET v = 0 WHERE id < 5")
-    columns = "text, user, state, rows, bytes, batches_total, batches_pruned, error"
-    found = mine.rows(f"SELECT {columns} FROM system.queries WHERE text LIKE '%{t}%' AND text NOT LIKE '%system%'")
-    by_text = {row[0]: row[1:] for row in found}
-    assert by_text[f"SELECT id, v FROM {t} WHERE id < 10"] == ("root", "finished", 10, 160, 2, 1, None)
-    assert by_text[f"UPDATE {t} SET v = 0 WHERE id < 5"][:3] == ("root", "finished", 5)
-    state, error = (by_text[f"INSERT INTO {t} (id) VALUES (1)"][index] for index in (1, 6))
-    assert state == "failed"
-    assert "exists already" in str(error)
-    assert by_text[f"ingest into {t}"][:3] == ("root", "finished", 1000)
-    assert mine.one("SELECT count(*) FROM system.queries WHERE started > now() OR seconds < 0") == 0
-
-
-def test_sessions_tells_what_is_open(mine: Client, t: str) -> None:
-    """Namespace, transactions, temporary tables and options of the session that asks."""
-    mine.run(f"CREATE NAMESPACE {t}")
-    mine.run(f"USE {t}")
-    mine.run("SET query_timeout_s = 30")
-    mine.ingest("x", pa.table({"id": [1]}), mode="create", temporary=True)
-    mine.run("BEGIN")
-    found = mine.rows(
-        "SELECT user, namespace, open_transactions, temporary_tables, query_timeout_s, created_at <= idle_since "
-        f"FROM system.sessions WHERE session_id = '{session_of(mine)}'"
-    )
-    assert found == [("root", t, 1, 1, 30.0, True)]
-
-
-def test_users_see_their_own_in_system_tables(alice: Client, bob: Client, db: Client) -> None:
-    """Others' texts and sessions are nobody's business but an admin's."""
-    alice.run("SELECT 'a secret of alice'")
-    for client, users in ((alice, {"alice"}), (bob, {"bob"})):
-        for table in ("sessions", "queries"):
-            assert set(client.column(f"SELECT DISTINCT user FROM system.{table}")) == users
-    assert bob.one("SELECT count(*) FROM system.queries WHERE text LIKE '%secret%' AND user <> 'bob'") == 0
-    assert {"alice", "bob", "root"} <= set(db.column("SELECT DISTINCT user FROM system.sessions"))
-
-
-def test_a_query_can_be_killed_by_its_user_and_by_admins(server: ServerProcess, db: Client, bob: Client) -> None:
-    """To others it does not exist; its client is told who did it, and the server comes to rest."""
-    for killer in ("alice", "root"):
-        with Wire(server, "alice") as wire, server.connect("alice") as connection:
-            query = Endless(wire)
-            number = running(db, "alice")
-            assert f"query {number} does not exist" in bob.error(f"KILL QUERY {number}")
-            (Client(connection) if killer == "alice" else db).run(f"KILL QUERY {number}")
-            error = query.ended()
-            assert isinstance(error, flight.FlightCancelledError)
-            assert f"killed by {killer}" in str(error)
-            assert db.column(f"SELECT state FROM system.queries WHERE query_id = {number}") == ["cancelled"]
-    assert server.is_idle_within(15)
-    assert "does not exist" in db.error("KILL QUERY 999999999")
-
-
-def test_a_result_that_nobody_fetched_can_be_killed(wire: Wire, db: Client, t: str) -> None:
-    """Fetching it afterwards is an error, not a result."""
-    info = wire.info(StatementQuery(f"SELECT '{t}' AS x"))
-    number = db.one(f"SELECT query_id FROM system.queries WHERE text = 'SELECT ''{t}'' AS x'")
-    assert db.one(f"SELECT state FROM system.queries WHERE query_id = {number}") == "ready"
-    db.run(f"KILL QUERY {number}")
-    with pytest.raises(flight.FlightCancelledError, match="killed"):
-        drain(wire, info)
-
-
-def test_a_session_can_be_killed_by_its_user_and_by_admins(
-    server: ServerProcess, alice: Client, bob: Client, db: Client, make: Make
-) -> None:
-    """Its query stops, its transaction is rolled back, its token is worth nothing."""
-    t = make()
-    for killer in (alice, db):
-        with Wire(server, "alice") as wire:
-            wire.update("BEGIN")
-            wire.update(f"INSERT INTO {t} (id) VALUES (1)")
-            query = Endless(wire)
-            number = running(db, "alice")
-            session = db.one(f"SELECT session_id FROM system.queries WHERE query_id = {number}")
-            assert "does not exist" in bob.error(f"KILL SESSION '{session}'")
-            killer.run(f"KILL SESSION '{session}'")
-            assert isinstance(query.ended(), flight.FlightCancelledError)
-            with pytest.raises(flight.FlightUnauthenticatedError):
-                wire.query("SELECT 1")
-        assert db.one(f"SELECT count(*) FROM system.sessions WHERE session_id = '{session}'") == 0
-        db.run(f"INSERT INTO {t} (id) VALUES (1)")
-        db.run(f"DELETE FROM {t}")
-
-
-# -- cancel, renew, list
-
-
-@pytest.mark.parametrize("action", [CancelFlightInfo, CancelQuery])
-def test_a_client_can_cancel_its_query(server: ServerProcess, wire: Wire, db: Client, action: type) -> None:
-    """The stream ends with CANCELLED, the processor is free, and the result is forgotten."""
-    query = Endless(wire)
-    running(db, "root")
-    info = FLIGHT_INFO.decode(query.info.serialize())
-    with Wire(server, "bob") as stranger, pytest.raises(KeyError, match="does not exist"):
-        stranger.act(action(info))
-    assert wire.act(action(info))
-    assert isinstance(query.ended(), flight.FlightCancelledError)
-    assert server.is_idle_within(15)
-    with pytest.raises(KeyError, match="does not exist"):
-        wire.fetch(query.info)
-    with pytest.raises(KeyError, match="does not exist"):
-        wire.act(action(info))
-
-
-def test_an_endpoint_can_be_renewed(wire: Wire) -> None:
-    """Its new expiry is later, and it is still the same result."""
-    info = wire.info(StatementQuery("SELECT 1 AS x"))
-    (endpoint,) = info.endpoints
-    before = endpoint.expiration_time.as_py()
-    (body,) = wire.act(RenewFlightEndpoint(FlightEndpoint(Ticket(endpoint.ticket.ticket))))
-    renewed = flight_pb2.FlightEndpoint.FromString(body)
-    assert renewed.expiration_time.ToNanoseconds() > pa.scalar(before, pa.timestamp("ns", "UTC")).value
-    assert wire.reader(flight.Ticket(renewed.ticket.ticket)).read_all().to_pylist() == [{"x": 1}]
-    assert FLIGHT_ENDPOINT.decode(body).ticket.ticket == endpoint.ticket.ticket
-
-
-def test_flights_are_the_tables(wire: Wire, db: Client, alice: Client, make: Make) -> None:
-    """Each with its name, its schema and a ticket; criteria are a part of the name; rows are the reader's own."""
-    t = make("id BIGINT PRIMARY KEY, v BIGINT", kind="USER")
-    db.run(f"INSERT INTO {t} VALUES (1, 2)")
-    alice.run(f"INSERT INTO {t} VALUES (3, 4)")
-    (found,) = list(wire.client.list_flights(f"public.{t}".encode(), wire.options))
-    assert found.descriptor.path == [b"public", t.encode()]
-    assert found.schema.names == ["id", "v"]
-    assert wire.fetch(found).to_pylist() == [{"id": 1, "v": 2}]
-
-
-# -- temporary tables
-
-
 def test_a_temporary_table_is_the_sessions_own(mine: Client, db: Client, server: ServerProcess, t: str) -> None:
     """Loaded by a stream, seen, changed and altered by its session, unknown to others, gone with it."""
     with server.connect() as connection:
@@ -454,77 +237,6 @@ def test_rows_of_a_temporary_table_are_part_of_transactions(server: ServerProces
         connection.commit()
         client.run(f"DROP TABLE {t}_kept")
         connection.commit()
-
-
-# -- limits, each with a server of its own
-
-
-def test_a_timeout_stops_a_query(server: ServerProcess, mine: Client, wire: Wire) -> None:
-    """DEADLINE_EXCEEDED with the setting's name; the server comes to rest and the session goes on."""
-    wire.update("SET query_timeout_s = 0.5")
-    error = Endless(wire).ended()
-    assert isinstance(error, flight.FlightTimedOutError)
-    assert "query_timeout_s = 0.5" in str(error)
-    assert server.is_idle_within(15)
-    assert wire.query("SELECT 1 AS x").to_pylist() == [{"x": 1}]
-    mine.run("SET query_timeout_s = 0.5")
-    assert "query_timeout_s = 0.5" in mine.error(ENDLESS)
-
-
-def test_the_servers_timeout_is_the_most_that_a_session_may_set(tmp_path: Path) -> None:
-    """It holds without SET, can be lowered, and neither raised nor switched off."""
-    with ServerProcess(tmp_path / "data", settings={"query_timeout_s": 1.0}) as server, Wire(server) as wire:
-        assert isinstance(Endless(wire).ended(), flight.FlightTimedOutError)
-        for value in ("2", "0"):
-            with pytest.raises(pa.ArrowInvalid, match="at most 1"):
-                wire.update(f"SET query_timeout_s = {value}")
-        wire.update("SET query_timeout_s = 0.2")
-        with pytest.raises(flight.FlightTimedOutError, match=r"0\.2"):
-            wire.query(ENDLESS)
-        wire.update("RESET query_timeout_s")
-        assert options_of(wire)["query_timeout_s"] == 1.0
-
-
-def test_a_full_queue_is_unavailable(tmp_path: Path) -> None:
-    """A statement that may not even wait is told to retry; a full server still takes KILL, and goes on."""
-    settings = {"statements_max": 1, "queue_max": 0}
-    with ServerProcess(tmp_path / "data", settings=settings) as server, Wire(server) as wire, Wire(server) as other:
-        query = Endless(wire)
-        assert "which is the limit; retry" in refused(other)
-        other.update("KILL QUERY 1")
-        assert isinstance(query.ended(), flight.FlightCancelledError)
-        assert other.query("SELECT 2 AS x").to_pylist() == [{"x": 2}]
-
-
-def test_a_join_that_multiplies_its_rows_stops_nobody_else(tmp_path: Path) -> None:
-    """The engine cannot interrupt it; other statements run meanwhile, and KILL gives its client an answer."""
-    rows = pa.table({"id": range(1_000_000), "k": [1] * 1_000_000})
-    settings = {"query_timeout_s": 20.0}
-    with (
-        ServerProcess(tmp_path / "data", settings=settings) as server,
-        Wire(server) as wire,
-        server.connect() as connection,
-    ):
-        other = Client(connection)
-        other.run("CREATE TABLE t (id BIGINT PRIMARY KEY, k BIGINT)")
-        other.ingest("t", rows)
-        query = Endless(wire, "SELECT sum(a.k * b.k) FROM t a JOIN t b ON a.k = b.k")
-        before = server.cpu_seconds()
-        while server.cpu_seconds() < before + 4:
-            assert other.column("SELECT count(*) FROM t a JOIN t b ON a.id = b.id") == [1_000_000]
-        (number,) = other.column("SELECT query_id FROM system.queries WHERE state = 'streaming' AND text LIKE '% t b%'")
-        other.run(f"KILL QUERY {number}")
-        assert isinstance(query.ended(), flight.FlightCancelledError)
-
-
-def test_waiting_has_an_end(tmp_path: Path) -> None:
-    """A statement that finds no place within queue_wait_s is told to retry."""
-    settings = {"statements_max": 1, "queue_max": 4, "queue_wait_s": 0.3}
-    with ServerProcess(tmp_path / "data", settings=settings) as server, Wire(server) as wire, Wire(server) as other:
-        query = Endless(wire)
-        assert "0.3 s; retry" in refused(other)
-        other.update("KILL QUERY 1")
-        query.ended()
 
 
 def test_the_number_of_sessions_is_bounded(tmp_path: Path) -> None:

@@ -20,13 +20,6 @@ Make = Callable[..., str]
 IDS = pa.schema([("id", pa.int64()), ("v", pa.int64()), ("s", pa.string())])
 
 
-@pytest.fixture(scope="module")
-def wire(server: ServerProcess) -> Iterator[Wire]:
-    """A plain Flight client without credentials."""
-    with Wire(server) as client:
-        yield client
-
-
 def rows(start: int, count: int, value: int = 0) -> pa.Table:
     """Rows with the keys from `start` on."""
     keys = np.arange(start, start + count)

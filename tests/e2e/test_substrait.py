@@ -1,7 +1,5 @@
 """Substrait plans, as DataFusion's producer writes them, against tables that are more than one scan."""
 
-from collections.abc import Iterator
-
 import pyarrow as pa
 import pytest
 from datafusion import SessionContext
@@ -14,7 +12,6 @@ from flightserver.protocol.generated import flight_sql_pb2
 from flightserver.protocol.wire import unwrap
 from tests.e2e.client import Client
 from tests.e2e.wire import Wire
-from tests.server_process import ServerProcess
 
 SCHEMA = pa.schema([("id", pa.int64()), ("s", pa.string()), ("d", pa.decimal128(9, 2))])
 
@@ -28,13 +25,6 @@ def stored(db: Client, t: str) -> str:
     db.run(f"DELETE FROM {t} WHERE id = 3")
     db.run(f"INSERT INTO {t} VALUES (4, 'b', 4.5)")
     return t
-
-
-@pytest.fixture
-def wire(server: ServerProcess) -> Iterator[Wire]:
-    """A plain Flight connection."""
-    with Wire(server) as connection:
-        yield connection
 
 
 def plan_of(sql: str, *tables: str) -> SubstraitPlan:

@@ -1,59 +1,20 @@
-"""Transactions through a driver that does not commit by itself, its default, and in SQL."""
+"""Transactions through a driver that does not commit by itself, its default."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from adbc_driver_flightsql import dbapi
-from pyarrow import flight
 
-from flightserver.protocol.actions import (
-    BeginSavepoint,
-    BeginTransaction,
-    CreatePreparedStatement,
-    EndSavepoint,
-    EndTransaction,
-    SavepointEnd,
-    TransactionEnd,
-)
-from flightserver.protocol.commands import (
-    PreparedStatementQuery,
-    StatementIngest,
-    StatementQuery,
-    StatementUpdate,
-)
-from flightserver.protocol.generated import flight_sql_pb2 as pb
-from flightserver.protocol.wire import unwrap
 from tests.e2e.client import Client, failure
-from tests.e2e.wire import Wire
 from tests.server_process import ServerProcess
 
 Make = Callable[..., str]
+
 Row = tuple[object, ...]
-
-
-@pytest.fixture
-def tx(server: ServerProcess) -> Iterator[Client]:
-    """A client as the driver makes it by default: every statement is in a transaction."""
-    with server.connect(autocommit=False) as connection:
-        yield Client(connection)
-
-
-@pytest.fixture
-def rival(server: ServerProcess) -> Iterator[Client]:
-    """Another one."""
-    with server.connect(autocommit=False) as connection:
-        yield Client(connection)
-
-
-@pytest.fixture
-def sql(server: ServerProcess) -> Iterator[Client]:
-    """A client of its own session that says BEGIN and COMMIT itself."""
-    with server.connect() as connection:
-        yield Client(connection)
 
 
 def values(client: Client, table: str) -> list[Row]:
@@ -66,7 +27,18 @@ def numbers(start: int, count: int, v: int = 0) -> pa.Table:
     return pa.table({"id": range(start, start + count), "v": [v] * count})
 
 
-# -- the driver
+def _work_until_killed(server: ServerProcess, number: int) -> int:
+    """Insert a number into two tables again and again; return how many times that was acknowledged."""
+    killer = threading.Timer(0.7, server.kill)
+    killer.start()
+    with suppress(dbapi.Error), server.connect(autocommit=False) as connection:
+        while True:
+            for table in ("a", "b"):
+                Client(connection).run(f"INSERT INTO {table} VALUES ({number}, {number})")
+            connection.commit()
+            number += 1
+    killer.join()
+    return number
 
 
 def test_commit_shows_everything_at_once(tx: Client, db: Client, make: Make) -> None:
@@ -304,268 +276,19 @@ def test_users_rows_stay_apart_in_transactions(server: ServerProcess, make: Make
         assert (values(alice, t), values(bob, t)) == ([(1, 1)], [(1, 2)])
 
 
-def test_metadata_shows_what_the_session_would_see(sql: Client, db: Client, make: Make) -> None:
+def test_metadata_shows_what_the_session_would_see(mine: Client, db: Client, make: Make) -> None:
     """A table that was created after BEGIN is listed for its session alone until COMMIT."""
     t = make()
-    sql.run("BEGIN")
-    sql.run(f"CREATE TABLE {t}_b (id BIGINT PRIMARY KEY)")
+    mine.run("BEGIN")
+    mine.run(f"CREATE TABLE {t}_b (id BIGINT PRIMARY KEY)")
 
     def listed(client: Client) -> bool:
         objects = client.connection.adbc_get_objects(table_name_filter=f"{t}_b").read_all().to_pylist()
         return f"{t}_b" in str(objects)
 
-    assert (listed(sql), listed(db)) == (True, False)
-    sql.run("COMMIT")
+    assert (listed(mine), listed(db)) == (True, False)
+    mine.run("COMMIT")
     assert listed(db)
-
-
-# -- SQL
-
-
-def test_begin_and_commit_in_sql(sql: Client, db: Client, make: Make) -> None:
-    """All spellings."""
-    t = make()
-    pairs = [("BEGIN", "COMMIT"), ("START TRANSACTION", "COMMIT WORK"), ("BEGIN TRANSACTION", "END")]
-    for number, (begin, commit) in enumerate(pairs):
-        sql.run(begin)
-        sql.run(f"INSERT INTO {t} (id) VALUES ({number})")
-        assert (sql.count(t), db.count(t)) == (number + 1, number)
-        sql.run(commit)
-        assert db.count(t) == number + 1
-
-
-def test_rollback_in_sql(sql: Client, db: Client, make: Make) -> None:
-    """Nothing is left, and statements commit by themselves again."""
-    t = make()
-    sql.run("BEGIN")
-    sql.run(f"INSERT INTO {t} (id) VALUES (1)")
-    sql.ingest(t, pa.table({"id": [2]}))
-    assert sql.count(t) == 2
-    sql.run("ROLLBACK")
-    assert sql.count(t) == 0
-    sql.run(f"INSERT INTO {t} (id) VALUES (3)")
-    assert db.count(t) == 1
-
-
-def test_savepoints_in_sql(sql: Client, db: Client, make: Make) -> None:
-    """SAVEPOINT, ROLLBACK TO, RELEASE; unknown names are errors that end nothing."""
-    t = make()
-    sql.run("BEGIN")
-    sql.run(f"INSERT INTO {t} (id) VALUES (1)")
-    sql.run("SAVEPOINT a")
-    sql.run(f"INSERT INTO {t} (id) VALUES (2)")
-    sql.run("SAVEPOINT b")
-    sql.run(f"INSERT INTO {t} (id) VALUES (3)")
-    sql.run("ROLLBACK TO SAVEPOINT b")
-    assert sql.column(f"SELECT id FROM {t} ORDER BY id") == [1, 2]
-    sql.run("RELEASE SAVEPOINT b")
-    assert "savepoint b" in sql.error("ROLLBACK TO b")
-    sql.run("ROLLBACK TO a")
-    sql.run("COMMIT")
-    assert db.column(f"SELECT id FROM {t}") == [1]
-
-
-def test_savepoints_in_the_drivers_transaction(tx: Client, db: Client, make: Make) -> None:
-    """SQL savepoints work in the transaction that the driver has opened."""
-    t = make()
-    tx.run(f"INSERT INTO {t} (id) VALUES (1)")
-    tx.run("SAVEPOINT a")
-    tx.run(f"INSERT INTO {t} (id) VALUES (2)")
-    tx.run("ROLLBACK TO a")
-    tx.connection.commit()
-    assert db.column(f"SELECT id FROM {t}") == [1]
-
-
-@pytest.mark.parametrize("statement", ["BEGIN", "COMMIT", "ROLLBACK"])
-def test_the_drivers_transaction_is_ended_by_the_driver(tx: Client, db: Client, make: Make, statement: str) -> None:
-    """SQL that would end it behind the driver's back is refused, and changes nothing."""
-    t = make()
-    tx.run(f"INSERT INTO {t} (id) VALUES (1)")
-    assert "transaction" in tx.error(statement)
-    tx.connection.commit()
-    assert db.count(t) == 1
-
-
-@pytest.mark.parametrize("statement", ["COMMIT", "ROLLBACK", "SAVEPOINT a", "RELEASE a", "ROLLBACK TO a"])
-def test_without_begin_there_is_nothing_to_end(sql: Client, statement: str) -> None:
-    """The message says how to begin."""
-    assert "BEGIN" in sql.error(statement)
-
-
-def test_begin_twice_is_an_error(sql: Client, db: Client, make: Make) -> None:
-    """The transaction that is open stays."""
-    t = make()
-    sql.run("BEGIN")
-    sql.run(f"INSERT INTO {t} (id) VALUES (1)")
-    assert "open already" in sql.error("BEGIN")
-    sql.run("COMMIT")
-    assert db.count(t) == 1
-
-
-def test_a_conflict_in_sql_can_be_retried(sql: Client, db: Client, make: Make) -> None:
-    """COMMIT fails with the reason; BEGIN starts again."""
-    t = make()
-    db.run(f"INSERT INTO {t} (id, v) VALUES (1, 1)")
-    sql.run("BEGIN")
-    sql.run(f"UPDATE {t} SET v = v + 1")
-    db.run(f"UPDATE {t} SET v = 10")
-    assert "run it again" in sql.error("COMMIT")
-    sql.run("BEGIN")
-    sql.run(f"UPDATE {t} SET v = v + 1")
-    sql.run("COMMIT")
-    assert values(db, t) == [(1, 11)]
-
-
-def test_transactions_of_two_sessions_are_two(server: ServerProcess, sql: Client, db: Client, make: Make) -> None:
-    """BEGIN of one connection is not that of another."""
-    t = make()
-    sql.run("BEGIN")
-    with server.connect() as connection:
-        Client(connection).run(f"INSERT INTO {t} (id) VALUES (1)")
-        assert "BEGIN" in Client(connection).error("COMMIT")
-    assert db.count(t) == 1
-    sql.run("ROLLBACK")
-    assert db.count(t) == 1
-
-
-# -- the protocol
-
-
-@pytest.fixture
-def wire(server: ServerProcess) -> Iterator[Wire]:
-    """A plain Flight client without credentials."""
-    with Wire(server) as client:
-        yield client
-
-
-def begin(wire: Wire) -> bytes:
-    """Begin a transaction by the protocol."""
-    (body,) = wire.act(BeginTransaction())
-    opened = unwrap(body)
-    assert opened is not None
-    return pb.ActionBeginTransactionResult.FromString(opened[1]).transaction_id
-
-
-def savepoint(wire: Wire, transaction: bytes, name: str) -> bytes:
-    """Set a savepoint by the protocol."""
-    (body,) = wire.act(BeginSavepoint(transaction, name))
-    opened = unwrap(body)
-    assert opened is not None
-    return pb.ActionBeginSavepointResult.FromString(opened[1]).savepoint_id
-
-
-def insert(wire: Wire, table: str, key: int, transaction: bytes | None) -> None:
-    """Insert a key in a transaction."""
-    wire.put(StatementUpdate(f"INSERT INTO {table} (id) VALUES ({key})", transaction), pa.schema([]), [])
-
-
-def test_savepoint_actions(wire: Wire, db: Client, make: Make) -> None:
-    """BeginSavepoint and EndSavepoint, two of one name."""
-    t = make()
-    transaction = begin(wire)
-    outer = savepoint(wire, transaction, "s")
-    insert(wire, t, 1, transaction)
-    inner = savepoint(wire, transaction, "s")
-    insert(wire, t, 2, transaction)
-    wire.act(EndSavepoint(inner, SavepointEnd.ROLLBACK))
-    wire.act(EndSavepoint(outer, SavepointEnd.RELEASE))
-    with pytest.raises(KeyError):
-        wire.act(EndSavepoint(inner, SavepointEnd.RELEASE))
-    wire.act(EndTransaction(transaction, TransactionEnd.COMMIT))
-    assert db.column(f"SELECT id FROM {t}") == [1]
-
-
-def test_several_transactions_of_a_session_are_apart(wire: Wire, db: Client, make: Make) -> None:
-    """Each sees its own rows; a stream that names none of them is an error, one that names one is in it."""
-    t = make()
-    one, two = begin(wire), begin(wire)
-    insert(wire, t, 1, one)
-    insert(wire, t, 2, two)
-    rows = pa.table({"id": [3]})
-    with pytest.raises(pa.ArrowInvalid, match="2 open transactions"):
-        wire.put(StatementIngest(t), rows.schema, rows.to_batches())
-    wire.put(StatementIngest(t, transaction_id=one), rows.schema, rows.to_batches())
-    for transaction, keys in ((one, [1, 3]), (two, [2])):
-        found = wire.fetch(wire.info(StatementQuery(f"SELECT id FROM {t} ORDER BY id", transaction)))
-        assert found.column(0).to_pylist() == keys
-    wire.act(EndTransaction(one, TransactionEnd.COMMIT))
-    wire.act(EndTransaction(two, TransactionEnd.ROLLBACK))
-    assert db.column(f"SELECT id FROM {t} ORDER BY id") == [1, 3]
-
-
-def test_a_statement_without_a_name_is_in_no_named_transaction(wire: Wire, db: Client, make: Make) -> None:
-    """Statements name their transaction; one that does not commits by itself."""
-    t = make()
-    transaction = begin(wire)
-    insert(wire, t, 1, None)
-    assert db.count(t) == 1
-    wire.act(EndTransaction(transaction, TransactionEnd.ROLLBACK))
-    assert db.count(t) == 1
-
-
-def test_a_stream_without_a_name_joins_the_open_transaction(wire: Wire, db: Client, make: Make) -> None:
-    """The only one that the client has open."""
-    t = make()
-    transaction = begin(wire)
-    rows = pa.table({"id": [3]})
-    wire.put(StatementIngest(t), rows.schema, rows.to_batches())
-    assert db.count(t) == 0
-    wire.act(EndTransaction(transaction, TransactionEnd.COMMIT))
-    assert db.count(t) == 1
-
-
-def test_unknown_and_ended_transactions_are_not_found(wire: Wire, server: ServerProcess, make: Make) -> None:
-    """Made up, ended, and of another session, for statements, streams, prepared statements and ends."""
-    t = make()
-    ended = begin(wire)
-    wire.act(EndTransaction(ended, TransactionEnd.COMMIT))
-    rows = pa.table({"id": [3]})
-    with Wire(server) as other:
-        for transaction in (b"x" * 16, ended, begin(other)):
-            attempts: list[Callable[[], object]] = [
-                lambda transaction=transaction: insert(wire, t, 1, transaction),
-                lambda transaction=transaction: wire.info(StatementQuery("SELECT 1", transaction)),
-                lambda transaction=transaction: wire.act(CreatePreparedStatement("SELECT 1", transaction)),
-                lambda transaction=transaction: wire.act(EndTransaction(transaction, TransactionEnd.COMMIT)),
-                lambda transaction=transaction: savepoint(wire, transaction, "s"),
-                lambda transaction=transaction: wire.put(
-                    StatementIngest(t, transaction_id=transaction), rows.schema, rows.to_batches()
-                ),
-            ]
-            for attempt in attempts:
-                with pytest.raises(KeyError, match="transaction"):
-                    attempt()
-
-
-def test_a_conflict_is_unavailable_to_plain_clients(wire: Wire, db: Client, make: Make) -> None:
-    """The status that tells clients to retry; the transaction has ended, and says why."""
-    t = make()
-    transaction = begin(wire)
-    insert(wire, t, 1, transaction)
-    db.run(f"INSERT INTO {t} (id) VALUES (1)")
-    with pytest.raises(flight.FlightUnavailableError, match="at key 1"):
-        wire.act(EndTransaction(transaction, TransactionEnd.COMMIT))
-    with pytest.raises(KeyError, match="another transaction committed first"):
-        insert(wire, t, 2, transaction)
-    wire.act(EndTransaction(transaction, TransactionEnd.ROLLBACK))
-
-
-def test_a_statement_prepared_in_a_transaction_reads_its_rows(wire: Wire, make: Make) -> None:
-    """Before and after the rows were written."""
-    t = make()
-    transaction = begin(wire)
-    (body,) = wire.act(CreatePreparedStatement(f"SELECT count(*) FROM {t}", transaction))
-    opened = unwrap(body)
-    assert opened is not None
-    handle = pb.ActionCreatePreparedStatementResult.FromString(opened[1]).prepared_statement_handle
-    for count in range(3):
-        assert wire.fetch(wire.info(PreparedStatementQuery(handle))).column(0).to_pylist() == [count]
-        insert(wire, t, count, transaction)
-    wire.act(EndTransaction(transaction, TransactionEnd.ROLLBACK))
-    assert wire.fetch(wire.info(PreparedStatementQuery(handle))).column(0).to_pylist() == [0]
-
-
-# -- processes
 
 
 def test_an_idle_transaction_is_rolled_back(tmp_path: Path) -> None:
@@ -605,17 +328,3 @@ def test_a_killed_server_keeps_whole_transactions(tmp_path: Path) -> None:
                 assert len(a) in (acknowledged, acknowledged + 1)
                 acknowledged = len(a)
     assert "Traceback" not in server.log
-
-
-def _work_until_killed(server: ServerProcess, number: int) -> int:
-    """Insert a number into two tables again and again; return how many times that was acknowledged."""
-    killer = threading.Timer(0.7, server.kill)
-    killer.start()
-    with suppress(dbapi.Error), server.connect(autocommit=False) as connection:
-        while True:
-            for table in ("a", "b"):
-                Client(connection).run(f"INSERT INTO {table} VALUES ({number}, {number})")
-            connection.commit()
-            number += 1
-    killer.join()
-    return number

@@ -182,12 +182,17 @@ class TableDef:
         """The schema of rows on their way into the table: user columns under physical names, each nullable."""
         return pa.schema([pa.field(column.physical, column.storage) for column in self.columns])
 
+    @property
+    def stored_schema(self) -> pa.Schema:
+        """The schema of live rows on disk: user columns under physical names, NOT NULL where they are."""
+        return pa.schema([column.physical_field for column in self.columns])
+
     @cached_property
     def physical_schema(self) -> pa.Schema:
         """The schema of hot batches: user columns under physical names, then `_seq` and `_deleted`."""
         return pa.schema(
             [
-                *(column.physical_field for column in self.columns),
+                *self.stored_schema,
                 pa.field(SEQ_COLUMN, pa.int64(), nullable=False),
                 pa.field(DELETED_COLUMN, pa.bool_(), nullable=False),
             ]

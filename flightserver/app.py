@@ -5,6 +5,7 @@ import threading
 from types import FrameType
 
 from catalog.errors import DatabaseError, ErrorKind
+from flightserver.allocator import keep_freed_memory
 from flightserver.database import Database
 from flightserver.execution.executor import Executor
 from flightserver.service.gate import Gate
@@ -22,6 +23,7 @@ SIGNAL_POLL_SECONDS = 0.5
 def serve(settings: Settings) -> None:
     """Run a server until SIGTERM or SIGINT."""
     _check_exposure(settings)
+    keep_freed_memory()
     database = Database(settings)
     try:
         gate = Gate(settings.statements_max, settings.queue_max, settings.queue_wait_s)

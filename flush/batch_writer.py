@@ -5,8 +5,7 @@ decimals of up to 18 digits (stored as integers), dictionaries only where values
 that a point look-up decodes 4,096 rows, row groups of 131,072 rows so that one file feeds several cores.
 """
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +19,15 @@ import pyarrow.parquet as pq
 import bloom
 from bloom import BloomFilter, hash_rows
 from catalog.definition import BATCH_COLUMN, SEQ_COLUMN, Compression, Scope, TableDef
+from manifest import footer
 from manifest.entries import BatchFileEntry, BloomEntry, ColumnRange
 from manifest.files import checksum, file_checksum, sync_file, write_synced
+from manifest.footer import Footer, Lineage
 from manifest.layout import batch_name, bloom_name, staged_name
 from manifest.ranges import column_range
 from providers.clock import timestamp
 from providers.cold.files import KEY_FILTER
-from providers.keys import Keys, is_strictly_ascending
+from providers.keys import Keys
 
 ROW_GROUP_ROWS = 131_072
 PAGE_ROWS = 4_096
@@ -39,18 +40,7 @@ A row group is 16 times as large as the sample: half of it distinct means some 5
 SAMPLE_ROWS = 8_192
 DECIMAL_AS_INTEGER_DIGITS = 18
 
-FOOTER_KEY = b"flightserver"
-"""Key of the footer metadata from which a manifest can be rebuilt."""
-
 _CODECS = {Compression.LZ4: "lz4", Compression.ZSTD: "zstd", Compression.NONE: "none"}
-
-
-@dataclass(frozen=True)
-class Lineage:
-    """What a batch was made of: the batches it replaces, and the hot rows it holds."""
-
-    inputs: tuple[int, ...] = ()
-    flushed_seq: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +60,7 @@ class SortedRows:
 
 def sort_by_key(rows: pa.Table, keys: Keys) -> tuple[SortedRows, npt.NDArray[np.int64] | None]:
     """Order rows by `keys`, which are theirs; also return the order used, None when they were sorted already."""
-    if is_strictly_ascending(keys.columns):
+    if keys.are_sorted:
         return SortedRows(rows, keys), None
     order = _key_order(keys)
     return SortedRows(rows.take(pa.array(order)), keys.take(order)), order
@@ -91,28 +81,52 @@ def write_batch(
     """Write and sync a batch's files under staged names, which `next_manifest` replaces; return the batch's entry."""
     path = folder / staged_name(batch_name(batch))
     file_rows = _file_rows(content.rows, table, batch)
-    created_at = timestamp()
+    seqs = pc.min_max(file_rows.column(SEQ_COLUMN))
+    about = describe(table, scope, batch, file_rows.num_rows, (seqs["min"].as_py(), seqs["max"].as_py()), lineage)
     with ThreadPoolExecutor(max_workers=1) as beside:
         described = beside.submit(lambda: (_ranges(table, file_rows), _write_bloom(folder, batch, table, content)))
-        _write_parquet(path, file_rows, table, _footer(table, scope, batch, file_rows, lineage, created_at))
+        _write_parquet(path, file_rows, table, footer.encode(about))
         sync_file(path)
         crc, size = file_checksum(path)
         ranges, bloom_entry = described.result()
-    seqs = pc.min_max(file_rows.column(SEQ_COLUMN))
-    return BatchFileEntry(
+    return entry_of(about, path.name, (crc, size), ranges, bloom_entry)
+
+
+def describe(table: TableDef, scope: Scope, batch: int, rows: int, seqs: tuple[int, int], lineage: Lineage) -> Footer:
+    """What a new batch file says of itself; `seqs` are its smallest and its largest."""
+    return Footer(
+        table_id=scope.table_id,
+        user_id=scope.user,
         batch=batch,
-        path=path.name,
-        rows=file_rows.num_rows,
-        dead=0,
-        bytes=size,
-        checksum=crc,
-        min_seq=seqs["min"].as_py(),
-        max_seq=seqs["max"].as_py(),
         schema_version=table.version,
+        min_seq=seqs[0],
+        max_seq=seqs[1],
+        rows=rows,
+        key=tuple(column.physical for column in table.key_columns),
+        column_ids={column.physical: column.id for column in table.columns},
+        lineage=lineage,
+        created_at=timestamp(),
+    )
+
+
+def entry_of(
+    about: Footer, path: str, content: tuple[str, int], ranges: Mapping[int, ColumnRange], bloom: BloomEntry | None
+) -> BatchFileEntry:
+    """The manifest's entry of a batch without dead rows; `content` is its file's checksum and size."""
+    return BatchFileEntry(
+        batch=about.batch,
+        path=path,
+        rows=about.rows,
+        dead=0,
+        bytes=content[1],
+        checksum=content[0],
+        min_seq=about.min_seq,
+        max_seq=about.max_seq,
+        schema_version=about.schema_version,
         columns=ranges,
-        bloom=bloom_entry,
+        bloom=bloom,
         dv=None,
-        created_at=created_at,
+        created_at=about.created_at,
     )
 
 
@@ -128,32 +142,10 @@ def _file_rows(rows: pa.Table, table: TableDef, batch: int) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=table.file_schema)
 
 
-def _footer(
-    table: TableDef, scope: Scope, batch: int, rows: pa.Table, lineage: Lineage, created_at: str
-) -> dict[bytes, bytes]:
-    seqs = pc.min_max(rows.column(SEQ_COLUMN))
-    value = {
-        "format": 1,
-        "table_id": str(scope.table_id),
-        "user_id": scope.user,
-        "batch": str(batch),
-        "schema_version": table.version,
-        "min_seq": str(seqs["min"].as_py()),
-        "max_seq": str(seqs["max"].as_py()),
-        "rows": str(rows.num_rows),
-        "key": [column.physical for column in table.key_columns],
-        "column_ids": {column.physical: column.id for column in table.columns},
-        "inputs": [str(number) for number in lineage.inputs],
-        "flushed_seq": str(lineage.flushed_seq),
-        "created_at": created_at,
-    }
-    return {FOOTER_KEY: json.dumps(value, sort_keys=True).encode()}
-
-
-def _write_parquet(path: Path, rows: pa.Table, table: TableDef, footer: dict[bytes, bytes]) -> None:
+def _write_parquet(path: Path, rows: pa.Table, table: TableDef, metadata: dict[bytes, bytes]) -> None:
     dictionary = [BATCH_COLUMN, *_repeating_text_columns(rows)]
     pq.write_table(
-        rows.replace_schema_metadata(footer),
+        rows.replace_schema_metadata(metadata),
         path,
         compression=_CODECS[table.options.compression],
         row_group_size=ROW_GROUP_ROWS,

@@ -1,6 +1,7 @@
 """A large stream straight to batches, as one commit.
 
-While the stream arrives, every part is sorted, stripped of repeated keys and written as a batch that no manifest names.
+While the stream arrives, every part is stripped of repeated keys and written as a segment that no manifest names; when
+the scope has too many segments that are not settled yet, it is sorted and written as a Parquet batch at once.
 At its end, keys that repeat from part to part are looked for, all at once; where there are any, later parts mark the
 rows of earlier ones dead. Then, with the writer lock held, older versions in the table are found and marked, live hot
 rows are flushed along (so that the manifest alone is the commit point), and one manifest makes everything visible. An
@@ -12,18 +13,21 @@ the parts are written again with newer ids before they are published: `_seq` ord
 """
 
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from catalog.definition import SEQ_COLUMN, TableDef
-from flush.batch_writer import Lineage, SortedRows, drop_files, sort_by_key, write_batch
+from flush.batch_writer import SortedRows, drop_files, sort_by_key, write_batch
 from flush.hot_flush import write_hot_rows
 from flush.publication import keep_staged_names, next_manifest
+from flush.segment_writer import write_segment
 from manifest.entries import BatchFileEntry, BulkCommit, ManifestFile
+from manifest.footer import Lineage
+from manifest.layout import is_segment
 from manifest.predicate import Predicate
 from providers.apply import mark_dead
 from providers.clock import timestamp
@@ -34,11 +38,20 @@ from providers.keys import Keys, Mask, Positions, may_share
 from providers.resolve import Change, OnExisting, by_batch, key_of, refuse_duplicates
 from providers.scope import ScopeState
 from providers.scopes import ScopeStore
+from providers.sequence import SeqBlock
 from providers.snapshot import ColdState, Snapshot
 from providers.work import Refuse
 
-PART_ROWS = 1_048_576
+PART_ROWS = 524_288
 """Rows of a part, and so of a batch: large enough to write fast, small enough to hold a few in memory."""
+
+PARTS_AT_A_TIME = 3
+"""Parts being staged: one may wait for the disk while the other is written."""
+
+SEGMENT_ROWS_MAX = 16 * PART_ROWS
+SEGMENT_BYTES_MAX = 2 << 30
+SEGMENTS_MAX = 64
+"""How much of a scope may wait to be settled. More would make look-ups slow, and the disk full of it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,16 +64,17 @@ class _Overwritten:
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """A staged part: how many batches there are after it, and the keys that it deletes."""
+    """A staged part: its batch, None when it has no rows that stay, and the keys that it deletes."""
 
-    entries: int
+    entry: BatchFileEntry | None
     tombstones: Keys | None
 
 
 class BulkLoad:
     """One stream on its way into one scope. Parts must be added in stream order; use `commit` or `abort` once.
 
-    With `rule` REFUSE, a key that repeats or exists is an error; SKIP is not served here.
+    Parts are staged on threads of their own, `PARTS_AT_A_TIME` at most, while the caller receives the next. With `rule`
+    REFUSE, a key that repeats or exists is an error; SKIP is not served here.
     """
 
     def __init__(
@@ -72,33 +86,35 @@ class BulkLoad:
         self._table = table
         self._offered = 0
         self._is_shown = False
+        self._threads = ThreadPoolExecutor(PARTS_AT_A_TIME, thread_name_prefix="ingest")
+        self._running: list[Future[_Part]] = []
         self._parts: list[_Part] = []
         self._staged = _empty_stage(state.head.cold, table)
         store.folder(state)
 
     def add(self, part: Change) -> None:
-        """Stage one part, of at most `PART_ROWS` rows."""
+        """Begin to stage one part, of at most `PART_ROWS` rows. A failure of an earlier one may be raised here."""
         if not part.rows.num_rows:
             return
-        keys = key_of(self._table, part.rows)
-        self._offered += len(keys)
-        newest = keys.last_of_each
-        self._refuse(keys, ~newest)
-        deleted = part.deleted_mask
-        gone = np.flatnonzero(newest & deleted)
-        kept = np.flatnonzero(newest & ~deleted)
-        if len(kept) == len(keys):
-            self._write(part.rows, keys)
-        elif len(kept):
-            self._write(part.rows.take(pa.array(kept)), keys.take(kept))
-        self._parts.append(_Part(len(self._entries), keys.take(gone) if len(gone) else None))
+        self._offered += part.rows.num_rows
+        self._collect(PARTS_AT_A_TIME - 1)
+        count = part.rows.num_rows
+        batch, seqs = self._state.next_batch(), self._store.allocator.reserve_block(count)
+        is_raw = self._may_stay_as_it_came(len(self._running) * count)
+        self._running.append(self._threads.submit(self._stage, part, batch, seqs, is_raw=is_raw))
 
     def offered(self) -> int:
         """Rows of the stream."""
         return self._offered
 
+    def finish(self) -> None:
+        """Wait until everything is staged; nothing may be added after that."""
+        self._collect(0)
+        self._threads.shutdown()
+
     def over(self, snapshot: Snapshot) -> Snapshot:
         """The snapshot with the stream on top, for readers who may see it before it is committed."""
+        self.finish()
         self._kill_repeated()
         found = self._overwritten(snapshot)
         self._is_shown = True
@@ -114,6 +130,7 @@ class BulkLoad:
 
     def commit(self, idempotency: Idempotency | None = None, refuse: Refuse | None = None) -> Outcome:
         """Make the whole stream visible and durable; `refuse` may raise for what it finds in the newest state."""
+        self.finish()
         self._kill_repeated()
         with self._store.exclusive(self._state):
             replayed = self._store.replayed(self._state, idempotency)
@@ -150,6 +167,11 @@ class BulkLoad:
 
     def abort(self) -> None:
         """Delete everything that was staged, unless a manifest may name it already."""
+        self._threads.shutdown()
+        for part in self._running:
+            if part.exception() is None:
+                self._take(part.result())
+        self._running = []
         if self._state.unsure:
             return
         before = self._staged
@@ -160,36 +182,73 @@ class BulkLoad:
     def _entries(self) -> tuple[BatchFileEntry, ...]:
         return self._staged.manifest.batches
 
-    def _write(self, rows: pa.Table, keys: Keys) -> None:
-        content, _ = sort_by_key(rows, keys)
-        seqs = self._store.allocator.reserve(len(keys))
-        self._stage(SortedRows(content.rows.append_column(SEQ_COLUMN, pa.array(seqs)), content.keys))
+    def _collect(self, running_max: int) -> None:
+        """Wait, in stream order, until no more than `running_max` parts are being staged."""
+        while len(self._running) > running_max:
+            self._take(self._running[0].result())
+            self._running.pop(0)
 
-    def _stage(self, content: SortedRows) -> None:
-        batch = self._state.next_batch()
-        scope, folder = self._staged.scope, self._staged.cold.folder
+    def _take(self, part: _Part) -> None:
+        """Put a staged part behind those before it."""
+        self._parts.append(part)
+        if part.entry is not None:
+            manifest = self._staged.manifest.with_changes(updated_at=timestamp(), added=[part.entry])
+            self._staged = replace(self._staged, cold=replace(self._staged.cold, manifest=manifest))
+
+    def _stage(self, part: Change, batch: int, seqs: SeqBlock, *, is_raw: bool) -> _Part:
+        """Write a part without the keys that it repeats. Runs beside others, and changes nothing that they see."""
         try:
-            entry = write_batch(folder, batch, self._table, scope, content, Lineage())
+            keys = key_of(self._table, part.rows)
+            newest = keys.last_of_each
+            self._refuse(keys, ~newest)
+            if part.deleted is None and newest.all():
+                return _Part(self._write(batch, part.rows, keys, seqs, is_raw=is_raw), None)
+            deleted = part.deleted_mask
+            gone, kept = np.flatnonzero(newest & deleted), np.flatnonzero(newest & ~deleted)
+            tombstones = keys.take(gone) if len(gone) else None
+            if not len(kept):
+                self._state.release_batches([batch])
+                return _Part(None, tombstones)
+            rows, seqs = part.rows.take(pa.array(kept)), SeqBlock(seqs.first, len(kept))
+            return _Part(self._write(batch, rows, keys.take(kept), seqs, is_raw=is_raw), tombstones)
         except BaseException:
             self._state.release_batches([batch])
             raise
+
+    def _write(self, batch: int, rows: pa.Table, keys: Keys, seqs: SeqBlock, *, is_raw: bool) -> BatchFileEntry:
+        """Write rows with distinct keys as a segment, or as a batch."""
+        scope, folder = self._staged.scope, self._staged.cold.folder
+        if is_raw:
+            entry = write_segment(folder, batch, self._table, scope, rows, seqs)
+        else:
+            content, _ = sort_by_key(rows, keys)
+            content = SortedRows(content.rows.append_column(SEQ_COLUMN, pa.array(seqs.ids())), content.keys)
+            entry = write_batch(folder, batch, self._table, scope, content, Lineage())
+            self._store.files.put_key_index(scope, batch, content.keys)
         self._store.files.trust(scope, batch)
-        self._store.files.put_key_index(scope, batch, content.keys)
-        manifest = self._staged.manifest.with_changes(updated_at=timestamp(), added=[entry])
-        self._staged = replace(self._staged, cold=replace(self._staged.cold, manifest=manifest))
+        return entry
+
+    def _may_stay_as_it_came(self, waiting_rows: int) -> bool:
+        """Tell whether little enough waits to be settled, with so many rows that are being staged."""
+        segments = [*self._state.head.manifest.segments, *self._staged.manifest.segments]
+        return (
+            len(segments) < SEGMENTS_MAX
+            and sum(entry.rows for entry in segments) + waiting_rows < SEGMENT_ROWS_MAX
+            and sum(entry.bytes for entry in segments) < SEGMENT_BYTES_MAX
+        )
 
     def _kill_repeated(self) -> None:
         """Mark dead what later parts replace or delete in earlier ones."""
         if not self._has_repeats():
             return
-        before = 0
+        before: list[BatchFileEntry] = []
         for part in self._parts:
-            for entry in self._entries[before : part.entries]:
-                keys = self._store.files.key_index(self._staged.cold, entry).keys
-                self._kill_in(self._entries[:before], keys, entry_bounds(self._staged.cold, entry))
             if part.tombstones is not None:
-                self._kill_in(self._entries[:before], part.tombstones, None)
-            before = part.entries
+                self._kill_in(before, part.tombstones, None)
+            if part.entry is not None:
+                keys = self._store.files.key_index(self._staged.cold, part.entry).keys
+                self._kill_in(before, keys, entry_bounds(self._staged.cold, part.entry))
+                before.append(part.entry)
 
     def _has_repeats(self) -> bool:
         """Tell whether a key may stand in two parts."""
@@ -253,22 +312,26 @@ class BulkLoad:
     def _read_keys(self, entry: BatchFileEntry) -> Keys:
         """A staged batch's keys with their values."""
         names = [column.physical for column in self._table.key_columns]
-        return key_of(self._table, pq.read_table(self._staged.cold.path(entry), columns=names))
+        return key_of(self._table, self._store.files.rows(self._staged.cold, entry, names))
 
     def _stamp_after(self, seq: int) -> None:
         """Write the staged batches again with new ids when they have ids below `seq`."""
         if all(entry.min_seq > seq for entry in self._entries):
             return
         before = self._staged
-        self._staged = _empty_stage(before.cold, self._table)
+        self._staged, self._parts = _empty_stage(before.cold, self._table), []
         dead = {}
-        for entry in before.manifest.batches:
-            rows = pq.read_table(before.cold.path(entry)).drop_columns([SEQ_COLUMN])
-            self._write(rows, key_of(self._table, rows))
-            if entry.batch in before.dead:
-                dead[self._entries[-1].batch] = before.dead[entry.batch]
+        try:
+            for entry in before.manifest.batches:
+                rows = self._store.files.rows(before.cold, entry, self._table.row_schema.names)
+                part = Change(pa.Table.from_arrays(rows.columns, schema=self._table.row_schema))
+                batch, seqs = self._state.next_batch(), self._store.allocator.reserve_block(entry.rows)
+                self._take(self._stage(part, batch, seqs, is_raw=is_segment(entry.path)))
+                if entry.batch in before.dead:
+                    dead[batch] = before.dead[entry.batch]
+        finally:
+            self._discard(before)
         self._staged = replace(self._staged, dead=dead)
-        self._discard(before)
 
     def _discard(self, staged: Snapshot) -> None:
         """Delete staged files; those that somebody may read are reclaimed when nobody does."""

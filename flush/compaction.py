@@ -1,24 +1,27 @@
 """Batches to fewer, cleaner ones, while readers and writers go on.
 
-Two reasons to rewrite: a batch with many dead rows (its scans pay for each of them), and many small batches of similar
-size (planning pays for every file). Which batches is a pure choice. The rows keep their `_seq`. Rows that died while
-the job ran are found by their source position and marked dead in the outputs before these are published, so a delete
-that races a compaction is never lost. Should the inputs themselves have gone meanwhile, as by a truncation, the job is
-given up.
+Three reasons to rewrite: a batch with many dead rows (its scans pay for each of them), many small batches of similar
+size (planning pays for every file), and segments, which a large stream left as they came and which are yet to be
+sorted, encoded and given blooms: they are *settled*. Which batches is a pure choice. The rows keep their `_seq`. Rows
+that died while the job ran are found by their source position and marked dead in the outputs before these are
+published, so a delete that races a compaction is never lost. Should the inputs themselves have gone meanwhile, as by a
+truncation, the job is given up.
 """
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from flush.batch_writer import Lineage, SortedRows, drop_files, sort_by_key, write_batch
+from flush.batch_writer import SortedRows, drop_files, sort_by_key, write_batch
 from flush.hot_flush import BATCH_ROWS_MAX
 from flush.publication import next_manifest, retire
 from manifest.dead_rows import DeadRows
 from manifest.entries import BatchFileEntry
+from manifest.footer import Lineage
+from manifest.layout import is_segment
 from providers.defaults import missing_values
 from providers.hot.record import conform
 from providers.keys import Positions
@@ -35,6 +38,8 @@ TIER_FILES_MAX = 8
 
 TIER_FACTOR = 4
 JOB_ROWS_MAX = 4 * BATCH_ROWS_MAX
+JOB_SEGMENT_BYTES_MAX = 512 << 20
+"""Segments are not compressed, so this is about the memory that a job takes twice."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +51,12 @@ class Compacted:
 
 
 def choose(snapshot: Snapshot, *, everything: bool = False) -> list[BatchFileEntry]:
-    """Choose the batches of the next job, none when there is nothing to gain. Pure.
+    """Choose the batches of the next job, none when there is nothing to gain; segments are settled by another. Pure.
 
     `everything` asks for all batches that are dirty or smaller than full, as COMPACT TABLE does.
     """
     live = {entry.batch: entry.rows - snapshot.dead_in(entry).count for entry in snapshot.manifest.batches}
-    entries = snapshot.manifest.batches
+    entries = [entry for entry in snapshot.manifest.batches if not is_segment(entry.path)]
     share = 0.0 if everything else DEAD_SHARE_MAX
     dirty = [entry for entry in entries if entry.rows - live[entry.batch] > share * entry.rows]
     small = [entry for entry in entries if live[entry.batch] < BATCH_ROWS_MAX // 2]
@@ -67,6 +72,14 @@ def choose(snapshot: Snapshot, *, everything: bool = False) -> list[BatchFileEnt
     return _within_job(full[0], live) if full else []
 
 
+def _choose_segments(snapshot: Snapshot) -> list[BatchFileEntry]:
+    """The oldest segments, as many as a job may take. Pure."""
+    entries = list(snapshot.manifest.segments)
+    sizes = np.cumsum([entry.bytes for entry in entries])
+    count = max(int(np.searchsorted(sizes, JOB_SEGMENT_BYTES_MAX, side="right")), 1)
+    return _within_job(entries[:count], {entry.batch: entry.rows for entry in entries})
+
+
 def _within_job(entries: list[BatchFileEntry], live: dict[int, int]) -> list[BatchFileEntry]:
     total = np.cumsum([live[entry.batch] for entry in entries])
     count = max(int(np.searchsorted(total, JOB_ROWS_MAX, side="right")), 1)
@@ -75,9 +88,18 @@ def _within_job(entries: list[BatchFileEntry], live: dict[int, int]) -> list[Bat
 
 def compact(store: ScopeStore, state: ScopeState, *, everything: bool = False) -> Compacted:
     """Run one job, if there is one to run."""
+    return _rewrite(store, state, lambda snapshot: choose(snapshot, everything=everything))
+
+
+def settle(store: ScopeStore, state: ScopeState) -> Compacted:
+    """Run one job over segments, if there are any."""
+    return _rewrite(store, state, _choose_segments)
+
+
+def _rewrite(store: ScopeStore, state: ScopeState, chosen: Callable[[Snapshot], list[BatchFileEntry]]) -> Compacted:
     with state.maintenance:
         snapshot = state.published
-        inputs = choose(snapshot, everything=everything)
+        inputs = chosen(snapshot)
         if not inputs:
             return Compacted(0, 0)
         content, sources = _read_live(store, snapshot, inputs)
@@ -112,9 +134,9 @@ def _read_live(
     table, missing = snapshot.table, missing_values(snapshot.table)
     parts, sources = [], []
     for entry in inputs:
-        store.files.check(snapshot.cold, entry)
         live = np.flatnonzero(snapshot.dead_in(entry).live_mask)
-        rows = pq.read_table(snapshot.cold.path(entry)).take(pa.array(live)).combine_chunks()
+        rows = store.files.rows(snapshot.cold, entry)
+        rows = (rows if len(live) == len(rows) else rows.take(pa.array(live))).combine_chunks()
         parts += [conform(batch, table, missing) for batch in rows.to_batches()]
         sources.append(_source(entry.batch, live))
     source = np.concatenate(sources)

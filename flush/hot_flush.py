@@ -10,10 +10,11 @@ import numpy as np
 import pyarrow as pa
 
 from catalog.definition import SEQ_COLUMN
-from flush.batch_writer import Lineage, drop_files, sort_by_key, write_batch
+from flush.batch_writer import drop_files, sort_by_key, write_batch
 from flush.publication import next_manifest
 from manifest.dead_rows import DeadRows
 from manifest.entries import BatchFileEntry
+from manifest.footer import Lineage
 from providers.hot.view import HotView, Seqs
 from providers.resolve import key_of
 from providers.scope import ScopeState

@@ -11,43 +11,44 @@ had not reached RocksDB. The batches' checksums are those of the files as they a
 Nobody else may use the scope meanwhile, and the scope must be loaded again afterwards.
 """
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 import bloom
 from bloom import BloomCorrupt, BloomFilter, hash_rows
 from catalog.definition import SEQ_COLUMN, Scope, TableDef
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.keyvalue import Batch, Family, KeyValueStore
-from flush.batch_writer import FOOTER_KEY
+from flush.batch_writer import entry_of
 from flush.publication import next_manifest
 from manifest import codec as manifest_codec
-from manifest import dead_rows
+from manifest import dead_rows, footer
 from manifest.dead_rows import DeadRows
 from manifest.entries import BatchFileEntry, BloomEntry, ManifestFile
 from manifest.files import checksum, file_checksum, make_folder, publish
+from manifest.footer import Footer, Lineage
 from manifest.layout import (
     MANIFEST_NAME,
-    batch_name,
     batch_of_file,
     bloom_name,
     deletion_name,
     deletion_version,
+    holds_rows,
+    is_segment,
+    published_name,
     retired_name,
 )
 from manifest.ranges import column_range
 from manifest.rebuild import FoundBatch, Numbers, dead_rows_of, replaced_batches
 from providers.clock import timestamp
 from providers.cold.files import KEY_FILTER
+from providers.cold.rows import read_rows
 from providers.hot import record
 from providers.recovery import manifest_mark
 
@@ -59,9 +60,8 @@ class _ReadBatch:
     """A batch's entry without dead rows, and what else its files say."""
 
     entry: BatchFileEntry
-    inputs: tuple[int, ...]
+    lineage: Lineage
     retired: bool
-    flushed_seq: int
     keys: KeyColumns
     seqs: Numbers
     dead: DeadRows
@@ -72,11 +72,12 @@ def rebuild_scope(keyvalue: KeyValueStore, folder: Path, table: TableDef, scope:
     make_folder(folder)
     names = frozenset(path.name for path in folder.iterdir() if path.is_file())
     numbers = sorted({batch for name in names if (batch := batch_of_file(name)) is not None})
-    batches = [_read_batch(folder, names, table, scope, number) for number in numbers if batch_name(number) in names]
+    files = sorted((batch_of_file(name), name) for name in names if holds_rows(name) and name == published_name(name))
+    batches = [_read_batch(folder, names, table, scope, name) for _, name in files]
     hot_columns, hot_seqs = _hot_versions(keyvalue, table, scope)
     *keys, hot_keys = _number_keys([*(batch.keys for batch in batches), hot_columns])
     found = [
-        FoundBatch(batch.entry.batch, batch.inputs, batch.retired, numbered, batch.seqs, batch.dead)
+        FoundBatch(batch.entry.batch, batch.lineage.inputs, batch.retired, numbered, batch.seqs, batch.dead)
         for batch, numbered in zip(batches, keys, strict=True)
     ]
     replaced = replaced_batches(found)
@@ -86,7 +87,7 @@ def rebuild_scope(keyvalue: KeyValueStore, folder: Path, table: TableDef, scope:
         scope,
         dead_rows_of(found, hot_keys, hot_seqs),
         added=[batch.entry for batch in batches if batch.entry.batch not in replaced],
-        flushed_seq=max([0, *(max(batch.flushed_seq, batch.entry.max_seq) for batch in batches)]),
+        flushed_seq=max([0, *(max(batch.lineage.flushed_seq, batch.entry.max_seq) for batch in batches)]),
         schema_version=max([1, *(batch.entry.schema_version for batch in batches)]),
     )
     publish(folder / MANIFEST_NAME, manifest_codec.encode(manifest))
@@ -106,46 +107,29 @@ def _empty_manifest(table: TableDef, scope: Scope, names: frozenset[str], number
     )
 
 
-def _read_batch(folder: Path, names: frozenset[str], table: TableDef, scope: Scope, number: int) -> _ReadBatch:
-    path = folder / batch_name(number)
-    footer, rows = _read_parquet(path)
+def _read_batch(folder: Path, names: frozenset[str], table: TableDef, scope: Scope, name: str) -> _ReadBatch:
+    path, number = folder / name, batch_of_file(name)
+    about, rows = _read_file(path)
+    if (about.table_id, about.user_id, about.batch, about.rows) != (scope.table_id, scope.user, number, len(rows)):
+        raise DatabaseError(ErrorKind.CORRUPT, f"file {name} is not batch {number} of {table.name}")
     try:
-        belongs = (int(footer["table_id"]), footer["user_id"], int(footer["batch"]), int(footer["rows"]))
-        if belongs != (scope.table_id, scope.user, number, rows.num_rows):
-            raise DatabaseError(ErrorKind.CORRUPT, f"file {path.name} is not batch {number} of {table.name}")
-        crc, size = file_checksum(path)
-        seqs = rows.column(SEQ_COLUMN).to_numpy()
-        keys = [rows.column(column.physical) for column in table.key_columns]
-        entry = BatchFileEntry(
-            batch=number,
-            path=path.name,
-            rows=rows.num_rows,
-            dead=0,
-            bytes=size,
-            checksum=crc,
-            min_seq=int(seqs.min()),
-            max_seq=int(seqs.max()),
-            schema_version=int(footer["schema_version"]),
-            columns={
-                column_id: column_range(rows.column(physical)) for physical, column_id in footer["column_ids"].items()
-            },
-            bloom=_describe_bloom(folder, number, table, rows),
-            dv=None,
-            created_at=footer["created_at"],
-        )
-        inputs = tuple(int(replaced) for replaced in footer["inputs"])
-        flushed_seq = int(footer["flushed_seq"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise DatabaseError(ErrorKind.CORRUPT, f"the footer of file {path.name} is not readable") from error
+        ranges = {column_id: column_range(rows.column(physical)) for physical, column_id in about.column_ids.items()}
+    except KeyError as error:
+        raise DatabaseError(ErrorKind.CORRUPT, f"the footer of file {name} is not readable") from error
+    seqs = rows.column(SEQ_COLUMN).to_numpy()
+    found = replace(about, min_seq=int(seqs.min()), max_seq=int(seqs.max()))
+    bloom_entry = None if is_segment(name) else _describe_bloom(folder, about.batch, table, rows)
+    entry = entry_of(found, name, file_checksum(path), ranges, bloom_entry)
+    keys = [rows.column(column.physical) for column in table.key_columns]
     dead = _read_dead_rows(folder, names, scope, entry)
-    return _ReadBatch(entry, inputs, retired_name(number) in names, flushed_seq, keys, seqs, dead)
+    return _ReadBatch(entry, about.lineage, retired_name(about.batch) in names, keys, seqs, dead)
 
 
-def _read_parquet(path: Path) -> tuple[dict[str, Any], pa.Table]:
+def _read_file(path: Path) -> tuple[Footer, pa.Table]:
     try:
-        rows = pq.read_table(path)
-        return json.loads(rows.schema.metadata[FOOTER_KEY]), rows
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+        rows = read_rows(path)
+        return footer.decode(rows.schema.metadata), rows
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise DatabaseError(ErrorKind.CORRUPT, f"file {path.name} of the table is no readable batch") from error
 
 

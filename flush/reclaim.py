@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from manifest.entries import ManifestFile
-from manifest.layout import MANIFEST_NAME, batch_of_file, retired_name, staged_name, table_id_of_folder
+from manifest.layout import MANIFEST_NAME, batch_of_file, holds_rows, retired_name, staged_name, table_id_of_folder
 from providers.scope import ScopeState
 
 
@@ -34,7 +34,7 @@ def unreachable(names: Iterable[str], manifests: Iterable[ManifestFile], in_flig
     doomed = [
         name for name, batch in batches.items() if batch is not None and name not in needed and batch not in in_flight
     ]
-    return sorted(doomed, key=lambda name: (not name.endswith(".parquet"), name))
+    return sorted(doomed, key=lambda name: (not holds_rows(name), name))
 
 
 def reclaim(state: ScopeState) -> int:

@@ -1,4 +1,4 @@
-"""The background thread: flush by policy, compact, reclaim.
+"""The background thread: flush by policy, settle, compact, reclaim.
 
 One thread for all scopes, so maintenance never takes more than one core. A failure is logged and tried again at the
 next tick; it never stops the thread.
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 
 from catalog.definition import FlushPolicy, Scope
-from flush.compaction import compact
+from flush.compaction import compact, settle
 from flush.hot_flush import flush
 from flush.reclaim import reclaim, reclaim_leftovers
 from providers.scope import ScopeState
@@ -21,6 +21,9 @@ from providers.ticker import Ticker
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
+
+SETTLE_AFTER_SECONDS = 5.0
+"""How long a stream's rows stay as they came: settling takes the cores that the next stream would like to have."""
 
 
 def is_due(policy: FlushPolicy, snapshot: Snapshot, waited_seconds: float) -> bool:
@@ -41,12 +44,15 @@ class MaintenanceWorker:
         reclaim_dropped: Callable[[], object],
         tick_seconds: float = TICK_SECONDS,
         *,
+        settle_after_seconds: float = SETTLE_AFTER_SECONDS,
         compacts: bool = True,
     ) -> None:
+        self._settle_after_seconds = settle_after_seconds
         self._compacts = compacts
         self._store = store
         self._reclaim_dropped = reclaim_dropped
         self._unflushed_since: dict[Scope, float] = {}
+        self._unsettled_since: dict[Scope, float] = {}
         self._seen_manifest: dict[Scope, int] = {}
         self._ticker = Ticker("maintenance", self.tick, tick_seconds)
 
@@ -84,6 +90,10 @@ class MaintenanceWorker:
         if is_due(snapshot.table.options.flush_policy, snapshot, now - since):
             flush(self._store, state)
             self._unflushed_since.pop(snapshot.scope, None)
+        if not snapshot.manifest.segments:
+            self._unsettled_since.pop(snapshot.scope, None)
+        elif now - self._unsettled_since.setdefault(snapshot.scope, now) >= self._settle_after_seconds:
+            settle(self._store, state)
         del snapshot
         if state.has_leftovers:
             state.has_leftovers = reclaim_leftovers(state)

@@ -8,8 +8,10 @@ Invariants, checked by `check` before every publication and after every load:
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from catalog.errors import DatabaseError, ErrorKind
+from manifest.layout import is_segment
 
 RangeValue = str | bool | None
 """A range bound in its JSON form: text for everything but booleans; None is unknown."""
@@ -96,6 +98,11 @@ class ManifestFile:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_number", {entry.batch: entry for entry in self.batches})
+
+    @cached_property
+    def segments(self) -> tuple[BatchFileEntry, ...]:
+        """The batches that are still as they came."""
+        return tuple(entry for entry in self.batches if is_segment(entry.path))
 
     @property
     def rows(self) -> int:

@@ -4,9 +4,12 @@ A file is durable when its bytes *and* its folder entry are synced; `publish` do
 atomic rename. Skipping the folder's sync leaves the previous file after a power cut.
 """
 
+import io
 import os
 import zlib
 from pathlib import Path
+
+from typing_extensions import Buffer
 
 from catalog.errors import DatabaseError, ErrorKind
 
@@ -15,7 +18,11 @@ _CHUNK_BYTES = 4 << 20
 
 def checksum(data: bytes | memoryview) -> str:
     """CRC-32 of `data` as it is written in manifests."""
-    return f"crc32:{zlib.crc32(data):08x}"
+    return _as_text(zlib.crc32(data))
+
+
+def _as_text(crc: int) -> str:
+    return f"crc32:{crc:08x}"
 
 
 def file_checksum(path: Path) -> tuple[str, int]:
@@ -25,7 +32,7 @@ def file_checksum(path: Path) -> tuple[str, int]:
         while chunk := file.read(_CHUNK_BYTES):
             crc = zlib.crc32(chunk, crc)
             size += len(chunk)
-    return f"crc32:{crc:08x}", size
+    return _as_text(crc), size
 
 
 def read_checked(path: Path, expected: str) -> bytes:
@@ -55,6 +62,44 @@ def write_synced(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+
+
+class SummedFile(io.RawIOBase):
+    """A new file that a library writes from front to back; what passes is summed, and synced when it is closed."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._file = path.open("wb", buffering=0)
+        self._crc = 0
+        self._size = 0
+
+    @property
+    def content(self) -> tuple[str, int]:
+        """Checksum of what was written, and its size in bytes."""
+        return _as_text(self._crc), self._size
+
+    def writable(self) -> bool:
+        """It is."""
+        return True
+
+    def write(self, data: Buffer, /) -> int:
+        """Write all of `data`."""
+        rest = memoryview(data)
+        length = rest.nbytes
+        self._crc = zlib.crc32(rest, self._crc)
+        self._size += length
+        while rest.nbytes:
+            rest = rest[self._file.write(rest) or 0 :]
+        return length
+
+    def close(self) -> None:
+        """Sync what was written; the folder entry is durable only after `sync_folder`."""
+        if not self.closed:
+            try:
+                os.fsync(self._file.fileno())
+            finally:
+                self._file.close()
+                super().close()
 
 
 def sync_file(path: Path) -> None:

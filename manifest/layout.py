@@ -4,6 +4,7 @@
 <tables>/<namespace>/<table>.<table id>/            a SHARED table's scope
 <tables>/<namespace>/<table>.<table id>/<user>/     one user's scope of a USER table
     manifest.json   batch-<N>.parquet   batch-<N>.bloom   batch-<N>.<version>.dv   batch-<N>.retired
+                    batch-<N>.arrow     (in the place of the Parquet file: a segment, a batch as it came)
 ```
 A file that is still being written, or that no manifest is about to name, has the suffix `.tmp`.
 
@@ -18,7 +19,7 @@ from catalog.identifiers import path_component
 
 MANIFEST_NAME = "manifest.json"
 
-_BATCH_FILE = re.compile(r"batch-(\d+)\.(?:parquet|bloom|retired|(\d+)\.dv)(?:\.tmp)?\Z")
+_BATCH_FILE = re.compile(r"batch-(\d+)\.(?:parquet|arrow|bloom|retired|(\d+)\.dv)(?:\.tmp)?\Z")
 
 
 def table_folder(tables: Path, table: TableDef) -> Path:
@@ -35,6 +36,21 @@ def scope_folder(tables: Path, table: TableDef, scope: Scope) -> Path:
 def batch_name(batch: int) -> str:
     """File of a batch's rows."""
     return f"batch-{batch}.parquet"
+
+
+def segment_name(batch: int) -> str:
+    """File of a batch's rows as they came."""
+    return f"batch-{batch}.arrow"
+
+
+def is_segment(name: str) -> bool:
+    """Tell whether a file, staged or published, holds the rows of a batch as they came."""
+    return published_name(name).endswith(".arrow")
+
+
+def holds_rows(name: str) -> bool:
+    """Tell whether a file, staged or published, holds the rows of a batch."""
+    return is_segment(name) or published_name(name).endswith(".parquet")
 
 
 def bloom_name(batch: int) -> str:

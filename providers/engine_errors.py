@@ -34,7 +34,7 @@ _NOISE = re.compile(
 )
 _PARSER = re.compile(r"(?:ParserError|TokenizerError)\(\"(.*?)\"\)", re.DOTALL)
 _SIGNATURE = re.compile(r"Function ('[^']*') failed to match any signature.*", re.DOTALL)
-_PATHS = re.compile(r"(?:file://)?/?(?:[\w.~%@+=-]+/)+[\w.~%@+=-]*\.(?:parquet|bloom|dv|json)")
+_PATHS = re.compile(r"(?:file://)?/?(?:[\w.~%@+=-]+/)+[\w.~%@+=-]*\.(?:parquet|arrow|bloom|dv|json)")
 _RELATION = re.compile(r"\bmain\.(?:\$default\.)?|\$default\.|storage\.files\.(?:b[0-9a-f]{32}|t\d+)\.")
 
 _ADVICE = {

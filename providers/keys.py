@@ -9,6 +9,7 @@ index nor a sort by hash is needed.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,14 @@ import pyarrow.compute as pc
 
 from bloom import hash_rows, is_exact
 
+DENSE_SPAN_MAX = 16
+"""Numbers are dense when at most this many fit between two of them, on average: each costs a byte then."""
+
+FLAGS_AT_A_TIME = 65_536
+"""What is computed for so many numbers stays in the processor's cache."""
+
 Hashes = npt.NDArray[np.uint64]
+Numbers = npt.NDArray[np.int64]
 Positions = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
@@ -26,11 +34,11 @@ Mask = npt.NDArray[np.bool_]
 class Ascending:
     """Keys of one column as ascending numbers, and the row of each; None when the rows are in that order already."""
 
-    numbers: npt.NDArray[np.int64]
+    numbers: Numbers
     rows: Positions | None
 
     def find(self, wanted: "Ascending") -> tuple[Positions, Positions]:
-        """Return the pairs (row of `wanted`, row of these) with equal keys. These must be distinct and in row order."""
+        """Return the pairs (row of `wanted`, row of these) with equal keys. These must be distinct."""
         if not len(self.numbers):
             return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
         first = int(np.searchsorted(wanted.numbers, self.numbers[0], side="left"))
@@ -38,26 +46,56 @@ class Ascending:
         needles = wanted.numbers[first:last]
         places = np.searchsorted(self.numbers, needles)
         hits = np.flatnonzero(self.numbers[places] == needles)
-        found = hits + first
-        return found if wanted.rows is None else wanted.rows[found], places[hits]
+        return wanted.row(hits + first), self.row(places[hits])
+
+    def row(self, places: Positions) -> Positions:
+        """The rows at some places of the order."""
+        return places if self.rows is None else self.rows[places]
 
 
 @dataclass(frozen=True, eq=False)
 class Keys:
-    """The keys of a sequence of rows. `columns` are the key's columns in key order, without NULL."""
+    """The keys of a sequence of rows. `stored` are the key's columns in key order, without NULL.
 
-    columns: tuple[pa.Array, ...]
-    hashes: Hashes
+    What is derived of them, is when it is first asked for: numbers mostly do without hashes, and often without being
+    brought into one piece.
+    """
+
+    stored: tuple[pa.Array | pa.ChunkedArray, ...]
+    known_hashes: Hashes | None
     exact: bool
 
     @classmethod
     def of(cls, columns: Sequence[pa.Array | pa.ChunkedArray]) -> "Keys":
-        """Hash the rows of `columns`."""
-        flat = tuple(flatten(column) for column in columns)
-        return cls(flat, hash_rows(flat), is_exact([column.type for column in flat]))
+        """The keys of the rows of `columns`."""
+        return cls(tuple(columns), None, is_exact([column.type for column in columns]))
 
     def __len__(self) -> int:
-        return len(self.hashes)
+        return len(self.stored[0] if self.known_hashes is None else self.known_hashes)
+
+    @cached_property
+    def columns(self) -> tuple[pa.Array, ...]:
+        """The key's columns in one piece each."""
+        return tuple(map(flatten, self.stored))
+
+    @cached_property
+    def hashes(self) -> Hashes:
+        """A 64-bit hash of each key."""
+        return hash_rows(self.columns) if self.known_hashes is None else self.known_hashes
+
+    @cached_property
+    def numbers(self) -> Sequence[Numbers] | None:
+        """The keys in row order, in pieces, as numbers of the same order; None for any but one integer-like column."""
+        return _as_numbers(self.stored[0]) if len(self.stored) == 1 else None
+
+    @cached_property
+    def are_sorted(self) -> bool:
+        """Tell, cheaply, whether the first column alone shows that rows are sorted and distinct.
+
+        False also means "not known": only integer-like columns are looked at.
+        """
+        pieces = _as_numbers(self.stored[0]) if self.stored else None
+        return pieces is not None and _is_strictly_ascending(pieces)
 
     @cached_property
     def order(self) -> Positions:
@@ -67,9 +105,9 @@ class Keys:
     @cached_property
     def ascending(self) -> Ascending | None:
         """The rows by ascending key, those of equal keys in row order; None for any but one integer-like column."""
-        numbers = as_integers(self.columns[0]) if len(self.columns) == 1 else None
-        if numbers is None:
+        if self.numbers is None:
             return None
+        numbers = np.concatenate(self.numbers) if len(self.numbers) > 1 else self.numbers[0]
         if bool((numbers[1:] >= numbers[:-1]).all()):
             return Ascending(numbers, None)
         order = _stable_order(numbers)
@@ -83,7 +121,8 @@ class Keys:
     def take(self, positions: Positions) -> "Keys":
         """The keys of some rows."""
         index = pa.array(positions)
-        return Keys(tuple(column.take(index) for column in self.columns), self.hashes[positions], self.exact)
+        hashes = self.hashes[positions] if self.known_hashes is not None or "hashes" in self.__dict__ else None
+        return Keys(tuple(column.take(index) for column in self.columns), hashes, self.exact)
 
     def confirm(self, mine: Positions, other: "Keys", theirs: Positions) -> Mask:
         """Tell for each pair (mine[i], theirs[i]) of rows with equal hashes whether the keys are equal."""
@@ -107,7 +146,7 @@ class Keys:
         return self._representatives(last=False)
 
     def _representatives(self, *, last: bool) -> Mask:
-        if is_strictly_ascending(self.columns[:1]):
+        if self.are_sorted or _are_distinct_and_dense([self]):
             return np.ones(len(self), dtype=np.bool_)
         found = self.ascending
         ordered, rows = (self.sorted_hashes, self.order) if found is None else (found.numbers, found.rows)
@@ -148,6 +187,8 @@ def may_share(parts: Sequence[Keys]) -> bool:
 
     Sorting everything is cheaper than asking part by part. Numbers are merged: a stable sort finds the ascending runs.
     """
+    if _are_distinct_and_dense(parts):
+        return False
     ascending = [found for found in (part.ascending for part in parts) if found is not None]
     if len(ascending) == len(parts):
         together = np.sort(np.concatenate([found.numbers for found in ascending]), kind="stable")
@@ -156,22 +197,42 @@ def may_share(parts: Sequence[Keys]) -> bool:
     return bool((together[1:] == together[:-1]).any())
 
 
-def as_integers(values: pa.Array) -> npt.NDArray[np.int64] | None:
-    """A column without NULL as 64-bit integers in the same order, or None when its type has no such image."""
-    if values.null_count or not (pa.types.is_signed_integer(values.type) or pa.types.is_temporal(values.type)):
-        return None
-    width = pa.int32() if values.type.bit_width == 32 else pa.int64()
-    plain = values.view(width) if pa.types.is_temporal(values.type) else values
-    return np.asarray(plain.to_numpy(zero_copy_only=False))
+def _are_distinct_and_dense(parts: Sequence[Keys]) -> bool:
+    """Tell, cheaply, whether all keys are numbers of a narrow range and distinct; False also means "not known".
 
-
-def is_strictly_ascending(columns: Sequence[pa.Array]) -> bool:
-    """Tell, cheaply, whether the first column of a key alone shows that rows are sorted and distinct.
-
-    False also means "not known": only integer-like columns are looked at.
+    Each number sets a flag of its own: with many rows that takes a twentieth of a sort.
     """
-    numbers = as_integers(columns[0]) if columns else None
-    return numbers is not None and bool((numbers[1:] > numbers[:-1]).all())
+    if any(part.numbers is None for part in parts):
+        return False
+    pieces = [piece for part in parts for piece in part.numbers or () if len(piece)]
+    total = sum(map(len, pieces))
+    low = min((int(piece.min()) for piece in pieces), default=0)
+    span = max((int(piece.max()) for piece in pieces), default=0) - low + 1
+    if span > DENSE_SPAN_MAX * total:
+        return False
+    seen = np.zeros(span, dtype=np.bool_)
+    for piece in pieces:
+        for start in range(0, len(piece), FLAGS_AT_A_TIME):
+            seen[np.subtract(piece[start : start + FLAGS_AT_A_TIME], low, dtype=np.int64)] = True
+    return int(np.count_nonzero(seen)) == total
+
+
+def _as_numbers(column: pa.Array | pa.ChunkedArray) -> Sequence[Numbers] | None:
+    """A column without NULL as integers in the same order, in pieces, or None when its type has no such image."""
+    if column.null_count or not (pa.types.is_signed_integer(column.type) or pa.types.is_temporal(column.type)):
+        return None
+    width = pa.int32() if column.type.bit_width == 32 else pa.int64()
+    chunks = (column.chunks or [pa.array([], column.type)]) if isinstance(column, pa.ChunkedArray) else [column]
+    plain = (chunk.view(width) if pa.types.is_temporal(chunk.type) else chunk for chunk in chunks)
+    return [np.asarray(chunk.to_numpy(zero_copy_only=False)) for chunk in plain]
+
+
+def _is_strictly_ascending(pieces: Sequence[Numbers]) -> bool:
+    """Tell whether each number is larger than the one before."""
+    filled = [piece for piece in pieces if len(piece)]
+    return all(before[-1] < after[0] for before, after in pairwise(filled)) and all(
+        bool((piece[1:] > piece[:-1]).all()) for piece in filled
+    )
 
 
 def _show(value: object) -> str:

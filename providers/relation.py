@@ -1,19 +1,20 @@
 """A snapshot as DataFusion sees it: hot rows and cold batches merged into one native relation.
 
-    clean batches  UNION ALL  dirty batches minus their dead rows  UNION ALL  hot rows
+    clean batches  UNION ALL  dirty batches minus their dead rows  UNION ALL  segments' live rows  UNION ALL  hot rows
 
 Everything is native but one mask: batches hold each row's address in `_batch` and `_position`, and a volatile function
 of both returns a slice of the batch's live flags, which costs a few microseconds for some 10,000 rows. With nothing
 dirty and an empty hot tier the relation is the plain Parquet scan. Because a batch never holds two live rows of a key,
 every predicate may be pushed into every part.
 
-Batches are named file by file; a folder is never listed. Batches of each version of the definition are scanned apart:
-files of one scan must have the same columns, and those of an older one are filled with defaults.
+Segments, batches that are still as they came, are mapped into memory and filtered there. The others are named file by
+file; a folder is never listed. Batches of each version of the definition are scanned apart: files of one scan must
+have the same columns, and those of an older one are filled with defaults.
 """
 
 import threading
 import uuid
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from enum import Enum, unique
 from itertools import count, groupby
 from pathlib import Path
@@ -21,6 +22,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from datafusion import DataFrame, Expr, SessionContext, col, lit, udf
 from datafusion.catalog import Catalog, Schema, Table
@@ -29,6 +31,7 @@ from catalog.definition import BATCH_COLUMN, DELETED_COLUMN, POSITION_COLUMN, SE
 from catalog.identifiers import quote_identifier
 from manifest.dead_rows import DeadRows
 from manifest.entries import BatchFileEntry
+from manifest.layout import is_segment
 from providers.cold.files import ColdFiles
 from providers.defaults import literal_value
 from providers.engine_errors import engine_errors
@@ -141,9 +144,11 @@ class Relations:
                 self._files.check(snapshot.cold, entry)
             selected = [_cold_column(column, column.id in absent) for column in _table_columns(snapshot.table, columns)]
             selected += [col(field.name) for field in _version_fields(columns)]
-            dead = {entry.batch: snapshot.dead[entry.batch] for entry in members if entry.batch in snapshot.dead}
-            clean = [snapshot.cold.path(entry) for entry in members if entry.batch not in dead]
-            dirty = [snapshot.cold.path(entry) for entry in members if entry.batch in dead]
+            segments = [entry for entry in members if is_segment(entry.path)]
+            encoded = [entry for entry in members if not is_segment(entry.path)]
+            dead = {entry.batch: snapshot.dead[entry.batch] for entry in encoded if entry.batch in snapshot.dead}
+            clean = [snapshot.cold.path(entry) for entry in encoded if entry.batch not in dead]
+            dirty = [snapshot.cold.path(entry) for entry in encoded if entry.batch in dead]
             schema = _file_schema(snapshot.table, absent)
             if clean:
                 yield self._scan(clean, schema).select(*selected)
@@ -151,6 +156,23 @@ class Relations:
                 rows = self._scan(dirty, schema)
                 live = _live_function(dead)(col(BATCH_COLUMN), col(POSITION_COLUMN))
                 yield rows.filter(live).select(*selected)
+            if segments:
+                present = [field for field in snapshot.table.physical_schema if field.name in schema.names]
+                rows = self._context.read_batches(self._segment_batches(snapshot, segments, pa.schema(present)))
+                yield rows.select(*(_as_engine_has_it(field) for field in present)).select(*selected)
+
+    def _segment_batches(
+        self, snapshot: Snapshot, segments: Sequence[BatchFileEntry], schema: pa.Schema
+    ) -> Iterator[pa.RecordBatch]:
+        """The live rows of segments; what has no dead rows is not copied."""
+        for entry in segments:
+            dead = snapshot.dead.get(entry.batch)
+            start = 0
+            for batch in self._files.rows(snapshot.cold, entry, schema.names).to_batches():
+                live = None if dead is None else dead.live_array.slice(start, len(batch))
+                start += len(batch)
+                rows = pa.RecordBatch.from_arrays(batch.columns, schema=schema)
+                yield rows if live is None or pc.all(live).as_py() else rows.filter(live)
 
     def _hot_parts(self, snapshot: Snapshot, columns: Columns) -> Iterable[DataFrame]:
         batches = [_engine_rows(batch, snapshot.table, columns) for batch in snapshot.hot.batches]
@@ -194,6 +216,12 @@ def _file_schema(table: TableDef, absent: Collection[int]) -> pa.Schema:
     missing = {table.by_id[column_id].physical for column_id in absent}
     stored = [field for field in table.file_schema if field.name not in missing]
     return pa.schema([field.with_type(engine_type(field.type)) for field in stored])
+
+
+def _as_engine_has_it(field: pa.Field) -> Expr:
+    """A column of a segment in the engine's type."""
+    stored, wanted = col(quote_identifier(field.name)), engine_type(field.type)
+    return stored if wanted.equals(field.type) else stored.cast(wanted).alias(field.name)
 
 
 def _cold_column(column: Column, absent: bool) -> Expr:

@@ -305,14 +305,14 @@ class ScopeStore:
             return state
 
     def _remember(self, scope: Scope, state: ScopeState) -> ScopeState:
-        """Keep a scope in memory, and let go of those unused for longest, unless they wait for a flush.
+        """Keep a scope in memory, and let go of those unused for longest, unless they wait for maintenance.
 
         A scope that somebody still works with stays known: only this class's own reference to it goes.
         """
         with self._lock:
             self._scopes[scope] = self._recent[scope] = state
             for candidate in list(islice(self._recent.values(), max(len(self._recent) - self._scopes_max, 0))):
-                if not candidate.head.has_unflushed:
+                if not candidate.head.has_unflushed and not candidate.head.manifest.segments:
                     del self._recent[candidate.head.scope]
             return state
 

@@ -8,6 +8,7 @@ is n consecutive ticks: the logical clock may run ahead of the wall clock, and w
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,28 @@ SeqArray = npt.NDArray[np.int64]
 def unix_ms() -> int:
     """Wall-clock milliseconds since 1970."""
     return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True)
+class SeqBlock:
+    """`count` ids of consecutive ticks, which the first one tells."""
+
+    first: int
+    count: int
+
+    @property
+    def last(self) -> int:
+        """The largest id; of an empty block, its first."""
+        return int(self._of(np.array([max(self.count, 1) - 1]))[0])
+
+    def ids(self) -> SeqArray:
+        """All of them, ascending."""
+        return self._of(np.arange(self.count, dtype=np.int64))
+
+    def _of(self, ticks: SeqArray) -> SeqArray:
+        """The ids some ticks after the first, made in place: this runs for every bulk row."""
+        ticks += _tick_of(self.first)
+        return _ids(ticks, (self.first >> SEQUENCE_BITS) & NODE_MAX)
 
 
 class SeqAllocator:
@@ -54,24 +77,32 @@ class SeqAllocator:
 
     def reserve(self, count: int) -> SeqArray:
         """Return `count` ascending ids, all larger than every id handed out before."""
+        return self.reserve_block(count).ids()
+
+    def reserve_block(self, count: int) -> SeqBlock:
+        """The same as a block."""
         with self._lock:
             now_tick = max(self._clock_ms() - EPOCH_MS, 0) << SEQUENCE_BITS
             first = max(now_tick, self._last_tick + 1)
             last = first + max(count, 1) - 1
             if last > self._ceiling_tick:
                 ceiling = last + AHEAD_TICKS
-                self._persist(int(self._ids(np.array([ceiling], dtype=np.int64))[0]))
+                self._persist(self._id(ceiling))
                 self._ceiling_tick = ceiling
             self._last_tick = last
-        return self._ids(np.arange(first, first + count, dtype=np.int64))
+        return SeqBlock(self._id(first), count)
 
-    def _ids(self, ticks: SeqArray) -> SeqArray:
-        """Make room for the node between milliseconds and sequence, in place: this runs for every bulk row."""
-        ids = ticks >> SEQUENCE_BITS
-        ids *= (1 << (NODE_BITS + SEQUENCE_BITS)) - (1 << SEQUENCE_BITS)
-        ids += ticks
-        ids += self._node << SEQUENCE_BITS
-        return ids
+    def _id(self, tick: int) -> int:
+        return int(_ids(np.array([tick], dtype=np.int64), self._node)[0])
+
+
+def _ids(ticks: SeqArray, node: int) -> SeqArray:
+    """Make room for the node between milliseconds and sequence."""
+    ids = ticks >> SEQUENCE_BITS
+    ids *= (1 << (NODE_BITS + SEQUENCE_BITS)) - (1 << SEQUENCE_BITS)
+    ids += ticks
+    ids += node << SEQUENCE_BITS
+    return ids
 
 
 def _tick_of(seq: int) -> int:

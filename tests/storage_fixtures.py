@@ -16,7 +16,7 @@ from catalog.identifiers import TableName, quote_identifier
 from catalog.keyvalue import KeyValueStore
 from catalog.store import CatalogStore
 from flush.bulk import BulkLoad
-from flush.compaction import Compacted, compact
+from flush.compaction import Compacted, compact, settle
 from flush.hot_flush import Flushed, flush
 from flush.reclaim import reclaim
 from providers.cold.files import ColdFiles
@@ -154,6 +154,10 @@ class TableAccess:
     def compact(self, *, everything: bool = True) -> Compacted:
         """Run one compaction job."""
         return compact(self.db.store, self.state, everything=everything)
+
+    def settle(self) -> Compacted:
+        """Settle segments, as many as one job takes."""
+        return settle(self.db.store, self.state)
 
     def reclaim(self) -> int:
         """Delete unreachable files."""

@@ -22,7 +22,7 @@ from flightserver.sql.parameters import places_in_values
 from flightserver.sql.parser import Parsed
 from flightserver.sql.references import is_constant
 from flightserver.sql.statements import Compact, Flush, Insert, Query, Statement, SubstraitQuery, TableRef, Update
-from flush.compaction import compact
+from flush.compaction import compact, settle
 from flush.hot_flush import flush
 from flush.reclaim import reclaim
 from providers.lru import ByteBoundedCache
@@ -90,7 +90,7 @@ class Executor:
             return self.ddl.run(statement, context)
         match statement:
             case Flush(table):
-                return Affected(sum(flush(self._database.store, state).rows for state in self._states(table, context)))
+                return Affected(sum(self._flush(state) for state in self._states(table, context)))
             case Compact(table):
                 return Affected(sum(self._compact(state) for state in self._states(table, context)))
         raise DatabaseError(ErrorKind.UNSUPPORTED, f"{type(statement).__name__} is not served by this version")
@@ -158,9 +158,22 @@ class Executor:
             states += [store.state(table, user) for user in sorted(users | loaded, key=lambda user: user or "")]
         return states
 
+    def _flush(self, state: ScopeState) -> int:
+        """Move hot rows into batches and settle those that are still as they came; return how many rows were hot."""
+        flushed = flush(self._database.store, state).rows
+        self._settle(state)
+        return flushed
+
+    def _settle(self, state: ScopeState) -> int:
+        """Encode what is still as it came; return how many batches were replaced."""
+        replaced = 0
+        while done := settle(self._database.store, state).inputs:
+            replaced += done
+        return replaced
+
     def _compact(self, state: ScopeState) -> int:
         """Merge until there is nothing to gain; return how many batches were replaced."""
-        replaced = 0
+        replaced = self._settle(state)
         while done := compact(self._database.store, state, everything=True).inputs:
             replaced += done
         reclaim(state)

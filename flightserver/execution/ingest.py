@@ -1,12 +1,11 @@
 """A stream of rows into one scope, as one commit.
 
-Small streams become hot rows; from `BULK_ROWS_MIN` rows on they go straight to batches, a part at a time, on a thread
-of their own, so that receiving and writing overlap. At most two parts are in memory. A bulk commit flushes the scope's
-hot rows along, so a stream of less than one part that finds more hot rows than it brings joins them instead.
+Small streams become hot rows; from `BULK_ROWS_MIN` rows on they go straight to batches, a part at a time, on threads
+of their own, so that receiving and writing overlap. At most four parts are in memory. A bulk commit flushes the
+scope's hot rows along, so a stream of less than one part that finds more hot rows than it brings joins them instead.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -21,39 +20,6 @@ from providers.writes import Strictness, conform
 
 BULK_ROWS_MIN = 50_000
 PART_BYTES_MAX = 256 << 20
-
-
-class _BulkThread:
-    """A bulk load with the thread that stages its parts, one at a time."""
-
-    def __init__(self, load: BulkLoad) -> None:
-        self._load = load
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ingest")
-        self._running: Future[None] | None = None
-
-    def stage(self, change: Change) -> None:
-        """Stage rows in the background, after those before them."""
-        self._wait()
-        self._running = self._executor.submit(self._add_parts, change)
-
-    def finish(self) -> BulkLoad:
-        """The load, once everything is staged."""
-        self._wait()
-        self._executor.shutdown()
-        return self._load
-
-    def abort(self) -> None:
-        """Delete what is staged."""
-        self._executor.shutdown()
-        self._load.abort()
-
-    def _wait(self) -> None:
-        if self._running is not None:
-            self._running.result()
-
-    def _add_parts(self, change: Change) -> None:
-        for start in range(0, change.rows.num_rows, PART_ROWS):
-            self._load.add(change.slice(start, PART_ROWS))
 
 
 @dataclass(frozen=True)
@@ -96,7 +62,7 @@ class _Ingest:
         self._buffer: list[pa.RecordBatch] = []
         self._rows = 0
         self._bytes = 0
-        self._bulk: _BulkThread | None = None
+        self._bulk: BulkLoad | None = None
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Take rows."""
@@ -105,17 +71,16 @@ class _Ingest:
         self._bytes += batch.nbytes
         part_is_full = self._rows >= PART_ROWS or (self._bytes >= PART_BYTES_MAX and self._rows >= BULK_ROWS_MIN)
         if part_is_full and self._may_be_bulk:
-            self._bulk_thread().stage(self._take())
+            self._stage()
 
     def finish(self, idempotency: Idempotency | None) -> Outcome:
         """Commit the whole stream."""
         if not self._may_be_bulk or (self._bulk is None and self._is_small()):
             change = self._take()
             return self._context.work.write(self._scope, lambda _: change, self._rule, idempotency)
-        bulk = self._bulk_thread()
-        if self._rows:
-            bulk.stage(self._take())
-        return self._context.work.take(self._scope, bulk.finish(), idempotency)
+        bulk = self._stage()
+        bulk.finish()
+        return self._context.work.take(self._scope, bulk, idempotency)
 
     def abort(self) -> None:
         """Leave nothing of the stream behind."""
@@ -128,10 +93,14 @@ class _Ingest:
         (snapshot,) = self._context.work.snapshots([self._scope])
         return self._rows < snapshot.hot.live_count
 
-    def _bulk_thread(self) -> _BulkThread:
+    def _stage(self) -> BulkLoad:
+        """Begin to write what is buffered."""
         if self._bulk is None:
             state = self._context.work.staging(self._scope)
-            self._bulk = _BulkThread(BulkLoad(self._store, state, self._table, self._rule))
+            self._bulk = BulkLoad(self._store, state, self._table, self._rule)
+        change = self._take()
+        for start in range(0, change.rows.num_rows, PART_ROWS):
+            self._bulk.add(change.slice(start, PART_ROWS))
         return self._bulk
 
     def _take(self) -> Change:

@@ -27,7 +27,7 @@ from flightserver.sql.statements import (
 )
 from providers.pruning import Pruned
 
-_STORED_FILE = re.compile(r"(?:[^\s\[\],:]*/)+((?:batch|shape)-[\w-]+\.parquet)")
+_STORED_FILE = re.compile(r"(?:[^\s\[\],:]*/)+((?:batch|shape)-[\w-]+\.(?:parquet|arrow))")
 
 _STORED_SCAN = re.compile(r"storage\.files\.(?:b[0-9a-f]{32}|t\d+)|\?table\?")
 

@@ -1,7 +1,8 @@
 """Batch files read without the engine, for exports: one row group after another, in little memory.
 
-Decoding takes longer than sending, so what was read is kept decoded, within a budget, for the next who wants the same
-columns of the same batch. A reader of more than the budget keeps the beginning: the end would push it out each time.
+Segments are Arrow files already, and mapped. Of Parquet files, decoding takes longer than sending, so what was read is
+kept decoded, within a budget, for the next who wants the same columns of the same batch. A reader of more than the
+budget keeps the beginning: the end would push it out each time.
 """
 
 import threading
@@ -13,6 +14,8 @@ import pyarrow.parquet as pq
 
 from catalog.definition import Scope
 from manifest.entries import BatchFileEntry
+from manifest.layout import is_segment
+from providers.cold.rows import read_rows
 from providers.lru import ByteBoundedCache
 from providers.snapshot import ColdState
 
@@ -48,6 +51,9 @@ class FileReader:
 
     def rows(self, cold: ColdState, entry: BatchFileEntry, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """All rows of a batch in their order, some columns by their physical names; text may come as dictionaries."""
+        if is_segment(entry.path):
+            yield from read_rows(cold.path(entry), names).to_batches(ROWS_AT_A_TIME)
+            return
         key = (cold.scope, entry.batch, tuple(names))
         known = self._kept.find(key)
         if known is not None:

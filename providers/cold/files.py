@@ -4,13 +4,13 @@ A file's checksum is verified when this process first opens it; batches are immu
 are never reused inside a scope, so (scope, batch) names a cached value for ever.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 import bloom
 from bloom import BloomCorrupt, BloomFilter, SlicedFilters
@@ -19,6 +19,7 @@ from catalog.errors import DatabaseError, ErrorKind
 from manifest.entries import BatchFileEntry
 from manifest.files import read_checked, verify
 from providers.cold.decoded import DecodedFiles
+from providers.cold.rows import read_rows
 from providers.hash_index import HashIndex
 from providers.keys import Keys, Positions
 from providers.lru import ByteBoundedCache
@@ -28,12 +29,15 @@ KEY_FILTER = 0
 """Id of the whole key's filter in a bloom file; other filters have their column's id."""
 
 
+_NUMBER_BYTES = 8
+
+
 @dataclass(frozen=True, eq=False)
 class KeyIndex:
     """Where a batch's keys are.
 
-    Keys of one integer-like column are searched as they stand, ascending in the file; for others an index of hashes is
-    built when it is first probed. Exact keys are kept without values that nothing needs.
+    Keys of one integer-like column are searched by number, mostly as they stand in the file; for others an index of
+    hashes is built when it is first probed. Exact keys are kept without values that nothing needs.
     """
 
     keys: Keys
@@ -41,7 +45,7 @@ class KeyIndex:
     @classmethod
     def of(cls, keys: Keys) -> "KeyIndex":
         """Index the rows of `keys`, in file order."""
-        return cls(Keys((), keys.hashes, exact=True) if keys.exact and keys.ascending is None else keys)
+        return cls(Keys((), keys.hashes, exact=True) if keys.exact and keys.numbers is None else keys)
 
     def probe(self, keys: Keys) -> tuple[Positions, Positions]:
         """Return all pairs (row of `keys`, row of the batch) that match; inexact ones are to be confirmed."""
@@ -52,8 +56,8 @@ class KeyIndex:
     @property
     def nbytes(self) -> int:
         """Memory in bytes, once probed."""
-        index = 0 if self.keys.ascending is not None else 3 * int(self.keys.hashes.nbytes)
-        return int(self.keys.hashes.nbytes) + index + sum(int(column.nbytes) for column in self.keys.columns)
+        indexed = 4 if self.keys.numbers is None else 2
+        return indexed * _NUMBER_BYTES * len(self.keys) + sum(int(column.nbytes) for column in self.keys.stored)
 
     @cached_property
     def _index(self) -> HashIndex:
@@ -104,14 +108,13 @@ class ColdFiles:
 
     def seqs(self, cold: ColdState, entry: BatchFileEntry) -> npt.NDArray[np.int64]:
         """The `_seq` of every row of a batch."""
-        self.check(cold, entry)
-        seqs: npt.NDArray[np.int64] = pq.read_table(cold.path(entry), columns=[SEQ_COLUMN]).column(0).to_numpy()
+        seqs: npt.NDArray[np.int64] = self.rows(cold, entry, [SEQ_COLUMN]).column(0).to_numpy()
         return seqs
 
-    def rows(self, cold: ColdState, entry: BatchFileEntry, columns: list[str]) -> pa.Table:
-        """Some columns of a whole batch, by their physical names."""
+    def rows(self, cold: ColdState, entry: BatchFileEntry, columns: Sequence[str] | None = None) -> pa.Table:
+        """Some columns of a whole batch by their physical names, or all."""
         self.check(cold, entry)
-        return pq.read_table(cold.path(entry), columns=columns)
+        return read_rows(cold.path(entry), columns)
 
     def filters(self, cold: ColdState, entry: BatchFileEntry) -> dict[int, BloomFilter]:
         """The bloom filters of a batch by filter id; none when it has no bloom file."""
@@ -130,9 +133,8 @@ class ColdFiles:
         )
 
     def _load_index(self, cold: ColdState, entry: BatchFileEntry) -> KeyIndex:
-        self.check(cold, entry)
         names = [column.physical for column in cold.table.key_columns]
-        table = pq.read_table(cold.path(entry), columns=names)
+        table = self.rows(cold, entry, names)
         return KeyIndex.of(Keys.of([table.column(name) for name in names]))
 
 

@@ -59,13 +59,16 @@ STEPS = (
     Step(
         "bulk load over both tiers", [{7: 70, 40: 40}, {40: 41, 8: 80}], delete=[9], bulk=True, idempotency=request(5)
     ),
-    Step("delete before compaction", delete=[10, 41, 7]),
+    Step("delete before the load is settled", delete=[10, 41]),
+    Step("settling", job="settle"),
+    Step("delete before compaction", delete=[7]),
     Step("compaction", job="compact"),
     Step("reclamation", job="reclaim"),
     Step("insert again what was deleted", [{1: 1000, 10: 1001}], idempotency=request(9)),
     Step("delete everything hot", delete=[1, 10]),
     Step("flush of tombstones alone", job="flush"),
     Step("second bulk load", [{k: k for k in range(15, 25)}], bulk=True, idempotency=request(12)),
+    Step("second settling", job="settle"),
     Step("second compaction", job="compact"),
     Step("last commit", [{99: 99}], idempotency=request(14)),
 )

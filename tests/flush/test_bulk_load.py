@@ -1,5 +1,7 @@
 """Bulk load: a stream straight to batches, as one commit."""
 
+import os
+
 import pyarrow as pa
 import pytest
 
@@ -9,6 +11,7 @@ from catalog.evolution import add_column
 from catalog.keyvalue import Batch, Family
 from flush import batch_writer, bulk, hot_flush
 from flush.bulk import BulkLoad
+from manifest.entries import BatchFileEntry
 from providers.idempotency import Idempotency
 from tests.storage_fixtures import Database, TableAccess, kv
 
@@ -18,6 +21,11 @@ REQUEST = Idempotency("load-1", "hash")
 def files(table: TableAccess) -> set[str]:
     """Batch files of the scope."""
     return {path.name for path in table.folder.glob("batch-*")}
+
+
+def named(entry: BatchFileEntry) -> set[str]:
+    """Files that an entry of a manifest names."""
+    return {entry.path} | {part.path for part in (entry.bloom, entry.dv) if part is not None}
 
 
 def test_load_is_one_commit(table: TableAccess) -> None:
@@ -123,7 +131,8 @@ def test_abort_leaves_no_files_and_no_rows(table: TableAccess) -> None:
     load = table.bulk()
     load.add(table.part(kv(1, 2), kv(2, 2)))
     load.add(table.part(kv(3, 3)))
-    assert files(table)
+    load.finish()
+    assert len(files(table)) == 2
     load.abort()
     assert files(table) == set()
     assert table.values() == {1: 1}
@@ -134,9 +143,10 @@ def test_stream_that_dies_without_a_word_leaves_garbage_only(table: TableAccess)
     """A process that ends in the middle of a stream leaves files that the next one removes."""
     load = table.bulk()
     load.add(table.part(kv(1)))
+    load.finish()
     table.db.reopen()
     assert table.all() == []
-    assert table.reclaim() == 2
+    assert table.reclaim() == 1
     assert files(table) == set()
 
 
@@ -163,8 +173,8 @@ def test_restamped_stream_leaves_no_old_files(table: TableAccess) -> None:
     load.add(table.part(kv(1)))
     table.write(kv(2))
     load.commit()
-    named = {name for e in table.snapshot.manifest.batches for name in (e.path, e.bloom.path)}
-    assert files(table) == named
+    table.reclaim()
+    assert files(table) == {name for entry in table.snapshot.manifest.batches for name in named(entry)}
     assert table.state.batches_in_flight() == frozenset()
 
 
@@ -226,7 +236,7 @@ def test_repeated_stream_is_a_no_op(table: TableAccess) -> None:
     again = load.commit(REQUEST)
     assert (again.affected, again.seq, again.replayed) == (first.affected, first.seq, True)
     assert table.values() == {1: 5}
-    assert len(files(table)) == 2
+    assert len(files(table)) == 1
 
 
 def test_repeated_stream_is_known_from_the_manifest_alone(table: TableAccess) -> None:
@@ -256,7 +266,7 @@ def test_stream_with_another_content_under_a_used_key_is_refused(table: TableAcc
     load.abort()
     assert caught.value.kind is ErrorKind.INVALID
     assert table.values() == {1: 1}
-    assert len(files(table)) == 2
+    assert len(files(table)) == 1
 
 
 def test_failed_part_leaves_nothing_after_abort(table: TableAccess, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -264,9 +274,10 @@ def test_failed_part_leaves_nothing_after_abort(table: TableAccess, monkeypatch:
     table.write(kv(1, 1))
     load = table.bulk()
     load.add(table.part(kv(2, 2)))
-    monkeypatch.setattr(batch_writer, "sync_file", _full_disk)
+    monkeypatch.setattr(os, "fsync", _full_disk)
+    load.add(table.part(kv(3, 3)))
     with pytest.raises(OSError, match="No space"):
-        load.add(table.part(kv(3, 3)))
+        load.finish()
     monkeypatch.undo()
     load.abort()
     table.reclaim()

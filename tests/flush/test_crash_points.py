@@ -31,6 +31,7 @@ POINTS = [
     "make_folder",
     "write_batch",
     "write_hot_rows",
+    "write_segment",
     "_write_parquet",
     "_write_bloom",
     "next_manifest",
@@ -43,6 +44,7 @@ POINTS = [
     "_stage",
     "_overwritten",
     "_read_live",
+    "retire",
 ]
 
 
@@ -117,7 +119,9 @@ def check_files(table: TableAccess, *, exactly: bool) -> None:
     for entry in snapshot.manifest.batches:
         table.db.store.files.check(snapshot.cold, entry)
         table.db.store.files.filters(snapshot.cold, entry)
-        named |= {entry.path, entry.bloom.path}
+        named.add(entry.path)
+        if entry.bloom is not None:
+            named.add(entry.bloom.path)
         if entry.dv is not None:
             read_checked(table.folder / entry.dv.path, entry.dv.checksum)
             named.add(entry.dv.path)

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from flush.batch_writer import FOOTER_KEY, PAGE_ROWS, ROW_GROUP_ROWS
+from flush.batch_writer import PAGE_ROWS, ROW_GROUP_ROWS
 from tests.storage_fixtures import Database, TableAccess
 
 PAGE = (Path(__file__).parents[2] / "docs" / "formats" / "batch.md").read_text()
@@ -108,7 +108,7 @@ def test_pages_and_row_groups_are_small(wide: TableAccess) -> None:
 
 def test_the_footer_has_the_documented_members(wide: TableAccess) -> None:
     """All that a manifest is rebuilt from, and nothing that the page does not mention."""
-    members = json.loads(metadata(wide).metadata[FOOTER_KEY])
+    members = json.loads(metadata(wide).metadata[b"flightserver"])
     table = PAGE.split("## Footer")[1]
     assert set(members) == set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
 

@@ -304,7 +304,7 @@ def test_any_history_is_rebuilt(table: TableAccess, seed: int) -> None:
     model: dict[int, int] = {}
     for step in range(40):
         rows = {chance.randrange(40): step for _ in range(chance.choice([1, 5, 20]))}
-        match chance.choice(["write", "write", "delete", "load", "flush", "compact", "reclaim", "rebuild"]):
+        match chance.choice(["write", "write", "delete", "load", "flush", "settle", "compact", "reclaim", "rebuild"]):
             case "write":
                 table.write(*(kv(key, value) for key, value in rows.items()))
                 model |= rows
@@ -319,6 +319,8 @@ def test_any_history_is_rebuilt(table: TableAccess, seed: int) -> None:
                 model = {key: value for key, value in (model | rows).items() if key != 0}
             case "flush":
                 table.flush()
+            case "settle":
+                table.settle()
             case "compact":
                 table.compact()
             case "reclaim":

@@ -275,6 +275,12 @@ class StorageModel(RuleBasedStateMachine):
         self.table(scope).compact(everything=everything)
 
     @rule(scope=SCOPE)
+    def settle(self, scope: str) -> None:
+        """Streams that are still as they came are encoded."""
+        self.table(scope).settle()
+        assert not self.table(scope).snapshot.manifest.segments
+
+    @rule(scope=SCOPE)
     def reclaim(self, scope: str) -> None:
         """Files that nobody can reach go."""
         self.table(scope).reclaim()

@@ -275,7 +275,8 @@ class TransactionsModel(RuleBasedStateMachine):
 
     @rule(name=NAME)
     def compact(self, name: str) -> None:
-        """Batches are merged, and files that nobody can reach go."""
+        """Streams are encoded, batches are merged, and files that nobody can reach go."""
+        self.table(name).settle()
         self.table(name).compact()
         self.table(name).reclaim()
 

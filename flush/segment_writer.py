@@ -1,0 +1,44 @@
+"""Rows to a segment: an Arrow IPC file with a large stream's rows as they came, which a background job settles later.
+
+Writing one costs a third of what a Parquet batch with its blooms takes, so that a stream is acknowledged sooner. What
+is measured of its columns is what costs little and keys need: nobody can prune by the texts of a segment that are no
+keys.
+"""
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from catalog.definition import Scope, TableDef
+from flush.batch_writer import describe, entry_of
+from manifest import footer
+from manifest.entries import BatchFileEntry, ColumnRange
+from manifest.files import SummedFile
+from manifest.footer import Lineage
+from manifest.layout import segment_name, staged_name
+from manifest.ranges import column_range
+from providers.sequence import SeqBlock
+
+CHUNK_ROWS_MIN = 8_192
+CHUNK_ROWS_MAX = 65_536
+
+
+def write_segment(
+    folder: Path, batch: int, table: TableDef, scope: Scope, rows: pa.Table, seqs: SeqBlock
+) -> BatchFileEntry:
+    """Write and sync a segment under its staged name; `rows` have the table's columns and no key twice."""
+    path = folder / staged_name(segment_name(batch))
+    about = describe(table, scope, batch, rows.num_rows, (seqs.first, seqs.last), Lineage())
+    stored = pa.Table.from_arrays(rows.columns, schema=table.stored_schema.with_metadata(footer.encode(about)))
+    if stored.num_rows < CHUNK_ROWS_MIN * max(column.num_chunks for column in stored.columns):
+        stored = stored.combine_chunks()
+    with SummedFile(path) as file, pa.ipc.new_file(file, stored.schema) as writer:
+        writer.write_table(stored, CHUNK_ROWS_MAX)
+    return entry_of(about, path.name, file.content, _ranges(table, stored), None)
+
+
+def _ranges(table: TableDef, rows: pa.Table) -> dict[int, ColumnRange]:
+    return {
+        column.id: column_range(values) if column.id in table.key else ColumnRange(None, None, values.null_count)
+        for column, values in zip(table.columns, rows.columns, strict=True)
+    }

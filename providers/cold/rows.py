@@ -1,0 +1,39 @@
+"""The rows of a batch file, whole columns at a time: a Parquet file, or a segment.
+
+A segment (docs/formats/segment.md) is an Arrow IPC file with the rows of a large stream in the order of their arrival.
+It is mapped into memory, not read, and holds the user's columns only: `_seq`, `_deleted`, `_batch` and `_position`
+follow from a row's position and what the file says of itself.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from catalog.definition import BATCH_COLUMN, DELETED_COLUMN, POSITION_COLUMN, SEQ_COLUMN
+from manifest import footer
+from manifest.footer import Footer
+from manifest.layout import is_segment
+from providers.sequence import SeqBlock
+
+_DERIVED: Mapping[str, Callable[[Footer], pa.Array]] = {
+    SEQ_COLUMN: lambda about: pa.array(SeqBlock(about.min_seq, about.rows).ids()),
+    DELETED_COLUMN: lambda about: pa.repeat(pa.scalar(False), about.rows),
+    BATCH_COLUMN: lambda about: pa.repeat(pa.scalar(about.batch, pa.int32()), about.rows),
+    POSITION_COLUMN: lambda about: pa.array(np.arange(about.rows, dtype=np.int32)),
+}
+"""The columns that a segment does not store."""
+
+
+def read_rows(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """Some columns of a batch file by their physical names, or all; the footer is in the schema's metadata."""
+    if not is_segment(path.name):
+        return pq.read_table(path, columns=columns)
+    with pa.memory_map(str(path)) as file, pa.ipc.open_file(file) as reader:
+        stored = reader.read_all()
+    about = footer.decode(stored.schema.metadata)
+    names = [*stored.schema.names, *_DERIVED] if columns is None else list(columns)
+    arrays = [_DERIVED[name](about) if name in _DERIVED else stored.column(name) for name in names]
+    return pa.table(dict(zip(names, arrays, strict=True)), metadata=stored.schema.metadata)

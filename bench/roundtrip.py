@@ -7,6 +7,7 @@ import os
 import re
 import statistics
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, closing
@@ -39,7 +40,7 @@ class Roapi(AbstractContextManager["Roapi"]):
         table = Path(self._folder.name, "t.csv")
         table.write_text("a\n1\n")
         addresses = [f"--addr-{door}={ADDRESS}" for door in ("http", "postgres", "flight-sql")]
-        command = ["roapi", "--table", f"t={table}", *addresses]
+        command = [str(Path(sys.executable).with_name("roapi")), "--table", f"t={table}", *addresses]
         self._process = subprocess.Popen(
             command, stderr=subprocess.PIPE, text=True, env=os.environ | {"RUST_LOG": QUIET}
         )

@@ -5,6 +5,7 @@ DataFusion gives on the generator's files, and equal sums of every numeric colum
 """
 
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -58,7 +59,11 @@ def run(scale: Scale) -> list[Figure]:
 
 def generate(folder: Path, scale_factor: str) -> None:
     """Write the generator's Parquet files."""
-    subprocess.run(["tpchgen-cli", "parquet", "-s", scale_factor, "-o", str(folder)], check=True, capture_output=True)
+    subprocess.run(
+        [str(Path(sys.executable).with_name("tpchgen-cli")), "parquet", "-s", scale_factor, "-o", str(folder)],
+        check=True,
+        capture_output=True,
+    )
 
 
 def load(server: Server, folder: Path) -> None:

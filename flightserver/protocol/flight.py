@@ -158,6 +158,18 @@ FLIGHT_ENDPOINT = Record(FlightEndpoint, flight_pb2.FlightEndpoint)
 _BASIC_AUTH = Record(BasicAuth, flight_pb2.BasicAuth)
 
 
+def encode_flight_info(schema: bytes, descriptor: bytes, ticket: bytes, lifetime_seconds: float | None) -> bytes:
+    """The bytes of a FlightInfo with one endpoint and unknown counts; `schema` and `descriptor` are encoded already."""
+    info = flight_pb2.FlightInfo(schema=schema, total_records=-1, total_bytes=-1)
+    info.flight_descriptor.MergeFromString(descriptor)
+    endpoint = info.endpoint.add()
+    endpoint.ticket.ticket = ticket
+    if lifetime_seconds is not None:
+        expires = expires_after(lifetime_seconds)
+        endpoint.expiration_time.seconds, endpoint.expiration_time.nanos = expires.seconds, expires.nanos
+    return info.SerializeToString()  # type: ignore[no-any-return]
+
+
 def decode_basic_auth(payload: bytes) -> BasicAuth:
     """Return the credentials in a handshake's payload; raise INVALID when it holds none."""
     return _BASIC_AUTH.decode(payload)

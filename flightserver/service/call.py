@@ -10,13 +10,14 @@ from providers.streaming import Stop, never
 class Call:
     """A call. `peer` names the connection; `stop` says when the client has gone or the server must end.
 
-    `user_agent` names the client's library.
+    `user_agent` names the client's library, `idempotency_key` a stream that must have its effect once.
     """
 
     session: Session
     peer: str = ""
     stop: Stop = never
     user_agent: str = ""
+    idempotency_key: str | None = None
 
     @property
     def user(self) -> str:

@@ -11,6 +11,7 @@ from pyarrow import flight
 from catalog.errors import DatabaseError, ErrorKind
 from flightserver.protocol.actions import ACTION_DESCRIPTIONS, decode_action
 from flightserver.protocol.commands import Command, decode_command, encode_command
+from flightserver.protocol.flight import encode_flight_info
 from flightserver.service.call import Call
 from flightserver.service.gate import Gate
 from flightserver.service.service import Pending, Service
@@ -18,10 +19,9 @@ from flightserver.service.table_load import Stream
 from flightserver.sessions.directory import Sessions
 from flightserver.sessions.session import Session
 from flightserver.transport.auth import (
-    MIDDLEWARE,
     SESSION_COOKIE,
+    Arrival,
     AuthMiddlewareFactory,
-    CallMiddleware,
     NoHandshakePayload,
 )
 from flightserver.transport.status import DETAILS_TRAILER, flight_errors, hide_tracebacks
@@ -29,8 +29,6 @@ from providers.streaming import POLL_SECONDS
 
 CPP_CLIENT = "grpc-c++"
 SMALL_BYTES = 1 << 20
-_TIMESTAMP = pa.timestamp("ns")
-"""Of UTC; with a zone in the type, the library would convert it for each endpoint."""
 _IPC_OPTIONS = pa.ipc.IpcWriteOptions()
 """Made once: without it the library looks into the environment for each stream."""
 IDEMPOTENCY_HEADER = "x-idempotency-key"
@@ -43,7 +41,8 @@ class FlightSqlServer(flight.FlightServerBase):
         self, location: str, service: Service, authentication: AuthMiddlewareFactory, sessions: Sessions, gate: Gate
     ) -> None:
         hide_tracebacks()
-        super().__init__(location, auth_handler=NoHandshakePayload(), middleware={MIDDLEWARE: authentication})
+        super().__init__(location, auth_handler=NoHandshakePayload(), middleware={"auth": authentication})
+        self._authentication = authentication
         self._service = service
         self._sessions = sessions
         self._gate = gate
@@ -70,7 +69,7 @@ class FlightSqlServer(flight.FlightServerBase):
                 if ended:
                     return flight.RecordBatchStream(pa.Table.from_batches(begun, rows.schema), _IPC_OPTIONS)
                 batches = chain(begun, batches)
-            return flight.GeneratorStream(rows.schema, self._stream(batches, context, call.session), _IPC_OPTIONS)
+            return flight.GeneratorStream(rows.schema, self._stream(batches, context, call), _IPC_OPTIONS)
 
     def do_put(
         self,
@@ -81,9 +80,8 @@ class FlightSqlServer(flight.FlightServerBase):
     ) -> None:
         """Take a stream, or a change without one."""
         with self._call(context) as call:
-            idempotency_key = context.get_middleware(MIDDLEWARE).header(IDEMPOTENCY_HEADER)
             schema = _schema(reader)
-            stream = Stream(schema, _batches(reader, context, expected=schema is not None), idempotency_key)
+            stream = Stream(schema, _batches(reader, context, expected=schema is not None), call.idempotency_key)
             answer = self._service.put(_command(descriptor), call, stream)
             writer.write(pa.py_buffer(answer))
 
@@ -122,33 +120,38 @@ class FlightSqlServer(flight.FlightServerBase):
             )
 
     @contextmanager
-    def _call(self, context: flight.ServerCallContext, known: Session | None = None) -> Iterator[Call]:
+    def _call(self, context: flight.ServerCallContext) -> Iterator[Call]:
         """Find the call's session, which is in use until the call ends, and translate failures."""
-        with flight_errors(_details_sender(context)):
-            session = known or self._session(context)
+        arrival = self._authentication.arrival()
+        agent = arrival.header("user-agent") or ""
+        with flight_errors(_details_sender(context, agent)):
+            session = self._session(arrival, context)
             session.enter()
             try:
-                agent = context.get_middleware(MIDDLEWARE).header("user-agent") or ""
-                yield Call(session, context.peer(), _Stopped(context, self._gate), agent)
+                stopped = _Stopped(context, self._gate)
+                yield Call(session, context.peer(), stopped, agent, arrival.header(IDEMPOTENCY_HEADER))
             finally:
                 session.leave()
 
-    def _session(self, context: flight.ServerCallContext) -> Session:
+    def _session(self, arrival: Arrival, context: flight.ServerCallContext) -> Session:
         """The session that a token names, or else the cookie or the connection; a new one sends its cookie."""
-        middleware: CallMiddleware = context.get_middleware(MIDDLEWARE)
-        if isinstance(middleware.caller, Session):
-            return middleware.caller
-        session, cookie = self._sessions.of_connection(middleware.caller, middleware.cookie(), context.peer())
+        if isinstance(arrival.caller, Session):
+            return arrival.caller
+        session, cookie = self._sessions.of_connection(arrival.caller, arrival.cookie(), context.peer())
         if cookie is not None:
             context.add_header("set-cookie", f"{SESSION_COOKIE}={cookie}; HttpOnly")
         return session
 
     def _stream(
-        self, batches: Iterator[pa.RecordBatch], context: flight.ServerCallContext, session: Session
+        self, batches: Iterator[pa.RecordBatch], context: flight.ServerCallContext, call: Call
     ) -> Iterator[pa.RecordBatch]:
-        """A result's batches, in a call that lasts until they end or the client goes away."""
-        with self._call(context, session):
-            yield from batches
+        """A result's batches, for a call that lasts until they end or the client goes away."""
+        with flight_errors(_details_sender(context, call.user_agent)):
+            call.session.enter()
+            try:
+                yield from batches
+            finally:
+                call.session.leave()
 
 
 class _Stopped:
@@ -172,19 +175,17 @@ class _Stopped:
 
 
 def _flight_info(descriptor: flight.FlightDescriptor, pending: Pending) -> flight.FlightInfo:
-    """The answer that names where a result is, and until when."""
-    lifetime = pending.lifetime_seconds
-    expires = None if lifetime is None else pa.scalar(time.time_ns() + int(lifetime * 1e9), _TIMESTAMP)
-    endpoint = flight.FlightEndpoint(encode_command(pending.ticket), [], expires)
-    return flight.FlightInfo(pending.schema, descriptor, [endpoint], -1, -1)
+    """The answer that names where a result is, and until when. The library needs twice as long to make one itself."""
+    schema, ticket = pending.schema.serialize(), encode_command(pending.ticket)
+    encoded = encode_flight_info(schema.to_pybytes(), descriptor.serialize(), ticket, pending.lifetime_seconds)
+    return flight.FlightInfo.deserialize(encoded)
 
 
-def _details_sender(context: flight.ServerCallContext) -> Callable[[bytes], None]:
+def _details_sender(context: flight.ServerCallContext, user_agent: str) -> Callable[[bytes], None]:
     """How an error's details reach this client: in a trailer, or not at all."""
 
     def send(details: bytes) -> None:
-        middleware: CallMiddleware = context.get_middleware(MIDDLEWARE)
-        if CPP_CLIENT not in (middleware.header("user-agent") or ""):
+        if CPP_CLIENT not in user_agent:
             context.add_trailer(DETAILS_TRAILER, details)
 
     return send

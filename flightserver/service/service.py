@@ -20,7 +20,7 @@ from flightserver.protocol.commands import Command
 from flightserver.protocol.flight import CancelStatus, FlightEndpoint, FlightInfo, expires_after
 from flightserver.protocol.substrait import readable_plan
 from flightserver.service.call import Call
-from flightserver.service.catalog_info import describe_catalog
+from flightserver.service.catalog_info import describe_catalog, server_facts
 from flightserver.service.gate import Gate
 from flightserver.service.handles import Handles
 from flightserver.service.script import run_script
@@ -89,6 +89,7 @@ class Service:
         self._control = Control(sessions, statements)
         self._session_actions = SessionActions(sessions, statements)
         self._load = TableLoad(database, executor.ddl)
+        self._facts = server_facts(database.settings)
         self._lifetime_seconds = float(database.settings.result_lifetime_s)
         self._results: Handles[Result] = Handles("result", self._lifetime_seconds)
         self._prepared: Handles[PreparedHandle] = Handles(
@@ -185,7 +186,7 @@ class Service:
 
     def _described(self, command: Command, call: Call) -> pa.Table:
         context = call.session.context(_seen(call))
-        return describe_catalog(command, self._executor.reader, context)
+        return describe_catalog(command, self._executor.reader, context, self._facts, call.user_agent)
 
     def _run_text(self, text: str, transaction_id: bytes | None, call: Call) -> Result:
         parsed = parse_numbered(text)

@@ -32,6 +32,7 @@ from flightserver.sessions.statement import Phase, RunningStatement
 from flightserver.sessions.statements import Statements
 from flightserver.sql.parser import Parsed, parse_numbered
 from flightserver.sql.statements import SubstraitQuery, TableRef
+from providers.idempotency import Idempotency
 from providers.streaming import Stop, check
 from providers.transaction import Transaction
 
@@ -218,21 +219,35 @@ class Service:
     def _run_prepared(self, handle: bytes, stream: Stream | None, call: Call) -> Result:
         """Run a prepared statement with the parameters of a stream, or with those that were bound before."""
         held = self._prepared.get(call.user, handle)
-        bound = held.bound
+        bound, request = held.bound, None
         if stream is not None:
             bound = stream.to_table() if held.prepared.parsed.parameter_count else None
             stream.drain()
+            request = stream.request(held.text, bound)
         named = call.session.of_prepared(held.transaction_id, call.peer) if held.transaction_id else None
-        return self._run(held.prepared.parsed, held.text, named, bound, call)
+        return self._run(held.prepared.parsed, held.text, named, bound, call, request)
 
-    def _run(self, parsed: Parsed, text: str, named: Transaction | None, bound: pa.Table | None, call: Call) -> Result:
+    def _run(
+        self,
+        parsed: Parsed,
+        text: str,
+        named: Transaction | None,
+        bound: pa.Table | None,
+        call: Call,
+        request: Idempotency | None = None,
+    ) -> Result:
         """Run a statement in the transaction that the client named, or in the session's own one, or in none.
 
         Changes have happened when this returns, rows are yet to be read.
         """
         if self._control.handles(parsed.statement):
             return Result.of(self._control.run(parsed.statement, call.session, named))
-        return self._carry_out(text, named, call, lambda context: self._executor.run(parsed, context, bound))
+
+        def run(context: Context) -> Rows | Affected:
+            once = context if request is None else replace(context, idempotency=request)
+            return self._executor.run(parsed, once, bound)
+
+        return self._carry_out(text, named, call, run)
 
     def _ingest(self, command: commands.StatementIngest, call: Call, stream: Stream) -> int:
         named = _named(command.transaction_id, call) or call.session.joined(call.peer)

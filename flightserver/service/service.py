@@ -13,7 +13,6 @@ from catalog.errors import DatabaseError, ErrorKind
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.executor import Executor, Prepared
-from flightserver.execution.rewriting import qualified
 from flightserver.execution.rows import Affected, Rows
 from flightserver.protocol import actions, commands, results
 from flightserver.protocol.commands import Command
@@ -144,8 +143,7 @@ class Service:
         """DoPut: carry out a change or bind parameters; return the answer's metadata."""
         match command:
             case commands.PlainSql(text):
-                stream.drain()
-                return results.encode_update_result(_affected_of(self._run_text(text, None, call)))
+                return results.encode_update_result(_affected_of(self._run_bound(text, stream, call)))
             case commands.StatementUpdate(text, transaction_id):
                 stream.drain()
                 return results.encode_update_result(self._run_script(text, transaction_id, call))
@@ -182,8 +180,7 @@ class Service:
         """Every table that the user may read: its name, and the command that reads it, which is its own ticket."""
         context = call.session.context(_seen(call))
         for name, table in sorted(context.registry.tables.items()):
-            text = f"SELECT * FROM {qualified(name)}"
-            yield (name.namespace, name.table), Pending(table.schema, commands.StatementQuery(text))
+            yield (name.namespace, name.table), Pending(table.schema, commands.rows_of(name))
 
     def _described(self, command: Command, call: Call) -> pa.Table:
         context = call.session.context(_seen(call))
@@ -192,6 +189,12 @@ class Service:
     def _run_text(self, text: str, transaction_id: bytes | None, call: Call) -> Result:
         parsed = parse_numbered(text)
         return self._run(parsed, text, _named(transaction_id, call), None, call)
+
+    def _run_bound(self, text: str, stream: Stream, call: Call) -> Result:
+        """Run a statement with the parameters that came with its text."""
+        parsed = parse_numbered(text)
+        bound = stream.parameters(parsed.parameter_count)
+        return self._run(parsed, text, None, bound, call, stream.request(text, bound))
 
     def _run_script(self, text: str, transaction_id: bytes | None, call: Call) -> int:
         named = _named(transaction_id, call)
@@ -221,8 +224,7 @@ class Service:
         held = self._prepared.get(call.user, handle)
         bound, request = held.bound, None
         if stream is not None:
-            bound = stream.to_table() if held.prepared.parsed.parameter_count else None
-            stream.drain()
+            bound = stream.parameters(held.prepared.parsed.parameter_count)
             request = stream.request(held.text, bound)
         named = call.session.of_prepared(held.transaction_id, call.peer) if held.transaction_id else None
         return self._run(held.prepared.parsed, held.text, named, bound, call, request)

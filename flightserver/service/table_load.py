@@ -45,6 +45,12 @@ class Stream:
             digest.update(batch.serialize())
         return Idempotency(self.idempotency_key, digest.hexdigest())
 
+    def parameters(self, count: int) -> pa.Table | None:
+        """The stream as rows of parameters, for a statement that has `count` of them."""
+        rows = self.to_table() if count else None
+        self.drain()
+        return rows
+
     def drain(self) -> None:
         """Read to the end: clients wait for their last message to be taken before they read the answer."""
         for _ in self.batches:

@@ -215,6 +215,24 @@ def test_a_scalar_subquery_does_not_lend_its_filter_to_the_outer_scan(db: Client
         assert db.column(sql) == [1000], sql
 
 
+@pytest.mark.parametrize("flushed", [False, True])
+def test_a_condition_on_both_sides_of_an_outer_join_keeps_its_columns(db: Client, t: str, flushed: bool) -> None:
+    """The engine swaps the sides of a RIGHT JOIN and then takes `b.s` for `a.s`, unless it is kept from it."""
+    db.run(f"CREATE TABLE {t}_a (id BIGINT PRIMARY KEY, s TEXT)")
+    db.run(f"CREATE TABLE {t}_b (id BIGINT PRIMARY KEY, w1 INT, w2 INT, s TEXT, n BIGINT)")
+    db.run(f"INSERT INTO {t}_a VALUES (1, 'abc'), (2, 'x'), (3, NULL)")
+    db.run(f"INSERT INTO {t}_b VALUES (1, 0, 0, 'abc', 3), (2, 0, 0, 'x', 3), (3, 0, 0, 'none', 0), (4, 0, 0, NULL, 1)")
+    if flushed:
+        db.run(f"FLUSH TABLE {t}_a")
+        db.run(f"FLUSH TABLE {t}_b")
+    on = f"{t}_a a RIGHT JOIN {t}_b b ON a.s = b.s WHERE b.n >= 0 AND b.n <= length(a.s)"
+    assert db.rows(f"SELECT * FROM {on}") == [(1, "abc", 1, 0, 0, "abc", 3)]
+    assert db.one(f"SELECT count(*) FROM {on}") == 1
+    assert db.rows(f"SELECT a.id, b.id FROM {t}_b b LEFT JOIN {t}_a a ON a.s = b.s WHERE b.n <= length(a.s)") == [
+        (1, 1)
+    ]
+
+
 def test_limit_offset_and_count_leave_out_dead_rows(db: Client, make: Make) -> None:
     """LIMIT and OFFSET count live rows; so does count(*) in every form."""
     t = make()

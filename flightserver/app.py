@@ -4,6 +4,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 
 import pyarrow as pa
@@ -18,6 +19,7 @@ from flightserver.sessions.statements import Statements
 from flightserver.sessions.system_tables import system_tables
 from flightserver.settings import LOOPBACK, Settings
 from flightserver.transport.auth import Authenticator, AuthMiddlewareFactory
+from flightserver.transport.connections import gone
 from flightserver.transport.server import FlightSqlServer
 
 SIGNAL_POLL_SECONDS = 0.5
@@ -37,7 +39,7 @@ def serve(settings: Settings) -> None:
         with _listening(f"{host}:{settings.port}"):
             server = FlightSqlServer(f"grpc://{host}:{settings.port}", service, authentication, sessions, gate)
         database.start()
-        sessions.start()
+        sessions.start(partial(gone, server.port))
         stopping = _signalled()
         print(f"listening on grpc://{host}:{server.port}", flush=True)
         _wait(stopping)

@@ -2,7 +2,12 @@
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from types import FrameType
+
+import pyarrow as pa
 
 from catalog.errors import DatabaseError, ErrorKind
 from flightserver.allocator import keep_freed_memory
@@ -15,6 +20,7 @@ from flightserver.sessions.statements import Statements
 from flightserver.sessions.system_tables import system_tables
 from flightserver.settings import LOOPBACK, Settings
 from flightserver.transport.auth import Authenticator, AuthMiddlewareFactory
+from flightserver.transport.connections import gone
 from flightserver.transport.server import FlightSqlServer
 
 SIGNAL_POLL_SECONDS = 0.5
@@ -31,12 +37,13 @@ def serve(settings: Settings) -> None:
         executor = Executor(database, system_tables(sessions, statements))
         service = Service(database, executor, sessions, statements, gate)
         authentication = AuthMiddlewareFactory(Authenticator(settings, sessions))
-        location = f"grpc://{settings.host}:{settings.port}"
-        server = FlightSqlServer(location, service, authentication, sessions, gate)
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        with _listening(f"{host}:{settings.port}"):
+            server = FlightSqlServer(f"grpc://{host}:{settings.port}", service, authentication, sessions, gate)
         database.start()
-        sessions.start()
+        sessions.start(partial(gone, server.port))
         stopping = _signalled()
-        print(f"listening on grpc://{settings.host}:{server.port}", flush=True)
+        print(f"listening on grpc://{host}:{server.port}", flush=True)
         _wait(stopping)
         gate.drain(settings.drain_s)
         server.shutdown()
@@ -52,6 +59,18 @@ def _check_exposure(settings: Settings) -> None:
         raise DatabaseError(
             ErrorKind.INVALID, "nobody could log in: add users to the settings file, or use --dev on your own machine"
         )
+
+
+@contextmanager
+def _listening(address: str) -> Iterator[None]:
+    """Say what is wrong with an address; the library only says that it did not start."""
+    try:
+        yield
+    except pa.ArrowException as error:
+        raise DatabaseError(
+            ErrorKind.UNAVAILABLE,
+            f"cannot listen on {address}: its port is in use, or its host is no address of this machine",
+        ) from error
 
 
 def _signalled() -> threading.Event:

@@ -9,6 +9,7 @@ from catalog.store import Change
 from flightserver.sessions.statement import RunningStatement
 from flightserver.sql.statements import TableRef
 from flightserver.temporary import TemporaryTables
+from providers.idempotency import Idempotency
 from providers.streaming import Stop, never
 from providers.work import ScopeOf, Work
 
@@ -17,7 +18,8 @@ from providers.work import ScopeOf, Work
 class Context:
     """One statement's view of the database.
 
-    `work` is the committed state or a transaction; `temporary` are the tables of the session alone.
+    `work` is the committed state or a transaction; `temporary` are the tables of the session alone. A change with the
+    `idempotency` of an earlier one is not made again.
     """
 
     user: str
@@ -28,6 +30,7 @@ class Context:
     temporary: TemporaryTables = field(default_factory=TemporaryTables)
     statement: RunningStatement | None = None
     stop: Stop = never
+    idempotency: Idempotency | None = None
 
     @property
     def registry(self) -> Registry:

@@ -34,6 +34,11 @@ _NOISE = re.compile(
 )
 _PARSER = re.compile(r"(?:ParserError|TokenizerError)\(\"(.*?)\"\)", re.DOTALL)
 _SIGNATURE = re.compile(r"Function ('[^']*') failed to match any signature.*", re.DOTALL)
+_SUB_QUERY = re.compile(
+    r"Physical plan does not support logical expression (?:InSubquery|ScalarSubquery|Exists|SetComparison|Outer).*",
+    re.DOTALL,
+)
+_SYNTAX_NODE = re.compile(r"Unsupported ast node (?:in sqltorel: )?(\w+) .*", re.DOTALL)
 _PATHS = re.compile(r"(?:file://)?/?(?:[\w.~%@+=-]+/)+[\w.~%@+=-]*\.(?:parquet|arrow|bloom|dv|json)")
 _RELATION = re.compile(r"\bmain\.(?:\$default\.)?|\$default\.|storage\.files\.(?:b[0-9a-f]{32}|t\d+)\.")
 
@@ -78,5 +83,7 @@ def _clean(text: str) -> str:
     text = text.split("\n\nbacktrace", 1)[0].split("This issue was likely caused by a bug", 1)[0]
     text = _RELATION.sub("", _PATHS.sub("a stored file", _NOISE.sub("", text)))
     text = _SIGNATURE.sub(r"function \1 takes no arguments of these types; cast them", text)
+    text = _SUB_QUERY.sub("a sub-query at this place is not supported; write it as a join", text)
+    text = _SYNTAX_NODE.sub(lambda found: f"{found[1].upper()} is not supported", text)
     line = " ".join(text.split()).strip(" :,")
     return line[: MESSAGE_CHARACTERS_MAX - 1] + "…" if len(line) > MESSAGE_CHARACTERS_MAX else line

@@ -71,13 +71,16 @@ class SqlDialect(Enum):
 
     PLAIN = "as DataFusion does"
     STABLE_JOIN_ORDER = "joins stay in order: reordering makes some RIGHT and FULL joins wrong in DataFusion 55"
-    EXACT_LITERALS = "numbers with a point are decimals: what INSERT puts into a decimal column must not be a float"
+    EXACT_LITERALS = "numbers with a point are decimals, for INSERT into decimal columns; joins stay in order as well"
 
 
 _SETTINGS = {
     SqlDialect.PLAIN: {},
     SqlDialect.STABLE_JOIN_ORDER: {"datafusion.optimizer.join_reordering": "false"},
-    SqlDialect.EXACT_LITERALS: {"datafusion.sql_parser.parse_float_as_decimal": "true"},
+    SqlDialect.EXACT_LITERALS: {
+        "datafusion.sql_parser.parse_float_as_decimal": "true",
+        "datafusion.optimizer.join_reordering": "false",
+    },
 }
 _MEMORY_SHARE = {SqlDialect.PLAIN: 0.8, SqlDialect.STABLE_JOIN_ORDER: 0.1, SqlDialect.EXACT_LITERALS: 0.1}
 
@@ -130,8 +133,8 @@ class QueryEngine:
             return session.sql_with_options(text, _READ_ONLY, param_values=parameters)
 
     def plan_substrait(self, plan: bytes, relations: Mapping[TableName, Table], namespace: str) -> DataFrame:
-        """Plan a serialized Substrait plan, which may name `relations` and nothing else."""
-        session = self._sessions[SqlDialect.PLAIN]
+        """Plan a serialized Substrait plan, which may name `relations` and nothing else. Its joins stay in order."""
+        session = self._sessions[SqlDialect.STABLE_JOIN_ORDER]
         with self._names.of_statement(relations, namespace), engine_errors():
             decoded = Consumer.from_substrait_plan(session, Serde.deserialize_bytes(plan))
             return session.create_dataframe_from_logical_plan(decoded)

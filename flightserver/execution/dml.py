@@ -186,7 +186,8 @@ class Dml:
     def _ingest(
         self, table: TableDef, context: Context, batches: Iterator[pa.RecordBatch], rule: OnExisting
     ) -> Affected:
-        return Affected(ingest(self._database, table, context, batches, Load(rule, Strictness.STATEMENT)).affected)
+        load = Load(rule, Strictness.STATEMENT, lambda: context.idempotency)
+        return Affected(ingest(self._database, table, context, batches, load).affected)
 
     def _upsert(
         self,
@@ -206,7 +207,7 @@ class Dml:
                 return offered
             return self._merged(offered, conflict, context, ref, snapshot, None)
 
-        return Affected(context.work.write(context.scope(table), build, OnExisting.REPLACE).affected)
+        return Affected(_commit(context, table, build))
 
     def _upsert_each(
         self, statement: Insert, conflict: OnConflict, context: Context, bound: pa.Table, names: Sequence[str]
@@ -326,7 +327,7 @@ class Dml:
                     return _distinct(change, table)
             return self._one_after_another(snapshot, find, bound)
 
-        return Affected(context.work.write(context.scope(table), build, OnExisting.REPLACE).affected)
+        return Affected(_commit(context, table, build))
 
     def _one_after_another(self, snapshot: Snapshot, find: _Find, bound: pa.Table) -> Change:
         """What a statement writes when it runs for each row of parameters on top of the previous ones."""
@@ -339,6 +340,12 @@ class Dml:
                 seqs = np.arange(1, resolved.rows.num_rows + 1, dtype=np.int64) + snapshot.last_seq
                 snapshot = after_commit(snapshot, resolved, versions_of(snapshot.table, resolved, seqs), seqs)
         return Change.concat(changes)
+
+
+def _commit(context: Context, table: TableDef, build: Callable[[Snapshot], Change]) -> int:
+    """Carry out a change that overrides existing rows; return how many it affected."""
+    scope = context.scope(table)
+    return context.work.write(scope, build, OnExisting.REPLACE, context.idempotency).affected
 
 
 def _target_names(statement: Insert, table: TableDef) -> list[str]:

@@ -26,7 +26,7 @@ from flightserver.execution.rewriting import qualified, with_context_values
 from flightserver.execution.rows import Rows, client_schema, to_client
 from flightserver.execution.sources import Parameters, Source, SqlText, SubstraitPlan
 from flightserver.execution.system import SystemTables
-from flightserver.sql.references import hide_system_columns, mentions_system_columns
+from flightserver.sql.references import hide_system_columns, mentions_system_columns, needs_stable_join_order
 from flightserver.sql.statements import SubstraitQuery, TableRef
 from manifest.predicate import AnyOf, Predicate, Unknown
 from providers.cold.files import ColdFiles
@@ -149,7 +149,8 @@ class Reader:
         if columns is Columns.VISIBLE and any(map(mentions_system_columns, names.texts(text))):
             columns = Columns.VERSIONED
             text = _hide_versions(text, context, names)
-        source = SqlText(with_context_values(text, context), parameters, exact_literals)
+        keeps_join_order = any(map(needs_stable_join_order, names.texts(text)))
+        source = SqlText(with_context_values(text, context), parameters, exact_literals, keeps_join_order)
         return _Query(self._database, source, context, names, extra or {}, columns)
 
     def _substrait_query(self, query: SubstraitQuery, context: Context) -> "_Query":

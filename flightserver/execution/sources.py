@@ -9,7 +9,6 @@ from datafusion import DataFrame
 from datafusion.catalog import Table
 
 from catalog.identifiers import TableName
-from flightserver.sql.references import needs_stable_join_order
 from providers.query_engine import QueryEngine, SqlDialect
 
 Parameters = Mapping[str, pa.Scalar]
@@ -24,11 +23,16 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class SqlText:
-    """A query as text. With `exact_literals`, numbers with a point are decimals and not floats."""
+    """A query as text.
+
+    With `exact_literals`, numbers with a point are decimals and not floats. With `keeps_join_order` no join is moved:
+    the text, or a view that it reads, has one that must not be.
+    """
 
     text: str
     parameters: Parameters | None = None
     exact_literals: bool = False
+    keeps_join_order: bool = False
 
     def frame(self, engine: QueryEngine, relations: Mapping[TableName, Table], namespace: str) -> DataFrame:
         """Plan the text."""
@@ -36,7 +40,7 @@ class SqlText:
             SqlDialect.EXACT_LITERALS
             if self.exact_literals
             else SqlDialect.STABLE_JOIN_ORDER
-            if needs_stable_join_order(self.text)
+            if self.keeps_join_order
             else SqlDialect.PLAIN
         )
         return engine.plan(self.text, relations, namespace, self.parameters, dialect)

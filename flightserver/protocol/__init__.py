@@ -9,7 +9,7 @@ descriptor, a ticket or an action exactly once; everything above works on the va
     commands     what travels in FlightDescriptor.cmd and Ticket: `decode_command`, `encode_command`, `encode_ticket`
     actions      what travels in Action.body: `decode_action`, `encode_action`, and which bodies are wrapped
     schemas      the exact result schemas of the metadata commands, and column metadata
-    prepared     the schemas of results and parameters, as drivers want to be told them
+    java         the schemas that JDBC's driver has to be told differently
     results      what goes back in Result.body and PutResult.app_metadata: `encode_…_result`
     metadata     the tables for catalogs, schemas, tables and keys, filtered and ordered
     sql_info     the table for GetSqlInfo

@@ -2,17 +2,19 @@
 
 Every command is a frozen dataclass with the fields of its message, under the message's name without `Command`.
 `transaction_id` None means "commit by itself"; a filter that is None does not filter, while an empty one selects what
-has no catalog or schema. Clients without Flight SQL may send SQL text instead, which becomes `PlainSql`.
+has no catalog or schema. Clients without Flight SQL may send SQL text instead, which becomes `PlainSql`, or the path
+of a table, which is read or appended to.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, unique
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from catalog.errors import DatabaseError, ErrorKind
+from catalog.identifiers import TableName, quote_identifier
 from flightserver.protocol.codec import Record
 from flightserver.protocol.generated import flight_sql_pb2 as pb
 from flightserver.protocol.wire import check_size, unwrap, wrap
@@ -276,6 +278,25 @@ def encode_command(command: Command) -> bytes:
     if isinstance(command, PlainSql):
         return _plain_bytes(command)
     return wrap(_BY_VALUE_TYPE[type(command)].message(command))
+
+
+def table_of_path(path: Sequence[bytes]) -> TableName:
+    """Return the table that a descriptor's path names, as ListFlights does: its namespace, then its name."""
+    try:
+        namespace, table = (part.decode() for part in path)
+    except ValueError:
+        raise DatabaseError(ErrorKind.INVALID, "a path must name a namespace and a table") from None
+    return TableName(namespace, table)
+
+
+def rows_of(table: TableName) -> StatementQuery:
+    """Return the command that reads a whole table."""
+    return StatementQuery(f"SELECT * FROM {quote_identifier(table.namespace)}.{quote_identifier(table.table)}")
+
+
+def append_to(table: TableName) -> StatementIngest:
+    """Return the command that loads a stream into a table."""
+    return StatementIngest(table.table, schema=table.namespace)
 
 
 def encode_ticket(handle: bytes) -> bytes:

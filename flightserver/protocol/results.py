@@ -19,7 +19,7 @@ from flightserver.protocol.flight import (
     SessionValue,
 )
 from flightserver.protocol.generated import flight_pb2, flight_sql_pb2
-from flightserver.protocol.prepared import offered_parameters
+from flightserver.protocol.java import offered_parameters
 from flightserver.protocol.wire import serialize, wrap
 
 

@@ -24,8 +24,9 @@ from flightserver.protocol.wire import MESSAGE_SIZE_MAX
 class ServerFacts:
     """What SqlInfo says about one server.
 
-    `transactions` is 0 for none, 1 for transactions, 2 for transactions with savepoints. Timeouts are in
-    milliseconds, 0 for none. `withheld_functions` are functions of the engine that users may not call.
+    `transactions` is 0 for none, 1 for transactions, 2 for transactions with savepoints. Timeouts are those of unused
+    prepared statements and transactions, in milliseconds, 0 for none. `withheld_functions` are functions of the engine
+    that users may not call.
     """
 
     version: str

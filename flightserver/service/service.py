@@ -13,14 +13,13 @@ from catalog.errors import DatabaseError, ErrorKind
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.executor import Executor, Prepared
-from flightserver.execution.rewriting import qualified
 from flightserver.execution.rows import Affected, Rows
 from flightserver.protocol import actions, commands, results
 from flightserver.protocol.commands import Command
 from flightserver.protocol.flight import CancelStatus, FlightEndpoint, FlightInfo, expires_after
 from flightserver.protocol.substrait import readable_plan
 from flightserver.service.call import Call
-from flightserver.service.catalog_info import describe_catalog
+from flightserver.service.catalog_info import describe_catalog, server_facts
 from flightserver.service.gate import Gate
 from flightserver.service.handles import Handles
 from flightserver.service.script import run_script
@@ -32,6 +31,7 @@ from flightserver.sessions.statement import Phase, RunningStatement
 from flightserver.sessions.statements import Statements
 from flightserver.sql.parser import Parsed, parse_numbered
 from flightserver.sql.statements import SubstraitQuery, TableRef
+from providers.idempotency import Idempotency
 from providers.streaming import Stop, check
 from providers.transaction import Transaction
 
@@ -89,6 +89,7 @@ class Service:
         self._control = Control(sessions, statements)
         self._session_actions = SessionActions(sessions, statements)
         self._load = TableLoad(database, executor.ddl)
+        self._facts = server_facts(database.settings)
         self._lifetime_seconds = float(database.settings.result_lifetime_s)
         self._results: Handles[Result] = Handles("result", self._lifetime_seconds)
         self._prepared: Handles[PreparedHandle] = Handles(
@@ -142,8 +143,7 @@ class Service:
         """DoPut: carry out a change or bind parameters; return the answer's metadata."""
         match command:
             case commands.PlainSql(text):
-                stream.drain()
-                return results.encode_update_result(_affected_of(self._run_text(text, None, call)))
+                return results.encode_update_result(_affected_of(self._run_bound(text, stream, call)))
             case commands.StatementUpdate(text, transaction_id):
                 stream.drain()
                 return results.encode_update_result(self._run_script(text, transaction_id, call))
@@ -180,16 +180,21 @@ class Service:
         """Every table that the user may read: its name, and the command that reads it, which is its own ticket."""
         context = call.session.context(_seen(call))
         for name, table in sorted(context.registry.tables.items()):
-            text = f"SELECT * FROM {qualified(name)}"
-            yield (name.namespace, name.table), Pending(table.schema, commands.StatementQuery(text))
+            yield (name.namespace, name.table), Pending(table.schema, commands.rows_of(name))
 
     def _described(self, command: Command, call: Call) -> pa.Table:
         context = call.session.context(_seen(call))
-        return describe_catalog(command, self._executor.reader, context)
+        return describe_catalog(command, self._executor.reader, context, self._facts, call.user_agent)
 
     def _run_text(self, text: str, transaction_id: bytes | None, call: Call) -> Result:
         parsed = parse_numbered(text)
         return self._run(parsed, text, _named(transaction_id, call), None, call)
+
+    def _run_bound(self, text: str, stream: Stream, call: Call) -> Result:
+        """Run a statement with the parameters that came with its text."""
+        parsed = parse_numbered(text)
+        bound = stream.parameters(parsed.parameter_count)
+        return self._run(parsed, text, None, bound, call, stream.request(text, bound))
 
     def _run_script(self, text: str, transaction_id: bytes | None, call: Call) -> int:
         named = _named(transaction_id, call)
@@ -217,21 +222,34 @@ class Service:
     def _run_prepared(self, handle: bytes, stream: Stream | None, call: Call) -> Result:
         """Run a prepared statement with the parameters of a stream, or with those that were bound before."""
         held = self._prepared.get(call.user, handle)
-        bound = held.bound
+        bound, request = held.bound, None
         if stream is not None:
-            bound = stream.to_table() if held.prepared.parsed.parameter_count else None
-            stream.drain()
+            bound = stream.parameters(held.prepared.parsed.parameter_count)
+            request = stream.request(held.text, bound)
         named = call.session.of_prepared(held.transaction_id, call.peer) if held.transaction_id else None
-        return self._run(held.prepared.parsed, held.text, named, bound, call)
+        return self._run(held.prepared.parsed, held.text, named, bound, call, request)
 
-    def _run(self, parsed: Parsed, text: str, named: Transaction | None, bound: pa.Table | None, call: Call) -> Result:
+    def _run(
+        self,
+        parsed: Parsed,
+        text: str,
+        named: Transaction | None,
+        bound: pa.Table | None,
+        call: Call,
+        request: Idempotency | None = None,
+    ) -> Result:
         """Run a statement in the transaction that the client named, or in the session's own one, or in none.
 
         Changes have happened when this returns, rows are yet to be read.
         """
         if self._control.handles(parsed.statement):
             return Result.of(self._control.run(parsed.statement, call.session, named))
-        return self._carry_out(text, named, call, lambda context: self._executor.run(parsed, context, bound))
+
+        def run(context: Context) -> Rows | Affected:
+            once = context if request is None else replace(context, idempotency=request)
+            return self._executor.run(parsed, once, bound)
+
+        return self._carry_out(text, named, call, run)
 
     def _ingest(self, command: commands.StatementIngest, call: Call, stream: Stream) -> int:
         named = _named(command.transaction_id, call) or call.session.joined(call.peer)

@@ -20,6 +20,8 @@ from providers.idempotency import Idempotency
 
 PRIMARY_KEY_OPTION = "primary_key"
 IDEMPOTENCY_OPTION = "idempotency_key"
+DIGEST_BYTES = 16
+"""Of the hash by which a repeated stream is recognised."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,21 @@ class Stream:
     def to_table(self) -> pa.Table:
         """The whole stream."""
         return pa.Table.from_batches(self.batches, self.schema or pa.schema([]))
+
+    def request(self, text: str, parameters: pa.Table | None) -> Idempotency | None:
+        """The name under which a statement happens once, if the client gave one; its `parameters` were this stream."""
+        if not self.idempotency_key or parameters is None:
+            return None
+        digest = hashlib.blake2b(text.encode(), digest_size=DIGEST_BYTES)
+        for batch in parameters.to_batches():
+            digest.update(batch.serialize())
+        return Idempotency(self.idempotency_key, digest.hexdigest())
+
+    def parameters(self, count: int) -> pa.Table | None:
+        """The stream as rows of parameters, for a statement that has `count` of them."""
+        rows = self.to_table() if count else None
+        self.drain()
+        return rows
 
     def drain(self) -> None:
         """Read to the end: clients wait for their last message to be taken before they read the answer."""
@@ -105,7 +122,7 @@ def _load(command: StatementIngest, stream: Stream) -> _Load:
     key = command.options.get(IDEMPOTENCY_OPTION) or stream.idempotency_key
     if not key:
         return _Load(stream.batches, Load())
-    digest = hashlib.blake2b(digest_size=16)
+    digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
 
     def hashed() -> Iterator[pa.RecordBatch]:
         for batch in stream.batches:

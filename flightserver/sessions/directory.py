@@ -1,14 +1,16 @@
 """All sessions, found by what a call brings: a bearer token, a session cookie, or else its connection.
 
 A token or a cookie is a secret, so it is kept as a hash. A session ends when its client closes it, when somebody kills
-it, or when it was idle for too long; then its transactions are rolled back and its token is worth nothing. The number
-of sessions is bounded: sessions that hold nothing make room, others make the next login UNAVAILABLE.
+it, when it was idle for too long, or when nothing but its connection names it and that is gone; then its transactions
+are rolled back and its token is worth nothing. The number of sessions is bounded: sessions that hold nothing make room,
+others make the next login UNAVAILABLE.
 """
 
 import hashlib
 import secrets
 import threading
 from collections import OrderedDict
+from collections.abc import Callable, Collection
 
 from catalog.errors import DatabaseError, ErrorKind
 from flightserver.database import Database
@@ -28,6 +30,7 @@ class Sessions:
         self._lock = threading.Lock()
         self._sessions: OrderedDict[str, Session] = OrderedDict()
         self._keys: dict[str, str] = {}
+        self._gone: Callable[[Collection[str]], Collection[str]] = lambda _: ()
         self._ticker = Ticker("sessions", self.expire, TICK_SECONDS)
 
     def login(self, user: str) -> str:
@@ -55,6 +58,7 @@ class Sessions:
         by_peer = f"peer:{peer}/{user}"
         found = self._find(by_peer)
         if found is not None:
+            found.ends_with_connection = True
             return found, None
         fresh = secrets.token_urlsafe(_SECRET_BYTES)
         return self._open(user, peer, by_peer, _key("cookie", fresh)), fresh
@@ -78,8 +82,9 @@ class Sessions:
             self._forget(session)
         session.close()
 
-    def start(self) -> None:
-        """Begin to end idle sessions."""
+    def start(self, gone: Callable[[Collection[str]], Collection[str]]) -> None:
+        """Begin to end sessions that are idle, or whose peer is `gone`."""
+        self._gone = gone
         self._ticker.start()
 
     def stop(self) -> None:
@@ -89,9 +94,12 @@ class Sessions:
             self.close(session)
 
     def expire(self) -> None:
-        """End sessions and transactions that were idle for too long."""
-        for session in self.listed():
-            if session.idle_seconds > self._settings.session_idle_timeout_s:
+        """End sessions that were idle for too long or whose client has gone, and transactions that were idle."""
+        listed = self.listed()
+        gone = self._gone({session.peer for session in listed if session.ends_with_connection})
+        for session in listed:
+            has_gone = session.ends_with_connection and session.peer in gone and not session.is_running
+            if has_gone or session.idle_seconds > self._settings.session_idle_timeout_s:
                 self.close(session)
             else:
                 session.expire_transactions(self._settings.transaction_idle_timeout_s)

@@ -24,7 +24,10 @@ TRANSACTIONS_MAX = 1_000
 
 
 class Session:
-    """A session. Safe for use by many threads: drivers fetch on several connections."""
+    """A session. Safe for use by many threads: drivers fetch on several connections.
+
+    It `ends_with_connection` when its client shows that it keeps neither token nor cookie.
+    """
 
     def __init__(self, database: Database, user: str, peer: str, *, is_admin: bool) -> None:
         self._database = database
@@ -33,6 +36,7 @@ class Session:
         self.peer = peer
         self.is_admin = is_admin
         self.keys: tuple[str, ...] = ()
+        self.ends_with_connection = False
         self.created_at = datetime.now(UTC)
         self.options = SessionOptions(query_timeout_s=database.settings.query_timeout_s)
         self.temporary = TemporaryTables()
@@ -54,6 +58,11 @@ class Session:
         defaults = SessionOptions(query_timeout_s=self._database.settings.query_timeout_s)
         untouched = self.options == defaults and not self.temporary.tables
         return untouched and not self._begun() and not self._running
+
+    @property
+    def is_running(self) -> bool:
+        """Tell whether a call runs."""
+        return self._running > 0
 
     @property
     def idle_seconds(self) -> float:

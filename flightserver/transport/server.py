@@ -10,7 +10,14 @@ from pyarrow import flight
 
 from catalog.errors import DatabaseError, ErrorKind
 from flightserver.protocol.actions import ACTION_DESCRIPTIONS, decode_action
-from flightserver.protocol.commands import Command, decode_command, encode_command
+from flightserver.protocol.commands import (
+    Command,
+    append_to,
+    decode_command,
+    encode_command,
+    rows_of,
+    table_of_path,
+)
 from flightserver.protocol.flight import encode_flight_info
 from flightserver.service.call import Call
 from flightserver.service.gate import Gate
@@ -52,12 +59,12 @@ class FlightSqlServer(flight.FlightServerBase):
     ) -> flight.FlightInfo:
         """Plan a query, or carry out a change; return the ticket of the result."""
         with self._call(context) as call:
-            return _flight_info(descriptor, self._service.describe(_command(descriptor), call))
+            return _flight_info(descriptor, self._service.describe(_reading(descriptor), call))
 
     def get_schema(self, context: flight.ServerCallContext, descriptor: flight.FlightDescriptor) -> flight.SchemaResult:
         """The schema of a command's result."""
         with self._call(context) as call:
-            return flight.SchemaResult(self._service.schema(_command(descriptor), call))
+            return flight.SchemaResult(self._service.schema(_reading(descriptor), call))
 
     def do_get(self, context: flight.ServerCallContext, ticket: flight.Ticket) -> flight.FlightDataStream:
         """Stream a result. A small one is sent without another step in Python, which would cost more than its rows."""
@@ -82,7 +89,7 @@ class FlightSqlServer(flight.FlightServerBase):
         with self._call(context) as call:
             schema = _schema(reader)
             stream = Stream(schema, _batches(reader, context, expected=schema is not None), call.idempotency_key)
-            answer = self._service.put(_command(descriptor), call, stream)
+            answer = self._service.put(_writing(descriptor), call, stream)
             writer.write(pa.py_buffer(answer))
 
     def do_exchange(
@@ -191,9 +198,17 @@ def _details_sender(context: flight.ServerCallContext, user_agent: str) -> Calla
     return send
 
 
-def _command(descriptor: flight.FlightDescriptor) -> Command:
-    if descriptor.descriptor_type != flight.DescriptorType.CMD:
-        raise DatabaseError(ErrorKind.UNSUPPORTED, "descriptors must carry a command, not a path")
+def _reading(descriptor: flight.FlightDescriptor) -> Command:
+    """What a descriptor asks for; a path asks for a table's rows."""
+    if descriptor.descriptor_type == flight.DescriptorType.PATH:
+        return rows_of(table_of_path(descriptor.path))
+    return decode_command(descriptor.command)
+
+
+def _writing(descriptor: flight.FlightDescriptor) -> Command:
+    """What a stream is for; a path says into which table it goes."""
+    if descriptor.descriptor_type == flight.DescriptorType.PATH:
+        return append_to(table_of_path(descriptor.path))
     return decode_command(descriptor.command)
 
 

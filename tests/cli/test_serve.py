@@ -68,6 +68,24 @@ def test_folder_in_use_is_refused(run: Run, server: ServerProcess):
     assert "is in use by another process; stop it or choose another folder" in done.stderr
 
 
+def test_port_in_use_is_refused(run: Run, server: ServerProcess, tmp_path: Path):
+    """One line, and not what the library says."""
+    port = server.uri.rpartition(":")[2]
+    done = run("serve", "--dev", "--port", port, "--data-dir", tmp_path / "data")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"flightserver: cannot listen on 127.0.0.1:{port}: its port is in use, or its host is" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/proc/net/if_inet6").exists(), reason="no IPv6 on this machine")
+def test_an_address_of_ipv6_is_printed_as_one(tmp_path: Path):
+    """In brackets, as clients want it."""
+    with ServerProcess(tmp_path / "data", settings={"host": "::1"}) as process:
+        assert process.uri.startswith("grpc://[::1]:")
+        with process.connect() as connection, connection.cursor() as cursor:
+            assert cursor.execute("SELECT 1").fetchall() == [(1,)]
+
+
 def test_newer_format_is_refused(run: Run, tmp_path: Path):
     """A folder of a later version is left alone."""
     folder = tmp_path / "data"

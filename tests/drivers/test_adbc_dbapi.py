@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
 import polars as pl
@@ -11,6 +12,7 @@ import pytest
 from adbc_driver_flightsql import dbapi
 
 from tests.e2e.client import Client, failure
+from tests.e2e.endless import COUNTING, working
 from tests.server_process import ServerProcess
 
 Make = Callable[..., str]
@@ -338,6 +340,18 @@ def test_a_cursor_is_cancelled(server: ServerProcess, own: Client, db: Client, t
         assert error.status_code == 11
         assert server.is_idle_within(15)
         assert cursor.execute("SELECT 1").fetchall() == [(1,)]
+
+
+def test_a_change_is_cancelled(server: ServerProcess, own: Client, db: Client, t: str) -> None:
+    """As a query is; nothing of it remains."""
+    db.run(f"CREATE TABLE {t} (id BIGINT PRIMARY KEY, v BIGINT)")
+    with own.connection.cursor() as cursor, ThreadPoolExecutor() as pool:
+        change = pool.submit(cursor.execute, f"INSERT INTO {t} {COUNTING}")
+        working(db, t)
+        cursor.adbc_cancel()
+        assert isinstance(change.exception(30), dbapi.OperationalError)
+    assert server.is_idle_within(15)
+    assert db.count(t) == 0
 
 
 def test_cancelling_nothing_is_fine(own: Client) -> None:

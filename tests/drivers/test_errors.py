@@ -14,7 +14,7 @@ from adbc_driver_manager import AdbcStatusCode
 from pyarrow import flight
 
 from catalog.errors import ErrorKind
-from flightserver.protocol.actions import BeginTransaction
+from flightserver.protocol.actions import BeginTransaction, CloseSession
 from tests.e2e.client import Client
 from tests.e2e.wire import Wire
 from tests.server_process import ServerProcess
@@ -275,8 +275,10 @@ def test_too_many_transactions(server: ServerProcess) -> None:
         for _ in range(10_000):
             wire.act(BeginTransaction())
 
-    with Wire(server) as wire, pytest.raises(flight.FlightServerError, match="a session may have") as caught:
-        begin()
+    with Wire(server) as wire:
+        with pytest.raises(flight.FlightServerError, match="a session may have") as caught:
+            begin()
+        wire.act(CloseSession())
     assert "Traceback" not in str(caught.value)
 
 

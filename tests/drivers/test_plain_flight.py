@@ -80,6 +80,41 @@ def test_text_is_put(client: flight.FlightClient, db: Client, make: Make) -> Non
     assert db.count(t) == 1
 
 
+def put(client: flight.FlightClient, descriptor: flight.FlightDescriptor, rows: pa.Table) -> None:
+    """DoPut, until the server has taken everything."""
+    writer, answers = client.do_put(descriptor, rows.schema)
+    writer.write_table(rows)
+    writer.done_writing()
+    assert answers.read() is not None
+    writer.close()
+
+
+def test_text_is_put_with_rows(client: flight.FlightClient, db: Client, make: Make) -> None:
+    """The stream is the parameters of the text, all rows as one commit."""
+    t = make("id BIGINT PRIMARY KEY, s TEXT")
+    put(client, text(f"INSERT INTO {t} VALUES (?, ?)"), pa.table({"1": [1, 2], "2": ["a", "b"]}))
+    put(client, text(f"UPDATE {t} SET s = $2 WHERE id = $1"), pa.table({"1": [2], "2": ["c"]}))
+    assert db.rows(f"SELECT * FROM {t} ORDER BY id") == [(1, "a"), (2, "c")]
+
+
+def test_rows_are_put_into_a_table_by_its_path(client: flight.FlightClient, db: Client, make: Make) -> None:
+    """As ingest appends them: a key that exists gets a new version."""
+    t = make("id BIGINT PRIMARY KEY, s TEXT")
+    for value in ("a", "b"):
+        put(client, flight.FlightDescriptor.for_path("public", t), pa.table({"id": [1], "s": [value]}))
+    assert db.rows(f"SELECT * FROM {t}") == [(1, "b")]
+
+
+def test_a_table_is_read_by_its_path(client: flight.FlightClient, db: Client, make: Make) -> None:
+    """The descriptor that ListFlights gives may be asked for again, after the rows have changed."""
+    t = make("id BIGINT PRIMARY KEY, s TEXT")
+    (found,) = client.list_flights(f"public.{t}".encode())
+    db.run(f"INSERT INTO {t} VALUES (1, 'a')")
+    (endpoint,) = client.get_flight_info(found.descriptor).endpoints
+    assert client.do_get(endpoint.ticket).read_all().to_pylist() == [{"id": 1, "s": "a"}]
+    assert client.get_schema(found.descriptor).schema.names == ["id", "s"]
+
+
 def test_flights_are_tables(client: flight.FlightClient, db: Client, make: Make) -> None:
     """ListFlights names each by namespace and table; its ticket reads it."""
     t = make("id BIGINT PRIMARY KEY, s TEXT")

@@ -13,6 +13,9 @@ from tests.e2e.wire import Wire
 
 ENDLESS = "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
 
+COUNTING = "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n) SELECT i AS id, i + 0 AS v FROM n"
+"""As many rows as somebody takes."""
+
 
 def drain(wire: Wire, info: flight.FlightInfo) -> None:
     """Read a result chunk by chunk: `read_all` takes CANCELLED from a server for a Ctrl-C of its own."""
@@ -49,5 +52,13 @@ def running(observer: Client, user: str) -> int:
     """The number of a user's endless query, as soon as it runs."""
     sql = f"SELECT query_id FROM system.queries WHERE state = 'streaming' AND user = '{user}' AND text LIKE 'WITH R%'"
     while not (found := observer.column(sql)):
+        time.sleep(0.02)
+    return int(found[0])
+
+
+def working(observer: Client, table: str) -> int:
+    """The number of the statement that changes a table, as soon as it runs."""
+    sql = f"SELECT query_id FROM system.queries WHERE state = 'running' AND text LIKE '%{table}%'"
+    while not (found := observer.column(f"{sql} AND text NOT LIKE '%system.queries%'")):
         time.sleep(0.02)
     return int(found[0])

@@ -5,6 +5,7 @@ from datetime import datetime
 import pytest
 
 from tests.e2e.client import Client, failure
+from tests.server_process import ServerProcess
 
 UPSERT = "INSERT INTO {t} VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET v = {t}.v + ? WHERE {t}.v < ?"
 
@@ -43,6 +44,40 @@ def test_the_moment_of_a_statement_fits_its_column(db: Client, t: str) -> None:
     db.run(f"INSERT INTO {t} VALUES (1, now())")
     ((found,),) = db.rows(f"SELECT at FROM {t}")
     assert isinstance(found, datetime)
+
+
+CHANGES = [
+    "INSERT INTO {t} (v, id) VALUES (?, ?)",
+    "INSERT INTO {t} (v, id) VALUES (? + 1, ?)",
+    "INSERT INTO {t} (v, id) VALUES (?, ?) ON CONFLICT DO NOTHING",
+    "INSERT INTO {t} (v, id) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET v = {t}.v + excluded.v",
+    "UPDATE {t} SET v = v + ? WHERE id < ?",
+    "DELETE FROM {t} WHERE v > ? AND id < ?",
+]
+
+
+@pytest.mark.parametrize("sql", CHANGES)
+def test_repeated_parameters_with_an_idempotency_key_are_a_no_op(
+    server: ServerProcess, db: Client, numbers: str, sql: str
+) -> None:
+    """A stream of parameters is one by its header, too: the first count comes back, whatever happened since."""
+    with server.connect(**{"x-idempotency-key": f"{numbers} {sql}"}) as connection:
+        client = Client(connection)
+        first = client.many(sql.format(t=numbers), [(5, 20), (6, 30)])
+        db.run(f"DELETE FROM {numbers}")
+        assert client.many(sql.format(t=numbers), [(5, 20), (6, 30)]) == first > 0
+    assert db.count(numbers) == 0
+
+
+def test_other_parameters_under_an_idempotency_key_are_refused(server: ServerProcess, db: Client, numbers: str) -> None:
+    """And another statement with the same ones."""
+    sql = f"INSERT INTO {numbers} VALUES (?, ?)"
+    with server.connect(**{"x-idempotency-key": f"once in {numbers}"}) as connection:
+        client = Client(connection)
+        client.many(sql, [(2, 5)])
+        assert "idempotency" in failure(lambda: client.many(sql, [(3, 5)]))
+        assert "idempotency" in failure(lambda: client.many(f"{sql} ON CONFLICT DO NOTHING", [(2, 5)]))
+    assert db.count(numbers) == 2
 
 
 @pytest.mark.parametrize("lock", ["FOR UPDATE", "FOR SHARE", "FOR NO KEY UPDATE"])

@@ -1,5 +1,6 @@
 """Statements that define: namespaces, tables, columns, views; and those that describe."""
 
+import time
 from collections.abc import Callable
 from datetime import date, datetime
 from uuid import UUID
@@ -9,6 +10,8 @@ import pytest
 from tests.e2e.client import Client
 
 Make = Callable[..., str]
+
+FLUSH_SECONDS_MAX = 60.0
 
 REFUSED_TYPES = ["MAP<INT, INT>", "INTERVAL", "JSON", "GEOMETRY", "DECIMAL(39, 2)", "UINT8", "ENUM('a')", "MONEY"]
 
@@ -184,17 +187,17 @@ def test_an_option_that_means_nothing_is_named(db: Client, t: str, option: str, 
     assert culprit in db.error(f"CREATE TABLE {t} (id INT PRIMARY KEY) WITH ({option})")
 
 
-def test_a_flush_policy_by_rows_flushes_in_the_background(db: Client, make: Make) -> None:
-    """A table with 'rows:100' has batches soon after 200 rows."""
-    t = make("id BIGINT PRIMARY KEY", options="WITH (flush_policy = 'rows:100')")
+@pytest.mark.parametrize("policy", ["rows:100", "interval:0.2", "rows:1000000,interval:0.2"])
+def test_a_flush_policy_flushes_in_the_background(db: Client, make: Make, policy: str) -> None:
+    """A table has batches soon after it got enough rows, or after its time, while it is read and written."""
+    t = make("id BIGINT PRIMARY KEY", options=f"WITH (flush_policy = '{policy}')")
     db.run(f"INSERT INTO {t} SELECT * FROM (VALUES {', '.join(f'({n})' for n in range(200))})")
-    for _ in range(200):
-        if db.rows(f"SHOW MANIFEST FOR {t}"):
-            break
-    else:
-        db.run(f"FLUSH TABLE {t}")
-        pytest.fail("the flush policy did not act")
-    assert db.count(t) == 200
+    count, deadline = 200, time.monotonic() + FLUSH_SECONDS_MAX
+    while not db.rows(f"SHOW MANIFEST FOR {t}"):
+        assert time.monotonic() < deadline, "the flush policy did not act"
+        db.run(f"INSERT INTO {t} VALUES ({count})")
+        count += 1
+        assert db.count(t) == count
 
 
 def test_old_batches_and_hot_rows_get_an_added_column(db: Client, make: Make) -> None:

@@ -91,7 +91,12 @@ def test_a_forged_ticket_is_refused(wire: Wire) -> None:
             wire.info(PreparedStatementQuery(handle))
 
 
-def test_a_path_descriptor_is_refused(wire: Wire) -> None:
-    """Only commands are served."""
-    with pytest.raises((pa.ArrowException, flight.FlightError, NotImplementedError)):
-        wire.client.get_flight_info(flight.FlightDescriptor.for_path("etc", "passwd"))
+@pytest.mark.parametrize("path", [("etc", "passwd"), ("public",), ("a", "b", "c"), ("..", "..")])
+def test_a_path_that_names_no_table_is_refused(wire: Wire, path: tuple[str, ...]) -> None:
+    """For reading and for writing: paths are names of tables and nothing else."""
+    descriptor = flight.FlightDescriptor.for_path(*path)
+    rows = pa.table({"id": [1]})
+    with pytest.raises((KeyError, pa.ArrowInvalid), match=r"namespace|not found"):
+        wire.client.get_flight_info(descriptor)
+    with pytest.raises((KeyError, pa.ArrowInvalid), match=r"namespace|not found|does not exist"):
+        wire.put_into(descriptor, rows.schema, rows.to_batches())

@@ -1,6 +1,8 @@
 """Statements at work: who sees them, who may end them, and what a busy server answers."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,11 @@ from flightserver.protocol.actions import (
     GetSessionOptions,
     RenewFlightEndpoint,
 )
-from flightserver.protocol.commands import StatementQuery
+from flightserver.protocol.commands import StatementIngest, StatementQuery
 from flightserver.protocol.flight import FLIGHT_ENDPOINT, FLIGHT_INFO, FlightEndpoint, Ticket
 from flightserver.protocol.generated import flight_pb2
 from tests.e2e.client import Client
-from tests.e2e.endless import ENDLESS, Endless, drain, running
+from tests.e2e.endless import COUNTING, ENDLESS, Endless, drain, running, working
 from tests.e2e.wire import Wire
 from tests.server_process import ServerProcess
 
@@ -195,6 +197,57 @@ def test_a_timeout_stops_a_query(server: ServerProcess, mine: Client, wire: Wire
     assert "query_timeout_s = 0.5" in mine.error(ENDLESS)
 
 
+ENDLESS_CHANGES = [
+    f"INSERT INTO {{t}} {COUNTING}",
+    f"INSERT INTO {{t}} {COUNTING} ON CONFLICT (id) DO UPDATE SET v = excluded.v",
+    f"UPDATE {{t}} SET v = (SELECT count(*) FROM ({COUNTING}) x)",
+    f"DELETE FROM {{t}} WHERE v < (SELECT count(*) FROM ({COUNTING}) x)",
+    f"CREATE TABLE {{t}}_copy AS {COUNTING}",
+]
+
+
+@pytest.fixture
+def one(db: Client, make: Make) -> str:
+    """A table with the row 0, 7."""
+    t = make("id BIGINT PRIMARY KEY, v BIGINT")
+    db.run(f"INSERT INTO {t} VALUES (0, 7)")
+    return t
+
+
+@pytest.mark.parametrize("sql", ENDLESS_CHANGES)
+def test_a_change_that_is_killed_leaves_nothing(server: ServerProcess, db: Client, one: str, sql: str) -> None:
+    """Its client is told, the server comes to rest, and the table is as it was."""
+    with Wire(server) as wire, ThreadPoolExecutor() as pool:
+        change = pool.submit(wire.update, sql.format(t=one))
+        db.run(f"KILL QUERY {working(db, one)}")
+        assert isinstance(change.exception(30), flight.FlightCancelledError)
+    assert server.is_idle_within(15)
+    assert db.rows(f"SELECT * FROM {one}") == [(0, 7)]
+    assert f"{one}_copy" not in [row[1] for row in db.rows("SHOW TABLES")]
+
+
+@pytest.mark.parametrize("sql", ENDLESS_CHANGES)
+def test_a_change_that_takes_too_long_leaves_nothing(mine: Client, one: str, sql: str) -> None:
+    """A timeout is for changes, too."""
+    mine.run("SET query_timeout_s = 0.3")
+    assert "query_timeout_s = 0.3" in mine.error(sql.format(t=one))
+    assert mine.rows(f"SELECT * FROM {one}") == [(0, 7)]
+
+
+def test_a_stream_that_takes_too_long_leaves_nothing(wire: Wire, db: Client, one: str) -> None:
+    """A client that sends its rows too slowly is told so."""
+
+    def slowly() -> Iterator[pa.RecordBatch]:
+        for number in range(1000):
+            time.sleep(0.05)
+            yield pa.record_batch({"id": [number]})
+
+    wire.update("SET query_timeout_s = 0.3")
+    with pytest.raises(flight.FlightTimedOutError, match=r"query_timeout_s = 0\.3"):
+        wire.put(StatementIngest(one), pa.schema([("id", pa.int64())]), slowly())
+    assert db.rows(f"SELECT * FROM {one}") == [(0, 7)]
+
+
 def test_the_servers_timeout_is_the_most_that_a_session_may_set(tmp_path: Path) -> None:
     """It holds without SET, can be lowered, and neither raised nor switched off."""
     with ServerProcess(tmp_path / "data", settings={"query_timeout_s": 1.0}) as server, Wire(server) as wire:
@@ -218,6 +271,21 @@ def test_a_full_queue_is_unavailable(tmp_path: Path) -> None:
         other.update("KILL QUERY 1")
         assert isinstance(query.ended(), flight.FlightCancelledError)
         assert other.query("SELECT 2 AS x").to_pylist() == [{"x": 2}]
+
+
+def test_an_open_stream_takes_a_place(tmp_path: Path) -> None:
+    """So that clients that send slowly, or nothing, are as few as the server can hold."""
+    settings = {"statements_max": 1, "queue_max": 0}
+    with ServerProcess(tmp_path / "data", settings=settings) as server, Wire(server) as wire, Wire(server) as other:
+        wire.update("CREATE TABLE t (id BIGINT PRIMARY KEY)")
+
+        def rows() -> Iterator[pa.RecordBatch]:
+            yield pa.record_batch({"id": [1]})
+            assert "which is the limit; retry" in refused(other)
+            yield pa.record_batch({"id": [2]})
+
+        assert wire.put(StatementIngest("t"), pa.schema([("id", pa.int64())]), rows()) == 2
+        assert other.query("SELECT count(*) AS n FROM t").to_pylist() == [{"n": 2}]
 
 
 def test_a_join_that_multiplies_its_rows_stops_nobody_else(tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ from tests.server_process import ServerProcess
 
 Make = Callable[..., str]
 
+SECONDS_OF_TWO_TICKS = 2.2
+
 
 def refused(wire: Wire) -> str:
     """What a statement is told when the server has no place for it, as soon as that is so."""
@@ -256,6 +258,34 @@ def test_the_number_of_sessions_is_bounded(tmp_path: Path) -> None:
                 another.query("SELECT 1")
         for wire in wires:
             wire.client.close()
+
+
+def test_a_session_that_only_its_connection_names_ends_with_it(server: ServerProcess, db: Client, make: Make) -> None:
+    """What it had open is rolled back: another client may get the same port, and must find nothing there."""
+    t = make()
+    with Wire(server) as nameless:
+        nameless.update("BEGIN")
+        nameless.update(f"INSERT INTO {t} (id) VALUES (1)")
+        alone = db.one(f"SELECT session_id FROM system.queries WHERE text LIKE 'INSERT INTO {t} %'")
+    while db.one(f"SELECT count(*) FROM system.sessions WHERE session_id = '{alone}'"):
+        time.sleep(0.1)
+    assert db.count(t) == 0
+
+
+def test_a_session_with_a_cookie_outlives_its_connection(server: ServerProcess, make: Make) -> None:
+    """Whoever has the cookie comes back to the transaction, seconds later and over another connection."""
+    t, jar = make(), _Jar()
+    client = flight.FlightClient(server.uri, middleware=[jar])
+    client.get_flight_info(flight.FlightDescriptor.for_command("BEGIN"))
+    client.close()
+    cookie = jar.received[0].partition(";")[0]
+    for key in range(2):
+        with Wire(server, cookie=cookie) as wire:
+            wire.update(f"INSERT INTO {t} (id) VALUES ({key})")
+        time.sleep(SECONDS_OF_TWO_TICKS)
+    with Wire(server, cookie=cookie) as wire:
+        wire.update("COMMIT")
+        assert wire.query(f"SELECT count(*) FROM {t}").column(0).to_pylist() == [2]
 
 
 def test_an_idle_session_ends(tmp_path: Path) -> None:

@@ -59,6 +59,18 @@ def test_a_plan_reads_the_live_rows(wire: Wire, stored: str, sql: str, expected:
     assert [(row["s"], row[second]) for row in rows.to_pylist()] == expected
 
 
+def test_an_outer_join_of_a_plan_keeps_its_columns_apart(db: Client, wire: Wire, t: str) -> None:
+    """The engine would swap the sides of the join and then take `b.s` for `a.s`."""
+    for name in (f"{t}_a", f"{t}_b"):
+        db.run(f"CREATE TABLE {name} (id BIGINT PRIMARY KEY, s TEXT, d DECIMAL(9,2))")
+    db.run(f"INSERT INTO {t}_a (id, s) VALUES (1, 'abc'), (2, 'x'), (3, NULL)")
+    db.run(f"INSERT INTO {t}_b (id, s) VALUES (0, 'none')")
+    columns = "a.id AS i, a.s AS s, a.d AS d, b.id AS j, b.s AS u, b.d AS e"
+    joined = f"{t}_a a RIGHT JOIN {t}_b b ON a.s = b.s WHERE b.id >= 0 AND b.id <= length(a.s)"
+    plan = plan_of(f"SELECT {columns} FROM {joined}", f"{t}_a", f"{t}_b")
+    assert ask(wire, StatementSubstraitPlan(plan)).num_rows == 0
+
+
 def test_a_plan_reads_views(db: Client, wire: Wire, stored: str) -> None:
     """A view is a table to a plan."""
     db.run(f"CREATE VIEW v_{stored} AS SELECT * FROM {stored} WHERE id > 1")

@@ -1,5 +1,7 @@
 """Transactions through a driver that does not commit by itself, its default."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -107,6 +109,26 @@ def test_closing_a_connection_rolls_back(server: ServerProcess, db: Client, make
         Client(connection).run(f"INSERT INTO {t} (id) VALUES (1)")
     assert db.count(t) == 0
     db.run(f"INSERT INTO {t} (id) VALUES (1)")
+
+
+VANISHING_CLIENT = """
+import os, sys
+from adbc_driver_flightsql import dbapi
+uri, table = sys.argv[1:]
+cursor = dbapi.connect(uri).cursor()
+cursor.execute(f"INSERT INTO {table} (id) VALUES (1)")
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_client_that_vanishes_leaves_nothing(server: ServerProcess, db: Client, make: Make) -> None:
+    """Killed inside its transaction, it holds no key and shows no row, from the moment that it is gone."""
+    t = make()
+    command = [sys.executable, "-c", VANISHING_CLIENT, server.uri, t]
+    assert subprocess.run(command, check=False, timeout=60).returncode == -9
+    assert db.count(t) == 0
+    db.run(f"INSERT INTO {t} (id, v) VALUES (1, 2)")
+    assert values(db, t) == [(1, 2)]
 
 
 def test_a_transaction_sees_its_moment(tx: Client, db: Client, make: Make) -> None:

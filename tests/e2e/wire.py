@@ -55,7 +55,11 @@ class Wire:
 
     def put(self, command: Command, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
         """DoPut of a stream; return how many rows were affected."""
-        writer, answers = self.client.do_put(descriptor(command), schema, self.options)
+        return self.put_into(descriptor(command), schema, batches)
+
+    def put_into(self, place: flight.FlightDescriptor, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
+        """DoPut with any descriptor."""
+        writer, answers = self.client.do_put(place, schema, self.options)
         try:
             for batch in batches:
                 writer.write_batch(batch)

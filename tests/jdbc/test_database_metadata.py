@@ -137,6 +137,22 @@ def test_columns_come_in_order_with_their_nullability(db: Jdbc, described: str) 
     ]
 
 
+def test_a_type_that_the_driver_does_not_know_hides_no_columns(db: Jdbc, make: Make) -> None:
+    """A table with FLOAT16 is listed with all others, or a tool could show none of them."""
+    t = make("id INT PRIMARY KEY, half FLOAT16, halves LIST<FLOAT16>")
+    found = dicts(db.keep(db.metadata.getColumns(None, None, "%", "%")))
+    mine = [(row["COLUMN_NAME"], row["TYPE_NAME"]) for row in found if row["TABLE_NAME"] == t]
+    assert mine == [("id", "INT"), ("half", "FLOAT16"), ("halves", "LIST<FLOAT16>")]
+    db.run(f"DROP TABLE {t}")
+
+
+def test_columns_that_number_themselves_say_so(db: Jdbc, make: Make) -> None:
+    """Tools leave them empty when they insert a row."""
+    t = make("id BIGINT PRIMARY KEY DEFAULT SNOWFLAKE_ID(), s TEXT")
+    found = dicts(db.keep(db.metadata.getColumns(None, None, t, "%")))
+    assert [(row["COLUMN_NAME"], row["IS_AUTOINCREMENT"]) for row in found] == [("id", "YES"), ("s", "NO")]
+
+
 def test_views_have_columns(db: Jdbc, described: str) -> None:
     """A view's columns are those of its query."""
     assert names(db.keep(db.metadata.getColumns(None, None, f"{described}_v", "%")), "COLUMN_NAME") == ["a"]

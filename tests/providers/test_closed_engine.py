@@ -198,6 +198,25 @@ def test_error_is_one_line_of_ours(table: TableAccess, sql: str, kind: ErrorKind
     assert error.message
 
 
+UNSERVED = {
+    "SELECT k IN (SELECT v FROM t) FROM t": "a sub-query at this place is not supported; write it as a join",
+    "SELECT (SELECT sum(b.v) FROM t b WHERE b.k > a.k) FROM t a": "a sub-query at this place is not supported",
+    "SELECT * FROM t, LATERAL (SELECT t.v + 1 AS z) x": "a sub-query at this place is not supported",
+    "SELECT * FROM t PIVOT (sum(v) FOR k IN (1))": "PIVOT is not supported",
+    "SELECT 'a' COLLATE \"C\"": "COLLATE is not supported",
+}
+
+
+@pytest.mark.parametrize(("sql", "words"), UNSERVED.items())
+def test_what_the_engine_lacks_is_said_in_words_of_sql(table: TableAccess, sql: str, words: str) -> None:
+    """Its own words would be its inner form of the statement."""
+    table.write(kv(1), kv(2))
+    error = refusal(table.db, sql, table)
+    assert error.kind is ErrorKind.UNSUPPORTED
+    assert error.message.startswith(words)
+    assert "{" not in error.message
+
+
 def test_damaged_file_is_corrupt_and_has_no_path(table: TableAccess) -> None:
     """What the engine says of a file that it cannot read names neither folder nor file."""
     table.write(*[kv(k, k) for k in range(100)])

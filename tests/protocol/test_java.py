@@ -1,10 +1,10 @@
-"""What a prepare tells drivers about moments."""
+"""What JDBC's driver is told of moments and of half floats."""
 
 import pyarrow as pa
 from google.protobuf import any_pb2
 
 from flightserver.protocol.generated import flight_sql_pb2
-from flightserver.protocol.prepared import offered_parameters
+from flightserver.protocol.java import offered_parameters, readable_by
 from flightserver.protocol.results import encode_prepared_result
 
 JDBC = "grpc-java-netty/1.71.0"
@@ -43,3 +43,23 @@ def test_the_answer_to_a_prepare_asks_for_what_is_offered():
     answer = flight_sql_pb2.ActionCreatePreparedStatementResult()
     assert any_pb2.Any.FromString(data).Unpack(answer)
     assert pa.ipc.read_schema(pa.py_buffer(answer.parameter_schema)) == offered_parameters(MOMENTS, JDBC)
+
+
+HALVES = pa.schema(
+    [
+        pa.field("a", pa.float16(), nullable=False, metadata={"k": "v"}),
+        pa.field("b", pa.list_(pa.struct([("c", pa.float16()), ("d", pa.int8())]))),
+    ]
+)
+
+
+def test_java_is_told_of_floats_where_halves_are():
+    """At every depth, and nothing else of a column changes."""
+    found = readable_by(JDBC, HALVES)
+    assert found.types == [pa.float32(), pa.list_(pa.struct([("c", pa.float32()), ("d", pa.int8())]))]
+    assert found.field("a").equals(HALVES.field("a").with_type(pa.float32()), check_metadata=True)
+
+
+def test_others_are_told_of_halves():
+    """They are what is stored."""
+    assert all(readable_by(agent, HALVES).equals(HALVES) for agent in OTHERS)

@@ -14,7 +14,7 @@ from queue import SimpleQueue
 from typing import Any
 
 import pyarrow as pa
-from datafusion import DataFrame
+from datafusion import DataFrame, RecordBatchStream, lit
 
 from catalog.errors import DatabaseError
 from providers.engine_errors import engine_errors
@@ -45,8 +45,17 @@ def check(stop: Stop) -> None:
 def pull(frame: DataFrame) -> Iterator[pa.RecordBatch]:
     """Run a short query on this thread."""
     with engine_errors():
-        for batch in frame.execute_stream():
+        for batch in _started(frame):
             yield batch.to_pyarrow()
+
+
+def _started(frame: DataFrame) -> RecordBatchStream:
+    """Begin to run a query.
+
+    A frame keeps what it has run, and that keeps all that its joins have built: what runs is a twin that nobody keeps.
+    The condition is gone once the plan is optimized.
+    """
+    return frame.filter(lit(True)).execute_stream()
 
 
 def side_by_side(streams: Iterable[Iterator[pa.RecordBatch]], width: int) -> Generator[pa.RecordBatch, None, None]:
@@ -97,7 +106,7 @@ class StreamLoop:
     def stream(self, frame: DataFrame, stop: Stop) -> Iterator[pa.RecordBatch]:
         """Run a query; end it soon after `stop` says so."""
         with engine_errors():
-            batches = frame.execute_stream()
+            batches = _started(frame)
             while (batch := self._next(batches, stop)) is not None:
                 yield batch.to_pyarrow()
 

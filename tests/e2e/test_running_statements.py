@@ -317,3 +317,14 @@ def test_waiting_has_an_end(tmp_path: Path) -> None:
         assert "0.3 s; retry" in refused(other)
         other.update("KILL QUERY 1")
         query.ended()
+
+
+def test_results_that_may_be_fetched_again_hold_no_memory(tmp_path: Path) -> None:
+    """What a join has built goes with the run that needed it, however many results are kept."""
+    with ServerProcess(tmp_path / "data", settings={"memory_limit_mb": 128}) as server, server.connect() as connection:
+        client = Client(connection)
+        client.run("CREATE TABLE numbers (id BIGINT PRIMARY KEY)")
+        client.ingest("numbers", pa.table({"id": range(400_000)}))
+        join = "SELECT count(*) FROM numbers a JOIN numbers b ON a.id = b.id"
+        for _ in range(20):
+            assert client.column(join) == [400_000]

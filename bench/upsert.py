@@ -6,7 +6,6 @@ rows, and meets the older rows in two places: cold (flushed) and hot. Both sides
 
 import tempfile
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 
 import duckdb
@@ -44,13 +43,14 @@ class Ours:
             client.ingest("t", self._base.slice(first, step))
         if not self._hot:
             client.execute("FLUSH TABLE t")
+        self._connection = self._server.connect()
 
     def upsert(self) -> None:
         """Bring the changes in."""
         if not self._prepared:
             self._server.client.ingest("t", self._changes)
             return
-        with closing(self._server.connect()) as connection, connection.cursor() as cursor:
+        with self._connection.cursor() as cursor:
             statement = f"INSERT INTO t VALUES (?, ?, ?, ?, ?) {ON_CONFLICT}"
             cursor.adbc_prepare(statement)
             reader = self._changes.to_reader(BATCH_ROWS)
@@ -59,6 +59,7 @@ class Ours:
 
     def check(self) -> None:
         """Hold the table against what it must be."""
+        self._connection.close()
         check_sums(self._base, self._changes, self._server.client.query(CHECK).to_pylist()[0])
 
 

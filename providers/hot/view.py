@@ -9,9 +9,10 @@ A change yields a new view that shares what did not change, so a pinned reader k
 runs are merged with their neighbours of similar size, so that many single-row commits leave few of either.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -88,20 +89,20 @@ class HotView:
         return np.array([chunk.seqs[0] for chunk in self.chunks], dtype=np.int64)
 
     def find(self, keys: Keys) -> tuple[Positions, Seqs]:
-        """Return (row of `keys`, `_seq` of the live hot row with that key) for every key that has one."""
+        """Return (row of `keys`, `_seq` of the live hot row with that key) for every key that has one, by `_seq`."""
         found = [run.probe(keys) for run in self.runs]
         rows = _concat([pair[0] for pair in found])
         seqs = _concat([pair[1] for pair in found])
         if not len(rows):
             return rows, seqs
-        chunk_of, position = self._locate(seqs)
+        order = np.argsort(seqs)
+        rows, seqs = rows[order], seqs[order]
         keep = np.zeros(len(rows), dtype=np.bool_)
-        for number in np.unique(chunk_of):
-            here = np.flatnonzero(chunk_of == number)
-            chunk = self.chunks[int(number)]
-            here = here[chunk.is_live(position[here])]
-            if len(here):
-                keep[here] = self._confirm(chunk, position[here], keys, rows[here])
+        for number, here, positions in self._by_chunk(seqs):
+            chunk = self.chunks[number]
+            live = np.flatnonzero(chunk.is_live(positions))
+            if len(live):
+                keep[here.start + live] = self._confirm(chunk, positions[live], keys, rows[here][live])
         return rows[keep], seqs[keep]
 
     def _confirm(self, chunk: HotChunk, positions: Positions, keys: Keys, rows: Positions) -> npt.NDArray[np.bool_]:
@@ -114,22 +115,18 @@ class HotView:
 
     def take(self, seqs: Seqs) -> pa.Table:
         """The rows with these `_seq`s, in the order asked for."""
-        chunk_of, position = self._locate(seqs)
-        parts, order = [], []
-        for number in np.unique(chunk_of):
-            here = np.flatnonzero(chunk_of == number)
-            parts.append(self.chunks[int(number)].rows.take(pa.array(position[here])))
-            order.append(here)
-        return pa.Table.from_batches(parts).take(pa.array(np.argsort(np.concatenate(order))))
+        order = np.argsort(seqs)
+        found = self._by_chunk(seqs[order])
+        parts = [self.chunks[number].rows.take(pa.array(positions)) for number, _, positions in found]
+        return pa.Table.from_batches(parts).take(pa.array(np.argsort(order)))
 
     def without(self, seqs: Seqs) -> "HotView":
         """The view with the rows of these `_seq`s dead."""
         if not len(seqs):
             return self
-        chunk_of, position = self._locate(seqs)
         chunks = list(self.chunks)
-        for number in np.unique(chunk_of):
-            chunks[int(number)] = chunks[int(number)].without(position[chunk_of == number])
+        for number, _, positions in self._by_chunk(np.sort(seqs)):
+            chunks[number] = chunks[number].without(positions)
         return HotView(self.key, tuple(chunks), self.runs)
 
     def with_rows(self, rows: pa.RecordBatch, keys: Keys) -> "HotView":
@@ -154,14 +151,12 @@ class HotView:
         runs = [run.kept(run.addresses > seq) for run in self.runs]
         return HotView(self.key, tuple(chunks), tuple(run for run in runs if len(run)))
 
-    def _locate(self, seqs: Seqs) -> tuple[Positions, Positions]:
-        """Chunk number and row position of each `_seq`."""
-        chunk_of = np.searchsorted(self._first_seqs, seqs, side="right") - 1
-        position = np.empty(len(seqs), dtype=np.int64)
-        for number in np.unique(chunk_of):
-            here = chunk_of == number
-            position[here] = np.searchsorted(self.chunks[int(number)].seqs, seqs[here])
-        return chunk_of, position
+    def _by_chunk(self, seqs: Seqs) -> Iterator[tuple[int, slice, Positions]]:
+        """For ascending `_seq`s: the number of each chunk that has some, which of them, and their row positions."""
+        bounds = [0, *np.searchsorted(seqs, self._first_seqs[1:]).tolist(), len(seqs)]
+        for number, (start, end) in enumerate(pairwise(bounds)):
+            if start < end:
+                yield number, slice(start, end), np.searchsorted(self.chunks[number].seqs, seqs[start:end])
 
     def _merge_runs(self, runs: list[HashIndex]) -> list[HashIndex]:
         while len(runs) > 1 and len(runs[-2]) <= 2 * len(runs[-1]):

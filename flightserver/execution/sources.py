@@ -18,6 +18,10 @@ Parameters = Mapping[str, pa.Scalar]
 class Source(Protocol):
     """What a client wrote."""
 
+    @property
+    def written(self) -> str | bytes:
+        """The text or the plan, without parameters."""
+
     def frame(self, engine: QueryEngine, relations: Mapping[TableName, Table], namespace: str) -> DataFrame:
         """Plan it over these relations."""
 
@@ -29,6 +33,11 @@ class SqlText:
     text: str
     parameters: Parameters | None = None
     exact_literals: bool = False
+
+    @property
+    def written(self) -> str:
+        """The text."""
+        return self.text
 
     def frame(self, engine: QueryEngine, relations: Mapping[TableName, Table], namespace: str) -> DataFrame:
         """Plan the text."""
@@ -47,6 +56,11 @@ class SubstraitPlan:
     """A query as a serialized Substrait plan."""
 
     plan: bytes
+
+    @property
+    def written(self) -> bytes:
+        """The plan."""
+        return self.plan
 
     def frame(self, engine: QueryEngine, relations: Mapping[TableName, Table], namespace: str) -> DataFrame:
         """Plan the plan."""

@@ -21,6 +21,7 @@ from catalog.identifiers import SYSTEM_NAMESPACE, TableName
 from catalog.registry import Registry
 from flightserver.context import Context
 from flightserver.database import Database
+from flightserver.execution.damage import check_present, damage_named
 from flightserver.execution.names import Names, names_in
 from flightserver.execution.origins import Origins, origins
 from flightserver.execution.rewriting import qualified, with_context_values
@@ -73,12 +74,17 @@ class PlannedQuery:
         return Rows(self.schema, self._start, self.is_short)
 
     def _start(self, stop: Stop) -> Iterator[pa.RecordBatch]:
-        if self.exported is not None and not self.is_short:
-            ((name, pruned),) = self.pruned.items()
-            batches = export(self.snapshots[name], pruned, self.exported, self.files, stop)
-        else:
-            batches = _in_turns(pull(self.frame), self.turns) if self.is_short else self.loop.stream(self.frame, stop)
-        yield from to_client(batches, self.schema)
+        yield from to_client(self._read(stop), self.schema)
+
+    def _read(self, stop: Stop) -> Iterator[pa.RecordBatch]:
+        with damage_named(self.snapshots, self.pruned, stop):
+            if self.exported is not None and not self.is_short:
+                ((name, pruned),) = self.pruned.items()
+                yield from export(self.snapshots[name], pruned, self.exported, self.files, stop)
+            elif self.is_short:
+                yield from _in_turns(pull(self.frame), self.turns)
+            else:
+                yield from self.loop.stream(self.frame, stop)
 
 
 def _in_turns(batches: Iterator[pa.RecordBatch], turns: AbstractContextManager[object]) -> Iterator[pa.RecordBatch]:
@@ -194,8 +200,10 @@ class Reader:
                 use = query.use(shaped, pinned)
                 found = self._origins_of(query, shaped, tables, empty)
                 pruned = {name: prune(pinned[name], predicate, files) for name, predicate in use.predicates.items()}
-                merged = {name: relations.merged(pinned[name], choice, columns) for name, choice in pruned.items()}
-                frame = query.frame({**shapes, **merged})
+                check_present(pinned, pruned)
+                with damage_named(pinned, pruned, query.context.stop):
+                    merged = {name: relations.merged(pinned[name], choice, columns) for name, choice in pruned.items()}
+                    frame = query.frame({**shapes, **merged})
             schema = client_schema(frame.schema(), found)
         return PlannedQuery(
             frame,

@@ -93,6 +93,7 @@ class Show:
         if namespace != SYSTEM_NAMESPACE:
             registry.require_namespace(namespace)
         kinds = {name: table.kind.value for name, table in registry.tables.items()}
+        kinds |= {table.name: "TEMPORARY" for table in context.temporary.tables}
         kinds |= dict.fromkeys(registry.views, "VIEW") | dict.fromkeys(self._reader.system, "SYSTEM")
         listed = sorted(name for name in kinds if name.namespace == namespace)
         return pa.table(

@@ -58,7 +58,7 @@ def _verify(name: TableName, snapshot: Snapshot, entry: BatchFileEntry) -> None:
     try:
         verify(snapshot.cold.path(entry), entry.checksum, entry.bytes)
     except DatabaseError as error:
-        raise _damaged(name, entry, error.message) from error
+        raise _damaged(name, entry, "its file is not what was written") from error
 
 
 def _damaged(name: TableName, entry: BatchFileEntry, how: str) -> DatabaseError:

@@ -45,46 +45,44 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 
 
 @pytest.fixture
-def damaged(server: ServerProcess) -> Iterator[Callable[[str, Callable[[bytes], bytes] | None], None]]:
-    """Damages the only batch of a table, or removes it; it is put back afterwards."""
+def damaged(server: ServerProcess) -> Iterator[Callable[[str, Callable[[bytes], bytes] | None], int]]:
+    """Damages a batch of a table, or removes it, and says which; it is put back afterwards."""
     kept: dict[Path, bytes] = {}
 
-    def damage(table: str, change: Callable[[bytes], bytes] | None) -> None:
-        (path,) = (server.data_dir / "tables" / "public").glob(f"{table}*/batch-1.parquet")
+    def damage(table: str, change: Callable[[bytes], bytes] | None) -> int:
+        path = min((server.data_dir / "tables" / "public").glob(f"{table}*/batch-*.parquet"))
         kept[path] = path.read_bytes()
         path.unlink() if change is None else path.write_bytes(change(kept[path]))
+        return int(path.stem.removeprefix("batch-"))
 
     yield damage
     for path, data in kept.items():
         path.write_bytes(data)
 
 
-def assert_named(server: ServerProcess, table: str, sql: str) -> None:
+def assert_named(server: ServerProcess, table: str, batch: int, sql: str) -> None:
     """The error of a statement names the table and the batch, and no path of the server."""
     with server.connect() as connection:
         message = Client(connection).error(sql.format(t=table))
-    assert f"batch 1 of table public.{table} is damaged" in message
+    assert f"batch {batch} of table public.{table} is damaged" in message
     assert message.startswith("INTERNAL")
     assert str(server.data_dir) not in message
 
 
 @pytest.mark.parametrize("how", DAMAGES)
 @pytest.mark.parametrize("sql", READS)
-def test_a_damaged_batch_is_named(server: ServerProcess, damaged: Callable[..., None], sql: str, how: str) -> None:
+def test_a_damaged_batch_is_named(server: ServerProcess, damaged: Callable[..., int], sql: str, how: str) -> None:
     """Whatever the engine says of a file, and whenever, the error says which one it is."""
-    damaged("short", DAMAGES[how])
-    assert_named(server, "short", sql)
+    assert_named(server, "short", damaged("short", DAMAGES[how]), sql)
 
 
 @pytest.mark.parametrize("how", DAMAGES)
-def test_a_damaged_batch_of_an_export_is_named(server: ServerProcess, damaged: Callable[..., None], how: str) -> None:
+def test_a_damaged_batch_of_an_export_is_named(server: ServerProcess, damaged: Callable[..., int], how: str) -> None:
     """Arrow's reader is understood like the engine."""
-    damaged("long", DAMAGES[how])
-    assert_named(server, "long", "SELECT * FROM {t}")
+    assert_named(server, "long", damaged("long", DAMAGES[how]), "SELECT * FROM {t}")
 
 
 @pytest.mark.parametrize("sql", READS)
-def test_a_missing_batch_is_an_error(server: ServerProcess, damaged: Callable[..., None], sql: str) -> None:
+def test_a_missing_batch_is_an_error(server: ServerProcess, damaged: Callable[..., int], sql: str) -> None:
     """The engine takes a file that is gone for an empty one; the rows of a table must not vanish like that."""
-    damaged("short", None)
-    assert_named(server, "short", sql)
+    assert_named(server, "short", damaged("short", None), sql)

@@ -132,10 +132,10 @@ class FlightServerCompiler(compiler.SQLCompiler):
         return "ON CONFLICT DO NOTHING"
 
     def visit_on_conflict_do_update(self, clause: Any, **kw: Any) -> str:
-        """Change the row that is there. Values are literals: with parameters, rows would run one after another."""
+        """Change the row that is there. With values of its own, rows run one after another, as one commit."""
         table = self.compile_state.dml_table  # type: ignore[union-attr]
         key = ", ".join(self.preparer.quote(column.name) for column in table.primary_key)
-        kw |= {"include_table": True, "use_schema": False, "literal_execute": True}
+        kw |= {"include_table": True, "use_schema": False}
         changes = ", ".join(
             f"{self.preparer.quote(table.c[name].name)} = {self.process(value.self_group(), **kw)}"
             for name, value in clause.changes(table)

@@ -21,6 +21,7 @@ from sqlalchemy.engine.reflection import cache
 from flightserver.dialect import types
 
 _VIEW = "VIEW"
+_TEMPORARY = "TEMPORARY"
 _NUMBERED = "SNOWFLAKE_ID()"
 
 
@@ -44,8 +45,13 @@ class Reflection(DefaultDialect):
 
     @cache
     def get_table_names(self, connection: Connection, schema: str | None = None, **kw: Any) -> list[str]:
-        """Tables of a namespace."""
-        return [name for name, kind in self._kinds(connection, schema, **kw).items() if kind != _VIEW]
+        """Tables of a namespace that others see, too."""
+        return [name for name, kind in self._kinds(connection, schema, **kw).items() if kind not in {_VIEW, _TEMPORARY}]
+
+    @cache
+    def get_temp_table_names(self, connection: Connection, schema: str | None = None, **kw: Any) -> list[str]:
+        """Temporary tables of the connection in a namespace."""
+        return [name for name, kind in self._kinds(connection, schema, **kw).items() if kind == _TEMPORARY]
 
     @cache
     def get_view_names(self, connection: Connection, schema: str | None = None, **kw: Any) -> list[str]:

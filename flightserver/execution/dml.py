@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from datafusion.catalog import Table
 
-from catalog.definition import Column, TableDef
+from catalog.definition import TableDef
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import TableName, quote_identifier
 from flightserver.context import Context
@@ -32,8 +32,10 @@ from flightserver.execution.rewriting import (
 )
 from flightserver.execution.rows import Affected
 from flightserver.execution.sources import Parameters
+from flightserver.execution.targets import assigned_columns, check_conflict, check_width, inserted_columns
+from flightserver.sql.outputs import with_distinct_names
 from flightserver.sql.parameters import count_parameters
-from flightserver.sql.statements import Assignment, Delete, Insert, OnConflict, Statement, TableRef, Truncate, Update
+from flightserver.sql.statements import Delete, Insert, OnConflict, Statement, TableRef, Truncate, Update
 from flush.truncate import truncate
 from providers.apply import after_commit, versions_of
 from providers.relation import Columns
@@ -73,7 +75,7 @@ class Dml:
     def insert(self, statement: Insert, context: Context, bound: pa.Table | None) -> Affected:
         """Add rows; an existing key is an error unless ON CONFLICT says otherwise."""
         table = context.registry.table(context.name(statement.table))
-        names = _target_names(statement, table)
+        names = inserted_columns(statement, table)
         if bound is not None and statement.placeholders_only is not None:
             batches = _bound_columns(statement.placeholders_only, bound, names)
         else:
@@ -81,7 +83,7 @@ class Dml:
         conflict = statement.on_conflict
         if conflict is None:
             return self._ingest(table, context, batches, OnExisting.REFUSE)
-        _check_target(conflict, table)
+        check_conflict(conflict, table)
         if conflict.do_nothing:
             return self._ingest(table, context, batches, OnExisting.SKIP)
         if bound is not None and _has_parameters(conflict):
@@ -91,7 +93,7 @@ class Dml:
     def update(self, statement: Update, context: Context, bound: pa.Table | None) -> Affected:
         """Write new versions of the rows that match."""
         table = context.registry.table(context.name(statement.table))
-        assigned = _assignments(statement.assignments, table)
+        assigned = assigned_columns(statement.assignments, table)
         name = statement.alias or statement.table.table
 
         def find(snapshot: Snapshot, parameters: Parameters | None, rows: pa.Table | None) -> Change:
@@ -175,11 +177,9 @@ class Dml:
     ) -> Iterator[pa.RecordBatch]:
         """The rows of VALUES or a query with one row of parameters."""
         exact = any(pa.types.is_decimal(table.column(name).storage) for name in names)
-        planned = self._reader.plan(statement.source, context, parameters, exact_literals=exact)
-        if len(planned.schema) != len(names):
-            raise DatabaseError(
-                ErrorKind.INVALID, f"INSERT names {len(names)} columns, its source has {len(planned.schema)}"
-            )
+        source = with_distinct_names(statement.source)
+        planned = self._reader.plan(source, context, parameters, exact_literals=exact)
+        check_width(names, len(planned.schema))
         for batch in planned.rows().start(context.stop):
             yield batch.rename_columns(list(names))
 
@@ -249,7 +249,7 @@ class Dml:
         parameters: Parameters | None,
     ) -> pa.Table:
         table = snapshot.table
-        assigned = _assignments(conflict.assignments, table)
+        assigned = assigned_columns(conflict.assignments, table)
         name = quote_identifier(ref.table)
         excluded = offered.rows.rename_columns([f"{EXCLUDED}.{column.name}" for column in table.columns])
         items = [
@@ -348,15 +348,6 @@ def _commit(context: Context, table: TableDef, build: Callable[[Snapshot], Chang
     return context.work.write(scope, build, OnExisting.REPLACE, context.idempotency).affected
 
 
-def _target_names(statement: Insert, table: TableDef) -> list[str]:
-    if statement.columns is None:
-        return [column.name for column in table.visible_columns]
-    names = [table.column(name).name for name in statement.columns]
-    if len(set(names)) != len(names):
-        raise DatabaseError(ErrorKind.INVALID, f"INSERT into {table.name} names a column twice")
-    return names
-
-
 def _bound_columns(numbers: Sequence[int], bound: pa.Table, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
     """Bound parameters as the rows of VALUES ($1, $2, …)."""
     if len(numbers) != len(names):
@@ -365,32 +356,9 @@ def _bound_columns(numbers: Sequence[int], bound: pa.Table, names: Sequence[str]
     yield from rows.to_batches()
 
 
-def _assignments(assignments: Sequence[Assignment], table: TableDef) -> dict[str, str]:
-    assigned: dict[str, str] = {}
-    for assignment in assignments:
-        column: Column = table.column(assignment.column)
-        if column.id in table.key:
-            raise DatabaseError(
-                ErrorKind.INVALID,
-                f"UPDATE may not change key column {column.name} of {table.name}; delete the row and insert it anew",
-            )
-        if column.name in assigned:
-            raise DatabaseError(ErrorKind.INVALID, f"column {column.name} of {table.name} is assigned twice")
-        assigned[column.name] = assignment.expression
-    return assigned
-
-
 def _has_parameters(conflict: OnConflict) -> bool:
     texts = [assignment.expression for assignment in conflict.assignments] + [conflict.where or ""]
     return any(count_parameters(text) for text in texts)
-
-
-def _check_target(conflict: OnConflict, table: TableDef) -> None:
-    key = {column.name for column in table.key_columns}
-    if conflict.target is not None and set(conflict.target) != key:
-        raise DatabaseError(
-            ErrorKind.INVALID, f"ON CONFLICT must name the key of {table.name}: ({', '.join(sorted(key))})"
-        )
 
 
 def _replaces_whole_row(conflict: OnConflict, table: TableDef, offered: Sequence[str]) -> bool:

@@ -21,7 +21,9 @@ from catalog.identifiers import SYSTEM_NAMESPACE, TableName
 from catalog.registry import Registry
 from flightserver.context import Context
 from flightserver.database import Database
+from flightserver.execution.damage import check_present, damage_named
 from flightserver.execution.names import Names, names_in
+from flightserver.execution.origins import Origins, origins
 from flightserver.execution.rewriting import qualified, with_context_values
 from flightserver.execution.rows import Rows, client_schema, to_client
 from flightserver.execution.sources import Parameters, Source, SqlText, SubstraitPlan
@@ -32,6 +34,7 @@ from manifest.predicate import AnyOf, Predicate, Unknown
 from providers.cold.files import ColdFiles
 from providers.engine_errors import engine_errors
 from providers.export import export, selected_columns
+from providers.lru import ByteBoundedCache
 from providers.predicates import scans, translate
 from providers.pruning import Pruned, prune
 from providers.relation import Columns
@@ -40,6 +43,10 @@ from providers.streaming import Stop, StreamLoop, pull
 
 SHORT_ROWS_MAX = 2_000_000
 """A query that passes once over at most this many rows of one table runs for milliseconds."""
+
+ORIGINS_BYTES = 1 << 20
+ORIGIN_BYTES = 16
+"""What is remembered of the origins of results, and about what a column takes."""
 
 _MULTIPLIES = re.compile(r"Join|Recursive|Subquery(?!Alias)|Unnest")
 """Parts of a plan that may make many more rows than they read."""
@@ -67,12 +74,17 @@ class PlannedQuery:
         return Rows(self.schema, self._start, self.is_short)
 
     def _start(self, stop: Stop) -> Iterator[pa.RecordBatch]:
-        if self.exported is not None and not self.is_short:
-            ((name, pruned),) = self.pruned.items()
-            batches = export(self.snapshots[name], pruned, self.exported, self.files, stop)
-        else:
-            batches = _in_turns(pull(self.frame), self.turns) if self.is_short else self.loop.stream(self.frame, stop)
-        yield from to_client(batches, self.schema)
+        yield from to_client(self._read(stop), self.schema)
+
+    def _read(self, stop: Stop) -> Iterator[pa.RecordBatch]:
+        with damage_named(self.snapshots, self.pruned, stop):
+            if self.exported is not None and not self.is_short:
+                ((name, pruned),) = self.pruned.items()
+                yield from export(self.snapshots[name], pruned, self.exported, self.files, stop)
+            elif self.is_short:
+                yield from _in_turns(pull(self.frame), self.turns)
+            else:
+                yield from self.loop.stream(self.frame, stop)
 
 
 def _in_turns(batches: Iterator[pa.RecordBatch], turns: AbstractContextManager[object]) -> Iterator[pa.RecordBatch]:
@@ -98,6 +110,7 @@ class Reader:
 
     def __init__(self, database: Database, system: SystemTables) -> None:
         self._database = database
+        self._origins: ByteBoundedCache[object, Origins] = ByteBoundedCache(ORIGINS_BYTES)
         self.system = {TableName(SYSTEM_NAMESPACE, name): table for name, table in system.items()}
 
     def plan(
@@ -162,8 +175,10 @@ class Reader:
         tables = query.names.tables
         empty = self._relations_of({name: table.schema.empty_table() for name, table in query.names.system.items()})
         with self._database.engine.turns:
-            frame = query.frame({**empty, **query.shapes(tables)})
-            return DescribedQuery(frame, client_schema(frame.schema()), tables.values())
+            shapes = query.shapes(tables)
+            frame = query.frame({**empty, **shapes})
+            schema = client_schema(frame.schema(), self._origins_of(query, frame, tables, shapes))
+            return DescribedQuery(frame, schema, tables.values())
 
     def _plan(self, query: "_Query", snapshots: Mapping[TableName, Snapshot]) -> PlannedQuery:
         """Plan twice: against shapes, to choose batches, and against the merged relations of those."""
@@ -177,13 +192,20 @@ class Reader:
             if not pinned:
                 frame, pruned = query.frame(computed), {}
                 use = _Use({}, bool(_MULTIPLIES.search(frame.logical_plan().display_indent())), None)
+                found: Origins = ()
             else:
-                shapes = {**computed, **query.shapes({name: snapshot.table for name, snapshot in pinned.items()})}
-                use = query.use(shapes, pinned)
+                tables = {name: snapshot.table for name, snapshot in pinned.items()}
+                empty = query.shapes(tables)
+                shapes = {**computed, **empty}
+                shaped = query.frame(shapes)
+                use = query.use(shaped, pinned)
+                found = self._origins_of(query, shaped, tables, empty)
                 pruned = {name: prune(pinned[name], predicate, files) for name, predicate in use.predicates.items()}
-                merged = {name: relations.merged(pinned[name], choice, columns) for name, choice in pruned.items()}
-                frame = query.frame({**shapes, **merged})
-            schema = client_schema(frame.schema())
+                check_present(pinned, pruned)
+                with damage_named(pinned, pruned, query.context.stop):
+                    merged = {name: relations.merged(pinned[name], choice, columns) for name, choice in pruned.items()}
+                    frame = query.frame({**shapes, **merged})
+            schema = client_schema(frame.schema(), found)
         return PlannedQuery(
             frame,
             schema,
@@ -194,6 +216,23 @@ class Reader:
             turns,
             not use.multiplies and _is_short(pruned),
             use.exported if columns is Columns.VISIBLE and len(pruned) == 1 else None,
+        )
+
+    def _origins_of(
+        self,
+        query: "_Query",
+        frame: DataFrame,
+        tables: Mapping[TableName, TableDef],
+        shapes: Mapping[TableName, Table],
+    ) -> Origins:
+        """Where the columns of a query over shapes come from, which a text tells once for the same tables and views."""
+        written, views = query.source.written, query.names.views
+        return self._origins.get(
+            (written, query.context.namespace, frozenset(shapes.items()), frozenset(views.items())),
+            lambda: origins(
+                frame.logical_plan(), frame.schema().names, {f"t{table.id}": table for table in tables.values()}
+            ),
+            lambda found: len(written) + ORIGIN_BYTES * len(found),
         )
 
     def _relations_of(self, computed: Mapping[TableName, pa.Table]) -> dict[TableName, Table]:
@@ -229,9 +268,8 @@ class _Query:
         shape = self.database.relations.shape
         return {name: shape(table, self.columns) for name, table in tables.items()}
 
-    def use(self, shapes: Mapping[TableName, Table], pinned: Mapping[TableName, Snapshot]) -> "_Use":
+    def use(self, frame: DataFrame, pinned: Mapping[TableName, Snapshot]) -> "_Use":
         """What the query does with each table, as the engine's optimized plan over shapes tells."""
-        frame = self.frame(shapes)
         with engine_errors():
             plan = frame.optimized_logical_plan()
         by_shape = {f"t{snapshot.table.id}": name for name, snapshot in pinned.items()}

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from catalog.identifiers import CATALOG_NAME, TableName, quote_identifier
 from flightserver.context import Context
+from flightserver.sql.outputs import with_distinct_names
 from flightserver.sql.statements import Delete, Insert, Query, Statement, Update
 from flightserver.sql.tokens import Kind, Token, identifier_name, is_identifier, tokenize
 
@@ -69,7 +70,7 @@ def finding_query(statement: Statement, context: Context) -> str | None:
         case Query(text):
             return text
         case Insert(source=source):
-            return source
+            return with_distinct_names(source)
         case Update(table, alias, _, others, where) | Delete(table, alias, others, where):
             return select_from(["*"], context.name(table), alias, [others] if others else [], where)
         case _:

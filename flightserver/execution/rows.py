@@ -3,10 +3,13 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import zip_longest
 
 import pyarrow as pa
 
+from catalog.identifiers import CATALOG_NAME, TableName
 from catalog.types import type_name
+from flightserver.execution.origins import Origins
 from flightserver.protocol.schemas import column_metadata
 from providers.engine_errors import engine_errors
 from providers.streaming import Stop, never
@@ -45,23 +48,32 @@ class Affected:
     rows: int
 
 
-def client_schema(schema: pa.Schema) -> pa.Schema:
+def client_schema(schema: pa.Schema, origins: Origins = ()) -> pa.Schema:
     """The schema that clients are promised: views and dictionaries as plain types, every column nullable.
 
-    Engines disagree with themselves on nullability between planning and running, so none is promised.
+    Engines disagree with themselves on nullability between planning and running, so none is promised. `origins` are
+    the tables of plain columns.
     """
-    return pa.schema([described_column(field.name, client_type(field.type)) for field in schema])
+    return pa.schema(
+        [
+            described_column(field.name, client_type(field.type), origin)
+            for field, origin in zip_longest(schema, origins)
+        ]
+    )
 
 
-def described_column(name: str, data_type: pa.DataType) -> pa.Field:
-    """A result's column with what drivers read of its type from metadata."""
-    return pa.field(name, data_type, metadata=_type_metadata(data_type))
+def described_column(name: str, data_type: pa.DataType, origin: TableName | None = None) -> pa.Field:
+    """A result's column with what drivers read of its type and its table from metadata."""
+    return pa.field(name, data_type, metadata=_metadata(data_type, origin))
 
 
 @lru_cache(maxsize=4096)
-def _type_metadata(data_type: pa.DataType) -> dict[str, str]:
+def _metadata(data_type: pa.DataType, origin: TableName | None) -> dict[str, str]:
     is_decimal = pa.types.is_decimal(data_type)
     return column_metadata(
+        catalog=CATALOG_NAME if origin else None,
+        db_schema=origin.namespace if origin else None,
+        table=origin.table if origin else None,
         type_name=type_name(data_type),
         precision=data_type.precision if is_decimal else None,
         scale=data_type.scale if is_decimal else None,

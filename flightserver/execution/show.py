@@ -14,6 +14,7 @@ from flightserver.database import Database
 from flightserver.execution.reading import Reader
 from flightserver.execution.rewriting import finding_query, qualified
 from flightserver.execution.rows import Rows
+from flightserver.execution.targets import check_target
 from flightserver.sql.rendering import create_table_text, create_view_text
 from flightserver.sql.statements import (
     Describe,
@@ -92,6 +93,7 @@ class Show:
         if namespace != SYSTEM_NAMESPACE:
             registry.require_namespace(namespace)
         kinds = {name: table.kind.value for name, table in registry.tables.items()}
+        kinds |= {table.name: "TEMPORARY" for table in context.temporary.tables}
         kinds |= dict.fromkeys(registry.views, "VIEW") | dict.fromkeys(self._reader.system, "SYSTEM")
         listed = sorted(name for name in kinds if name.namespace == namespace)
         return pa.table(
@@ -143,6 +145,7 @@ class Show:
         if text is None:
             raise DatabaseError(ErrorKind.UNSUPPORTED, "EXPLAIN takes a query, INSERT, UPDATE or DELETE")
         plain = self._reader.plan(text, context)
+        check_target(statement.query, context, len(plain.schema))
         words = "EXPLAIN ANALYZE VERBOSE" if statement.verbose and statement.analyze else "EXPLAIN"
         if statement.analyze != statement.verbose:
             words += " ANALYZE" if statement.analyze else " VERBOSE"

@@ -17,6 +17,10 @@ Parameters = Mapping[str, pa.Scalar]
 class Source(Protocol):
     """What a client wrote."""
 
+    @property
+    def written(self) -> str | bytes:
+        """The text or the plan, without parameters."""
+
     def frame(self, engine: QueryEngine, relations: Mapping[TableName, Table], namespace: str) -> DataFrame:
         """Plan it over these relations."""
 
@@ -33,6 +37,11 @@ class SqlText:
     parameters: Parameters | None = None
     exact_literals: bool = False
     keeps_join_order: bool = False
+
+    @property
+    def written(self) -> str:
+        """The text."""
+        return self.text
 
     def frame(self, engine: QueryEngine, relations: Mapping[TableName, Table], namespace: str) -> DataFrame:
         """Plan the text."""
@@ -51,6 +60,11 @@ class SubstraitPlan:
     """A query as a serialized Substrait plan."""
 
     plan: bytes
+
+    @property
+    def written(self) -> bytes:
+        """The plan."""
+        return self.plan
 
     def frame(self, engine: QueryEngine, relations: Mapping[TableName, Table], namespace: str) -> DataFrame:
         """Plan the plan."""

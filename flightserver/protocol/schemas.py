@@ -120,10 +120,14 @@ def column_metadata(  # noqa: PLR0913 - one argument per key that the protocol d
     is_searchable: bool | None = None,
     remarks: str | None = None,
 ) -> dict[str, str]:
-    """Return the field metadata that tells clients about a column; what is None is left out."""
+    """Return the field metadata that tells clients about a column; what is None is left out.
+
+    The protocol's text says DB_SCHEMA_NAME, the libraries of drivers read SCHEMA_NAME.
+    """
     facts: dict[str, str | int | None] = {
         "CATALOG_NAME": catalog,
         "DB_SCHEMA_NAME": db_schema,
+        "SCHEMA_NAME": db_schema,
         "TABLE_NAME": table,
         "TYPE_NAME": type_name,
         "PRECISION": precision,

@@ -38,6 +38,8 @@ CPP_CLIENT = "grpc-c++"
 SMALL_BYTES = 1 << 20
 _IPC_OPTIONS = pa.ipc.IpcWriteOptions()
 """Made once: without it the library looks into the environment for each stream."""
+EMPTY_MESSAGES_MAX = 8
+"""So many empty messages in a row are told from the end of a stream."""
 IDEMPOTENCY_HEADER = "x-idempotency-key"
 
 
@@ -236,8 +238,8 @@ def _batches(
 ) -> Iterator[pa.RecordBatch]:
     """The stream's batches, each checked from end to end: a forged batch could crash or read this process.
 
-    A client that goes away looks like the end of its stream, so the end counts only while the call is alive. Without
-    a schema no batch is `expected`.
+    A client that goes away looks like the end of its stream, so the end counts only while the call is alive. So does a
+    message without any part; what follows it can still be read. Without a schema no batch is `expected`.
     """
     while expected:
         try:
@@ -245,6 +247,8 @@ def _batches(
         except StopIteration:
             if context.is_cancelled():
                 raise DatabaseError(ErrorKind.CANCELLED, "the stream was cut off; nothing of it was written") from None
+            if _goes_on(reader):
+                raise DatabaseError(ErrorKind.INVALID, "the stream has an empty message before its end") from None
             return
         except (OSError, pa.ArrowException) as error:
             raise DatabaseError(ErrorKind.INVALID, f"the stream cannot be read: {_line(error)}") from error
@@ -255,6 +259,19 @@ def _batches(
         except pa.ArrowException as error:
             raise DatabaseError(ErrorKind.INVALID, f"a received batch is damaged: {_line(error)}") from error
         yield batch
+
+
+def _goes_on(reader: flight.MetadataRecordBatchReader) -> bool:
+    """Tell whether something follows what looked like a stream's end."""
+    for _ in range(EMPTY_MESSAGES_MAX):
+        try:
+            reader.read_chunk()
+        except StopIteration:
+            continue
+        except (OSError, pa.ArrowException):
+            return True
+        return True
+    return False
 
 
 def _line(error: Exception) -> str:

@@ -388,12 +388,13 @@ def test_describe_tells_columns_types_keys_and_defaults(db: Client, make: Make) 
 
 
 def test_show_tables_lists_kinds(db: Client, make: Make) -> None:
-    """SHOW TABLES tells tables, tables of users and views apart."""
+    """SHOW TABLES tells tables, tables of users, temporary ones and views apart."""
     t = make()
     db.run(f"CREATE USER TABLE {t}_u (id INT PRIMARY KEY)")
+    db.run(f"CREATE TEMPORARY TABLE {t}_t (id INT PRIMARY KEY)")
     db.run(f"CREATE VIEW {t}_v AS SELECT 1 AS one")
     kinds = {row[1]: row[2] for row in db.rows("SHOW TABLES IN public")}
-    assert [kinds[t], kinds[f"{t}_u"], kinds[f"{t}_v"]] == ["SHARED", "USER", "VIEW"]
+    assert [kinds[t], kinds[f"{t}_u"], kinds[f"{t}_t"], kinds[f"{t}_v"]] == ["SHARED", "USER", "TEMPORARY", "VIEW"]
 
 
 def test_system_columns_are_there_when_they_are_named(db: Client, make: Make) -> None:

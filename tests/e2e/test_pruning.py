@@ -52,6 +52,25 @@ def test_explain_of_changes_shows_pruning_too(db: Client, batches: str) -> None:
     assert db.count(batches) == 700
 
 
+@pytest.mark.parametrize(
+    ("sql", "culprit"),
+    [
+        ("INSERT INTO nowhere VALUES (1)", "nowhere"),
+        ("INSERT INTO {t} (id, nope) VALUES (1, 2)", "nope"),
+        ("INSERT INTO {t} (id, v) VALUES (1)", "its source has 1"),
+        ("INSERT INTO {t} (id) VALUES (1) ON CONFLICT (v) DO NOTHING", "key"),
+        ("INSERT INTO {t} (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET nope = 1", "nope"),
+        ("UPDATE {t} SET nope = 1", "nope"),
+        ("UPDATE {t} SET id = 1", "id"),
+    ],
+)
+def test_explain_checks_what_a_change_writes_to(db: Client, batches: str, sql: str, culprit: str) -> None:
+    """What the change would refuse of its table and columns, EXPLAIN refuses too."""
+    change = sql.format(t=batches)
+    assert culprit in db.error(change)
+    assert culprit in db.error(f"EXPLAIN {change}")
+
+
 def test_explain_analyze_runs_the_query(db: Client, batches: str) -> None:
     """EXPLAIN ANALYZE shows rows that went through the plan."""
     plan = "\n".join(row[1] for row in db.rows(f"EXPLAIN ANALYZE SELECT * FROM {batches} WHERE id < 150"))

@@ -233,6 +233,15 @@ def test_insert_from_a_query_over_the_same_table(db: Client, table: str) -> None
     assert values(db, table) == START | {14: 40, 15: 50, 16: 60}
 
 
+@pytest.mark.parametrize(
+    "items", ["id + 10, id + 10, s", "id + 10 AS x, v AS x, s AS x", "CAST(id + 10 AS INT), id + 10, NULL"]
+)
+def test_insert_from_a_query_matches_by_position(db: Client, table: str, items: str) -> None:
+    """What the source's columns are called does not matter, not even when it is the same."""
+    assert db.update(f"INSERT INTO {table} SELECT {items} FROM {table} WHERE id = 1") == 1
+    assert values(db, table)[11] in {10, 11}
+
+
 def test_columns_may_be_named_in_any_order(db: Client, make: Make) -> None:
     """INSERT with a column list matches by name, not by place."""
     t = make()

@@ -68,6 +68,8 @@ BROKEN = {
     "a second schema": raw.stream(INTO_T, [SCHEMA, FIRST, SCHEMA, SECOND]),
     "a header without its body": raw.stream(INTO_T, [SCHEMA, FIRST, (SECOND[0], b"")]),
     "an empty header": [*raw.stream(INTO_T, [SCHEMA, FIRST]), raw.field(2, b"") + raw.field(1000, SECOND[1])],
+    "an empty message": [*raw.stream(INTO_T, [SCHEMA, FIRST]), b"", raw.flight_data(*SECOND)],
+    "several empty messages": [*raw.stream(INTO_T, [SCHEMA, FIRST]), b"", b"", b"", raw.flight_data(*SECOND)],
     "the header of another body": raw.stream(INTO_T, [SCHEMA, (FIRST[0], SECOND[1][:-8])]),
     "half a header": raw.stream(INTO_T, [SCHEMA, FIRST, (SECOND[0][: len(SECOND[0]) // 2], SECOND[1])]),
     "noise for a header": raw.stream(INTO_T, [SCHEMA, FIRST, (b"\xff" * 64, SECOND[1])]),

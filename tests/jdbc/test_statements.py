@@ -145,6 +145,15 @@ def test_result_metadata_describes_columns(db: Jdbc, make: Make) -> None:
 
 
 @pytest.mark.parametrize("ask", [Jdbc.prepare, Jdbc.query], ids=["prepared", "running"])
+def test_result_metadata_names_the_table_of_a_column(db: Jdbc, make: Make, ask: Callable[[Jdbc, str], Any]) -> None:
+    """A plain column says where it comes from, a computed one says nothing."""
+    t = make()
+    described = ask(db, f"SELECT r.s AS text, upper(r.s) FROM {t} AS r WHERE r.id = 1").getMetaData()
+    assert [described.getTableName(1), described.getSchemaName(1), described.getCatalogName(1)] == [t, "public", "main"]
+    assert not described.getTableName(2)
+
+
+@pytest.mark.parametrize("ask", [Jdbc.prepare, Jdbc.query], ids=["prepared", "running"])
 def test_decimals_say_their_digits(db: Jdbc, ask: Callable[[Jdbc, str], Any]) -> None:
     """Tools format numbers by precision and scale, which are known before a query runs."""
     described = ask(db, "SELECT CAST(1 AS DECIMAL(9,2)) AS price").getMetaData()

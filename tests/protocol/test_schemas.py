@@ -135,6 +135,7 @@ def test_column_metadata_has_the_protocols_keys():
     assert metadata == {
         "ARROW:FLIGHT:SQL:CATALOG_NAME": "main",
         "ARROW:FLIGHT:SQL:DB_SCHEMA_NAME": "public",
+        "ARROW:FLIGHT:SQL:SCHEMA_NAME": "public",
         "ARROW:FLIGHT:SQL:TABLE_NAME": "t",
         "ARROW:FLIGHT:SQL:TYPE_NAME": "DECIMAL(10,2)",
         "ARROW:FLIGHT:SQL:PRECISION": "10",

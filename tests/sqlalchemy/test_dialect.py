@@ -264,6 +264,51 @@ def test_upsert(engine: sa.Engine, metadata: sa.MetaData) -> None:
         assert connection.execute(sa.select(table).order_by(table.c.k)).all() == [(1, 12), (2, 0)]
 
 
+@pytest.mark.parametrize("declared", EVERY_TYPE)
+def test_upsert_takes_values(engine: sa.Engine, metadata: sa.MetaData, declared: str) -> None:
+    """DO UPDATE SET takes values of every type as parameters, also for many rows."""
+    value = EVERY_TYPE[declared]
+    key = sa.Column("k", sa.INT, primary_key=True)
+    table = sa.Table("changed", metadata, key, sa.Column("v", types.of_text(declared)))
+    metadata.create_all(engine)
+    with engine.begin() as connection:
+        connection.execute(table.insert(), [{"k": 1}, {"k": 2}])
+        change = insert(table).on_conflict_do_update({"v": value})
+        connection.execute(change, [{"k": 1}, {"k": 2}])
+        assert connection.scalars(sa.select(table.c.v)).all() == [value, value]
+        connection.execute(insert(table).values(k=1).on_conflict_do_update({"v": None}))
+        assert connection.scalars(sa.select(table.c.v).order_by(table.c.k)).all() == [None, value]
+
+
+def test_upsert_takes_a_value_for_each_row(engine: sa.Engine, metadata: sa.MetaData) -> None:
+    """Bound parameters of SET and of the condition come with the row."""
+    key = sa.Column("k", sa.BigInteger, primary_key=True, autoincrement=False)
+    table = sa.Table("bounded", metadata, key, sa.Column("v", sa.Integer))
+    metadata.create_all(engine)
+    change = insert(table).on_conflict_do_update(
+        {"v": table.c.v + sa.bindparam("step")}, where=table.c.v < sa.bindparam("limit")
+    )
+    with engine.begin() as connection:
+        connection.execute(table.insert(), [{"k": 1, "v": 10}, {"k": 2, "v": 20}])
+        rows = [{"k": 1, "step": 1, "limit": 15}, {"k": 2, "step": 1, "limit": 15}, {"k": 1, "step": 2, "limit": 15}]
+        connection.execute(change, rows)
+        assert connection.execute(sa.select(table).order_by(table.c.k)).all() == [(1, 13), (2, 20)]
+
+
+def test_a_temporary_table_is_its_connections_alone(engine: sa.Engine) -> None:
+    """A prefix makes one; inspectors tell it from others, and another connection does not see it."""
+    column = sa.Column("k", sa.INT, primary_key=True)
+    table = sa.Table("passing", sa.MetaData(), column, prefixes=["TEMPORARY"])
+    with engine.connect() as connection, engine.connect() as other:
+        table.create(connection)
+        connection.execute(table.insert(), {"k": 1})
+        assert connection.scalars(sa.select(table.c.k)).all() == [1]
+        assert sa.inspect(connection).get_temp_table_names() == ["passing"]
+        assert "passing" not in sa.inspect(connection).get_table_names()
+        assert not sa.inspect(other).has_table("passing")
+        table.drop(connection)
+
+
 def test_pandas_over_an_engine(engine: sa.Engine, metadata: sa.MetaData) -> None:
     """to_sql, read_sql and read_sql_table."""
     sa.Table("frame", metadata)

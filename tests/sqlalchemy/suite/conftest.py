@@ -1,8 +1,9 @@
-"""Single tests of SQLAlchemy's suite that the server cannot pass and that no requirement covers."""
+"""Single tests of SQLAlchemy's suite that the server cannot pass and that no requirement covers; temporary tables."""
 
 from collections.abc import Callable, Iterator
 
 import pytest
+from sqlalchemy.testing.provision import temp_table_keyword_args
 
 from tests.sqlalchemy.suite.requirements import ASKED, UNSUPPORTED_TESTS
 
@@ -13,6 +14,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for prefix, reason in UNSUPPORTED_TESTS.items():
         if name.startswith(prefix):
             pytest.skip(f"{prefix}: {reason}")
+
+
+@temp_table_keyword_args.for_db("flightserver")
+def _temporary(*_: object) -> dict[str, list[str]]:
+    """What makes a table of the suite a temporary one."""
+    return {"prefixes": ["TEMPORARY"]}
 
 
 @pytest.fixture(scope="session", autouse=True)

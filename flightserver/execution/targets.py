@@ -1,0 +1,64 @@
+"""What a change writes to: its table and columns, checked before a row is looked at."""
+
+from collections.abc import Sequence
+
+from catalog.definition import TableDef
+from catalog.errors import DatabaseError, ErrorKind
+from flightserver.context import Context
+from flightserver.sql.statements import Assignment, Delete, Insert, OnConflict, Statement, Update
+
+
+def check_target(statement: Statement, context: Context, source_width: int) -> None:
+    """Raise what the change would raise of its table and columns, with a source or a search of so many columns."""
+    match statement:
+        case Insert():
+            table = context.registry.table(context.name(statement.table))
+            check_width(inserted_columns(statement, table), source_width)
+            if statement.on_conflict is not None:
+                check_conflict(statement.on_conflict, table)
+        case Update():
+            assigned_columns(statement.assignments, context.registry.table(context.name(statement.table)))
+        case Delete():
+            context.registry.table(context.name(statement.table))
+
+
+def inserted_columns(statement: Insert, table: TableDef) -> list[str]:
+    """The columns that INSERT gives values to."""
+    if statement.columns is None:
+        return [column.name for column in table.visible_columns]
+    names = [table.column(name).name for name in statement.columns]
+    if len(set(names)) != len(names):
+        raise DatabaseError(ErrorKind.INVALID, f"INSERT into {table.name} names a column twice")
+    return names
+
+
+def check_width(names: Sequence[str], width: int) -> None:
+    """Raise INVALID unless the source of INSERT has a column for each that it names."""
+    if width != len(names):
+        raise DatabaseError(ErrorKind.INVALID, f"INSERT names {len(names)} columns, its source has {width}")
+
+
+def assigned_columns(assignments: Sequence[Assignment], table: TableDef) -> dict[str, str]:
+    """The expressions that SET gives to columns, by column."""
+    assigned: dict[str, str] = {}
+    for assignment in assignments:
+        column = table.column(assignment.column)
+        if column.id in table.key:
+            raise DatabaseError(
+                ErrorKind.INVALID,
+                f"UPDATE may not change key column {column.name} of {table.name}; delete the row and insert it anew",
+            )
+        if column.name in assigned:
+            raise DatabaseError(ErrorKind.INVALID, f"column {column.name} of {table.name} is assigned twice")
+        assigned[column.name] = assignment.expression
+    return assigned
+
+
+def check_conflict(conflict: OnConflict, table: TableDef) -> None:
+    """Raise INVALID when ON CONFLICT names other columns than the key, or SET any that it must not."""
+    key = {column.name for column in table.key_columns}
+    if conflict.target is not None and set(conflict.target) != key:
+        raise DatabaseError(
+            ErrorKind.INVALID, f"ON CONFLICT must name the key of {table.name}: ({', '.join(sorted(key))})"
+        )
+    assigned_columns(conflict.assignments, table)

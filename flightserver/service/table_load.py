@@ -20,6 +20,7 @@ from providers.idempotency import Idempotency
 
 PRIMARY_KEY_OPTION = "primary_key"
 IDEMPOTENCY_OPTION = "idempotency_key"
+OPTIONS = (PRIMARY_KEY_OPTION, IDEMPOTENCY_OPTION)
 DIGEST_BYTES = 16
 """Of the hash by which a repeated stream is recognised."""
 
@@ -66,6 +67,7 @@ class TableLoad:
 
     def run(self, command: StatementIngest, context: Context, stream: Stream) -> int:
         """Load a stream; return how many rows it had."""
+        _refuse_unknown_options(command)
         if command.catalog not in (None, "", CATALOG_NAME):
             raise DatabaseError(ErrorKind.NOT_FOUND, f"catalog {command.catalog} does not exist; use {CATALOG_NAME}")
         name = TableName(command.schema or context.namespace, command.table)
@@ -130,6 +132,14 @@ def _load(command: StatementIngest, stream: Stream) -> _Load:
             yield batch
 
     return _Load(hashed(), Load(idempotency=lambda: Idempotency(key, digest.hexdigest())))
+
+
+def _refuse_unknown_options(command: StatementIngest) -> None:
+    """A misspelt `primary_key` must not make a table without one."""
+    for name in command.options:
+        if name not in OPTIONS:
+            known = ", ".join(OPTIONS)
+            raise DatabaseError(ErrorKind.INVALID, f"the ingest option {name} is not known; there are {known}")
 
 
 def _mode(command: StatementIngest) -> tuple[IfExists, IfNotExist]:

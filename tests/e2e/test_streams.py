@@ -110,6 +110,15 @@ def test_a_key_can_be_given_to_a_table_that_a_stream_makes(db: Client, wire: Wir
     assert [row[3] for row in keyed] == [2, None, 1]
 
 
+def test_an_unknown_ingest_option_is_refused(db: Client, wire: Wire, t: str) -> None:
+    """A misspelt key must not make a table without one."""
+    how = TableDefinitionOptions(IfNotExist.CREATE, IfExists.APPEND)
+    command = StatementIngest(t, how, options={"primary-key": "id"})
+    with pytest.raises(pa.ArrowInvalid, match="primary-key is not known; there are primary_key, idempotency_key"):
+        wire.put(command, IDS, rows(0, 10).to_batches())
+    assert "does not exist" in db.error(f"SELECT * FROM {t}")
+
+
 def test_columns_come_in_any_order_and_number(db: Client, make: Make) -> None:
     """A stream matches columns by name; what it lacks gets its default."""
     t = make("id BIGINT PRIMARY KEY, v BIGINT DEFAULT 7, s TEXT")

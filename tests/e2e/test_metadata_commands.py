@@ -92,6 +92,7 @@ def test_tables_come_with_their_schema(wire: Wire, make: Make) -> None:
     assert told == {
         "CATALOG_NAME": "main",
         "DB_SCHEMA_NAME": "public",
+        "SCHEMA_NAME": "public",
         "TABLE_NAME": t,
         "TYPE_NAME": "DECIMAL(9,2)",
         "PRECISION": "9",

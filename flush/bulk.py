@@ -319,7 +319,8 @@ class BulkLoad:
         if all(entry.min_seq > seq for entry in self._entries):
             return
         before = self._staged
-        self._staged, self._parts = _empty_stage(before.cold, self._table), []
+        self._staged = _empty_stage(before.cold, self._table)
+        self._parts = [_Part(None, part.tombstones) for part in self._parts]
         dead = {}
         try:
             for entry in before.manifest.batches:

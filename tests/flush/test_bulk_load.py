@@ -167,6 +167,18 @@ def test_commit_in_between_has_smaller_seqs(table: TableAccess) -> None:
     assert table.write(kv(9)).seq > outcome.seq
 
 
+def test_restamped_stream_still_deletes(table: TableAccess) -> None:
+    """Parts that were written again take nothing from what others delete."""
+    table.write(kv(1))
+    load = table.bulk()
+    load.add(table.part(kv(2)))
+    load.add(table.part(kv(1), deleted=[True]))
+    load.finish()
+    table.write(kv(3))
+    load.commit()
+    assert sorted(table.values()) == [2, 3]
+
+
 def test_restamped_stream_leaves_no_old_files(table: TableAccess) -> None:
     """Parts that were written again with newer ids are there once."""
     load = table.bulk()

@@ -53,8 +53,6 @@ SORT_MERGE_BYTES_MAX = 48 << 20
 """What a sort sets aside for merging, without which it cannot spill: for narrow rows about as much as they take. It is
 taken from the first row on, so it is bounded: at the default limit, every statement that may run at once can sort."""
 
-TURNS_OF_THREAD = 2
-
 WORKERS_OF_THREAD = 2
 """A join that multiplies its rows keeps as many workers as a query has threads, and cannot be interrupted: others go on
 with the rest. More workers would take turns on the cores: 128 of them made TPC-H some 8 % slower.
@@ -104,7 +102,7 @@ class QueryEngine:
 
     def __init__(self, limits: EngineLimits, scratch: Path) -> None:
         self._names = _StatementNames()
-        self.turns = threading.BoundedSemaphore(TURNS_OF_THREAD * limits.threads)
+        self.turns = threading.BoundedSemaphore(limits.threads)
         """Held while a query is planned, and while a short one runs: more at once would only take turns on the cores.
 
         Who holds one waits for no other lock.

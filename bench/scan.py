@@ -31,6 +31,8 @@ from providers.streaming import never
 
 BATCHES, TINY_BATCHES = 8, 2
 ROWS_OF_BATCH, TINY_ROWS_OF_BATCH = 1_048_576, 60_000
+ROUNDS, TINY_ROUNDS = 15, 1
+"""More than usual: a tenth of a second each, and a ratio to hold to a tenth."""
 
 QUERIES = {
     "sums of all columns": "SELECT count(*), sum(k), sum(a), sum(b), sum(g), max(s) FROM t",
@@ -92,7 +94,7 @@ def measure(state: str, where: str, query: Run, folder: Path, scale: Scale) -> l
         if state is CLEAN:
             check(query(text), context.sql(text).to_arrow_table())
         works = {"ours": lambda text=text: query(text), "files": lambda text=text: context.sql(text).to_arrow_table()}
-        times = in_turns(works, scale.rounds)
+        times = in_turns(works, scale.of(ROUNDS, TINY_ROUNDS))
         figures.append(compare(f"{what}, {state}, {where}", times["ours"], times["files"], "DataFusion", target(state)))
     return figures
 
@@ -107,7 +109,7 @@ def measure_everything(state: str, plan: Callable[[str], Rows], folder: Path, sc
         ),
     }
     assert works["ours"]() == plan("SELECT count(*) FROM t").to_table()[0][0].as_py()
-    times = in_turns(works, scale.rounds)
+    times = in_turns(works, scale.of(ROUNDS, TINY_ROUNDS))
     what = f"all rows and columns, {state}, at storage level"
     return compare(what, times["ours"], times["files"], "DataFusion", target(state))
 

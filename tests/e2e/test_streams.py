@@ -116,7 +116,7 @@ def test_an_unknown_ingest_option_is_refused(db: Client, wire: Wire, t: str) -> 
     command = StatementIngest(t, how, options={"primary-key": "id"})
     with pytest.raises(pa.ArrowInvalid, match="primary-key is not known; there are primary_key, idempotency_key"):
         wire.put(command, IDS, rows(0, 10).to_batches())
-    assert "does not exist" in db.error(f"SELECT * FROM {t}")
+    assert f"'{t}' not found" in db.error(f"SELECT * FROM {t}")
 
 
 def test_columns_come_in_any_order_and_number(db: Client, make: Make) -> None:

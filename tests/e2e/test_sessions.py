@@ -28,15 +28,6 @@ Make = Callable[..., str]
 SECONDS_OF_TWO_TICKS = 2.2
 
 
-def refused(wire: Wire) -> str:
-    """What a statement is told when the server has no place for it, as soon as that is so."""
-    while True:
-        try:
-            wire.query("SELECT 2 FROM system.views")
-        except flight.FlightUnavailableError as error:
-            return str(error)
-
-
 def options_of(wire: Wire) -> dict[str, Any]:
     """GetSessionOptions."""
     (body,) = wire.act(GetSessionOptions())

@@ -5,14 +5,7 @@ from collections.abc import Callable
 import pyarrow as pa
 import pytest
 
-from flightserver.protocol.actions import (
-    BeginSavepoint,
-    BeginTransaction,
-)
-from flightserver.protocol.generated import flight_sql_pb2 as pb
-from flightserver.protocol.wire import unwrap
 from tests.e2e.client import Client
-from tests.e2e.wire import Wire
 from tests.server_process import ServerProcess
 
 Make = Callable[..., str]
@@ -23,22 +16,6 @@ Row = tuple[object, ...]
 def values(client: Client, table: str) -> list[Row]:
     """All keys and values."""
     return client.rows(f"SELECT id, v FROM {table} ORDER BY id")
-
-
-def begin(wire: Wire) -> bytes:
-    """Begin a transaction by the protocol."""
-    (body,) = wire.act(BeginTransaction())
-    opened = unwrap(body)
-    assert opened is not None
-    return pb.ActionBeginTransactionResult.FromString(opened[1]).transaction_id
-
-
-def savepoint(wire: Wire, transaction: bytes, name: str) -> bytes:
-    """Set a savepoint by the protocol."""
-    (body,) = wire.act(BeginSavepoint(transaction, name))
-    opened = unwrap(body)
-    assert opened is not None
-    return pb.ActionBeginSavepointResult.FromString(opened[1]).savepoint_id
 
 
 def test_begin_and_commit_in_sql(mine: Client, db: Client, make: Make) -> None:

@@ -11,10 +11,19 @@ from tests.conftest import JDBC_HERE
 from tests.jdbc.driver import missing
 
 
+RUN = """
+import os, sys, pytest
+code = pytest.main(["tests/jdbc", "-q", "-p", "no:cacheprovider"])
+sys.stdout.flush()
+os._exit(code)
+"""
+"""Ends with the last report: threads of the JVM that are left over may crash an interpreter that takes itself down."""
+
+
 @pytest.mark.skipif(missing() is not None, reason=f"{missing()}")
 def test_the_jdbc_driver_is_served() -> None:
     """Every test of the folder passes; `JDBC_HERE=1 pytest tests/jdbc` runs them by themselves."""
-    command = [sys.executable, "-m", "pytest", "tests/jdbc", "-q", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-c", RUN]
     run = subprocess.run(
         command,
         cwd=Path(__file__).parents[1],

@@ -10,7 +10,6 @@ import pytest
 from tests.conftest import JDBC_HERE
 from tests.jdbc.driver import missing
 
-
 RUN = """
 import os, sys, pytest
 code = pytest.main(["tests/jdbc", "-q", "-p", "no:cacheprovider"])

@@ -1,8 +1,7 @@
 """Rows to a segment: an Arrow IPC file with a large stream's rows as they came, which a background job settles later.
 
-Writing one costs a third of what a Parquet batch with its blooms takes, so that a stream is acknowledged sooner. What
-is measured of its columns is what costs little and keys need: nobody can prune by the texts of a segment that are no
-keys.
+Writing one costs a fraction of what a Parquet batch with its blooms takes, so that a stream is acknowledged sooner.
+Only the ranges of key columns are measured: for the few seconds of a segment's life, others rule nothing out.
 """
 
 from pathlib import Path

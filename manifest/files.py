@@ -8,10 +8,12 @@ import io
 import os
 import zlib
 from pathlib import Path
-
-from typing_extensions import Buffer
+from typing import TYPE_CHECKING
 
 from catalog.errors import DatabaseError, ErrorKind
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 _CHUNK_BYTES = 4 << 20
 
@@ -82,7 +84,7 @@ class SummedFile(io.RawIOBase):
         """It is."""
         return True
 
-    def write(self, data: Buffer, /) -> int:
+    def write(self, data: "ReadableBuffer", /) -> int:
         """Write all of `data`."""
         rest = memoryview(data)
         length = rest.nbytes

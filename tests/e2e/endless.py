@@ -36,10 +36,18 @@ class Endless:
         self._thread.start()
 
     def _run(self) -> None:
+        while self._was_refused():
+            pass
+
+    def _was_refused(self) -> bool:
+        """Fetch until it ends; tell whether the server had no place for it, because others were in it by chance."""
         try:
             drain(self._wire, self.info)
         except (flight.FlightError, pa.ArrowException, KeyError) as error:
+            if isinstance(error, flight.FlightUnavailableError) and "; retry" in str(error):
+                return True
             self.error = error
+        return False
 
     def ended(self) -> Exception | None:
         """Wait for its end; return what it failed with."""

@@ -140,6 +140,7 @@ def test_what_an_unfinished_stream_left_is_no_part_of_the_table(table: TableAcce
     flushed(table, kv(1, 1))
     load = table.bulk()
     load.add(table.part(kv(1, 2), kv(2, 2)))
+    load.finish()
     rebuilt = rebuild(table)
     assert table.values() == {1: 1}
     assert rebuilt.max_batch == 2

@@ -19,6 +19,7 @@ _KINDS: tuple[tuple[str, ErrorKind], ...] = (
     (r"Resources exhausted|ResourcesExhausted|exceeded the allowable limit", ErrorKind.RESOURCES),
     (r"failed to match any signature", ErrorKind.INVALID),
     (r"Optimizer rule '(?:simplify_expressions|type_coercion)' failed", ErrorKind.INVALID),
+    (r"No field named \"\$", ErrorKind.UNSUPPORTED),
     (r"table '[^']*' not found|No field named|Invalid function|No table named", ErrorKind.NOT_FOUND),
     (r"not implemented|NotImplemented|not supported|unsupported", ErrorKind.UNSUPPORTED),
     (r"Parquet error|Parquet argument error|Object Store error", ErrorKind.CORRUPT),
@@ -38,6 +39,9 @@ _SUB_QUERY = re.compile(
     r"Physical plan does not support logical expression (?:InSubquery|ScalarSubquery|Exists|SetComparison|Outer).*",
     re.DOTALL,
 )
+_OUTER_COLUMN = re.compile(r"No field named \"\$.*", re.DOTALL)
+"""A sub-query uses a column of the outer query where it has a name that rewriting gave it."""
+
 _SYNTAX_NODE = re.compile(r"Unsupported ast node (?:in sqltorel: )?(\w+) .*", re.DOTALL)
 _PATHS = re.compile(r"(?:file://)?/?(?:[\w.~%@+=-]+/)+[\w.~%@+=-]*\.(?:parquet|arrow|bloom|dv|json)")
 _RELATION = re.compile(r"\bmain\.(?:\$default\.)?|\$default\.|storage\.files\.(?:b[0-9a-f]{32}|t\d+)\.")
@@ -84,6 +88,7 @@ def _clean(text: str) -> str:
     text = _RELATION.sub("", _PATHS.sub("a stored file", _NOISE.sub("", text)))
     text = _SIGNATURE.sub(r"function \1 takes no arguments of these types; cast them", text)
     text = _SUB_QUERY.sub("a sub-query at this place is not supported; write it as a join", text)
+    text = _OUTER_COLUMN.sub("a sub-query at this place may not use columns of the outer query; write EXISTS", text)
     text = _SYNTAX_NODE.sub(lambda found: f"{found[1].upper()} is not supported", text)
     line = " ".join(text.split()).strip(" :,")
     return line[: MESSAGE_CHARACTERS_MAX - 1] + "…" if len(line) > MESSAGE_CHARACTERS_MAX else line

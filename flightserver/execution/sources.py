@@ -1,5 +1,6 @@
 """What clients write their queries in: SQL text, or a Substrait plan. Both become the engine's plans."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -8,10 +9,19 @@ import pyarrow as pa
 from datafusion import DataFrame
 from datafusion.catalog import Table
 
+from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import TableName
+from flightserver.sql.membership import exact_memberships
 from providers.query_engine import QueryEngine, SqlDialect
 
 Parameters = Mapping[str, pa.Scalar]
+
+_COMPARES = re.compile(r"(?:IN|ANY|ALL) \(<subquery>\)")
+_EXACT = re.compile(r"(?: *Filter: )?(?:NOT )?\S+ (?:NOT )?IN \(<subquery>\)")
+_INEXACT = (
+    "a plan may compare with the rows of a sub-query only by IN and NOT IN, as a condition by itself or beside AND;"
+    " send this query as SQL"
+)
 
 
 class Source(Protocol):
@@ -52,7 +62,11 @@ class SqlText:
             if self.keeps_join_order
             else SqlDialect.PLAIN
         )
-        return engine.plan(self.text, relations, namespace, self.parameters, dialect)
+        exact = exact_memberships(self.text)
+        frame = engine.plan(exact.text, relations, namespace, self.parameters, dialect)
+        if exact.when_correlated != exact.text and _is_correlated(frame):
+            return engine.plan(exact.when_correlated, relations, namespace, self.parameters, dialect)
+        return frame
 
 
 @dataclass(frozen=True)
@@ -67,5 +81,16 @@ class SubstraitPlan:
         return self.plan
 
     def frame(self, engine: QueryEngine, relations: Mapping[TableName, Table], namespace: str) -> DataFrame:
-        """Plan the plan."""
-        return engine.plan_substrait(self.plan, relations, namespace)
+        """Plan the plan. UNSUPPORTED when it compares with a sub-query in a way that the engine answers wrong."""
+        frame = engine.plan_substrait(self.plan, relations, namespace)
+        conditions = frame.logical_plan().display_indent().splitlines()
+        if not all(
+            _EXACT.fullmatch(part) for line in conditions for part in line.split(" AND ") if _COMPARES.search(part)
+        ):
+            raise DatabaseError(ErrorKind.UNSUPPORTED, _INEXACT)
+        return frame
+
+
+def _is_correlated(frame: DataFrame) -> bool:
+    """Tell whether some sub-query uses columns of an outer query."""
+    return "outer_ref(" in frame.logical_plan().display_indent()

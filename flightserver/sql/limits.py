@@ -9,6 +9,7 @@ VALUES are cheap there and pass.
 from dataclasses import dataclass
 
 from catalog.errors import DatabaseError, ErrorKind
+from flightserver.sql.clauses import SET_OPERATORS
 from flightserver.sql.tokens import Kind, Token, depth_change
 
 QUERY_BYTES_MAX = 256 * 1024
@@ -47,8 +48,7 @@ _OPERATOR_SYMBOLS = frozenset(
     }
 )
 _OPERATOR_WORDS = frozenset({"AND", "OR", "XOR", "LIKE", "ILIKE", "BETWEEN", "IS", "IN", "NOT", "DIV"})
-_SET_OPERATIONS = frozenset({"UNION", "INTERSECT", "EXCEPT", "MINUS"})
-_LIST_ENDS = frozenset({"FROM", "WHERE", "GROUP", "ORDER", "HAVING", "LIMIT", "QUALIFY", *_SET_OPERATIONS})
+_LIST_ENDS = frozenset({"FROM", "WHERE", "GROUP", "ORDER", "HAVING", "LIMIT", "QUALIFY", *SET_OPERATORS})
 
 
 def check_text_size(text: str) -> None:
@@ -135,7 +135,7 @@ class _Counts:
             self.joins += 1
             if self.joins > JOINS_MAX:
                 raise _too_much(f"a statement has at most {JOINS_MAX} JOIN")
-        if key in _SET_OPERATIONS:
+        if key in SET_OPERATORS:
             self.set_operations += 1
             if self.set_operations > SET_OPERATIONS_MAX:
                 raise _too_much(f"a query has at most {SET_OPERATIONS_MAX} UNION, INTERSECT and EXCEPT")

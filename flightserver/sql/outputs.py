@@ -7,13 +7,11 @@ matched by position, so there items get names of their own.
 from collections.abc import Iterator
 
 from catalog.identifiers import quote_identifier
+from flightserver.sql.clauses import AFTER_TABLES, SET_OPERATORS
 from flightserver.sql.remembered import remembered
 from flightserver.sql.tokens import Kind, Token, depth_change, identifier_name, is_identifier, tokenize
 
-_SET_OPERATORS = frozenset({"UNION", "INTERSECT", "EXCEPT", "MINUS"})
-_ITEMS_END = _SET_OPERATORS | {
-    *("FROM", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "WINDOW", "QUALIFY", "FETCH", "SELECT"),
-}
+_ITEMS_END = AFTER_TABLES | {"FROM", "SELECT"}
 
 _Item = list[Token]
 
@@ -40,7 +38,7 @@ def _outer_selects(tokens: list[Token]) -> Iterator[int]:
     keys = [token.key for token in tokens]
     for place, token in enumerate(tokens):
         before = keys[:place][-2:] or [""]
-        is_operand = before[-1] in _SET_OPERATORS or (before[0] in _SET_OPERATORS and before[-1] in {"ALL", "DISTINCT"})
+        is_operand = before[-1] in SET_OPERATORS or (before[0] in SET_OPERATORS and before[-1] in {"ALL", "DISTINCT"})
         if token.key == "(" and depth == outer_depth and (is_operand or place == depth):
             outer_depth += 1
         depth += depth_change(token)

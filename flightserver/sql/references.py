@@ -10,24 +10,15 @@ from dataclasses import dataclass, field
 from catalog.definition import DELETED_COLUMN, SEQ_COLUMN
 from catalog.errors import ErrorKind
 from catalog.identifiers import CATALOG_NAME, quote_identifier
+from flightserver.sql.clauses import AFTER_TABLES
 from flightserver.sql.remembered import remembered
 from flightserver.sql.statements import TableRef
 from flightserver.sql.tokens import Kind, Token, depth_change, error_at, identifier_name, is_identifier, tokenize
 
-_STAR_ENDS = frozenset(
-    {
-        *(",", ")", ";", "", "FROM", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "UNION", "INTERSECT"),
-        *("EXCEPT", "EXCLUDE", "REPLACE", "RENAME", "ILIKE", "INTO", "WINDOW", "QUALIFY", "FETCH"),
-    }
-)
+_STAR_ENDS = AFTER_TABLES | {",", ")", ";", "", "FROM", "EXCLUDE", "REPLACE", "RENAME", "ILIKE", "INTO"}
 _STAR_STARTS = frozenset({"SELECT", "DISTINCT", "ALL", ",", ")"})
 _QUERY_STARTS = frozenset({"SELECT", "WITH", "FROM", "VALUES", "("})
-_FROM_ENDS = frozenset(
-    {
-        *("WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "UNION", "INTERSECT", "EXCEPT", "WINDOW"),
-        *("QUALIFY", "FETCH", "MINUS", ";"),
-    }
-)
+_FROM_ENDS = AFTER_TABLES | {";"}
 _NO_ALIAS = _FROM_ENDS | frozenset(
     {
         *("ON", "USING", "JOIN", "INNER", "LEFT", "RIGHT", "FULL", "OUTER", "CROSS", "NATURAL", "SEMI", "ANTI"),

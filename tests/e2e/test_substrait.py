@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 from datafusion import SessionContext
-from datafusion.substrait import Serde
+from datafusion.substrait import Producer, Serde
 from pyarrow import flight
 
 from flightserver.protocol.actions import CreatePreparedSubstraitPlan
@@ -35,6 +35,15 @@ def plan_of(sql: str, *tables: str) -> SubstraitPlan:
     return SubstraitPlan(Serde.serialize_bytes(sql, context), "0.85.0")
 
 
+def unoptimized(sql: str, *tables: str) -> SubstraitPlan:
+    """The same, with sub-queries as they were written and not as joins."""
+    context = SessionContext()
+    for table in tables:
+        context.from_arrow(SCHEMA.empty_table(), table)
+    plan = Producer.to_substrait_plan(context.sql(sql).logical_plan(), context)
+    return SubstraitPlan(plan.encode(), "0.85.0")
+
+
 def ask(wire: Wire, command: Command) -> pa.Table:
     """The rows of a command."""
     return wire.fetch(wire.info(command))
@@ -57,6 +66,37 @@ def test_a_plan_reads_the_live_rows(wire: Wire, stored: str, sql: str, expected:
     names = rows.schema.names
     second = "id" if "id" in names else names[-1]
     assert [(row["s"], row[second]) for row in rows.to_pylist()] == expected
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ("id IN (SELECT max(id) FROM {t})", [4]),
+        ("id > 0 AND id NOT IN (SELECT max(id) FROM {t})", [1, 2]),
+        ("id = (SELECT max(id) FROM {t})", [4]),
+    ],
+)
+def test_a_plan_may_compare_with_a_sub_query_in_a_condition(
+    wire: Wire, stored: str, condition: str, expected: list[int]
+) -> None:
+    """By itself or beside AND the engine knows NULL."""
+    plan = unoptimized(f"SELECT id FROM {stored} WHERE {condition.format(t=stored)}", stored)
+    assert sorted(ask(wire, StatementSubstraitPlan(plan)).column("id").to_pylist()) == expected
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "id NOT IN (SELECT max(id) FROM {t}) OR id = 1",
+        "(id IN (SELECT max(id) FROM {t})) IS NULL",
+        "id = ANY (SELECT id FROM {t})",
+    ],
+)
+def test_a_plan_whose_comparison_the_engine_gets_wrong_is_refused(wire: Wire, stored: str, condition: str) -> None:
+    """A plan cannot be written anew as SQL can."""
+    plan = unoptimized(f"SELECT id FROM {stored} WHERE {condition.format(t=stored)}", stored)
+    with pytest.raises(NotImplementedError, match="send this query as SQL"):
+        ask(wire, StatementSubstraitPlan(plan))
 
 
 def test_an_outer_join_of_a_plan_keeps_its_columns_apart(db: Client, wire: Wire, t: str) -> None:

@@ -1,7 +1,8 @@
 """A large stream straight to batches, as one commit.
 
 While the stream arrives, every part is stripped of repeated keys and written as a segment that no manifest names; when
-the scope has too many segments that are not settled yet, it is sorted and written as a Parquet batch at once.
+the scope has too many segments that are not settled yet, it is sorted and written as a Parquet batch at once. The disk
+takes segments as they come; what it has not finished is waited for at the end.
 At its end, keys that repeat from part to part are looked for, all at once; where there are any, later parts mark the
 rows of earlier ones dead. Then, with the writer lock held, older versions in the table are found and marked, live hot
 rows are flushed along (so that the manifest alone is the commit point), and one manifest makes everything visible. An
@@ -26,6 +27,7 @@ from flush.hot_flush import write_hot_rows
 from flush.publication import keep_staged_names, next_manifest
 from flush.segment_writer import write_segment
 from manifest.entries import BatchFileEntry, BulkCommit, ManifestFile
+from manifest.files import Unsynced
 from manifest.footer import Lineage
 from manifest.layout import is_segment
 from manifest.predicate import Predicate
@@ -46,7 +48,7 @@ PART_ROWS = 524_288
 """Rows of a part, and so of a batch: large enough to write fast, small enough to hold a few in memory."""
 
 PARTS_AT_A_TIME = 3
-"""Parts being staged: one may wait for the disk while the other is written."""
+"""Parts being staged, beside the one that is received."""
 
 SEGMENT_ROWS_MAX = 16 * PART_ROWS
 SEGMENT_BYTES_MAX = 2 << 30
@@ -88,6 +90,7 @@ class BulkLoad:
         self._is_shown = False
         self._threads = ThreadPoolExecutor(PARTS_AT_A_TIME, thread_name_prefix="ingest")
         self._running: list[Future[_Part]] = []
+        self._unsynced = Unsynced()
         self._parts: list[_Part] = []
         self._staged = _empty_stage(state.head.cold, table)
         store.folder(state)
@@ -108,9 +111,10 @@ class BulkLoad:
         return self._offered
 
     def finish(self) -> None:
-        """Wait until everything is staged; nothing may be added after that."""
+        """Wait until everything is staged and synced; nothing may be added after that."""
         self._collect(0)
         self._threads.shutdown()
+        self._unsynced.sync()
 
     def over(self, snapshot: Snapshot) -> Snapshot:
         """The snapshot with the stream on top, for readers who may see it before it is committed."""
@@ -144,6 +148,7 @@ class BulkLoad:
                     keys = self._store.files.key_index(self._staged.cold, entry).keys
                     refuse(head, keys, entry_bounds(self._staged.cold, entry))
             self._stamp_after(head.last_seq)
+            self._unsynced.sync()
             found = self._overwritten(head)
             flushed = write_hot_rows(self._store, self._state, replace(head, hot=found.hot))
             last_seq = max([head.last_seq, *(entry.max_seq for entry in self._entries)])
@@ -172,6 +177,7 @@ class BulkLoad:
             if part.exception() is None:
                 self._take(part.result())
         self._running = []
+        self._unsynced.forget()
         if self._state.unsure:
             return
         before = self._staged
@@ -219,7 +225,7 @@ class BulkLoad:
         """Write rows with distinct keys as a segment, or as a batch."""
         scope, folder = self._staged.scope, self._staged.cold.folder
         if is_raw:
-            entry = write_segment(folder, batch, self._table, scope, rows, seqs)
+            entry = write_segment(folder, batch, self._table, scope, rows, seqs, self._unsynced)
         else:
             content, _ = sort_by_key(rows, keys)
             content = SortedRows(content.rows.append_column(SEQ_COLUMN, pa.array(seqs.ids())), content.keys)

@@ -12,7 +12,7 @@ from catalog.definition import Scope, TableDef
 from flush.batch_writer import describe, entry_of
 from manifest import footer
 from manifest.entries import BatchFileEntry, ColumnRange
-from manifest.files import SummedFile
+from manifest.files import SummedFile, Unsynced
 from manifest.footer import Lineage
 from manifest.layout import segment_name, staged_name
 from manifest.ranges import column_range
@@ -23,15 +23,15 @@ CHUNK_ROWS_MAX = 65_536
 
 
 def write_segment(
-    folder: Path, batch: int, table: TableDef, scope: Scope, rows: pa.Table, seqs: SeqBlock
+    folder: Path, batch: int, table: TableDef, scope: Scope, rows: pa.Table, seqs: SeqBlock, unsynced: Unsynced
 ) -> BatchFileEntry:
-    """Write and sync a segment under its staged name; `rows` have the table's columns and no key twice."""
+    """Write a segment under its staged name, to be synced later; `rows` have the table's columns and no key twice."""
     path = folder / staged_name(segment_name(batch))
     about = describe(table, scope, batch, rows.num_rows, (seqs.first, seqs.last), Lineage())
     stored = pa.Table.from_arrays(rows.columns, schema=table.stored_schema.with_metadata(footer.encode(about)))
     if stored.num_rows < CHUNK_ROWS_MIN * max(column.num_chunks for column in stored.columns):
         stored = stored.combine_chunks()
-    with SummedFile(path) as file, pa.ipc.new_file(file, stored.schema) as writer:
+    with SummedFile(path, unsynced) as file, pa.ipc.new_file(file, stored.schema) as writer:
         writer.write_table(stored, CHUNK_ROWS_MAX)
     return entry_of(about, path.name, file.content, _ranges(table, stored), None)
 

@@ -2,13 +2,15 @@
 
 A file is durable when its bytes *and* its folder entry are synced; `publish` does both, in that order, around an
 atomic rename. Skipping the folder's sync leaves the previous file after a power cut.
+Checksums are the CRC-32 of zlib, by zlib-ng, which takes a fifth of the time.
 """
 
 import io
 import os
-import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from zlib_ng.zlib_ng import crc32
 
 from catalog.errors import DatabaseError, ErrorKind
 
@@ -20,7 +22,7 @@ _CHUNK_BYTES = 4 << 20
 
 def checksum(data: bytes | memoryview) -> str:
     """CRC-32 of `data` as it is written in manifests."""
-    return _as_text(zlib.crc32(data))
+    return _as_text(crc32(data))
 
 
 def _as_text(crc: int) -> str:
@@ -32,7 +34,7 @@ def file_checksum(path: Path) -> tuple[str, int]:
     crc, size = 0, 0
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK_BYTES):
-            crc = zlib.crc32(chunk, crc)
+            crc = crc32(chunk, crc)
             size += len(chunk)
     return _as_text(crc), size
 
@@ -66,12 +68,43 @@ def write_synced(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
-class SummedFile(io.RawIOBase):
-    """A new file that a library writes from front to back; what passes is summed, and synced when it is closed."""
+class Unsynced:
+    """Files that are written and not yet synced: the disk writes them while others are still to come.
 
-    def __init__(self, path: Path) -> None:
+    Their descriptors stay open, so that no write that failed meanwhile goes unnoticed. Any thread may add one.
+    """
+
+    def __init__(self) -> None:
+        self._descriptors: list[int] = []
+
+    def add(self, descriptor: int) -> None:
+        """Let the system begin to write a file, whose descriptor may be closed afterwards."""
+        self._descriptors.append(os.dup(descriptor))
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+
+    def sync(self) -> None:
+        """Wait until the bytes of all of them are durable."""
+        while self._descriptors:
+            descriptor = self._descriptors.pop()
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    def forget(self) -> None:
+        """Sync none of them."""
+        while self._descriptors:
+            os.close(self._descriptors.pop())
+
+
+class SummedFile(io.RawIOBase):
+    """A new file that a library writes from front to back; what passes is summed. Once closed it is to be synced."""
+
+    def __init__(self, path: Path, unsynced: Unsynced) -> None:
         super().__init__()
         self._file = path.open("wb", buffering=0)
+        self._unsynced = unsynced
         self._crc = 0
         self._size = 0
 
@@ -88,17 +121,17 @@ class SummedFile(io.RawIOBase):
         """Write all of `data`."""
         rest = memoryview(data)
         length = rest.nbytes
-        self._crc = zlib.crc32(rest, self._crc)
+        self._crc = crc32(rest, self._crc)
         self._size += length
         while rest.nbytes:
             rest = rest[self._file.write(rest) or 0 :]
         return length
 
     def close(self) -> None:
-        """Sync what was written; the folder entry is durable only after `sync_folder`."""
+        """Leave the file to be synced; the folder entry is durable only after `sync_folder`."""
         if not self.closed:
             try:
-                os.fsync(self._file.fileno())
+                self._unsynced.add(self._file.fileno())
             finally:
                 self._file.close()
                 super().close()

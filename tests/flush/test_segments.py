@@ -1,8 +1,11 @@
 """Segments: a large stream's rows stay as they came for a while, and are then settled into sorted batches."""
 
 import gc
+import os
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -294,3 +297,45 @@ def test_a_scope_with_segments_stays_in_memory(table: TableAccess, monkeypatch: 
         each.all()
     gc.collect()
     assert [state.head.table.name for state in table.db.store.loaded()] == [table.name]
+
+
+@pytest.mark.parametrize("between", [False, True])
+def test_a_segment_is_durable_before_a_manifest_names_it(
+    table: TableAccess, monkeypatch: pytest.MonkeyPatch, between: bool
+) -> None:
+    """Also when it was written again, because another commit came in between."""
+    synced: set[int] = set()
+    named: list[int] = []
+    sync, publish = os.fsync, bulk.next_manifest
+
+    def synced_file(descriptor: int) -> None:
+        sync(descriptor)
+        synced.add(os.fstat(descriptor).st_ino)
+
+    def published(folder: Path, *args: Any, **rest: Any) -> object:
+        for entry in rest["added"]:
+            named.append((folder / entry.path).stat().st_ino)
+            assert named[-1] in synced
+        return publish(folder, *args, **rest)
+
+    monkeypatch.setattr(os, "fsync", synced_file)
+    monkeypatch.setattr(bulk, "next_manifest", published)
+    load = table.bulk()
+    load.add(table.part(kv(1), kv(2)))
+    load.add(table.part(kv(3)))
+    if between:
+        load.finish()
+        table.write(kv(4))
+    load.commit()
+    assert len(named) == 2 + between
+
+
+def test_a_load_leaves_no_file_open(table: TableAccess) -> None:
+    """Whether it is committed or given up."""
+    table.load([kv(1)])
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    table.load([kv(2)], [kv(3)])
+    load = table.bulk()
+    load.add(table.part(kv(4)))
+    load.abort()
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

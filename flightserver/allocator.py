@@ -7,7 +7,7 @@ lets a bulk load pass with a quarter less work.
 
 import ctypes
 
-KEPT_BYTES = 64 << 20
+KEPT_BYTES = 128 << 20
 LARGEST_KEPT_BYTES = 32 << 20
 """The most that glibc allows."""
 

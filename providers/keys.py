@@ -9,7 +9,7 @@ index nor a sort by hash is needed.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +18,12 @@ import pyarrow.compute as pc
 
 from bloom import hash_rows, is_exact
 
-DENSE_SPAN_MAX = 16
-"""Numbers are dense when at most this many fit between two of them, on average: each costs a byte then."""
+DENSE_SPAN_MAX, SPARSE_SPAN_MAX = 16, 128
+FLAGS_BYTES_MAX = 32 << 20
+"""Up to how many numbers of their range, for each that is there, a flag for all of them is cheaper than a sort.
+
+A flag is a byte, so sparse ones must be few.
+"""
 
 FLAGS_AT_A_TIME = 65_536
 """What is computed for so many numbers stays in the processor's cache."""
@@ -146,13 +150,11 @@ class Keys:
         return self._representatives(last=False)
 
     def _representatives(self, *, last: bool) -> Mask:
-        if self.are_sorted or _are_distinct_and_dense([self]):
+        if self.are_sorted or not may_share([self]):
             return np.ones(len(self), dtype=np.bool_)
         found = self.ascending
         ordered, rows = (self.sorted_hashes, self.order) if found is None else (found.numbers, found.rows)
         pairs = np.flatnonzero(ordered[1:] == ordered[:-1])
-        if not len(pairs):
-            return np.ones(len(self), dtype=np.bool_)
         earlier, later = (pairs, pairs + 1) if rows is None else (rows[pairs], rows[pairs + 1])
         if not self.confirm(earlier, self, later).all():
             return self._representatives_by_value(last=last)
@@ -183,24 +185,26 @@ def _stable_order(values: npt.NDArray[np.uint64] | npt.NDArray[np.int64]) -> Pos
 
 
 def may_share(parts: Sequence[Keys]) -> bool:
-    """Tell whether two parts may have a key in common; the keys of each are distinct.
+    """Tell whether any two rows of all parts may have the same key.
 
-    Sorting everything is cheaper than asking part by part. Numbers are merged: a stable sort finds the ascending runs.
+    Sorting everything is cheaper than asking part by part, and than an order of the rows. Parts that are sorted are
+    merged: a stable sort finds the ascending runs.
     """
     if _are_distinct_and_dense(parts):
         return False
-    ascending = [found for found in (part.ascending for part in parts) if found is not None]
-    if len(ascending) == len(parts):
-        together = np.sort(np.concatenate([found.numbers for found in ascending]), kind="stable")
-    else:
+    numbers = [part.numbers for part in parts if part.numbers is not None]
+    if len(numbers) < len(parts):
         together = np.sort(np.concatenate([part.hashes for part in parts]))
+    else:
+        is_merge = all(part.are_sorted for part in parts)
+        together = np.sort(np.concatenate([*chain(*numbers)]), kind="stable" if is_merge else None)
     return bool((together[1:] == together[:-1]).any())
 
 
 def _are_distinct_and_dense(parts: Sequence[Keys]) -> bool:
     """Tell, cheaply, whether all keys are numbers of a narrow range and distinct; False also means "not known".
 
-    Each number sets a flag of its own: with many rows that takes a twentieth of a sort.
+    Each number sets a flag of its own: that takes a twentieth of a sort, a third when they are sparse.
     """
     if any(part.numbers is None for part in parts):
         return False
@@ -208,7 +212,7 @@ def _are_distinct_and_dense(parts: Sequence[Keys]) -> bool:
     total = sum(map(len, pieces))
     low = min((int(piece.min()) for piece in pieces), default=0)
     span = max((int(piece.max()) for piece in pieces), default=0) - low + 1
-    if span > DENSE_SPAN_MAX * total:
+    if span > max(DENSE_SPAN_MAX * total, min(SPARSE_SPAN_MAX * total, FLAGS_BYTES_MAX)):
         return False
     seen = np.zeros(span, dtype=np.bool_)
     for piece in pieces:

@@ -21,7 +21,7 @@ from flightserver.sessions.system_tables import system_tables
 from flightserver.settings import LOOPBACK, Settings
 from flightserver.transport.auth import Authenticator, AuthMiddlewareFactory
 from flightserver.transport.connections import gone
-from flightserver.transport.server import FlightSqlServer
+from flightserver.transport.server import FlightSqlServer, choose_poller
 
 SIGNAL_POLL_SECONDS = 0.5
 
@@ -30,6 +30,7 @@ def serve(settings: Settings) -> None:
     """Run a server until SIGTERM or SIGINT."""
     _check_exposure(settings)
     keep_freed_memory()
+    choose_poller()
     database = Database(settings)
     try:
         gate = Gate(settings.statements_max, settings.queue_max, settings.queue_wait_s)

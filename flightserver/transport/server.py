@@ -1,5 +1,6 @@
 """The Flight methods: decode, dispatch, encode. No meaning lives here."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -41,6 +42,14 @@ _IPC_OPTIONS = pa.ipc.IpcWriteOptions()
 EMPTY_MESSAGES_MAX = 8
 """So many empty messages in a row are told from the end of a stream."""
 IDEMPOTENCY_HEADER = "x-idempotency-key"
+
+
+def choose_poller() -> None:
+    """Let gRPC read calls on the threads that carry them out. Process-wide; to be called before the first server.
+
+    Its newer way, which is the default, hands each message from thread to thread: a short query takes 6 % longer.
+    """
+    os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_listener")
 
 
 class FlightSqlServer(flight.FlightServerBase):

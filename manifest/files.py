@@ -22,7 +22,7 @@ _CHUNK_BYTES = 4 << 20
 _SYNC_FILE_RANGE_WRITE = 2
 """Of Linux: begin to write, and wait for nothing."""
 
-_sync_file_range = getattr(ctypes.CDLL(None, use_errno=True), "sync_file_range", None)
+_sync_file_range = getattr(ctypes.CDLL(None), "sync_file_range", None)
 if _sync_file_range is not None:
     _sync_file_range.argtypes = [ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint]
 

@@ -1,8 +1,9 @@
 """What clients write their queries in: SQL text, or a Substrait plan. Both become the engine's plans."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import pyarrow as pa
@@ -11,7 +12,7 @@ from datafusion.catalog import Table
 
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import TableName
-from flightserver.sql.membership import exact_memberships
+from flightserver.sql.membership import Memberships, exact_memberships
 from providers.query_engine import QueryEngine, SqlDialect
 
 Parameters = Mapping[str, pa.Scalar]
@@ -62,11 +63,16 @@ class SqlText:
             if self.keeps_join_order
             else SqlDialect.PLAIN
         )
-        exact = exact_memberships(self.text)
-        frame = engine.plan(exact.text, relations, namespace, self.parameters, dialect)
-        if exact.when_correlated != exact.text and _is_correlated(frame):
-            return engine.plan(exact.when_correlated, relations, namespace, self.parameters, dialect)
+        text, when_correlated = self._exact
+        frame = engine.plan(text, relations, namespace, self.parameters, dialect)
+        if when_correlated != text and _is_correlated(frame):
+            return engine.plan(when_correlated, relations, namespace, self.parameters, dialect)
         return frame
+
+    @cached_property
+    def _exact(self) -> Memberships:
+        """The text for the engine. It is planned twice, and may be too long to be remembered."""
+        return exact_memberships(self.text)
 
 
 @dataclass(frozen=True)
@@ -83,12 +89,15 @@ class SubstraitPlan:
     def frame(self, engine: QueryEngine, relations: Mapping[TableName, Table], namespace: str) -> DataFrame:
         """Plan the plan. UNSUPPORTED when it compares with a sub-query in a way that the engine answers wrong."""
         frame = engine.plan_substrait(self.plan, relations, namespace)
-        conditions = frame.logical_plan().display_indent().splitlines()
-        if not all(
-            _EXACT.fullmatch(part) for line in conditions for part in line.split(" AND ") if _COMPARES.search(part)
-        ):
+        if not all(map(_EXACT.fullmatch, _comparisons(frame))):
             raise DatabaseError(ErrorKind.UNSUPPORTED, _INEXACT)
         return frame
+
+
+def _comparisons(frame: DataFrame) -> Iterator[str]:
+    """What stands between ANDs in a plan and compares with the rows of a sub-query."""
+    for line in frame.logical_plan().display_indent().splitlines():
+        yield from filter(_COMPARES.search, line.split(" AND "))
 
 
 def _is_correlated(frame: DataFrame) -> bool:

@@ -17,6 +17,7 @@ _OPERAND_STARTS = _CONDITIONS | {
     *("AND", "OR", "XOR", "NOT", "CASE", "WHEN", "THEN", "ELSE", "BY", "SET", "SELECT", "DISTINCT", "FROM"),
     *("(", "[", "{", ",", ";"),
 }
+_STARTS_OR_BETWEEN = _OPERAND_STARTS | {"BETWEEN"}
 _LEFT_ENDS = _OPERAND_STARTS - {"AND", "OR", "XOR"}
 _RIGHT_ENDS = AFTER_CONDITIONS | {")", "]", "}", "END", ",", ";"}
 _LEFT_NEIGHBOURS = _CONDITIONS | {"AND", "OR", "("}
@@ -103,7 +104,8 @@ class Outline:
 
     def slice(self, start: int, end: int) -> str:
         """The text from one token to before another, without the space around it."""
-        return self._text[self._tokens[start].start : self._tokens[end - 1].end] if start < end else ""
+        first, last = self.span(start, end)
+        return self._text[first:last]
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Where the tokens of a range begin and end in the text."""
@@ -197,7 +199,7 @@ class Outline:
         if self._key(place) != "AND":
             return False
         start = place - 1
-        while start >= 0 and self._key(start) not in _OPERAND_STARTS | {"BETWEEN"}:
+        while start >= 0 and self._key(start) not in _STARTS_OR_BETWEEN:
             start = self._next(start, -1)
         return self._key(start) == "BETWEEN"
 

@@ -1,5 +1,7 @@
 """Substrait plans, as DataFusion's producer writes them, against tables that are more than one scan."""
 
+from collections.abc import Iterable
+
 import pyarrow as pa
 import pytest
 from datafusion import SessionContext
@@ -27,19 +29,23 @@ def stored(db: Client, t: str) -> str:
     return t
 
 
-def plan_of(sql: str, *tables: str) -> SubstraitPlan:
-    """The plan of a query over tables with the columns of `SCHEMA`."""
+def context_with(tables: Iterable[str]) -> SessionContext:
+    """A client's own engine that knows tables with the columns of `SCHEMA`."""
     context = SessionContext()
     for table in tables:
         context.from_arrow(SCHEMA.empty_table(), table)
+    return context
+
+
+def plan_of(sql: str, *tables: str) -> SubstraitPlan:
+    """The plan of a query over tables with the columns of `SCHEMA`."""
+    context = context_with(tables)
     return SubstraitPlan(Serde.serialize_bytes(sql, context), "0.85.0")
 
 
 def unoptimized(sql: str, *tables: str) -> SubstraitPlan:
     """The same, with sub-queries as they were written and not as joins."""
-    context = SessionContext()
-    for table in tables:
-        context.from_arrow(SCHEMA.empty_table(), table)
+    context = context_with(tables)
     plan = Producer.to_substrait_plan(context.sql(sql).logical_plan(), context)
     return SubstraitPlan(plan.encode(), "0.85.0")
 

@@ -1,51 +1,22 @@
 """How queries are planned: which of them run on their caller's thread, and what a description says of one."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-from flightserver.context import Context
-from flightserver.database import Database
-from flightserver.execution.executor import Executor
-from flightserver.execution.reading import DescribedQuery, PlannedQuery
-from flightserver.settings import Settings
-from flightserver.sql.parser import parse_numbered
-
-
-@dataclass(frozen=True)
-class Planner:
-    """A database with a table `t`, half of it flushed, and a view `w` of it."""
-
-    executor: Executor
-    context: Context
-
-    def run(self, text: str) -> None:
-        """Run a statement."""
-        self.executor.run(parse_numbered(text), self.context, None)
-
-    def plan(self, text: str) -> PlannedQuery:
-        """Plan a query."""
-        return self.executor.reader.plan(text, self.context)
-
-    def describe(self, text: str) -> DescribedQuery:
-        """Describe a query."""
-        return self.executor.reader.describe(text, self.context)
+from tests.execution.planner import Planner, opened
 
 
 @pytest.fixture(scope="module")
 def planner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planner]:
     """Opened once: queries change nothing."""
-    database = Database(Settings(data_dir=Path(tmp_path_factory.mktemp("reading")) / "data"))
-    found = Planner(Executor(database, {}), Context("root", database.autocommit))
-    found.run("CREATE TABLE t (k BIGINT PRIMARY KEY, v INT NOT NULL, l INT[], s TEXT DEFAULT 'x')")
-    found.run("INSERT INTO t (k, v) VALUES (1, 10)")
-    found.run("FLUSH TABLE t")
-    found.run("INSERT INTO t (k, v) VALUES (2, 20)")
-    found.run("CREATE VIEW w AS SELECT v AS u FROM t")
-    yield found
-    database.close()
+    with opened(tmp_path_factory.mktemp("reading")) as found:
+        found.run("CREATE TABLE t (k BIGINT PRIMARY KEY, v INT NOT NULL, l INT[], s TEXT DEFAULT 'x')")
+        found.run("INSERT INTO t (k, v) VALUES (1, 10)")
+        found.run("FLUSH TABLE t")
+        found.run("INSERT INTO t (k, v) VALUES (2, 20)")
+        found.run("CREATE VIEW w AS SELECT v AS u FROM t")
+        yield found
 
 
 ONCE_OVER_A_TABLE = [

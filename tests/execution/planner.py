@@ -1,0 +1,48 @@
+"""Queries in this process: a database of its own, without a server in between."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from flightserver.context import Context
+from flightserver.database import Database
+from flightserver.execution.executor import Executor
+from flightserver.execution.reading import DescribedQuery, PlannedQuery
+from flightserver.settings import Settings
+from flightserver.sql.parser import parse_numbered
+
+
+@dataclass(frozen=True)
+class Planner:
+    """Runs statements, and plans and describes queries."""
+
+    executor: Executor
+    context: Context
+
+    def run(self, text: str) -> None:
+        """Run a statement."""
+        self.executor.run(parse_numbered(text), self.context, None)
+
+    def plan(self, text: str) -> PlannedQuery:
+        """Plan a query."""
+        return self.executor.reader.plan(text, self.context)
+
+    def describe(self, text: str) -> DescribedQuery:
+        """Describe a query."""
+        return self.executor.reader.describe(text, self.context)
+
+    def ids(self, condition: str, source: str = "t") -> list[int]:
+        """The `id` of the rows that satisfy a condition."""
+        rows = self.plan(f"SELECT id FROM {source} WHERE {condition}").rows().to_table()
+        return sorted(rows.column("id").to_pylist())
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[Planner]:
+    """A planner over a new database, which is closed at the end."""
+    database = Database(Settings(data_dir=folder / "data"))
+    try:
+        yield Planner(Executor(database, {}), Context("root", database.autocommit))
+    finally:
+        database.close()

@@ -275,13 +275,14 @@ def test_a_full_queue_is_unavailable(tmp_path: Path) -> None:
 
 def test_an_open_stream_takes_a_place(tmp_path: Path) -> None:
     """So that clients that send slowly, or nothing, are as few as the server can hold."""
-    settings = {"statements_max": 1, "queue_max": 0}
+    settings = {"statements_max": 1, "queue_max": 1, "queue_wait_s": 1.0}
     with ServerProcess(tmp_path / "data", settings=settings) as server, Wire(server) as wire, Wire(server) as other:
         wire.update("CREATE TABLE t (id BIGINT PRIMARY KEY)")
 
         def rows() -> Iterator[pa.RecordBatch]:
             yield pa.record_batch({"id": [1]})
-            assert "which is the limit; retry" in refused(other)
+            # a query that comes first takes the place, and the stream queues for it; then the query waits in vain
+            assert "1 s; retry" in refused(other)
             yield pa.record_batch({"id": [2]})
 
         assert wire.put(StatementIngest("t"), pa.schema([("id", pa.int64())]), rows()) == 2

@@ -5,7 +5,7 @@ leaves about as much memory behind as its files are large (docs/decisions/0009).
 Arrow's own reader, one row group after another, in memory that does not depend on the size of the table.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import pyarrow as pa
 from datafusion import expr as nodes
@@ -30,18 +30,27 @@ def selected_columns(plan: LogicalPlan) -> list[str] | None:
 
 
 def export(
-    snapshot: Snapshot, pruned: Pruned, names: Sequence[str], files: ColdFiles, stop: Stop
+    snapshot: Snapshot, pruned: Pruned, names: Sequence[str], schema: pa.Schema, files: ColdFiles, stop: Stop
 ) -> Iterator[pa.RecordBatch]:
-    """The live rows of kept batches and of the hot tier, with the visible columns of these names in this order."""
+    """The live rows of kept batches and of the hot tier: visible columns of these names, in this order and schema."""
     by_name = {column.name: column for column in snapshot.table.visible_columns}
     columns = [by_name[name] for name in names]
     reader = files.decoded.reader()
-    parts = (_file_rows(reader, snapshot, entry, columns) for entry in pruned.kept)
+    parts = (_file_rows(reader, snapshot, entry, columns, schema) for entry in pruned.kept)
     for batch in side_by_side(parts, FILES_AT_A_TIME):
         check(stop)
         yield batch
     for hot in snapshot.hot.batches:
-        yield pa.RecordBatch.from_arrays([hot.column(column.physical) for column in columns], names=list(names))
+        yield conformed([hot.column(column.physical) for column in columns], schema)
+
+
+def conformed(arrays: Iterable[pa.Array], schema: pa.Schema) -> pa.RecordBatch:
+    """Columns as a batch of a schema; those of other types, like texts that come as dictionaries, are cast."""
+    cast = [
+        values if values.type == field.type else values.cast(field.type)
+        for values, field in zip(arrays, schema, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(cast, schema=schema)
 
 
 def _outputs(plan: LogicalPlan) -> list[tuple[str, str]] | None:
@@ -69,7 +78,7 @@ def _outputs(plan: LogicalPlan) -> list[tuple[str, str]] | None:
 
 
 def _file_rows(
-    reader: FileReader, snapshot: Snapshot, entry: BatchFileEntry, columns: Sequence[Column]
+    reader: FileReader, snapshot: Snapshot, entry: BatchFileEntry, columns: Sequence[Column], schema: pa.Schema
 ) -> Iterator[pa.RecordBatch]:
     present = dict.fromkeys(column.physical for column in columns if entry.schema_version >= column.added)
     dead = snapshot.dead.get(entry.batch)
@@ -83,13 +92,8 @@ def _file_rows(
         if dead is not None:
             live = dead.live_array.slice(start, batch.num_rows)
             arrays = [values.filter(live) for values in arrays]
-        yield pa.RecordBatch.from_arrays(list(map(_plain, arrays)), names=[column.name for column in columns])
+        yield conformed(arrays, schema)
         start += batch.num_rows
-
-
-def _plain(values: pa.Array) -> pa.Array:
-    """Dictionaries are looked up last, when there are fewer rows."""
-    return values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
 
 
 def _default(column: Column, count: int) -> pa.Array:

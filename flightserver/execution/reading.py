@@ -80,7 +80,7 @@ class PlannedQuery:
         with damage_named(self.snapshots, self.pruned, stop):
             if self.exported is not None and not self.is_short:
                 ((name, pruned),) = self.pruned.items()
-                yield from export(self.snapshots[name], pruned, self.exported, self.files, stop)
+                yield from export(self.snapshots[name], pruned, self.exported, self.schema, self.files, stop)
             elif self.is_short:
                 yield from _in_turns(pull(self.frame), self.turns)
             else:

@@ -12,6 +12,7 @@ from catalog.types import type_name
 from flightserver.execution.origins import Origins
 from flightserver.protocol.schemas import column_metadata
 from providers.engine_errors import engine_errors
+from providers.export import conformed
 from providers.streaming import Stop, never
 
 MESSAGE_BYTES_MAX = 4 << 20
@@ -102,12 +103,10 @@ def client_type(data_type: pa.DataType) -> pa.DataType:
 def to_client(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     """Bring engine batches into the promised schema and into messages of bounded size."""
     with engine_errors():
-        for batch in batches:
-            arrays = [
-                values if values.type == field.type else values.cast(field.type)
-                for values, field in zip(batch.columns, schema, strict=True)
-            ]
-            yield from sliced(iter([pa.RecordBatch.from_arrays(arrays, schema=schema)]))
+        yield from sliced(
+            batch if batch.schema.equals(schema, check_metadata=True) else conformed(batch.columns, schema)
+            for batch in batches
+        )
 
 
 def sliced(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -247,7 +247,8 @@ def test_an_export_reads_segments(table: TableAccess) -> None:
     table.delete(kv(1))
     snapshot = table.snapshot
     pruned = prune(snapshot, Unknown(), table.db.store.files)
-    batches = export(snapshot, pruned, ["k", "v"], table.db.store.files, lambda: None)
+    schema = pa.schema([("k", pa.int64()), ("v", pa.int64())])
+    batches = export(snapshot, pruned, schema.names, schema, table.db.store.files, lambda: None)
     assert pa.Table.from_batches(batches).to_pylist() == [kv(3, 3), kv(2, 2)]
 
 

@@ -24,7 +24,9 @@ def plan_columns(table: TableAccess, text: str) -> list[str] | None:
 def batches(table: TableAccess, names: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
     """An export."""
     snapshot, files = table.snapshot, table.db.store.files
-    return export(snapshot, prune(snapshot, Unknown(), files), names, files, never)
+    types = {column.name: column.storage for column in table.definition.visible_columns}
+    schema = pa.schema([(name, types[name]) for name in names])
+    return export(snapshot, prune(snapshot, Unknown(), files), names, schema, files, never)
 
 
 def exported(table: TableAccess, *names: str) -> list[dict[str, object]]:

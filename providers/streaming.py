@@ -14,7 +14,7 @@ from queue import SimpleQueue
 from typing import Any
 
 import pyarrow as pa
-from datafusion import DataFrame, RecordBatchStream, lit
+from datafusion import DataFrame, lit
 
 from catalog.errors import DatabaseError
 from providers.engine_errors import engine_errors
@@ -43,19 +43,10 @@ def check(stop: Stop) -> None:
 
 
 def pull(frame: DataFrame) -> Iterator[pa.RecordBatch]:
-    """Run a short query on this thread."""
+    """Run a short query, which joins nothing, on this thread."""
     with engine_errors():
-        for batch in _started(frame):
+        for batch in frame.execute_stream():
             yield batch.to_pyarrow()
-
-
-def _started(frame: DataFrame) -> RecordBatchStream:
-    """Begin to run a query.
-
-    A frame keeps what it has run, and that keeps all that its joins have built: what runs is a twin that nobody keeps.
-    The condition is gone once the plan is optimized.
-    """
-    return frame.filter(lit(True)).execute_stream()
 
 
 def side_by_side(streams: Iterable[Iterator[pa.RecordBatch]], width: int) -> Generator[pa.RecordBatch, None, None]:
@@ -104,9 +95,13 @@ class StreamLoop:
         self._thread.start()
 
     def stream(self, frame: DataFrame, stop: Stop) -> Iterator[pa.RecordBatch]:
-        """Run a query; end it soon after `stop` says so."""
+        """Run a query; end it soon after `stop` says so.
+
+        A frame keeps what it has run, and that keeps all that its joins have built: what runs is a twin that nobody
+        keeps. Its condition is gone once the plan is optimized.
+        """
         with engine_errors():
-            batches = _started(frame)
+            batches = frame.filter(lit(True)).execute_stream()
             while (batch := self._next(batches, stop)) is not None:
                 yield batch.to_pyarrow()
 

@@ -320,12 +320,19 @@ def test_waiting_has_an_end(tmp_path: Path) -> None:
         query.ended()
 
 
-def test_results_that_may_be_fetched_again_hold_no_memory(tmp_path: Path) -> None:
-    """What a join has built goes with the run that needed it, however many results are kept."""
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT count(*) FROM numbers a JOIN numbers b ON a.id = b.id",
+        "SELECT count(*) FROM (SELECT DISTINCT id FROM numbers)",
+        "SELECT count(*) FROM (SELECT id, row_number() OVER (ORDER BY -id) FROM numbers)",
+    ],
+)
+def test_results_that_may_be_fetched_again_hold_no_memory(tmp_path: Path, query: str) -> None:
+    """What a query has built goes with the run that needed it, however many results are kept."""
     with ServerProcess(tmp_path / "data", settings={"memory_limit_mb": 128}) as server, server.connect() as connection:
         client = Client(connection)
         client.run("CREATE TABLE numbers (id BIGINT PRIMARY KEY)")
         client.ingest("numbers", pa.table({"id": range(400_000)}))
-        join = "SELECT count(*) FROM numbers a JOIN numbers b ON a.id = b.id"
         for _ in range(20):
-            assert client.column(join) == [400_000]
+            assert client.column(query) == [400_000]

@@ -35,6 +35,8 @@ class Handles(Generic[Item]):
         self._lifetime_seconds = lifetime_seconds
         self._lock = threading.Lock()
         self._held: OrderedDict[bytes, _Held[Item]] = OrderedDict()
+        self._of_user: dict[str, OrderedDict[bytes, None]] = {}
+        """Both in the order of use, that of longest ago first."""
 
     def put(self, user: str, item: Item) -> bytes:
         """Keep an item for a user; return its handle. Any session of the user may use it."""
@@ -42,14 +44,11 @@ class Handles(Generic[Item]):
         now = time.monotonic()
         with self._lock:
             self._drop_stale(now)
-            own = (
-                [key for key, held in self._held.items() if held.user == user]
-                if len(self._held) > HANDLES_PER_USER_MAX
-                else []
-            )
-            for key in own[: max(len(own) - HANDLES_PER_USER_MAX + 1, 0)]:
-                del self._held[key]
+            own = self._of_user.setdefault(user, OrderedDict())
+            own[handle] = None
             self._held[handle] = _Held(item, user, now)
+            if len(own) > HANDLES_PER_USER_MAX:
+                self._drop(next(iter(own)))
         return handle
 
     def get(self, user: str, handle: bytes) -> Item:
@@ -62,6 +61,7 @@ class Handles(Generic[Item]):
                 raise DatabaseError(ErrorKind.NOT_FOUND, f"the {self._what} does not exist or has expired")
             held.used_at = now
             self._held.move_to_end(handle)
+            self._of_user[user].move_to_end(handle)
             return held.item
 
     def remove(self, user: str, handle: bytes) -> None:
@@ -69,12 +69,19 @@ class Handles(Generic[Item]):
         with self._lock:
             held = self._held.get(handle)
             if held is not None and held.user == user:
-                del self._held[handle]
+                self._drop(handle)
 
     def _drop_stale(self, now: float) -> None:
         """Forget items unused for too long: they stand first, because use moves an item to the end."""
         while self._held:
-            held = next(iter(self._held.values()))
+            handle, held = next(iter(self._held.items()))
             if now - held.used_at <= self._lifetime_seconds:
                 return
-            self._held.popitem(last=False)
+            self._drop(handle)
+
+    def _drop(self, handle: bytes) -> None:
+        user = self._held.pop(handle).user
+        own = self._of_user[user]
+        del own[handle]
+        if not own:
+            del self._of_user[user]

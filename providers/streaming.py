@@ -21,9 +21,6 @@ from providers.engine_errors import engine_errors
 
 POLL_SECONDS = 0.1
 
-AHEAD = 1
-"""Batches that are ready before anybody asks for them, beside the one that each thread holds."""
-
 Stop = Callable[[], DatabaseError | None]
 """Asked now and then by what runs long: None to go on, or the error to end with."""
 
@@ -50,9 +47,12 @@ def pull(frame: DataFrame) -> Iterator[pa.RecordBatch]:
 
 
 def side_by_side(streams: Iterable[Iterator[pa.RecordBatch]], width: int) -> Generator[pa.RecordBatch, None, None]:
-    """All batches of all streams, read on `width` threads. Batches of one stream stay in order; a fault ends all."""
+    """All batches of all streams, read on `width` threads. Batches of one stream stay in order; a fault ends all.
+
+    Each thread has one batch ready before anybody asks for it, and reads on when one is taken.
+    """
     waiting, taking = iter(streams), threading.Lock()
-    slots, gone = threading.Semaphore(AHEAD), threading.Event()
+    taken, gone = threading.Semaphore(0), threading.Event()
     ready: SimpleQueue[pa.RecordBatch | None] = SimpleQueue()
 
     def take() -> Iterator[pa.RecordBatch] | None:
@@ -64,7 +64,7 @@ def side_by_side(streams: Iterable[Iterator[pa.RecordBatch]], width: int) -> Gen
             while (stream := take()) is not None:
                 for batch in stream:
                     ready.put(batch)
-                    slots.acquire()
+                    taken.acquire()
                     if gone.is_set():
                         return
         except BaseException:
@@ -77,13 +77,13 @@ def side_by_side(streams: Iterable[Iterator[pa.RecordBatch]], width: int) -> Gen
         readers = [threads.submit(read) for _ in range(width)]
         try:
             for batch in chain.from_iterable(iter(ready.get, None) for _ in readers):
-                slots.release()
+                taken.release()
                 yield batch
             for reader in readers:
                 reader.result()
         finally:
             gone.set()
-            slots.release(width)
+            taken.release(width)
 
 
 class StreamLoop:

@@ -19,8 +19,8 @@ from providers.cold.rows import read_rows
 from providers.lru import ByteBoundedCache
 from providers.snapshot import ColdState
 
-ROWS_AT_A_TIME = 32_768
-BYTES_AT_A_TIME = 1 << 20
+ROWS_AT_A_TIME = 65_536
+BYTES_AT_A_TIME = 2 << 20
 """Of encoded rows; what does not divide a row group is put together from two, which takes several times the memory."""
 
 BUFFER_BYTES = 1 << 19

@@ -33,6 +33,10 @@ class PlainClient:
         info = self._client.get_flight_info(_descriptor(StatementQuery(text)))
         return self._client.do_get(info.endpoints[0].ticket)
 
+    def query_once(self, text: str) -> pa.Table:
+        """All rows of a query whose result the server does not keep, so that it pins no files afterwards."""
+        return self._client.do_get(flight.Ticket(encode_command(StatementQuery(text)))).read_all()
+
     def execute(self, text: str) -> None:
         """A statement without rows."""
         self._put(StatementUpdate(text), pa.table({}))

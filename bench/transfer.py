@@ -43,13 +43,16 @@ def run(scale: Scale) -> list[Figure]:
                 time.sleep(0.05)
             server.client.execute(f"CREATE TABLE filled ({COLUMNS})")
 
+        def check() -> None:
+            found = server.client.query_once(CHECK).to_pylist()
+            assert found == [{"rows": len(rows), "k": sum(range(len(rows)))}], found
+
         put = in_turns(
             {"ours": lambda: server.client.ingest("filled", rows), "bare": lambda: bare.client.ingest("", rows)},
             rounds,
             before={"ours": empty},
+            after={"ours": check},
         )
-        found = server.client.query(CHECK).to_pylist()
-        assert found == [{"rows": len(rows), "k": sum(range(len(rows)))}], found
         got = in_turns(
             {
                 "ours": lambda: drain(server.client.reader("SELECT * FROM t"), rows),

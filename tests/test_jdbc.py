@@ -12,11 +12,14 @@ from tests.jdbc.driver import missing
 
 RUN = """
 import os, sys, pytest
-code = pytest.main(["tests/jdbc", "-q", "-p", "no:cacheprovider"])
+code = pytest.main(["tests/jdbc", "-q", "-p", "no:cacheprovider", "-p", "no:faulthandler"])
 sys.stdout.flush()
 os._exit(code)
 """
-"""Ends with the last report: threads of the JVM that are left over may crash an interpreter that takes itself down."""
+"""Ends with the last report: threads of the JVM that are left over may crash an interpreter that takes itself down.
+
+A JVM handles SIGSEGV for itself; pytest's faulthandler takes the handler away when it ends, before the process does.
+"""
 
 
 @pytest.mark.skipif(missing() is not None, reason=f"{missing()}")

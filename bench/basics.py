@@ -17,7 +17,7 @@ from bench.report import Figure, milliseconds, number
 from bench.scale import THREADS, Scale
 from bench.server import Server
 from bench.timing import each, in_turns
-from providers.query_engine import BATCH_ROWS
+from providers.engine.session import BATCH_ROWS
 
 ROWS, TINY_ROWS = 4_000_000, 100_000
 CALLS, TINY_CALLS = 500, 20

@@ -26,8 +26,8 @@ from flightserver.database import Database
 from flightserver.execution.reading import Reader
 from flightserver.execution.rows import Rows
 from flightserver.settings import Settings
-from providers.query_engine import BATCH_ROWS
-from providers.streaming import never
+from providers.engine.session import BATCH_ROWS
+from providers.stopping import never
 
 BATCHES, TINY_BATCHES = 8, 2
 ROWS_OF_BATCH, TINY_ROWS_OF_BATCH = 1_048_576, 60_000

@@ -34,7 +34,7 @@ class Family(Enum):
     META = "meta"
 
 
-class Batch:
+class AtomicWrite:
     """Puts and deletes that become durable together or not at all."""
 
     def __init__(self) -> None:
@@ -104,7 +104,7 @@ class KeyValueStore:
             cursor.status()
         return key if key is not None and key < upper else None
 
-    def append(self, batch: Batch) -> int:
+    def append(self, batch: AtomicWrite) -> int:
         """Write `batch` to the log, not yet durable; return the ticket that `wait_durable` takes.
 
         Tickets are ordered: when a ticket is durable, so are all smaller ones.
@@ -129,7 +129,7 @@ class KeyValueStore:
         """Return when the batch of `ticket` survives a power cut; one sync serves all waiting threads."""
         self._sync.wait(ticket)
 
-    def commit(self, batch: Batch) -> None:
+    def commit(self, batch: AtomicWrite) -> None:
         """Write `batch` and wait until it is durable."""
         self.wait_durable(self.append(batch))
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from catalog.codec import decode_table, decode_view, encode_table, encode_view
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import TableName, path_component
-from catalog.keyvalue import Batch, Family, KeyValueStore
+from catalog.keyvalue import AtomicWrite, Family, KeyValueStore
 from catalog.registry import Registry
 
 _NEXT_TABLE_ID = b"next_table_id"
@@ -34,7 +34,7 @@ class CatalogStore:
 
     def change(self, change: Change) -> Registry:
         """Apply `change` to the newest registry, make the result durable, publish and return it."""
-        batch = Batch()
+        batch = AtomicWrite()
         with self.staged(change, batch) as publish:
             if batch.operations:
                 self._keyvalue.commit(batch)
@@ -42,7 +42,7 @@ class CatalogStore:
             return self._registry
 
     @contextmanager
-    def staged(self, change: Change, batch: Batch) -> Iterator[Callable[[], None]]:
+    def staged(self, change: Change, batch: AtomicWrite) -> Iterator[Callable[[], None]]:
         """Put the records of a change into `batch`; yield what publishes it, to be called once `batch` is durable.
 
         No other change comes between.
@@ -60,7 +60,7 @@ class CatalogStore:
         """Return a table id that no table has or had."""
         with self._lock:
             table_id = self._registry.next_table_id
-            batch = Batch()
+            batch = AtomicWrite()
             batch.put(Family.CATALOG, _NEXT_TABLE_ID, str(table_id + 1).encode())
             self._keyvalue.commit(batch)
             self._registry = replace(self._registry, next_table_id=table_id + 1)
@@ -83,7 +83,7 @@ def _load(keyvalue: KeyValueStore) -> Registry:
     return Registry(registry.namespaces, registry.tables, registry.views, next_table_id)
 
 
-def _put_difference(before: Registry, after: Registry, batch: Batch) -> None:
+def _put_difference(before: Registry, after: Registry, batch: AtomicWrite) -> None:
     for namespace in after.namespaces - before.namespaces:
         batch.put(Family.CATALOG, _namespace_key(namespace), namespace.encode())
     for namespace in before.namespaces - after.namespaces:

@@ -10,13 +10,13 @@ from types import FrameType
 import pyarrow as pa
 
 from catalog.errors import DatabaseError, ErrorKind
+from flightserver.activity.gate import Gate
+from flightserver.activity.statements import Statements
 from flightserver.allocator import keep_freed_memory
 from flightserver.database import Database
 from flightserver.execution.executor import Executor
-from flightserver.service.gate import Gate
 from flightserver.service.service import Service
 from flightserver.sessions.directory import Sessions
-from flightserver.sessions.statements import Statements
 from flightserver.sessions.system_tables import system_tables
 from flightserver.settings import LOOPBACK, Settings
 from flightserver.transport.auth import Authenticator, AuthMiddlewareFactory

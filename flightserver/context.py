@@ -6,12 +6,12 @@ from catalog.definition import TableDef, TableKind
 from catalog.identifiers import DEFAULT_NAMESPACE, TableName
 from catalog.registry import Registry
 from catalog.store import Change
-from flightserver.sessions.statement import RunningStatement
+from flightserver.activity.statement import RunningStatement
 from flightserver.sql.statements import TableRef
 from flightserver.temporary import TemporaryTables
-from providers.idempotency import Idempotency
-from providers.streaming import Stop, never
-from providers.work import ScopeOf, Work
+from providers.commit.idempotency import Idempotency
+from providers.commit.work import ScopeOf, Work
+from providers.stopping import Stop, never
 
 
 @dataclass(frozen=True)

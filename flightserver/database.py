@@ -16,12 +16,12 @@ from flightserver.settings import Settings
 from flush.reclaim import reclaim_tables, table_ids
 from flush.worker import MaintenanceWorker
 from providers.cold.files import ColdFiles
-from providers.query_engine import EngineLimits, QueryEngine, provide_workers
-from providers.relation import Relations
-from providers.scopes import ScopeStore
-from providers.streaming import StreamLoop
-from providers.transaction import Transaction
-from providers.work import Autocommit
+from providers.commit.scope_store import ScopeStore
+from providers.commit.transaction import Transaction
+from providers.commit.work import Autocommit
+from providers.engine.relations import Relations
+from providers.engine.session import EngineLimits, QueryEngine, provide_workers
+from providers.engine.streaming import StreamLoop
 
 
 class Database:

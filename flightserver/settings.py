@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from catalog.errors import DatabaseError, ErrorKind
-from providers.scopes import Durability
+from providers.commit.scope_store import Durability
 
 LOOPBACK = "127.0.0.1"
 DEV_USER = "root"

@@ -13,7 +13,7 @@ from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import TableName
 from catalog.registry import Registry
 from catalog.store import Change
-from providers.work import Work
+from providers.commit.work import Work
 
 
 class TemporaryTables:

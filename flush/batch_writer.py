@@ -27,7 +27,7 @@ from manifest.layout import batch_name, bloom_name, staged_name
 from manifest.ranges import column_range
 from providers.clock import timestamp
 from providers.cold.files import KEY_FILTER
-from providers.keys import Keys
+from providers.rows.keys import Keys
 
 ROW_GROUP_ROWS = 131_072
 PAGE_ROWS = 4_096

@@ -31,18 +31,19 @@ from manifest.files import Unsynced
 from manifest.footer import Lineage
 from manifest.layout import is_segment
 from manifest.predicate import Predicate
-from providers.apply import mark_dead
 from providers.clock import timestamp
 from providers.cold.locate import ColdRows, entry_bounds, find_cold
+from providers.commit.apply import mark_dead
+from providers.commit.idempotency import Idempotency, Outcome
+from providers.commit.resolve import OnExisting, by_batch, refuse_duplicates
+from providers.commit.scope_state import ScopeState
+from providers.commit.scope_store import ScopeStore
+from providers.commit.work import Refuse
 from providers.hot.view import HotView
-from providers.idempotency import Idempotency, Outcome
-from providers.keys import Keys, Mask, Positions, may_share
-from providers.resolve import Change, OnExisting, by_batch, key_of, refuse_duplicates
-from providers.scope import ScopeState
-from providers.scopes import ScopeStore
-from providers.sequence import SeqBlock
+from providers.rows.change import Change, key_of
+from providers.rows.keys import Keys, Mask, Positions, may_share
+from providers.rows.sequence import SeqBlock
 from providers.snapshot import ColdState, Snapshot
-from providers.work import Refuse
 
 PART_ROWS = 524_288
 """Rows of a part, and so of a batch: large enough to write fast, small enough to hold a few in memory."""
@@ -140,7 +141,7 @@ class BulkLoad:
             replayed = self._store.replayed(self._state, idempotency)
             if replayed is not None:
                 self.abort()
-                self._store.settle(self._state)
+                self._store.wait_shown(self._state)
                 return replayed
             head = self._state.head
             if refuse is not None:

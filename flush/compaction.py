@@ -22,12 +22,12 @@ from manifest.dead_rows import DeadRows
 from manifest.entries import BatchFileEntry
 from manifest.footer import Lineage
 from manifest.layout import is_segment
-from providers.defaults import missing_values
-from providers.hot.record import conform
-from providers.keys import Positions
-from providers.resolve import key_of
-from providers.scope import ScopeState
-from providers.scopes import ScopeStore
+from providers.commit.scope_state import ScopeState
+from providers.commit.scope_store import ScopeStore
+from providers.hot.record import evolved
+from providers.rows.change import key_of
+from providers.rows.defaults import missing_values
+from providers.rows.keys import Positions
 from providers.snapshot import Snapshot
 
 DEAD_SHARE_MAX = 0.2
@@ -137,7 +137,7 @@ def _read_live(
         live = np.flatnonzero(snapshot.dead_in(entry).live_mask)
         rows = store.files.rows(snapshot.cold, entry)
         rows = (rows if len(live) == len(rows) else rows.take(pa.array(live))).combine_chunks()
-        parts += [conform(batch, table, missing) for batch in rows.to_batches()]
+        parts += [evolved(batch, table, missing) for batch in rows.to_batches()]
         sources.append(_source(entry.batch, live))
     source = np.concatenate(sources)
     if not len(source):

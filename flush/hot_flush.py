@@ -15,10 +15,10 @@ from flush.publication import next_manifest
 from manifest.dead_rows import DeadRows
 from manifest.entries import BatchFileEntry
 from manifest.footer import Lineage
+from providers.commit.scope_state import ScopeState
+from providers.commit.scope_store import ScopeStore
 from providers.hot.view import HotView, Seqs
-from providers.resolve import key_of
-from providers.scope import ScopeState
-from providers.scopes import ScopeStore
+from providers.rows.change import key_of
 from providers.snapshot import Snapshot
 
 BATCH_ROWS_MAX = 1_048_576

@@ -24,7 +24,7 @@ import bloom
 from bloom import BloomCorrupt, BloomFilter, hash_rows
 from catalog.definition import SEQ_COLUMN, Scope, TableDef
 from catalog.errors import DatabaseError, ErrorKind
-from catalog.keyvalue import Batch, Family, KeyValueStore
+from catalog.keyvalue import AtomicWrite, Family, KeyValueStore
 from flush.batch_writer import entry_of
 from flush.publication import next_manifest
 from manifest import codec as manifest_codec
@@ -49,8 +49,8 @@ from manifest.rebuild import FoundBatch, Numbers, dead_rows_of, replaced_batches
 from providers.clock import timestamp
 from providers.cold.files import KEY_FILTER
 from providers.cold.rows import read_rows
+from providers.commit.recovery import manifest_mark
 from providers.hot import record
-from providers.recovery import manifest_mark
 
 KeyColumns = Sequence[pa.ChunkedArray]
 
@@ -91,7 +91,7 @@ def rebuild_scope(keyvalue: KeyValueStore, folder: Path, table: TableDef, scope:
         schema_version=max([1, *(batch.entry.schema_version for batch in batches)]),
     )
     publish(folder / MANIFEST_NAME, manifest_codec.encode(manifest))
-    mark = Batch()
+    mark = AtomicWrite()
     mark.put(Family.META, manifest_mark(scope), str(manifest.version).encode())
     keyvalue.commit(mark)
     return manifest

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from manifest.entries import ManifestFile
 from manifest.layout import MANIFEST_NAME, batch_of_file, holds_rows, retired_name, staged_name, table_id_of_folder
-from providers.scope import ScopeState
+from providers.commit.scope_state import ScopeState
 
 
 def unreachable(names: Iterable[str], manifests: Iterable[ManifestFile], in_flight: frozenset[int]) -> list[str]:

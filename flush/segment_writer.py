@@ -16,7 +16,7 @@ from manifest.files import SummedFile, Unsynced
 from manifest.footer import Lineage
 from manifest.layout import segment_name, staged_name
 from manifest.ranges import column_range
-from providers.sequence import SeqBlock
+from providers.rows.sequence import SeqBlock
 
 CHUNK_ROWS_MIN = 8_192
 CHUNK_ROWS_MAX = 65_536

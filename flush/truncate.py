@@ -1,9 +1,9 @@
 """Every row of a scope goes, in one manifest: no batch, and everything hot counted as flushed."""
 
 from flush.publication import next_manifest, retire
+from providers.commit.scope_state import ScopeState
+from providers.commit.scope_store import ScopeStore
 from providers.hot.view import HotView
-from providers.scope import ScopeState
-from providers.scopes import ScopeStore
 
 
 def truncate(store: ScopeStore, state: ScopeState) -> int:

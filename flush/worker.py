@@ -13,8 +13,8 @@ from catalog.definition import FlushPolicy, Scope
 from flush.compaction import compact, settle
 from flush.hot_flush import flush
 from flush.reclaim import reclaim, reclaim_leftovers
-from providers.scope import ScopeState
-from providers.scopes import ScopeStore
+from providers.commit.scope_state import ScopeState
+from providers.commit.scope_store import ScopeStore
 from providers.snapshot import Snapshot
 from providers.ticker import Ticker
 

@@ -73,3 +73,8 @@ class AnyOf:
 
 
 Predicate = Unknown | Comparison | InSet | IsNull | IsNotNull | AllOf | AnyOf
+
+
+def one_value(value: pa.Scalar) -> pa.Array:
+    """An array of one scalar. Python's times and dates could not hold every value on the way."""
+    return pa.repeat(value, 1)

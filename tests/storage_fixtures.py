@@ -20,14 +20,15 @@ from flush.compaction import Compacted, compact, settle
 from flush.hot_flush import Flushed, flush
 from flush.reclaim import reclaim
 from providers.cold.files import ColdFiles
-from providers.idempotency import Idempotency, Outcome
-from providers.predicates import scans, translate
-from providers.pruning import Pruned, prune
-from providers.query_engine import EngineLimits, QueryEngine
-from providers.relation import Columns, Relations
-from providers.resolve import Change, OnExisting
-from providers.scope import ScopeState
-from providers.scopes import ScopeStore
+from providers.cold.pruning import Pruned, prune
+from providers.commit.idempotency import Idempotency, Outcome
+from providers.commit.resolve import OnExisting
+from providers.commit.scope_state import ScopeState
+from providers.commit.scope_store import ScopeStore
+from providers.engine.predicates import scans, translate
+from providers.engine.relations import Columns, Relations
+from providers.engine.session import EngineLimits, QueryEngine
+from providers.rows.change import Change
 from providers.snapshot import Snapshot
 
 LIMITS = EngineLimits(memory_bytes=1 << 30, spill_bytes=1 << 30, threads=2)

@@ -26,8 +26,8 @@ from flightserver.cli.errors import CommandError, StatementCancelled, driver_err
 from flightserver.cli.options import Target, target, target_options
 from flightserver.cli.sources import CsvForm, Source
 from flightserver.cli.statements import Waiter
-from flightserver.sql.cursor import Cursor
-from flightserver.sql.tokens import tokenize
+from flightserver.sql.text.cursor import Cursor
+from flightserver.sql.text.tokens import tokenize
 
 INTERRUPTED = 130
 MODES = ("create", "append", "replace", "create_append")

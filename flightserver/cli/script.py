@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from catalog.errors import DatabaseError
 from flightserver.sql.parser import split_script
-from flightserver.sql.tokens import tokenize
+from flightserver.sql.text.tokens import tokenize
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import TableName
 from manifest.entries import BatchFileEntry
 from manifest.files import verify
-from providers.pruning import Pruned
+from providers.cold.pruning import Pruned
 from providers.snapshot import Snapshot
-from providers.streaming import Stop, check
+from providers.stopping import Stop, check
 
 _MAY_BE_DAMAGE = frozenset({ErrorKind.CORRUPT, ErrorKind.INTERNAL})
 

@@ -35,9 +35,9 @@ from flightserver.sql.statements import (
     SetOptions,
     Statement,
 )
-from providers.defaults import literal_value
-from providers.resolve import OnExisting
-from providers.writes import Strictness
+from providers.commit.resolve import OnExisting
+from providers.rows.defaults import literal_value
+from providers.rows.offered import Strictness
 
 _DONE = Affected(0)
 

@@ -33,15 +33,16 @@ from flightserver.execution.rewriting import (
 from flightserver.execution.rows import Affected
 from flightserver.execution.sources import Parameters
 from flightserver.execution.targets import assigned_columns, check_conflict, check_width, inserted_columns
-from flightserver.sql.outputs import with_distinct_names
-from flightserver.sql.parameters import count_parameters
 from flightserver.sql.statements import Delete, Insert, OnConflict, Statement, TableRef, Truncate, Update
+from flightserver.sql.text.outputs import with_distinct_names
+from flightserver.sql.text.parameters import count_parameters
 from flush.truncate import truncate
-from providers.apply import after_commit, versions_of
-from providers.relation import Columns
-from providers.resolve import Change, OnExisting, existing_rows, key_of, resolve
+from providers.commit.apply import after_commit, versions_of
+from providers.commit.resolve import OnExisting, existing_rows, resolve
+from providers.engine.relations import Columns
+from providers.rows.change import Change, key_of
+from providers.rows.offered import Strictness, admitted, tombstones
 from providers.snapshot import Snapshot
-from providers.writes import Strictness, conform, tombstones
 
 _Find = Callable[[Snapshot, Parameters | None, pa.Table | None], Change]
 """Finds the rows that a statement writes, given the state, one row of parameters, or all rows of them."""
@@ -115,7 +116,7 @@ class Dml:
                 parameters=parameters,
                 rows=rows,
             )
-            return conform(table, found, context.user, self._database.store.allocator, Strictness.STATEMENT)
+            return admitted(table, found, context.user, self._database.store.allocator, Strictness.STATEMENT)
 
         texts = [*assigned.values(), statement.where or "", statement.from_text or ""]
         independent = not names_in(statement.where or "") & set(assigned) and statement.from_text is None
@@ -199,7 +200,7 @@ class Dml:
     ) -> Affected:
         """ON CONFLICT DO UPDATE with expressions: offered rows whose key exists update the existing row."""
         store, table = self._database.store, context.registry.table(context.name(ref))
-        offered = conform(table, pa.Table.from_batches(batches), context.user, store.allocator, Strictness.STATEMENT)
+        offered = admitted(table, pa.Table.from_batches(batches), context.user, store.allocator, Strictness.STATEMENT)
 
         def build(snapshot: Snapshot) -> Change:
             if _replaces_whole_row(conflict, table, names):
@@ -218,7 +219,7 @@ class Dml:
 
         def find(snapshot: Snapshot, parameters: Parameters | None, _: pa.Table | None) -> Change:
             rows = self._source_batches(statement, context, parameters, table, names)
-            offered = conform(table, pa.Table.from_batches(rows), context.user, allocator, Strictness.STATEMENT)
+            offered = admitted(table, pa.Table.from_batches(rows), context.user, allocator, Strictness.STATEMENT)
             return self._merged(offered, conflict, context, statement.table, snapshot, parameters)
 
         return self._write(table, context, find, bound, at_once=False)
@@ -265,7 +266,7 @@ class Dml:
         where = f"{same_key} AND ({qualify_excluded(conflict.where)})" if conflict.where else same_key
         text = select_from(items, context.name(ref), None, [EXCLUDED], where)
         found = self._read(text, context, snapshot, parameters, {EXCLUDED: excluded})
-        return conform(table, found, context.user, self._database.store.allocator, Strictness.STATEMENT).rows
+        return admitted(table, found, context.user, self._database.store.allocator, Strictness.STATEMENT).rows
 
     def _find(
         self,

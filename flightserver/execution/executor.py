@@ -18,15 +18,15 @@ from flightserver.execution.rows import Affected, Rows
 from flightserver.execution.show import Show
 from flightserver.execution.sources import Parameters
 from flightserver.execution.system import SystemTables
-from flightserver.sql.parameters import places_in_values
 from flightserver.sql.parser import Parsed
-from flightserver.sql.references import is_constant
 from flightserver.sql.statements import Compact, Flush, Insert, Query, Statement, SubstraitQuery, TableRef, Update
+from flightserver.sql.text.parameters import places_in_values
+from flightserver.sql.text.references import is_constant
 from flush.compaction import compact, settle
 from flush.hot_flush import flush
 from flush.reclaim import reclaim
+from providers.commit.scope_state import ScopeState
 from providers.lru import ByteBoundedCache
-from providers.scope import ScopeState
 
 CONSTANTS_BYTES = 1 << 20
 

@@ -14,9 +14,10 @@ from catalog.definition import TableDef
 from flightserver.context import Context
 from flightserver.database import Database
 from flush.bulk import PART_ROWS, BulkLoad
-from providers.idempotency import Idempotency, Outcome
-from providers.resolve import Change, OnExisting
-from providers.writes import Strictness, conform
+from providers.commit.idempotency import Idempotency, Outcome
+from providers.commit.resolve import OnExisting
+from providers.rows.change import Change
+from providers.rows.offered import Strictness, admitted
 
 BULK_ROWS_MIN = 50_000
 PART_BYTES_MAX = 256 << 20
@@ -107,7 +108,7 @@ class _Ingest:
         """What is buffered, in the table's form."""
         offered = _as_table(self._buffer, self._table)
         self._buffer, self._rows, self._bytes = [], 0, 0
-        return conform(self._table, offered, self._context.user, self._store.allocator, self._strictness)
+        return admitted(self._table, offered, self._context.user, self._store.allocator, self._strictness)
 
 
 def _as_table(batches: Sequence[pa.RecordBatch], table: TableDef) -> pa.Table:

@@ -8,7 +8,7 @@ from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import TableName
 from catalog.registry import Registry
 from flightserver.execution.system import SystemTable
-from flightserver.sql.references import referenced_names
+from flightserver.sql.text.references import referenced_names
 
 VIEW_DEPTH_MAX = 32
 

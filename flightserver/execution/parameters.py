@@ -14,7 +14,7 @@ from datafusion import expr as nodes
 from datafusion.plan import LogicalPlan
 
 from catalog.errors import DatabaseError, ErrorKind
-from providers.writes import decode
+from providers.rows.offered import decode
 
 UNKNOWN_TYPE = pa.string()
 

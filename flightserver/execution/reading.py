@@ -28,18 +28,19 @@ from flightserver.execution.rewriting import qualified, with_context_values
 from flightserver.execution.rows import Rows, client_schema, to_client
 from flightserver.execution.sources import Parameters, Source, SqlText, SubstraitPlan
 from flightserver.execution.system import SystemTables
-from flightserver.sql.references import hide_system_columns, mentions_system_columns, needs_stable_join_order
 from flightserver.sql.statements import SubstraitQuery, TableRef
+from flightserver.sql.text.references import hide_system_columns, mentions_system_columns, needs_stable_join_order
 from manifest.predicate import AnyOf, Predicate, Unknown
 from providers.cold.files import ColdFiles
-from providers.engine_errors import engine_errors
-from providers.export import export, selected_columns
+from providers.cold.pruning import Pruned, prune
+from providers.engine.errors import engine_errors
+from providers.engine.export import export, selected_columns
+from providers.engine.predicates import scans, translate
+from providers.engine.relations import Columns
+from providers.engine.streaming import StreamLoop, pull
 from providers.lru import ByteBoundedCache
-from providers.predicates import scans, translate
-from providers.pruning import Pruned, prune
-from providers.relation import Columns
 from providers.snapshot import Snapshot
-from providers.streaming import Stop, StreamLoop, pull
+from providers.stopping import Stop
 
 SHORT_ROWS_MAX = 2_000_000
 """A query that passes once over at most this many rows of one table runs for milliseconds."""

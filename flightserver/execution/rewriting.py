@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from catalog.identifiers import CATALOG_NAME, TableName, quote_identifier
 from flightserver.context import Context
-from flightserver.sql.outputs import with_distinct_names
 from flightserver.sql.statements import Delete, Insert, Query, Statement, Update
-from flightserver.sql.tokens import Kind, Token, identifier_name, is_identifier, tokenize
+from flightserver.sql.text.outputs import with_distinct_names
+from flightserver.sql.text.tokens import Kind, Token, identifier_name, is_identifier, tokenize
 
 PARAMETERS_NAME = "$parameters"
 """Name of the relation that holds bound parameters; no user can give it to a table without quoting."""

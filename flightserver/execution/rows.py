@@ -11,9 +11,9 @@ from catalog.identifiers import CATALOG_NAME, TableName
 from catalog.types import type_name
 from flightserver.execution.origins import Origins
 from flightserver.protocol.schemas import column_metadata
-from providers.engine_errors import engine_errors
-from providers.export import conformed
-from providers.streaming import Stop, never
+from providers.engine.errors import engine_errors
+from providers.engine.export import in_schema
+from providers.stopping import Stop, never
 
 MESSAGE_BYTES_MAX = 4 << 20
 _TARGET_BYTES = 2 << 20
@@ -104,7 +104,7 @@ def to_client(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[
     """Bring engine batches into the promised schema and into messages of bounded size."""
     with engine_errors():
         yield from sliced(
-            batch if batch.schema.equals(schema, check_metadata=True) else conformed(batch.columns, schema)
+            batch if batch.schema.equals(schema, check_metadata=True) else in_schema(batch.columns, schema)
             for batch in batches
         )
 

@@ -26,7 +26,7 @@ from flightserver.sql.statements import (
     ShowTables,
     Statement,
 )
-from providers.pruning import Pruned
+from providers.cold.pruning import Pruned
 
 _STORED_FILE = re.compile(r"(?:[^\s\[\],:]*/)+((?:batch|shape)-[\w-]+\.(?:parquet|arrow))")
 

@@ -12,8 +12,8 @@ from datafusion.catalog import Table
 
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import TableName
-from flightserver.sql.membership import Memberships, exact_memberships
-from providers.query_engine import QueryEngine, SqlDialect
+from flightserver.sql.text.membership import Memberships, exact_memberships
+from providers.engine.session import QueryEngine, SqlDialect
 
 Parameters = Mapping[str, pa.Scalar]
 

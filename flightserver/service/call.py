@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from flightserver.sessions.session import Session
-from providers.streaming import Stop, never
+from providers.stopping import Stop, never
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from flightserver.protocol.java import readable_by
 from flightserver.protocol.schemas import column_metadata
 from flightserver.protocol.xdbc_types import xdbc_types
 from flightserver.settings import Settings
-from providers.query_engine import WITHHELD_FUNCTIONS
+from providers.engine.session import WITHHELD_FUNCTIONS
 
 TABLE_TYPE, VIEW_TYPE = "TABLE", "VIEW"
 INT32_MAX = 2**31 - 1

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from catalog.errors import DatabaseError
-from flightserver.sql.limits import check_text_size
 from flightserver.sql.parser import Parsed, parse_numbered, split_script
 from flightserver.sql.statements import Begin, Commit, Release, Rollback, Savepoint
-from providers.transaction import Transaction
+from flightserver.sql.text.limits import check_text_size
+from providers.commit.transaction import Transaction
 
 _TRANSACTIONAL = (Begin, Commit, Rollback, Savepoint, Release)
 

@@ -10,6 +10,9 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 
 from catalog.errors import DatabaseError, ErrorKind
+from flightserver.activity.gate import Gate
+from flightserver.activity.statement import RunningStatement, StatementState
+from flightserver.activity.statements import Statements
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.executor import Executor, Prepared
@@ -20,20 +23,17 @@ from flightserver.protocol.flight import CancelStatus, FlightEndpoint, FlightInf
 from flightserver.protocol.substrait import readable_plan
 from flightserver.service.call import Call
 from flightserver.service.catalog_info import describe_catalog, server_facts
-from flightserver.service.gate import Gate
 from flightserver.service.handles import Handles
 from flightserver.service.script import run_script
 from flightserver.service.session_actions import SessionActions
 from flightserver.service.table_load import Stream, TableLoad
 from flightserver.sessions.control import Control
 from flightserver.sessions.directory import Sessions
-from flightserver.sessions.statement import Phase, RunningStatement
-from flightserver.sessions.statements import Statements
 from flightserver.sql.parser import Parsed, parse_numbered
 from flightserver.sql.statements import SubstraitQuery, TableRef
-from providers.idempotency import Idempotency
-from providers.streaming import Stop, check
-from providers.transaction import Transaction
+from providers.commit.idempotency import Idempotency
+from providers.commit.transaction import Transaction
+from providers.stopping import Stop, check
 
 SUBSTRAIT_TEXT = "a Substrait plan"
 AFFECTED_SCHEMA = pa.schema([pa.field("rows_affected", pa.int64())])
@@ -272,7 +272,7 @@ class Service:
                 outcome = work(context)
             if isinstance(outcome, Affected):
                 running.rows = outcome.rows
-            running.enter(Phase.FINISHED if isinstance(outcome, Affected) else Phase.READY)
+            running.enter(StatementState.FINISHED if isinstance(outcome, Affected) else StatementState.READY)
             return Result.of(outcome, running)
 
     def _prepare(self, parsed: Parsed, transaction_id: bytes | None, call: Call) -> Prepared:
@@ -295,12 +295,12 @@ class Service:
         def start(stop: Stop) -> Iterator[pa.RecordBatch]:
             both = _first(running.interruption, stop)
             with running.outcome(), self._gate.statement():
-                running.enter(Phase.STREAMING)
+                running.enter(StatementState.STREAMING)
                 for batch in _until(both, result.rows.start(both)):
                     running.rows += batch.num_rows
                     running.bytes += batch.nbytes
                     yield batch
-            running.enter(Phase.FINISHED)
+            running.enter(StatementState.FINISHED)
 
         return replace(result.rows, start=start)
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping
 
+from flightserver.activity.statements import Statements
 from flightserver.protocol import actions, results
 from flightserver.protocol.flight import CloseStatus, SessionOptionError, SessionValue
 from flightserver.service.call import Call
 from flightserver.sessions.directory import Sessions
 from flightserver.sessions.options import is_option, option_names, read_option, with_option
 from flightserver.sessions.session import Session
-from flightserver.sessions.statements import Statements
 
 
 class SessionActions:

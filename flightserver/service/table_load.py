@@ -16,7 +16,7 @@ from flightserver.database import Database
 from flightserver.execution.ddl import Ddl
 from flightserver.execution.ingest import Load, ingest
 from flightserver.protocol.commands import IfExists, IfNotExist, StatementIngest
-from providers.idempotency import Idempotency
+from providers.commit.idempotency import Idempotency
 
 PRIMARY_KEY_OPTION = "primary_key"
 IDEMPOTENCY_OPTION = "idempotency_key"

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import pyarrow as pa
 
 from catalog.errors import DatabaseError, ErrorKind
+from flightserver.activity.statements import Statements
 from flightserver.execution.rows import Affected, Rows
 from flightserver.sessions.directory import Sessions
 from flightserver.sessions.options import option_names, read_option, with_option
 from flightserver.sessions.session import Session
-from flightserver.sessions.statements import Statements
 from flightserver.sql.statements import (
     Begin,
     Commit,
@@ -24,7 +24,7 @@ from flightserver.sql.statements import (
     Statement,
     UseNamespace,
 )
-from providers.transaction import Transaction
+from providers.commit.transaction import Transaction
 
 _DONE = Affected(0)
 _ALL = "all"

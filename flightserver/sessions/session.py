@@ -11,13 +11,13 @@ import time
 from datetime import UTC, datetime
 
 from catalog.errors import DatabaseError, ErrorKind
+from flightserver.activity.statement import RunningStatement
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.sessions.options import Limits, SessionOptions
-from flightserver.sessions.statement import RunningStatement
 from flightserver.temporary import TemporaryTables
-from providers.streaming import Stop, never
-from providers.transaction import Phase, Transaction
+from providers.commit.transaction import Phase, Transaction
+from providers.stopping import Stop, never
 
 TRANSACTION_ID_BYTES = 16
 TRANSACTIONS_MAX = 1_000

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
+from flightserver.activity.statements import Statements
 from flightserver.context import Context
 from flightserver.execution.system import SystemTable
 from flightserver.sessions.directory import Sessions
-from flightserver.sessions.statements import Statements
 
 _TIME = pa.timestamp("us", tz="UTC")
 

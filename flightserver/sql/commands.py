@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from flightserver.sql.cursor import Cursor
 from flightserver.sql.ddl import option_value
 from flightserver.sql.statements import (
     Begin,
@@ -27,7 +26,8 @@ from flightserver.sql.statements import (
     TableRef,
     UseNamespace,
 )
-from flightserver.sql.tokens import is_identifier
+from flightserver.sql.text.cursor import Cursor
+from flightserver.sql.text.tokens import is_identifier
 
 
 def parse_describe(cursor: Cursor) -> Describe:

@@ -14,7 +14,6 @@ from catalog.definition import SYSTEM_COLUMNS, ColumnSpec, Default, DefaultFunct
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import RESERVED_NAMESPACES
 from catalog.types import format_type, is_nested, parse_type
-from flightserver.sql.cursor import Cursor, stop_at
 from flightserver.sql.defaults import parse_default
 from flightserver.sql.options import bloom_column_names, check_option_names, parse_options
 from flightserver.sql.statements import (
@@ -33,7 +32,8 @@ from flightserver.sql.statements import (
     Statement,
     TableRef,
 )
-from flightserver.sql.tokens import Kind, Token, fold, identifier_name, is_identifier, string_value
+from flightserver.sql.text.cursor import Cursor, stop_at
+from flightserver.sql.text.tokens import Kind, Token, fold, identifier_name, is_identifier, string_value
 
 _COLUMN_CLAUSES = (
     *("NOT", "NULL", "DEFAULT", "PRIMARY", "UNIQUE", "CHECK", "REFERENCES", "CONSTRAINT", "COLLATE", "GENERATED"),

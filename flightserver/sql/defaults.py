@@ -13,7 +13,7 @@ from sqlglot.errors import SqlglotError
 from catalog.definition import Default, DefaultFunction
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.types import format_type
-from flightserver.sql.tokens import tokenize
+from flightserver.sql.text.tokens import tokenize
 
 DEFAULT_LENGTH_MAX = 4096
 _NESTED_CASTS_MAX = 8

@@ -4,10 +4,10 @@ Only their frame is read. Values, predicates and queries are cut out as text, so
 more than finding its end.
 """
 
-from flightserver.sql.cursor import Cursor, stop_at
-from flightserver.sql.parameters import parameter_number
 from flightserver.sql.statements import Assignment, Delete, Insert, OnConflict, Truncate, Update
-from flightserver.sql.tokens import Token
+from flightserver.sql.text.cursor import Cursor, stop_at
+from flightserver.sql.text.parameters import parameter_number
+from flightserver.sql.text.tokens import Token
 
 _CLAUSES_OF_QUERIES = (
     *("RETURNING", "ORDER", "LIMIT", "OFFSET", "FETCH", "GROUP", "HAVING", "WINDOW", "QUALIFY"),

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from catalog.definition import Compression, FlushPolicy, TableOptions
 from catalog.errors import DatabaseError, ErrorKind
-from flightserver.sql.tokens import Token, identifier_name, is_identifier, tokenize
+from flightserver.sql.text.tokens import Token, identifier_name, is_identifier, tokenize
 
 FLUSH_ROWS_MAX = 100_000_000
 FLUSH_INTERVAL_SECONDS_MAX = 31 * 86_400.0

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from catalog.errors import DatabaseError, ErrorKind
 from flightserver.sql import commands, ddl, dml
-from flightserver.sql.cursor import Cursor, stop_at
-from flightserver.sql.limits import check_limits, check_text_size
-from flightserver.sql.parameters import number_placeholders
-from flightserver.sql.remembered import remembered
 from flightserver.sql.statements import Explain, Query, Statement
-from flightserver.sql.tokens import Kind, Token, error_at, tokenize
+from flightserver.sql.text.cursor import Cursor, stop_at
+from flightserver.sql.text.limits import check_limits, check_text_size
+from flightserver.sql.text.parameters import number_placeholders
+from flightserver.sql.text.remembered import remembered
+from flightserver.sql.text.tokens import Kind, Token, error_at, tokenize
 
 
 @dataclass(frozen=True)

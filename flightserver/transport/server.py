@@ -10,6 +10,7 @@ import pyarrow as pa
 from pyarrow import flight
 
 from catalog.errors import DatabaseError, ErrorKind
+from flightserver.activity.gate import Gate
 from flightserver.protocol.actions import ACTION_DESCRIPTIONS, decode_action
 from flightserver.protocol.commands import (
     Command,
@@ -21,7 +22,6 @@ from flightserver.protocol.commands import (
 )
 from flightserver.protocol.flight import encode_flight_info
 from flightserver.service.call import Call
-from flightserver.service.gate import Gate
 from flightserver.service.service import Pending, Service
 from flightserver.service.table_load import Stream
 from flightserver.sessions.directory import Sessions
@@ -33,7 +33,7 @@ from flightserver.transport.auth import (
     NoHandshakePayload,
 )
 from flightserver.transport.status import DETAILS_TRAILER, flight_errors, hide_tracebacks
-from providers.streaming import POLL_SECONDS
+from providers.stopping import POLL_SECONDS
 
 CPP_CLIENT = "grpc-c++"
 SMALL_BYTES = 1 << 20

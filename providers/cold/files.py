@@ -20,9 +20,9 @@ from manifest.entries import BatchFileEntry
 from manifest.files import read_checked, verify
 from providers.cold.decoded import DecodedFiles
 from providers.cold.rows import read_rows
-from providers.hash_index import HashIndex
-from providers.keys import Keys, Positions
 from providers.lru import ByteBoundedCache
+from providers.rows.hash_index import HashIndex
+from providers.rows.keys import Keys, Positions
 from providers.snapshot import ColdState, FilteredBatches
 
 KEY_FILTER = 0

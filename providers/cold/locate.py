@@ -18,7 +18,7 @@ from manifest.entries import BatchFileEntry
 from manifest.predicate import AllOf, Comparison, InSet, Operator, Predicate, Unknown
 from manifest.ranges import RangeTable
 from providers.cold.files import KEY_FILTER, ColdFiles
-from providers.keys import Keys, Mask, Positions
+from providers.rows.keys import Keys, Mask, Positions
 from providers.snapshot import FILTERS_TOGETHER, ColdState, Snapshot
 
 FEW_KEYS = 64

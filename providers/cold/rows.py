@@ -16,7 +16,7 @@ from catalog.definition import BATCH_COLUMN, DELETED_COLUMN, POSITION_COLUMN, SE
 from manifest import footer
 from manifest.footer import Footer
 from manifest.layout import is_segment
-from providers.sequence import SeqBlock
+from providers.rows.sequence import SeqBlock
 
 _DERIVED: Mapping[str, Callable[[Footer], pa.Array]] = {
     SEQ_COLUMN: lambda about: pa.array(SeqBlock(about.min_seq, about.rows).ids()),

@@ -16,8 +16,8 @@ from pyroaring import BitMap
 
 from catalog.definition import Scope, TableDef
 from catalog.errors import DatabaseError, ErrorKind
-from providers.defaults import columns_by
-from providers.keys import Positions
+from providers.rows.defaults import columns_by
+from providers.rows.keys import Positions
 
 _HEADER = struct.Struct("<4sHHII")
 _MARK = struct.Struct("<qI")
@@ -119,7 +119,7 @@ def _decode_marks(data: bytes, count: int) -> dict[int, Positions]:
     return dead
 
 
-def conform(rows: pa.RecordBatch, table: TableDef, missing: Mapping[str, pa.Scalar]) -> pa.RecordBatch:
+def evolved(rows: pa.RecordBatch, table: TableDef, missing: Mapping[str, pa.Scalar]) -> pa.RecordBatch:
     """Bring versions written under an older definition into today's columns; see `columns_by` for `missing`."""
     schema = hot_schema(table)
     if rows.schema.equals(schema):

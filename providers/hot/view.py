@@ -19,8 +19,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from catalog.definition import SEQ_COLUMN
-from providers.hash_index import HashIndex
-from providers.keys import Keys, Positions
+from providers.rows.hash_index import HashIndex
+from providers.rows.keys import Keys, Positions
 
 CHUNK_ROWS_MAX = 65_536
 

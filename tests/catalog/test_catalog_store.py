@@ -10,7 +10,7 @@ from catalog.definition import ColumnSpec, Compression, Default, TableOptions, V
 from catalog.errors import ErrorKind
 from catalog.evolution import add_column, drop_column, rename_column, set_options
 from catalog.identifiers import TableName
-from catalog.keyvalue import Batch, Family, KeyValueStore
+from catalog.keyvalue import AtomicWrite, Family, KeyValueStore
 from catalog.registry import Registry
 from catalog.store import CatalogStore
 from tests.catalog.samples import ORDERS, refused, table_of
@@ -123,7 +123,7 @@ def test_a_damaged_record_is_refused(disk: Disk, key: bytes) -> None:
     """A catalog with an unreadable definition does not open: a table would be missing."""
     disk.store.change(CHANGES["create namespace"])
     assert disk.keyvalue.get(Family.CATALOG, key) is not None
-    batch = Batch()
+    batch = AtomicWrite()
     batch.put(Family.CATALOG, key, b"damage")
     disk.keyvalue.commit(batch)
     refused(ErrorKind.CORRUPT, lambda: CatalogStore(disk.keyvalue))

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.errors import DatabaseError, ErrorKind
-from catalog.keyvalue import Batch, Family, KeyValueStore
+from catalog.keyvalue import AtomicWrite, Family, KeyValueStore
 from tests.catalog.samples import refused
 
 ROWS = 300
@@ -20,10 +20,10 @@ HOT = Family.HOT
 KILLED_WRITER = """
 import os, sys
 from pathlib import Path
-from catalog.keyvalue import Batch, Family, KeyValueStore
+from catalog.keyvalue import AtomicWrite, Family, KeyValueStore
 store = KeyValueStore(Path(sys.argv[1]))
 for number in range(10):
-    batch = Batch()
+    batch = AtomicWrite()
     batch.put(Family.HOT, b"a%d" % number, b"x" * 50)
     batch.put(Family.META, b"b%d" % number, b"y" * 50)
     store.commit(batch)
@@ -41,7 +41,7 @@ def log(tmp_path: Path) -> Path:
 
 def put_all(store: KeyValueStore, pairs: dict[bytes, bytes], family: Family = HOT) -> None:
     """Commit some pairs as one batch."""
-    batch = Batch()
+    batch = AtomicWrite()
     for key, value in pairs.items():
         batch.put(family, key, value)
     store.commit(batch)
@@ -121,7 +121,7 @@ def test_a_deleted_key_is_gone(store: KeyValueStore) -> None:
     """And deleting it once more is no error."""
     put_all(store, {b"a": b"1"})
     for _ in range(2):
-        batch = Batch()
+        batch = AtomicWrite()
         batch.delete(HOT, b"a")
         store.commit(batch)
     assert store.get(HOT, b"a") is None
@@ -130,7 +130,7 @@ def test_a_deleted_key_is_gone(store: KeyValueStore) -> None:
 def test_a_deleted_range_is_half_open(store: KeyValueStore) -> None:
     """The upper bound of a deleted range stays."""
     put_all(store, dict.fromkeys((b"a", b"b", b"c", b"d"), b""))
-    batch = Batch()
+    batch = AtomicWrite()
     batch.delete_range(HOT, b"b", b"d")
     store.commit(batch)
     assert list(all_of(store)) == [b"a", b"d"]
@@ -139,7 +139,7 @@ def test_a_deleted_range_is_half_open(store: KeyValueStore) -> None:
 def test_a_batch_spans_families(store: KeyValueStore) -> None:
     """Puts and deletes in several families are one commit."""
     put_all(store, {b"old": b"1"}, Family.META)
-    batch = Batch()
+    batch = AtomicWrite()
     batch.put(HOT, b"new", b"2")
     batch.delete(Family.META, b"old")
     store.commit(batch)
@@ -247,7 +247,7 @@ def test_threads_share_syncs_and_lose_nothing(tmp_path: Path) -> None:
 
 def test_a_later_ticket_makes_earlier_ones_durable(store: KeyValueStore) -> None:
     """Tickets are ordered, and waiting for one twice returns at once."""
-    batches = [Batch() for _ in range(3)]
+    batches = [AtomicWrite() for _ in range(3)]
     for number, batch in enumerate(batches):
         batch.put(HOT, b"%d" % number, b"")
     tickets = [store.append(batch) for batch in batches]
@@ -258,7 +258,7 @@ def test_a_later_ticket_makes_earlier_ones_durable(store: KeyValueStore) -> None
 
 def test_an_appended_batch_is_visible_before_it_is_durable(store: KeyValueStore) -> None:
     """The next writer builds on what was appended."""
-    batch = Batch()
+    batch = AtomicWrite()
     batch.put(HOT, b"k", b"v")
     store.append(batch)
     assert store.get(HOT, b"k") == b"v"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from providers.idempotency import Idempotency
+from providers.commit.idempotency import Idempotency
 from tests.storage_fixtures import Database, TableAccess, kv
 
 Contents = Mapping[int, int]

@@ -8,11 +8,11 @@ import pytest
 from catalog.definition import ColumnSpec, Default, TableKind
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.evolution import add_column
-from catalog.keyvalue import Batch, Family
+from catalog.keyvalue import AtomicWrite, Family
 from flush import batch_writer, bulk, hot_flush
 from flush.bulk import BulkLoad
 from manifest.entries import BatchFileEntry
-from providers.idempotency import Idempotency
+from providers.commit.idempotency import Idempotency
 from tests.storage_fixtures import Database, TableAccess, kv
 
 REQUEST = Idempotency("load-1", "hash")
@@ -256,7 +256,7 @@ def test_repeated_stream_is_known_from_the_manifest_alone(table: TableAccess) ->
     load = table.bulk()
     load.add(table.part(kv(1, 1)))
     load.commit(REQUEST)
-    lost = Batch()
+    lost = AtomicWrite()
     lost.delete_range(Family.IDEMPOTENCY, b"", b"\xff" * 32)
     table.db.keyvalue.commit(lost)
     table.db.reopen()

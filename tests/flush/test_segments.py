@@ -20,9 +20,9 @@ from flush.compaction import Compacted
 from flush.worker import MaintenanceWorker
 from manifest.layout import is_segment
 from manifest.predicate import Unknown
-from providers.export import export
-from providers.pruning import prune
-from providers.resolve import Change
+from providers.cold.pruning import prune
+from providers.engine.export import export
+from providers.rows.change import Change
 from tests.storage_fixtures import Database, TableAccess, kv
 
 

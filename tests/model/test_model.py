@@ -24,8 +24,9 @@ from catalog.definition import ColumnSpec, Default, TableKind
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.evolution import add_column, drop_column, rename_column
 from flush.bulk import BulkLoad
-from providers.resolve import Change, OnExisting
-from providers.sequence import unix_ms
+from providers.commit.resolve import OnExisting
+from providers.rows.change import Change
+from providers.rows.sequence import unix_ms
 from providers.snapshot import Snapshot
 from tests.storage_fixtures import Database, TableAccess
 

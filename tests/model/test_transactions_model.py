@@ -22,7 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from catalog.definition import TableKind
 from catalog.errors import DatabaseError, ErrorKind
 from flush.truncate import truncate
-from providers.resolve import OnExisting
+from providers.commit.resolve import OnExisting
 from tests.storage_fixtures import Database, TableAccess, kv
 from tests.transactions.inside import Inside, begin, commits
 

@@ -13,7 +13,7 @@ from flush.batch_writer import Lineage, sort_by_key, write_batch
 from flush.publication import next_manifest
 from manifest.files import make_folder
 from providers.hot.view import HotView
-from providers.resolve import key_of
+from providers.rows.change import key_of
 from tests.storage_fixtures import Database, TableAccess, kv
 
 BATCHES = 1_000

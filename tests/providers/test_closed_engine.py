@@ -8,9 +8,9 @@ import pytest
 
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import TableName
-from providers import engine_errors
-from providers.query_engine import WITHHELD_FUNCTIONS, QueryEngine, SqlDialect
-from providers.relation import Columns
+from providers.engine import errors as engine_errors
+from providers.engine.relations import Columns
+from providers.engine.session import WITHHELD_FUNCTIONS, QueryEngine, SqlDialect
 from tests.storage_fixtures import LIMITS, Database, TableAccess, kv, run_together
 
 

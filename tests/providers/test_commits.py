@@ -9,11 +9,11 @@ import pytest
 
 from catalog.definition import TableKind
 from catalog.errors import DatabaseError, ErrorKind
-from catalog.keyvalue import Batch, Family, KeyValueStore
+from catalog.keyvalue import AtomicWrite, Family, KeyValueStore
 from providers.cold.files import ColdFiles
-from providers.idempotency import Idempotency, Outcome
-from providers.resolve import OnExisting
-from providers.scopes import Durability, ScopeStore
+from providers.commit.idempotency import Idempotency, Outcome
+from providers.commit.resolve import OnExisting
+from providers.commit.scope_store import Durability, ScopeStore
 from tests.storage_fixtures import Database, TableAccess, kv, run_together
 
 REQUEST = Idempotency("request-1", "hash-1")
@@ -30,7 +30,7 @@ class WatchedStore(KeyValueStore):
         self.may_sync.set()
         self.waiting = threading.Event()
 
-    def append(self, batch: Batch) -> int:
+    def append(self, batch: AtomicWrite) -> int:
         """Append and remember the keys."""
         ticket = super().append(batch)
         self.written.append((ticket, {key for _, key, value in batch.operations if value is not None}))

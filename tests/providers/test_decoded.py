@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from providers.cold.decoded import DecodedFiles
-from providers.streaming import side_by_side
+from providers.engine.streaming import side_by_side
 from tests.storage_fixtures import TableAccess, kv
 
 LARGE = 1 << 30

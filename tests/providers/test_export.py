@@ -8,10 +8,10 @@ import pytest
 from catalog.definition import ColumnSpec, Default
 from catalog.evolution import add_column
 from manifest.predicate import Unknown
-from providers.export import export, selected_columns
-from providers.pruning import prune
-from providers.relation import Columns
-from providers.streaming import never
+from providers.cold.pruning import prune
+from providers.engine.export import export, selected_columns
+from providers.engine.relations import Columns
+from providers.stopping import never
 from tests.storage_fixtures import TableAccess, kv
 
 

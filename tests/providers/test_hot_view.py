@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from catalog.definition import SEQ_COLUMN
 from providers.hot import view as hot_view
 from providers.hot.view import HotView
-from providers.keys import Keys
+from providers.rows.keys import Keys
 
 Operation = tuple[str, list[int]]
 OPERATIONS = st.lists(

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from providers.cold.files import KeyIndex
-from providers.hash_index import HashIndex
-from providers.keys import Keys, may_share
+from providers.rows.hash_index import HashIndex
+from providers.rows.keys import Keys, may_share
 
 NUMBERS = st.lists(st.integers(-3, 9), max_size=20)
 VALUES = st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["a", "b", "c", ""])), max_size=30)

@@ -8,7 +8,7 @@ import pytest
 
 from catalog.definition import ColumnSpec, Default, TableDef
 from catalog.errors import DatabaseError, ErrorKind
-from providers.writes import Strictness, conform, tombstones
+from providers.rows.offered import Strictness, admitted, tombstones
 from tests.storage_fixtures import Database
 
 COLUMNS = [
@@ -32,7 +32,7 @@ def offer(
 ) -> pa.Table:
     """Offer columns (values or arrays) and return what would be stored."""
     offered = {name: pa.array(values) if isinstance(values, list) else values for name, values in columns.items()}
-    return conform(definition, pa.table(offered), "ann", db.store.allocator, strictness).rows
+    return admitted(definition, pa.table(offered), "ann", db.store.allocator, strictness).rows
 
 
 def refusal(db: Database, definition: TableDef, **columns: object) -> str:
@@ -84,7 +84,7 @@ def test_column_offered_twice_is_refused(db: Database, definition: TableDef) -> 
     """Two columns of one name are ambiguous."""
     twice = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["k", "k"])
     with pytest.raises(DatabaseError, match="k is offered twice"):
-        conform(definition, twice, "ann", db.store.allocator, Strictness.STREAM)
+        admitted(definition, twice, "ann", db.store.allocator, Strictness.STREAM)
 
 
 def test_nan_in_a_key_is_refused(db: Database) -> None:
@@ -102,7 +102,7 @@ def test_statement_reads_text_as_values(db: Database, definition: TableDef) -> N
 
 def test_tombstone_needs_only_its_key(db: Database, definition: TableDef) -> None:
     """A row that deletes may leave NOT NULL columns empty, but never its key."""
-    change = conform(
+    change = admitted(
         definition,
         pa.table({"k": [1, 2], "s": pa.array([None, "x"]), "_deleted": [True, None]}),
         "ann",

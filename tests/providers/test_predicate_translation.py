@@ -8,9 +8,10 @@ import pytest
 
 from catalog.evolution import set_options
 from manifest.predicate import AllOf, AnyOf, Comparison, InSet, IsNotNull, IsNull, Operator, Unknown
-from providers.predicates import scans, translate
-from providers.relation import Columns
-from providers.resolve import Change, OnExisting
+from providers.commit.resolve import OnExisting
+from providers.engine.predicates import scans, translate
+from providers.engine.relations import Columns
+from providers.rows.change import Change
 from tests.storage_fixtures import Database, TableAccess
 
 TYPES = {

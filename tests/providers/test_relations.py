@@ -11,8 +11,9 @@ from catalog.definition import ColumnSpec, Default
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.evolution import add_column
 from flush import batch_writer
-from providers.relation import Columns, engine_type
-from providers.resolve import Change, OnExisting
+from providers.commit.resolve import OnExisting
+from providers.engine.relations import Columns, engine_type
+from providers.rows.change import Change
 from tests.storage_fixtures import Database, TableAccess, kv
 
 ROWS = 300_000

@@ -8,7 +8,8 @@ import pytest
 from catalog.definition import ColumnSpec, Default
 from catalog.evolution import add_column, drop_column, rename_column
 from flush.bulk import BulkLoad
-from providers.resolve import Change, OnExisting
+from providers.commit.resolve import OnExisting
+from providers.rows.change import Change
 from tests.storage_fixtures import Database, Row, TableAccess, kv
 
 STAGES = pytest.mark.parametrize("stage", ["hot", "reopened", "flushed", "flushed after", "compacted", "mixed"])

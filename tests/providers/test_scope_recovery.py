@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from catalog.errors import DatabaseError, ErrorKind
-from catalog.keyvalue import Batch, Family
+from catalog.keyvalue import AtomicWrite, Family
 from manifest import codec
 from manifest.files import publish
 from manifest.layout import MANIFEST_NAME
@@ -55,7 +55,7 @@ def test_flush_that_did_not_clean_up_changes_nothing(table: TableAccess) -> None
     table.delete(kv(2))
     kept = hot_records(table)
     table.flush()
-    back = Batch()
+    back = AtomicWrite()
     for key, value in kept:
         back.put(Family.HOT, key, value)
     table.db.keyvalue.commit(back)
@@ -166,7 +166,7 @@ def test_damaged_hot_record_is_an_error(table: TableAccess) -> None:
     """A record that cannot be read is not skipped."""
     table.write(kv(1))
     ((key, value),) = hot_records(table)
-    bad = Batch()
+    bad = AtomicWrite()
     bad.put(Family.HOT, key, value[:-20])
     table.db.keyvalue.commit(bad)
     table.db.reopen()

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.sequence import AHEAD_TICKS, EPOCH_MS, NODE_MAX, SeqAllocator
+from providers.rows.sequence import AHEAD_TICKS, EPOCH_MS, NODE_MAX, SeqAllocator
 from tests.storage_fixtures import run_together
 
 START_MS = EPOCH_MS + 1_000_000

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flightserver.sql.references import is_constant
+from flightserver.sql.text.references import is_constant
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,9 @@
 import pytest
 
 from catalog.errors import ErrorKind
-from flightserver.sql.limits import INSERT_BYTES_MAX, QUERY_BYTES_MAX
 from flightserver.sql.parser import parse
 from flightserver.sql.statements import Insert, Query
+from flightserver.sql.text.limits import INSERT_BYTES_MAX, QUERY_BYTES_MAX
 from tests.sql.refusals import refused
 
 

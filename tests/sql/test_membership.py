@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 
 from catalog.errors import DatabaseError
-from flightserver.sql.membership import exact_memberships
+from flightserver.sql.text.membership import exact_memberships
 
 LEFT_ALONE = [
     "SELECT 1",

@@ -4,7 +4,7 @@ import datafusion
 import pyarrow as pa
 import pytest
 
-from flightserver.sql.outputs import with_distinct_names
+from flightserver.sql.text.outputs import with_distinct_names
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.errors import ErrorKind
-from flightserver.sql.parameters import count_parameters, number_placeholders
+from flightserver.sql.text.parameters import count_parameters, number_placeholders
 from tests.sql.refusals import refusal
 
 TRICKY = st.text(st.sampled_from("a?$1'\"-/*; \n"), max_size=20)

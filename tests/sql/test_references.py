@@ -5,13 +5,13 @@ import pyarrow as pa
 import pytest
 
 from catalog.errors import ErrorKind
-from flightserver.sql.references import (
+from flightserver.sql.statements import TableRef
+from flightserver.sql.text.references import (
     hide_system_columns,
     mentions_system_columns,
     needs_stable_join_order,
     referenced_names,
 )
-from flightserver.sql.statements import TableRef
 from tests.sql.refusals import refusal
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.errors import DatabaseError, ErrorKind
-from flightserver.sql.tokens import Kind, fold, identifier_name, string_value, tokenize
+from flightserver.sql.text.tokens import Kind, fold, identifier_name, string_value, tokenize
 from tests.sql.refusals import refusal
 
 TRICKY = st.text(st.sampled_from("ab;?'\"`$-/*\\\n ().,é"), max_size=30)

@@ -11,8 +11,8 @@ import pyarrow as pa
 from catalog.definition import ColumnSpec, TableKind
 from catalog.evolution import add_column, create_table
 from catalog.identifiers import TableName
-from providers.idempotency import Idempotency
-from providers.transaction import Transaction
+from providers.commit.idempotency import Idempotency
+from providers.commit.transaction import Transaction
 from tests.storage_fixtures import KV_COLUMNS, Database, TableAccess, kv
 from tests.transactions.inside import Inside, inside
 

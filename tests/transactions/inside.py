@@ -8,10 +8,11 @@ import pytest
 
 from catalog.definition import TableDef
 from catalog.errors import DatabaseError, ErrorKind
-from providers.idempotency import Idempotency, Outcome
-from providers.resolve import Change, OnExisting
+from providers.commit.idempotency import Idempotency, Outcome
+from providers.commit.resolve import OnExisting
+from providers.commit.transaction import Transaction
+from providers.rows.change import Change
 from providers.snapshot import Snapshot
-from providers.transaction import Transaction
 from tests.storage_fixtures import Database, Row, TableAccess, kv
 
 

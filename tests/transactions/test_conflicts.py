@@ -6,7 +6,7 @@ import pytest
 
 from catalog.errors import ErrorKind
 from flush.truncate import truncate
-from providers.idempotency import Idempotency
+from providers.commit.idempotency import Idempotency
 from tests.storage_fixtures import Database, TableAccess, kv
 from tests.transactions.inside import Inside, begin, conflict, inside, put, refusal
 

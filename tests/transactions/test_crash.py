@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from catalog.keyvalue import Family
+from providers.commit.idempotency import Idempotency
 from providers.hot import record
-from providers.idempotency import Idempotency
 from tests.flush.test_crash_points import crash
 from tests.storage_fixtures import Database, TableAccess, kv
 from tests.transactions.crash_workload import KEYS, created, scopes, transaction

@@ -10,7 +10,7 @@ from catalog.errors import ErrorKind
 from catalog.evolution import add_column, create_table, drop_column, rename_column
 from catalog.identifiers import TableName
 from catalog.keyvalue import Family
-from providers.transaction import Transaction
+from providers.commit.transaction import Transaction
 from tests.storage_fixtures import KV_COLUMNS, Database, TableAccess, kv, run_together
 from tests.transactions.inside import Inside, begin, conflict, inside, put, refusal
 

@@ -4,7 +4,8 @@ import threading
 
 from catalog.definition import TableKind
 from catalog.errors import ErrorKind
-from providers.resolve import Change, OnExisting
+from providers.commit.resolve import OnExisting
+from providers.rows.change import Change
 from tests.storage_fixtures import Database, TableAccess, kv, run_together
 from tests.transactions.inside import Inside, begin, commits, inside, put, refusal
 

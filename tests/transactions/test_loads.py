@@ -8,8 +8,8 @@ import pytest
 from catalog.errors import DatabaseError, ErrorKind
 from flush.bulk import BulkLoad
 from flush.reclaim import reclaim_leftovers
-from providers.transaction import Transaction
-from providers.work import Autocommit
+from providers.commit.transaction import Transaction
+from providers.commit.work import Autocommit
 from tests.storage_fixtures import Database, TableAccess, kv
 from tests.transactions.inside import Inside, begin
 

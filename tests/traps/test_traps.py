@@ -10,15 +10,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from catalog.errors import DatabaseError
-from catalog.keyvalue import Batch, Family
+from catalog.keyvalue import AtomicWrite, Family
 from flush import compaction, hot_flush
 from manifest import codec
 from manifest.layout import MANIFEST_NAME, batch_of_file
 from manifest.predicate import Unknown
 from manifest.ranges import BOUND_BYTES_MAX
-from providers.pruning import prune
-from providers.relation import Columns
-from providers.resolve import Change, OnExisting
+from providers.cold.pruning import prune
+from providers.commit.resolve import OnExisting
+from providers.engine.relations import Columns
+from providers.rows.change import Change
 from tests.storage_fixtures import Database, TableAccess, kv
 
 
@@ -317,7 +318,7 @@ def test_plans_are_not_keyed_by_literals(table: TableAccess) -> None:
 def test_key_value_store_holds_raw_bytes_not_pickles(table: TableAccess) -> None:
     """Values come back byte for byte, and bytes that are a pickle are never unpickled."""
     payload = b"\x80\x04cos\nsystem\n(S'exit 1'\ntR."
-    batch = Batch()
+    batch = AtomicWrite()
     batch.put(Family.META, b"payload", payload)
     table.db.keyvalue.commit(batch)
     table.db.reopen()

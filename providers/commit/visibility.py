@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from providers.scope import ScopeState
+from providers.commit.scope_state import ScopeState
 from providers.snapshot import Snapshot
 
 Publication = Sequence[tuple[ScopeState, Snapshot]]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from providers.keys import Hashes, Keys, Positions
+from providers.rows.keys import Hashes, Keys, Positions
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,30 +21,31 @@ from weakref import WeakValueDictionary
 
 from catalog.definition import SEQ_COLUMN, Scope, TableDef
 from catalog.errors import DatabaseError, ErrorKind
-from catalog.keyvalue import Batch, Family, KeyValueStore
+from catalog.keyvalue import AtomicWrite, Family, KeyValueStore
 from manifest import codec as manifest_codec
 from manifest.dead_rows import DeadRows
 from manifest.entries import ManifestFile
 from manifest.files import make_folder, publish
 from manifest.layout import MANIFEST_NAME, scope_folder
-from providers import recovery
-from providers.apply import adopted, after_commit, versions_of
 from providers.cold.files import ColdFiles
+from providers.commit import recovery
+from providers.commit.apply import adopted, after_commit, versions_of
+from providers.commit.idempotency import Idempotency, Outcome, find_replay, put_outcome, restore_bulk_commit
+from providers.commit.resolve import OnExisting, Resolved, resolve
+from providers.commit.scope_state import ScopeState
+from providers.commit.visibility import Visibility, nothing_more
 from providers.hot import record
 from providers.hot.record import HotRecord
 from providers.hot.view import CHUNK_ROWS_MAX, HotView
-from providers.idempotency import Idempotency, Outcome, find_replay, put_outcome, restore_bulk_commit
-from providers.keys import Positions
-from providers.resolve import Change, OnExisting, Resolved, resolve
-from providers.scope import ScopeState
-from providers.sequence import SeqAllocator
+from providers.rows.change import Change
+from providers.rows.keys import Positions
+from providers.rows.sequence import SeqAllocator
 from providers.snapshot import Pins, Snapshot
-from providers.visibility import Visibility, nothing_more
 
 _SEQ_CEILING = b"seq_ceiling"
 _LOADING_LOCKS = 64
 
-Stage = Callable[[Snapshot, Batch], Snapshot]
+Stage = Callable[[Snapshot, AtomicWrite], Snapshot]
 
 
 @unique
@@ -159,7 +160,7 @@ class ScopeStore:
     def write_together(
         self,
         stages: Sequence[tuple[ScopeState, Stage]],
-        batch: Batch,
+        batch: AtomicWrite,
         publish_definitions: Callable[[], None] | None = None,
     ) -> None:
         """Commit changes to several scopes, and what `batch` holds already, as one; durable when this returns.
@@ -203,7 +204,7 @@ class ScopeStore:
         resolved = resolve(snapshot, change, rule, self.files)
         if not resolved.rows.num_rows and idempotency is None:
             return Outcome(resolved.affected, snapshot.last_seq)
-        batch = Batch()
+        batch = AtomicWrite()
         after = self.stage(snapshot, resolved, batch)
         outcome = Outcome(resolved.affected, after.last_seq)
         put_outcome(batch, snapshot.scope, idempotency, outcome)
@@ -216,7 +217,7 @@ class ScopeStore:
         """The outcome of an earlier request with the same key, if there was one."""
         return find_replay(self._keyvalue, state.head.scope, idempotency)
 
-    def settle(self, state: ScopeState) -> None:
+    def wait_shown(self, state: ScopeState) -> None:
         """Wait until every commit of a scope so far is as durable as it is promised to be, and visible."""
         self._acknowledge(state.ticket)
 
@@ -248,7 +249,7 @@ class ScopeStore:
         state.head = after
         self.visibility.publish(state, after)
         state.release_batches(manifest.by_number)
-        batch = Batch()
+        batch = AtomicWrite()
         batch.put(Family.META, recovery.manifest_mark(after.scope), str(manifest.version).encode())
         state.ticket = self._keyvalue.append(batch)
         restored = restore_bulk_commit(self._keyvalue, after.scope, manifest.last_bulk_commit)
@@ -260,7 +261,7 @@ class ScopeStore:
         A flush ends at a commit, so a record whose first `_seq` is flushed is flushed whole.
         """
         scope, flushed = state.head.scope, state.head.manifest.flushed_seq
-        batch = Batch()
+        batch = AtomicWrite()
         batch.delete_range(Family.HOT, record.scope_prefix(scope), record.record_key(scope, flushed + 1))
         self._keyvalue.append(batch)
 
@@ -289,7 +290,7 @@ class ScopeStore:
 
     def _forget_records(self, table_id: int) -> None:
         prefix = record.table_prefix(table_id)
-        batch = Batch()
+        batch = AtomicWrite()
         for family in (Family.HOT, Family.IDEMPOTENCY):
             batch.delete_range(family, prefix, record.prefix_end(prefix))
         marks = recovery.MANIFEST_MARK + prefix
@@ -316,7 +317,7 @@ class ScopeStore:
                     del self._recent[candidate.head.scope]
             return state
 
-    def stage(self, snapshot: Snapshot, resolved: Resolved, batch: Batch) -> Snapshot:
+    def stage(self, snapshot: Snapshot, resolved: Resolved, batch: AtomicWrite) -> Snapshot:
         """Put a resolved change's records into `batch` and return the snapshot after it."""
         seqs = self.allocator.reserve(resolved.rows.num_rows)
         versions = versions_of(snapshot.table, resolved, seqs)
@@ -361,7 +362,7 @@ class ScopeStore:
         return state
 
     def _persist_ceiling(self, ceiling: int) -> None:
-        batch = Batch()
+        batch = AtomicWrite()
         batch.put(Family.META, _SEQ_CEILING, str(ceiling).encode())
         self._keyvalue.commit(batch)
 

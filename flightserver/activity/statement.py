@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from enum import Enum, unique
 
 from catalog.errors import DatabaseError, ErrorKind
-from providers.pruning import Pruned
+from providers.cold.pruning import Pruned
 
 
 @unique
-class Phase(Enum):
+class StatementState(Enum):
     """Where a statement stands. READY is a result that nobody has fetched yet."""
 
     RUNNING = "running"
@@ -24,8 +24,8 @@ class Phase(Enum):
     CANCELLED = "cancelled"
 
 
-AT_WORK = frozenset({Phase.RUNNING, Phase.STREAMING})
-ENDED = frozenset({Phase.FINISHED, Phase.FAILED, Phase.CANCELLED})
+AT_WORK = frozenset({StatementState.RUNNING, StatementState.STREAMING})
+ENDED = frozenset({StatementState.FINISHED, StatementState.FAILED, StatementState.CANCELLED})
 _STOPPED = frozenset({ErrorKind.CANCELLED, ErrorKind.TIMEOUT})
 
 
@@ -39,7 +39,7 @@ class RunningStatement:
     text: str
     timeout_seconds: float = 0.0
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
-    phase: Phase = Phase.RUNNING
+    phase: StatementState = StatementState.RUNNING
     rows: int = 0
     bytes: int = 0
     batches_total: int = 0
@@ -63,7 +63,7 @@ class RunningStatement:
             self.batches_total += choice.total
             self.batches_pruned += choice.by_range + choice.by_bloom
 
-    def enter(self, phase: Phase) -> None:
+    def enter(self, phase: StatementState) -> None:
         """Go on to `phase`; a fetch starts the clock again."""
         with self._lock:
             now = time.monotonic()
@@ -85,7 +85,7 @@ class RunningStatement:
         """End with an error."""
         stopped = isinstance(error, GeneratorExit) or (isinstance(error, DatabaseError) and error.kind in _STOPPED)
         self.error = error.message if isinstance(error, DatabaseError) else None
-        self.enter(Phase.CANCELLED if stopped else Phase.FAILED)
+        self.enter(StatementState.CANCELLED if stopped else StatementState.FAILED)
 
     def cancel(self, why: str) -> bool:
         """Ask it to stop; tell whether there was anything to stop."""
@@ -93,8 +93,8 @@ class RunningStatement:
             if self.phase in ENDED:
                 return False
             self._reason = why
-            if self.phase is Phase.READY:
-                self.phase = Phase.CANCELLED
+            if self.phase is StatementState.READY:
+                self.phase = StatementState.CANCELLED
             return True
 
     def interruption(self) -> DatabaseError | None:

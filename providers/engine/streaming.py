@@ -7,7 +7,7 @@ yield point (a join without one goes on until it has a batch).
 
 import asyncio
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from queue import SimpleQueue
@@ -16,27 +16,8 @@ from typing import Any
 import pyarrow as pa
 from datafusion import DataFrame, lit
 
-from catalog.errors import DatabaseError
-from providers.engine_errors import engine_errors
-
-POLL_SECONDS = 0.1
-
-Stop = Callable[[], DatabaseError | None]
-"""Asked now and then by what runs long: None to go on, or the error to end with."""
-
-
-def never() -> None:
-    """For statements that nobody stops."""
-
-
-def check(stop: Stop) -> None:
-    """Raise when there is a reason to stop."""
-    error = stop()
-    try:
-        if error is not None:
-            raise error from None
-    finally:
-        del error  # its traceback holds the frames, and with them the stream, which must die now
+from providers.engine.errors import engine_errors
+from providers.stopping import POLL_SECONDS, Stop, check
 
 
 def pull(frame: DataFrame) -> Iterator[pa.RecordBatch]:

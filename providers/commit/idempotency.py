@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from catalog.definition import Scope
 from catalog.errors import DatabaseError, ErrorKind
-from catalog.keyvalue import Batch, Family, KeyValueStore
+from catalog.keyvalue import AtomicWrite, Family, KeyValueStore
 from manifest.entries import BulkCommit
 from providers.clock import timestamp
 from providers.hot.record import scope_prefix
@@ -65,7 +65,7 @@ def replayed_in(outcomes: Mapping[Idempotency, Outcome], idempotency: Idempotenc
     return None
 
 
-def put_outcome(batch: Batch, scope: Scope, idempotency: Idempotency | None, outcome: Outcome) -> None:
+def put_outcome(batch: AtomicWrite, scope: Scope, idempotency: Idempotency | None, outcome: Outcome) -> None:
     """Put the record of a request into the batch of its commit."""
     if idempotency is not None:
         value = {
@@ -84,7 +84,7 @@ def restore_bulk_commit(keyvalue: KeyValueStore, scope: Scope, commit: BulkCommi
     Return the ticket that must be durable before the manifest forgets the record.
     """
     if commit is not None and keyvalue.get(Family.IDEMPOTENCY, _key(scope, commit.idempotency_key)) is None:
-        batch = Batch()
+        batch = AtomicWrite()
         name = Idempotency(commit.idempotency_key, commit.request_hash)
         put_outcome(batch, scope, name, Outcome(commit.rows, commit.seq))
         return keyvalue.append(batch)

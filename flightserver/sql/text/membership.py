@@ -20,9 +20,9 @@ from typing import NamedTuple
 
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import quote_identifier
-from flightserver.sql.comparisons import Comparison, Outline, Use
-from flightserver.sql.limits import QUERY_BYTES_MAX
-from flightserver.sql.remembered import remembered
+from flightserver.sql.text.comparisons import Comparison, Outline, Use
+from flightserver.sql.text.limits import QUERY_BYTES_MAX
+from flightserver.sql.text.remembered import remembered
 
 VALUES_MAX = 100
 """How often IN may be a value in a statement: each is three joins, and 300 joins take half a second to plan."""

@@ -23,13 +23,13 @@ from manifest.dead_rows import DeadRows
 from manifest.entries import ManifestFile
 from manifest.files import read_checked
 from manifest.layout import MANIFEST_NAME
-from providers.apply import add_versions, mark_dead
 from providers.clock import timestamp
-from providers.defaults import missing_values
+from providers.commit.apply import add_versions, mark_dead
 from providers.hot import record
 from providers.hot.record import HotRecord
 from providers.hot.view import HotView
-from providers.resolve import key_of
+from providers.rows.change import key_of
+from providers.rows.defaults import missing_values
 from providers.snapshot import ColdState, Pins, Snapshot
 
 MANIFEST_MARK = b"manifest/"
@@ -55,7 +55,7 @@ def replay(cold: ColdState, dead: Mapping[int, DeadRows], records: list[HotRecor
     for entry in records:
         snapshot = replace(snapshot, dead=mark_dead(snapshot, entry.dead))
     missing = missing_values(cold.table)
-    rows = pa.Table.from_batches([record.conform(entry.rows, cold.table, missing) for entry in records])
+    rows = pa.Table.from_batches([record.evolved(entry.rows, cold.table, missing) for entry in records])
     keys = key_of(cold.table, rows)
     deleted = pc.fill_null(rows.column(DELETED_COLUMN), False).to_numpy(zero_copy_only=False)
     live = np.flatnonzero(keys.last_of_each & ~deleted)

@@ -14,10 +14,10 @@ import pyarrow.compute as pc
 from catalog.definition import DELETED_COLUMN, Column, TableDef
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.types import format_type
-from providers.defaults import columns_by, default_column, uuid_text
-from providers.keys import Mask
-from providers.resolve import Change
-from providers.sequence import SeqAllocator
+from providers.rows.change import Change
+from providers.rows.defaults import columns_by, default_column, uuid_text
+from providers.rows.keys import Mask
+from providers.rows.sequence import SeqAllocator
 
 _UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 _UUID_BYTES = 16
@@ -35,7 +35,7 @@ class Strictness(Enum):
     STATEMENT = "as an SQL assignment: text is parsed, and numbers become text"
 
 
-def conform(table: TableDef, offered: pa.Table, user: str, allocator: SeqAllocator, strictness: Strictness) -> Change:
+def admitted(table: TableDef, offered: pa.Table, user: str, allocator: SeqAllocator, strictness: Strictness) -> Change:
     """Bring rows with user-named columns into physical columns. Columns that are not offered get their default."""
     deleted = _deleted(table, offered)
     _refuse_unknown(table, offered)

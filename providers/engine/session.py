@@ -21,7 +21,7 @@ from datafusion.catalog import CatalogProvider, SchemaProvider, Table
 from datafusion.substrait import Consumer, Serde
 
 from catalog.identifiers import CATALOG_NAME, TableName
-from providers.engine_errors import engine_errors
+from providers.engine.errors import engine_errors
 
 DEFAULT_SCHEMA = "$default"
 """Stands for the statement's own namespace, where unqualified names resolve."""

@@ -17,7 +17,7 @@ from datafusion import SessionContext, SQLOptions
 
 from catalog.definition import Column, Default, DefaultFunction, TableDef
 from catalog.errors import DatabaseError, ErrorKind
-from providers.sequence import SeqAllocator
+from providers.rows.sequence import SeqAllocator
 
 _HEX = np.frombuffer(b"0123456789abcdef", dtype=np.uint8)
 _UUID_DASHES = (8, 13, 18, 23)

@@ -26,22 +26,23 @@ import pyarrow as pa
 
 from catalog.definition import Scope, TableDef
 from catalog.errors import DatabaseError, ErrorKind
-from catalog.keyvalue import Batch
+from catalog.keyvalue import AtomicWrite
 from catalog.registry import Registry
 from catalog.store import CatalogStore
 from catalog.store import Change as DefinitionChange
 from manifest.predicate import Predicate
-from providers.apply import adopted, after_commit, versions_of
 from providers.cold.files import ColdFiles
 from providers.cold.locate import ColdRows, find_cold
-from providers.idempotency import Idempotency, Outcome, put_outcome, replayed_in
-from providers.keys import Keys, Mask
-from providers.resolve import Change, OnExisting, key_of, resolve
-from providers.scope import ScopeState
-from providers.scopes import ScopeStore
+from providers.commit.apply import adopted, after_commit, versions_of
+from providers.commit.idempotency import Idempotency, Outcome, put_outcome, replayed_in
+from providers.commit.resolve import OnExisting, resolve
+from providers.commit.scope_state import ScopeState
+from providers.commit.scope_store import ScopeStore
+from providers.commit.work import ScopeOf, StagedLoad, tables_left_out
+from providers.rows.change import Change, key_of
+from providers.rows.keys import Keys, Mask
+from providers.rows.offered import tombstones
 from providers.snapshot import Snapshot
-from providers.work import ScopeOf, StagedLoad, tables_left_out
-from providers.writes import tombstones
 
 
 @unique
@@ -321,7 +322,7 @@ class Transaction:
     def _commit(self) -> None:
         if self._moment is None:
             return
-        batch = Batch()
+        batch = AtomicWrite()
         mine, base = self._now.registry, self._base
         written = [writes for writes in self._now.writes.values() if _has_changes(writes) and self._keeps(writes)]
         redefines = mine is not base
@@ -359,7 +360,7 @@ class Transaction:
         is_temporary = table_id not in self._created and all(t.id != table_id for t in self._base.tables.values())
         return is_temporary and not writes.state.dropped
 
-    def _stage(self, writes: ScopeWrites, head: Snapshot, batch: Batch) -> Snapshot:
+    def _stage(self, writes: ScopeWrites, head: Snapshot, batch: AtomicWrite) -> Snapshot:
         """Put the net change of a scope into the batch, on top of its newest state."""
         files = self._store.files
         change = writes.net_change(files)

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from catalog.definition import DELETED_COLUMN, SEQ_COLUMN
 from catalog.errors import ErrorKind
 from catalog.identifiers import CATALOG_NAME, quote_identifier
-from flightserver.sql.clauses import AFTER_TABLES
-from flightserver.sql.remembered import remembered
 from flightserver.sql.statements import TableRef
-from flightserver.sql.tokens import Kind, Token, depth_change, error_at, identifier_name, is_identifier, tokenize
+from flightserver.sql.text.clauses import AFTER_TABLES
+from flightserver.sql.text.remembered import remembered
+from flightserver.sql.text.tokens import Kind, Token, depth_change, error_at, identifier_name, is_identifier, tokenize
 
 _STAR_ENDS = AFTER_TABLES | {",", ")", ";", "", "FROM", "EXCLUDE", "REPLACE", "RENAME", "ILIKE", "INTO"}
 _STAR_STARTS = frozenset({"SELECT", "DISTINCT", "ALL", ",", ")"})

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from itertools import count
 
 from catalog.errors import DatabaseError, ErrorKind
-from flightserver.sessions.statement import AT_WORK, RunningStatement
+from flightserver.activity.statement import AT_WORK, RunningStatement
 
 KEPT_MAX = 1_000
 TEXT_CHARACTERS_MAX = 2_000

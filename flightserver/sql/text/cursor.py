@@ -9,7 +9,7 @@ from typing import TypeVar
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import CATALOG_NAME, check_name
 from flightserver.sql.statements import TableRef
-from flightserver.sql.tokens import Kind, Token, depth_change, error_at, identifier_name, is_identifier
+from flightserver.sql.text.tokens import Kind, Token, depth_change, error_at, identifier_name, is_identifier
 
 Item = TypeVar("Item")
 Stop = Callable[["Cursor"], bool]

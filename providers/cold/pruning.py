@@ -12,10 +12,9 @@ import pyarrow as pa
 
 from bloom import hash_rows
 from manifest.entries import BatchFileEntry
-from manifest.predicate import AllOf, Comparison, InSet, Operator, Predicate
+from manifest.predicate import AllOf, Comparison, InSet, Operator, Predicate, one_value
 from providers.cold.files import KEY_FILTER, ColdFiles
 from providers.cold.locate import may_contain_any
-from providers.predicates import one_value
 from providers.snapshot import Snapshot
 
 BLOOM_VALUES_MAX = 1_000

@@ -33,9 +33,9 @@ from manifest.dead_rows import DeadRows
 from manifest.entries import BatchFileEntry
 from manifest.layout import is_segment
 from providers.cold.files import ColdFiles
-from providers.defaults import literal_value
-from providers.engine_errors import engine_errors
-from providers.pruning import Pruned
+from providers.cold.pruning import Pruned
+from providers.engine.errors import engine_errors
+from providers.rows.defaults import literal_value
 from providers.snapshot import ColdState, Snapshot
 
 _CATALOG, _SCHEMA = "storage", "files"

@@ -4,7 +4,7 @@ This is the merge, done on write: each key's older live version, hot or cold, is
 commit that brings the newer one, so that no query ever compares `_seq`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, unique
 
@@ -15,9 +15,9 @@ from catalog.definition import TableDef
 from catalog.errors import DatabaseError, ErrorKind
 from providers.cold.files import ColdFiles
 from providers.cold.locate import ColdRows, find_cold
-from providers.defaults import columns_by, missing_values
 from providers.hot.view import Seqs
-from providers.keys import Keys, Mask, Positions
+from providers.rows.change import Change, key_of
+from providers.rows.keys import Keys, Mask, Positions
 from providers.snapshot import Snapshot
 
 
@@ -28,44 +28,6 @@ class OnExisting(Enum):
     REPLACE = "it becomes the key's new version; of several, the last one wins"
     REFUSE = "the whole change is an error that names the key"
     SKIP = "it is left out; of several, the first one wins"
-
-
-@dataclass(frozen=True, eq=False)
-class Change:
-    """Rows for a scope in physical columns, in order. `deleted` marks tombstones; None means there are none."""
-
-    rows: pa.Table
-    deleted: Mask | None = None
-
-    @classmethod
-    def concat(cls, changes: "Sequence[Change]") -> "Change":
-        """Several changes, one after another. At least one is given."""
-        rows = pa.concat_tables([change.rows for change in changes])
-        if all(change.deleted is None for change in changes):
-            return cls(rows)
-        return cls(rows, np.concatenate([change.deleted_mask for change in changes]))
-
-    @property
-    def deleted_mask(self) -> Mask:
-        """One flag for each row, true for tombstones."""
-        return np.zeros(self.rows.num_rows, dtype=np.bool_) if self.deleted is None else self.deleted
-
-    def read_by(self, table: TableDef) -> "Change":
-        """The change by another version of its table's definition."""
-        schema = table.row_schema
-        if self.rows.column_names == schema.names:
-            return self
-        columns = columns_by(self.rows, schema, missing_values(table))
-        return Change(pa.Table.from_arrays(columns, schema=schema), self.deleted)
-
-    def filter(self, keep: Mask) -> "Change":
-        """The rows of `keep`."""
-        return Change(self.rows.filter(pa.array(keep)), None if self.deleted is None else self.deleted[keep])
-
-    def slice(self, start: int, count: int) -> "Change":
-        """At most `count` rows from `start`."""
-        deleted = None if self.deleted is None else self.deleted[start : start + count]
-        return Change(self.rows.slice(start, count), deleted)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,11 +44,6 @@ class Resolved:
     dead_hot: Seqs
     dead_cold: Mapping[int, Positions]
     affected: int
-
-
-def key_of(table: TableDef, rows: pa.Table) -> Keys:
-    """The keys of rows in physical columns."""
-    return Keys.of([rows.column(column.physical) for column in table.key_columns])
 
 
 def resolve(snapshot: Snapshot, change: Change, rule: OnExisting, files: ColdFiles) -> Resolved:

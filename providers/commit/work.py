@@ -12,11 +12,12 @@ from catalog.registry import Registry
 from catalog.store import CatalogStore
 from catalog.store import Change as DefinitionChange
 from manifest.predicate import Predicate
-from providers.idempotency import Idempotency, Outcome
-from providers.keys import Keys
-from providers.resolve import Change, OnExisting
-from providers.scope import ScopeState
-from providers.scopes import ScopeStore
+from providers.commit.idempotency import Idempotency, Outcome
+from providers.commit.resolve import OnExisting
+from providers.commit.scope_state import ScopeState
+from providers.commit.scope_store import ScopeStore
+from providers.rows.change import Change
+from providers.rows.keys import Keys
 from providers.snapshot import Snapshot
 
 ScopeOf = tuple[TableDef, str | None]

@@ -24,6 +24,7 @@ from manifest.predicate import (
     Operator,
     Predicate,
     Unknown,
+    one_value,
 )
 
 _OPERATORS = {operator.value: operator for operator in Operator}
@@ -167,11 +168,6 @@ def _value(expression: Expr, column: Column) -> pa.Scalar | None:
     except (pa.ArrowException, ValueError):
         return None
     return None if _has_nan(one_value(value)) else value
-
-
-def one_value(value: pa.Scalar) -> pa.Array:
-    """An array of one scalar. Python's times and dates could not hold every value on the way."""
-    return pa.repeat(value, 1)
 
 
 def _has_nan(values: pa.Array) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from catalog.errors import ErrorKind
-from flightserver.sql.tokens import Kind, Token, depth_change, error_at, tokenize
+from flightserver.sql.text.tokens import Kind, Token, depth_change, error_at, tokenize
 
 PARAMETERS_MAX = 10_000
 

@@ -8,11 +8,11 @@ import pyarrow as pa
 
 from catalog.definition import TableDef
 from manifest.dead_rows import DeadRows
-from providers.defaults import missing_values
+from providers.commit.resolve import Resolved
 from providers.hot import record
 from providers.hot.view import CHUNK_ROWS_MAX, HotChunk, HotView, Seqs
-from providers.keys import Keys, Positions
-from providers.resolve import Resolved
+from providers.rows.defaults import missing_values
+from providers.rows.keys import Keys, Positions
 from providers.snapshot import Snapshot
 
 
@@ -45,7 +45,7 @@ def adopted(snapshot: Snapshot, table: TableDef) -> Snapshot:
     """The snapshot, read by another version of its table's definition."""
     missing = missing_values(table)
     chunks = tuple(
-        HotChunk(record.conform(chunk.rows, table, missing), chunk.seqs, chunk.live) for chunk in snapshot.hot.chunks
+        HotChunk(record.evolved(chunk.rows, table, missing), chunk.seqs, chunk.live) for chunk in snapshot.hot.chunks
     )
     return replace(
         snapshot,

@@ -7,9 +7,9 @@ matched by position, so there items get names of their own.
 from collections.abc import Iterator
 
 from catalog.identifiers import quote_identifier
-from flightserver.sql.clauses import AFTER_TABLES, SET_OPERATORS
-from flightserver.sql.remembered import remembered
-from flightserver.sql.tokens import Kind, Token, depth_change, identifier_name, is_identifier, tokenize
+from flightserver.sql.text.clauses import AFTER_TABLES, SET_OPERATORS
+from flightserver.sql.text.remembered import remembered
+from flightserver.sql.text.tokens import Kind, Token, depth_change, identifier_name, is_identifier, tokenize
 
 _ITEMS_END = AFTER_TABLES | {"FROM", "SELECT"}
 

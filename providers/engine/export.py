@@ -15,10 +15,11 @@ from catalog.definition import POSITION_COLUMN, Column
 from manifest.entries import BatchFileEntry
 from providers.cold.decoded import FileReader
 from providers.cold.files import ColdFiles
-from providers.defaults import literal_value
-from providers.pruning import Pruned
+from providers.cold.pruning import Pruned
+from providers.engine.streaming import side_by_side
+from providers.rows.defaults import literal_value
 from providers.snapshot import Snapshot
-from providers.streaming import Stop, check, side_by_side
+from providers.stopping import Stop, check
 
 FILES_AT_A_TIME = 2
 
@@ -41,10 +42,10 @@ def export(
         check(stop)
         yield batch
     for hot in snapshot.hot.batches:
-        yield conformed([hot.column(column.physical) for column in columns], schema)
+        yield in_schema([hot.column(column.physical) for column in columns], schema)
 
 
-def conformed(arrays: Iterable[pa.Array], schema: pa.Schema) -> pa.RecordBatch:
+def in_schema(arrays: Iterable[pa.Array], schema: pa.Schema) -> pa.RecordBatch:
     """Columns as a batch of a schema; those of other types, like texts that come as dictionaries, are cast."""
     cast = [
         values if values.type == field.type else values.cast(field.type)
@@ -92,7 +93,7 @@ def _file_rows(
         if dead is not None:
             live = dead.live_array.slice(start, batch.num_rows)
             arrays = [values.filter(live) for values in arrays]
-        yield conformed(arrays, schema)
+        yield in_schema(arrays, schema)
         start += batch.num_rows
 
 

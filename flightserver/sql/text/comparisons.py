@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, unique
 
-from flightserver.sql.clauses import AFTER_CONDITIONS
-from flightserver.sql.tokens import Token, depth_change, identifier_name, is_identifier, tokenize
+from flightserver.sql.text.clauses import AFTER_CONDITIONS
+from flightserver.sql.text.tokens import Token, depth_change, identifier_name, is_identifier, tokenize
 
 _QUERY_STARTS = frozenset({"SELECT", "WITH", "VALUES", "FROM", "TABLE"})
 _CONDITIONS = frozenset({"WHERE", "HAVING", "QUALIFY", "ON"})

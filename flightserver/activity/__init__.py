@@ -1,0 +1,1 @@
+"""What the server is doing: `gate` (how much at once), `statement` and `statements` (what runs, and what ran)."""

@@ -1,0 +1,7 @@
+"""How rows become durable and visible: one commit path for everything that writes.
+
+`resolve` (older versions found, the conflict rule applied) -> `apply` (the next snapshot, a pure function) ->
+`scope_store` (ids, one RocksDB batch, order of publication) -> `visibility` (when readers see it). `transaction` builds
+several of these up and carries them out as one; `work` is the view of either that execution knows. `recovery` reads a
+scope back, `idempotency` answers a request that comes again.
+"""

@@ -206,12 +206,12 @@ class TableAccess:
         return {row["k"]: row["v"] for row in self.all(snapshot)}
 
     def _plan(self, sql: str, snapshot: Snapshot) -> tuple[Any, Pruned]:
-        shape = self.db.relations.shape(snapshot.table, Columns.VERSIONED)
+        shape = self.db.relations.shape(snapshot.table, Columns.ALL)
         plan = self.db.engine.plan(sql, {self.name: shape}, self.name.namespace).optimized_logical_plan()
         found = list(scans(plan))
         predicate = translate(found[0].filters if len(found) == 1 else (), snapshot.table)
         pruned = prune(snapshot, predicate, self.db.store.files)
-        return self.db.relations.merged(snapshot, pruned, Columns.VERSIONED), pruned
+        return self.db.relations.merged(snapshot, pruned, Columns.ALL), pruned
 
 
 def kv(k: Any, v: Any = 0) -> dict[str, Any]:

@@ -192,7 +192,7 @@ class Ddl:
 
         def change(registry: Registry) -> Registry:
             after = registry.with_view(view)
-            self._reader.check_view(view, after, context)
+            self._reader.check_view(view, after)
             return after
 
         self._change(context, change)

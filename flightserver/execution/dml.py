@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
-from datafusion.catalog import Table
 
 from catalog.definition import TableDef
 from catalog.errors import DatabaseError, ErrorKind
@@ -19,7 +18,7 @@ from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.ingest import Load, ingest
 from flightserver.execution.parameters import bound_rows, check_bound, comparable
-from flightserver.execution.reading import Reader
+from flightserver.execution.reading import Given, Reader
 from flightserver.execution.rewriting import (
     EXCLUDED,
     PARAMETERS,
@@ -33,13 +32,14 @@ from flightserver.execution.rewriting import (
 from flightserver.execution.rows import Affected
 from flightserver.execution.sources import Parameters
 from flightserver.execution.targets import assigned_columns, check_conflict, check_width, inserted_columns
-from flightserver.sql.statements import Delete, Insert, OnConflict, Statement, TableRef, Truncate, Update
-from flightserver.sql.text.outputs import with_distinct_names
+from flightserver.sql.statements import Assignment, Delete, Insert, OnConflict, Statement, TableRef, Truncate, Update
+from flightserver.sql.text import tree
 from flightserver.sql.text.parameters import count_parameters
+from flightserver.sql.text.queries import expression_of
+from flightserver.sql.text.query_text import QueryText
 from flush.truncate import truncate
 from providers.commit.apply import after_commit, versions_of
 from providers.commit.resolve import OnExisting, existing_rows, resolve
-from providers.engine.relations import Columns
 from providers.rows.change import Change, key_of
 from providers.rows.offered import Strictness, admitted, tombstones
 from providers.snapshot import Snapshot
@@ -80,7 +80,7 @@ class Dml:
         if bound is not None and statement.placeholders_only is not None:
             batches = _bound_columns(statement.placeholders_only, bound, names)
         else:
-            batches = self._source_rows(statement, context, bound, table, names)
+            batches = self._source_rows(statement, context, bound, names)
         conflict = statement.on_conflict
         if conflict is None:
             return self._ingest(table, context, batches, OnExisting.REFUSE)
@@ -98,9 +98,8 @@ class Dml:
         name = statement.alias or statement.table.table
 
         def find(snapshot: Snapshot, parameters: Parameters | None, rows: pa.Table | None) -> Change:
-            on_rows = on_parameters if rows is not None else str
             items = [
-                f"({on_rows(assigned[column.name])}) AS {quote_identifier(column.name)}"
+                _item(_on_rows(assigned[column.name], rows), column.name)
                 if column.name in assigned
                 else f"{quote_identifier(name)}.{quote_identifier(column.name)}"
                 for column in table.columns
@@ -118,8 +117,9 @@ class Dml:
             )
             return admitted(table, found, context.user, self._database.store.allocator, Strictness.STATEMENT)
 
-        texts = [*assigned.values(), statement.where or "", statement.from_text or ""]
-        independent = not names_in(statement.where or "") & set(assigned) and statement.from_text is None
+        texts: list[QueryText] = [*assigned.values(), *filter(None, (statement.where, statement.from_text))]
+        where_names = names_in(statement.where) if statement.where is not None else set()
+        independent = not where_names & set(assigned) and statement.from_text is None
         at_once = independent and not any(map(mentions_query, texts))
         return self._write(table, context, find, bound, at_once=at_once)
 
@@ -148,7 +148,7 @@ class Dml:
             )
             return tombstones(table, found)
 
-        at_once = not any(map(mentions_query, (statement.where or "", statement.using_text or "")))
+        at_once = not any(map(mentions_query, filter(None, (statement.where, statement.using_text))))
         return self._write(table, context, find, bound, at_once=at_once)
 
     def truncate(self, statement: Truncate, context: Context, _: pa.Table | None) -> Affected:
@@ -157,29 +157,26 @@ class Dml:
         store = self._database.store
         if not context.in_transaction:
             return Affected(truncate(store, store.state(*context.scope(table))))
-        everything = Delete(statement.table, None, None, "TRUE")
+        everything = Delete(statement.table, None, None, QueryText("TRUE"))
         return self.delete(everything, context, None)
 
     def _source_rows(
-        self, statement: Insert, context: Context, bound: pa.Table | None, table: TableDef, names: Sequence[str]
+        self, statement: Insert, context: Context, bound: pa.Table | None, names: Sequence[str]
     ) -> Iterator[pa.RecordBatch]:
         """The rows of VALUES or a query, under the names of the columns they are meant for."""
         runs: list[Parameters | None] = [None] if bound is None else list(bound_rows(bound, bound.num_columns))
         for parameters in runs:
-            yield from self._source_batches(statement, context, parameters, table, names)
+            yield from self._source_batches(statement, context, parameters, names)
 
     def _source_batches(
         self,
         statement: Insert,
         context: Context,
         parameters: Parameters | None,
-        table: TableDef,
         names: Sequence[str],
     ) -> Iterator[pa.RecordBatch]:
         """The rows of VALUES or a query with one row of parameters."""
-        exact = any(pa.types.is_decimal(table.column(name).storage) for name in names)
-        source = with_distinct_names(statement.source)
-        planned = self._reader.plan(source, context, parameters, exact_literals=exact)
+        planned = self._reader.plan(statement.source, context, parameters)
         check_width(names, len(planned.schema))
         for batch in planned.rows().start(context.stop):
             yield batch.rename_columns(list(names))
@@ -218,7 +215,7 @@ class Dml:
         allocator = self._database.store.allocator
 
         def find(snapshot: Snapshot, parameters: Parameters | None, _: pa.Table | None) -> Change:
-            rows = self._source_batches(statement, context, parameters, table, names)
+            rows = self._source_batches(statement, context, parameters, names)
             offered = admitted(table, pa.Table.from_batches(rows), context.user, allocator, Strictness.STATEMENT)
             return self._merged(offered, conflict, context, statement.table, snapshot, parameters)
 
@@ -254,7 +251,7 @@ class Dml:
         name = quote_identifier(ref.table)
         excluded = offered.rows.rename_columns([f"{EXCLUDED}.{column.name}" for column in table.columns])
         items = [
-            f"({qualify_excluded(assigned[column.name])}) AS {quote_identifier(column.name)}"
+            _item(qualify_excluded(assigned[column.name]), column.name)
             if column.name in assigned
             else f"{name}.{quote_identifier(column.name)}"
             for column in table.columns
@@ -263,7 +260,11 @@ class Dml:
             f"{name}.{quote_identifier(c.name)} = {EXCLUDED}.{quote_identifier(f'{EXCLUDED}.{c.name}')}"
             for c in table.key_columns
         )
-        where = f"{same_key} AND ({qualify_excluded(conflict.where)})" if conflict.where else same_key
+        where = (
+            QueryText.joined([same_key, " AND (", qualify_excluded(conflict.where), ")"])
+            if conflict.where
+            else QueryText(same_key)
+        )
         text = select_from(items, context.name(ref), None, [EXCLUDED], where)
         found = self._read(text, context, snapshot, parameters, {EXCLUDED: excluded})
         return admitted(table, found, context.user, self._database.store.allocator, Strictness.STATEMENT).rows
@@ -273,8 +274,8 @@ class Dml:
         items: Sequence[str],
         ref: TableRef,
         alias: str | None,
-        other_tables: str | None,
-        where: str | None,
+        other_tables: QueryText | None,
+        where: QueryText | None,
         *,
         snapshot: Snapshot,
         context: Context,
@@ -282,10 +283,9 @@ class Dml:
         rows: pa.Table | None,
     ) -> pa.Table:
         """Run the query that finds a statement's rows; `rows` of parameters are joined in as a table."""
-        on_rows = on_parameters if rows is not None else str
-        others = [on_rows(other_tables)] if other_tables else []
+        others: list[str] = [_on_rows(other_tables, rows)] if other_tables else []
         others += [PARAMETERS] if rows is not None else []
-        text = select_from(items, context.name(ref), alias, others, on_rows(where) if where else None)
+        text = select_from(items, context.name(ref), alias, others, _on_rows(where, rows) if where else None)
         extra = (
             {}
             if rows is None
@@ -295,24 +295,16 @@ class Dml:
 
     def _read(
         self,
-        text: str,
+        text: QueryText,
         context: Context,
         snapshot: Snapshot,
         parameters: Parameters | None,
         extra: Mapping[str, pa.Table],
     ) -> pa.Table:
-        relations: dict[TableName, Table] = {
-            TableName(context.namespace, name): self._database.relations.of_rows(rows) for name, rows in extra.items()
-        }
-        planned = self._reader.plan(
-            text,
-            context,
-            parameters,
-            snapshots={snapshot.table.name: snapshot},
-            extra=relations,
-            columns=Columns.ALL,
+        given = Given(
+            {snapshot.table.name: snapshot}, {TableName(context.namespace, name): rows for name, rows in extra.items()}
         )
-        return planned.rows().to_table(context.stop)
+        return self._reader.plan(text, context, parameters, given).rows().to_table(context.stop)
 
     def _write(
         self, table: TableDef, context: Context, find: _Find, bound: pa.Table | None, *, at_once: bool
@@ -343,6 +335,16 @@ class Dml:
         return Change.concat(changes)
 
 
+def _on_rows(text: QueryText, rows: pa.Table | None) -> QueryText:
+    """A part of a statement, over the relation of its parameters where all rows of them are taken at once."""
+    return text if rows is None else on_parameters(text)
+
+
+def _item(value: QueryText, name: str) -> QueryText:
+    """An item of SELECT with the name of the column that it is for."""
+    return QueryText.joined(["(", value, ") AS ", quote_identifier(name)])
+
+
 def _commit(context: Context, table: TableDef, build: Callable[[Snapshot], Change]) -> int:
     """Carry out a change that overrides existing rows; return how many it affected."""
     scope = context.scope(table)
@@ -358,7 +360,9 @@ def _bound_columns(numbers: Sequence[int], bound: pa.Table, names: Sequence[str]
 
 
 def _has_parameters(conflict: OnConflict) -> bool:
-    texts = [assignment.expression for assignment in conflict.assignments] + [conflict.where or ""]
+    texts = [assignment.expression for assignment in conflict.assignments] + (
+        [conflict.where] if conflict.where else []
+    )
     return any(count_parameters(text) for text in texts)
 
 
@@ -366,9 +370,15 @@ def _replaces_whole_row(conflict: OnConflict, table: TableDef, offered: Sequence
     """Tell whether DO UPDATE sets every column that is not in the key to the offered value."""
     if conflict.where is not None or set(offered) != {column.name for column in table.columns}:
         return False
-    taken = {a.column for a in conflict.assignments if names_in(a.expression) == {EXCLUDED, a.column}}
-    plain = all(a.expression.strip().count(".") == 1 and " " not in a.expression.strip() for a in conflict.assignments)
-    return plain and taken == {column.name for column in table.columns if column.id not in table.key}
+    taken = {assignment.column for assignment in conflict.assignments if _is_offered_value(assignment)}
+    others = {column.name for column in table.columns if column.id not in table.key}
+    return taken == others and len(conflict.assignments) == len(taken)
+
+
+def _is_offered_value(assignment: Assignment) -> bool:
+    """Tell whether a column is set to just what was offered for it."""
+    value = expression_of(assignment.expression)
+    return isinstance(value, tree.Name) and value.parts == (EXCLUDED, assignment.column)
 
 
 def _refuse_repeats(offered: Change, table: TableDef) -> None:

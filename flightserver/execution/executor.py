@@ -11,8 +11,8 @@ from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.ddl import Ddl
 from flightserver.execution.dml import Dml
-from flightserver.execution.parameters import bound_rows, parameter_schema, plan_parameter_types
-from flightserver.execution.reading import DescribedQuery, PlannedQuery, Reader
+from flightserver.execution.parameters import bound_rows, parameter_schema
+from flightserver.execution.reading import PlannedQuery, Reader
 from flightserver.execution.rewriting import finding_query
 from flightserver.execution.rows import Affected, Rows
 from flightserver.execution.show import Show
@@ -21,7 +21,7 @@ from flightserver.execution.system import SystemTables
 from flightserver.sql.parser import Parsed
 from flightserver.sql.statements import Compact, Flush, Insert, Query, Statement, SubstraitQuery, TableRef, Update
 from flightserver.sql.text.parameters import places_in_values
-from flightserver.sql.text.references import is_constant
+from flightserver.sql.text.constants import is_constant
 from flush.compaction import compact, settle
 from flush.hot_flush import flush
 from flush.reclaim import reclaim
@@ -62,7 +62,7 @@ class Executor:
             if constant is not None:
                 return Prepared(parsed, pa.schema([]), constant.schema)
             described = self.reader.describe(statement.text, context)
-            types = _parameter_types(described) if count else {}
+            types = self.reader.parameter_types(statement.text, context) if count else {}
             return Prepared(parsed, parameter_schema(count, types), described.schema)
         if isinstance(statement, SubstraitQuery):
             return Prepared(parsed, pa.schema([]), self.reader.describe_substrait(statement, context).schema)
@@ -126,7 +126,8 @@ class Executor:
         text = finding_query(statement, context)
         if text is None:
             return {}
-        types = _parameter_types(self.reader.describe(text, context))
+        self.reader.describe(text, context)
+        types = self.reader.parameter_types(text, context)
         if isinstance(statement, Insert):
             types = {**_inserted_types(statement, context), **types}
         if isinstance(statement, Update):
@@ -198,8 +199,3 @@ def _noted(planned: PlannedQuery, context: Context) -> PlannedQuery:
         context.statement.note_pruning(planned.pruned.values())
     return planned
 
-
-def _parameter_types(query: DescribedQuery) -> dict[int, pa.DataType]:
-    """Types of a query's parameters, from the columns of the tables that it reads."""
-    columns = {column.name: column.storage for table in query.tables for column in table.columns}
-    return plan_parameter_types(query.frame.logical_plan(), columns)

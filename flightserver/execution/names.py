@@ -1,60 +1,104 @@
-"""What the names of a query may mean: tables, views, system tables."""
+"""What a name in FROM stands for to a statement: a table, a view, a system table, or rows that the statement brings."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
 
-from catalog.definition import TableDef, ViewDef
+import pyarrow as pa
+
+from catalog.definition import DELETED_COLUMN, SEQ_COLUMN, TableDef, ViewDef
 from catalog.errors import DatabaseError, ErrorKind
-from catalog.identifiers import TableName
+from catalog.identifiers import CATALOG_NAME, TableName
 from catalog.registry import Registry
 from flightserver.execution.system import SystemTable
-from flightserver.sql.text.references import referenced_names
+from flightserver.sql.meaning.scopes import Column, Relation, visit
+from flightserver.sql.meaning.system_columns import of_all_columns
+from flightserver.sql.text.queries import query_of
+from flightserver.sql.text.query_text import QueryText
+from flightserver.sql.text.remembered import remembered
 
 VIEW_DEPTH_MAX = 32
+RELATIONS_KEPT = 4096
+
+
+@remembered
+def view_text(text: str) -> QueryText:
+    """The text of a view's query, cut and read once."""
+    return QueryText(text)
 
 
 @dataclass(frozen=True)
 class Names:
-    """Tables, views from the innermost out, and system tables."""
+    """Finds relations by their names; unqualified ones are in `namespace`. `given` are those that a statement brings."""
 
-    tables: Mapping[TableName, TableDef]
-    views: Mapping[TableName, ViewDef]
+    registry: Registry
     system: Mapping[TableName, SystemTable]
+    namespace: str
+    given: Mapping[TableName, Relation] = field(default_factory=dict)
+    depth: int = 0
 
-    @classmethod
-    def union(cls, parts: "Sequence[Names]") -> "Names":
-        """The names of several queries."""
-        return cls(
-            {name: table for part in parts for name, table in part.tables.items()},
-            {name: view for part in parts for name, view in part.views.items()},
-            {name: table for part in parts for name, table in part.system.items()},
-        )
+    def __call__(self, parts: tuple[str, ...]) -> Relation | None:
+        """What a name stands for, None where there is nothing of that name."""
+        if len(parts) == 3 and parts[0] != CATALOG_NAME:
+            return None
+        return self.relation(TableName(parts[-2] if len(parts) > 1 else self.namespace, parts[-1]))
 
-    def texts(self, text: str) -> Iterator[str]:
-        """A query's text and those of the views that it reads."""
-        yield text
-        yield from (view.query for view in self.views.values())
+    def relation(self, name: TableName) -> Relation | None:
+        """What a full name stands for."""
+        if name in self.given:
+            return self.given[name]
+        table = self.registry.tables.get(of_all_columns(name) or name)
+        if table is not None:
+            return _of_table(table, name, has_all=of_all_columns(name) is not None)
+        if name in self.system:
+            return _of_schema(self.system[name].schema, name)
+        view = self.registry.views.get(name)
+        return None if view is None else Relation(name, self._columns_of(view))
 
-
-def names_in(text: str, namespace: str, registry: Registry, system: Mapping[TableName, SystemTable]) -> Names:
-    """What the names of a text may mean, unqualified ones in `namespace`; INVALID when views nest without end."""
-    tables: dict[TableName, TableDef] = {}
-    views: dict[TableName, ViewDef] = {}
-    computed: dict[TableName, SystemTable] = {}
-
-    def collect(text: str, namespace: str, depth: int) -> None:
-        if depth > VIEW_DEPTH_MAX:
+    def within(self, view: ViewDef) -> "Names":
+        """The names that a view's query sees; INVALID when views nest without end."""
+        if self.depth >= VIEW_DEPTH_MAX:
             raise DatabaseError(ErrorKind.INVALID, f"views are nested deeper than {VIEW_DEPTH_MAX}")
-        for ref in referenced_names(text):
-            name = TableName(ref.namespace or namespace, ref.table)
-            if name in registry.tables:
-                tables[name] = registry.tables[name]
-            elif name in system:
-                computed[name] = system[name]
-            elif name in registry.views and name not in views:
-                view = registry.views[name]
-                collect(view.query, view.namespace, depth + 1)
-                views[name] = view
+        return Names(self.registry, self.system, view.namespace, depth=self.depth + 1)
 
-    collect(text, namespace, 0)
-    return Names(tables, views, computed)
+    def _columns_of(self, view: ViewDef) -> tuple[Column, ...] | None:
+        query = query_of(view_text(view.query))
+        return visit(query, self.within(view)).outputs[id(query)]
+
+
+class _Same:
+    """A definition that is compared by being the same, which takes no time."""
+
+    def __init__(self, table: TableDef) -> None:
+        self.table = table
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.table is other.table
+
+    def __hash__(self) -> int:
+        return id(self.table)
+
+
+def _of_table(table: TableDef, name: TableName, *, has_all: bool) -> Relation:
+    return _remembered_table(_Same(table), name, has_all)
+
+
+@lru_cache(RELATIONS_KEPT)
+def _remembered_table(same: _Same, name: TableName, has_all: bool) -> Relation:
+    table = same.table
+    versions = (Column(SEQ_COLUMN, pa.int64()), Column(DELETED_COLUMN, pa.bool_()))
+    visible = tuple(Column(column.name, column.storage) for column in table.visible_columns)
+    key = () if table.has_hidden_key else tuple(column.name for column in table.key_columns)
+    if has_all:
+        return Relation(name, (*(Column(column.name, column.storage) for column in table.columns), *versions), key)
+    hidden = [column.name for column in table.columns if column not in table.visible_columns]
+    return Relation(name, visible, key, (*hidden, SEQ_COLUMN, DELETED_COLUMN))
+
+
+def _of_schema(schema: pa.Schema, name: TableName) -> Relation:
+    return Relation(name, tuple(Column(part.name, part.type) for part in schema))
+
+
+def relation_of_rows(rows: pa.Table, name: TableName) -> Relation:
+    """Rows that a statement brings, as a relation."""
+    return _of_schema(rows.schema, name)

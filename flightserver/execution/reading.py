@@ -3,40 +3,43 @@
 First the text is planned against shapes (tables without rows), which takes well under a millisecond and yields the
 filters that DataFusion pushes down to each table. From them and the manifests the batches are chosen. Then the text is
 planned again with each table as its merged relation over the chosen batches. A table that a plan scans more than once
-keeps every batch that any of its scans may need; one with a scan in a sub-query that the plan hides keeps all of them.
+keeps every batch that any of its scans may need.
 """
 
-import re
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 from datafusion import DataFrame
 from datafusion.catalog import Table
 
-from catalog.definition import DELETED_COLUMN, SEQ_COLUMN, TableDef, ViewDef
-from catalog.identifiers import SYSTEM_NAMESPACE, TableName
+from catalog.definition import TableDef, ViewDef
+from catalog.identifiers import CATALOG_NAME, SYSTEM_NAMESPACE, TableName
 from catalog.registry import Registry
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.damage import check_present, damage_named
-from flightserver.execution.names import Names, names_in
+from flightserver.execution.names import Names, relation_of_rows, view_text
 from flightserver.execution.origins import Origins, origins
-from flightserver.execution.rewriting import qualified, with_context_values
 from flightserver.execution.rows import Rows, client_schema, to_client
 from flightserver.execution.sources import Parameters, Source, SqlText, SubstraitPlan
-from flightserver.execution.system import SystemTables
-from flightserver.sql.statements import SubstraitQuery, TableRef
-from flightserver.sql.text.references import hide_system_columns, mentions_system_columns, needs_stable_join_order
-from manifest.predicate import AnyOf, Predicate, Unknown
+from flightserver.execution.system import SystemTable, SystemTables
+from flightserver.sql.meaning.engine_text import EngineText, for_engine
+from flightserver.sql.meaning.parameter_types import parameter_types
+from flightserver.sql.meaning.scopes import Relation
+from flightserver.sql.meaning.system_columns import of_all_columns
+from flightserver.sql.statements import SubstraitQuery
+from flightserver.sql.text.query_text import QueryText
+from manifest.predicate import AnyOf, Predicate
 from providers.cold.files import ColdFiles
 from providers.cold.pruning import Pruned, prune
-from providers.engine.errors import engine_errors
 from providers.engine.export import export, selected_columns
-from providers.engine.predicates import scans, translate
+from providers.engine.plans import facts, optimized
+from providers.engine.predicates import translate
 from providers.engine.relations import Columns
+from providers.engine.session import SqlDialect
 from providers.engine.streaming import StreamLoop, pull
 from providers.lru import ByteBoundedCache
 from providers.snapshot import Snapshot
@@ -49,10 +52,7 @@ ORIGINS_BYTES = 1 << 20
 ORIGIN_BYTES = 16
 """What is remembered of the origins of results, and about what a column takes."""
 
-_MULTIPLIES = re.compile(r"Join|Recursive|Subquery(?!Alias)|Unnest")
-"""Parts of a plan that may make many more rows than they read."""
-
-_SHAPE_SCAN = re.compile(r"TableScan: (?:\w+\.)*(t\d+)\b")
+ENGINE_TEXTS_BYTES = 8 << 20
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,22 @@ class DescribedQuery:
 
     frame: DataFrame
     schema: pa.Schema
-    tables: Collection[TableDef]
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a statement brings along for the query that finds its rows: snapshots, and rows by name."""
+
+    snapshots: Mapping[TableName, Snapshot]
+    rows: Mapping[TableName, pa.Table]
+
+    @property
+    def relations(self) -> dict[TableName, Relation]:
+        """The rows as relations for the text."""
+        return {name: relation_of_rows(rows, name) for name, rows in self.rows.items()}
+
+
+NOTHING = Given({}, {})
 
 
 class Reader:
@@ -112,101 +127,105 @@ class Reader:
     def __init__(self, database: Database, system: SystemTables) -> None:
         self._database = database
         self._origins: ByteBoundedCache[object, Origins] = ByteBoundedCache(ORIGINS_BYTES)
+        self._texts: ByteBoundedCache[object, EngineText] = ByteBoundedCache(ENGINE_TEXTS_BYTES)
         self.system = {TableName(SYSTEM_NAMESPACE, name): table for name, table in system.items()}
 
     def plan(
-        self,
-        text: str,
-        context: Context,
-        parameters: Parameters | None = None,
-        *,
-        snapshots: Mapping[TableName, Snapshot] | None = None,
-        extra: Mapping[TableName, Table] | None = None,
-        columns: Columns = Columns.VISIBLE,
-        exact_literals: bool = False,
+        self, text: QueryText, context: Context, parameters: Parameters | None = None, given: Given = NOTHING
     ) -> PlannedQuery:
-        """Plan `text`. `snapshots` are read instead of the newest; `extra` are further relations it may name.
+        """Plan `text`, with what is `given` in the place of, and beside, what is committed."""
+        return self._plan(self._query(text, context, parameters, given), given)
 
-        With `exact_literals`, numbers with a point are decimals and not floats.
-        """
-        return self._plan(self._query(text, context, parameters, extra, columns, exact_literals), snapshots or {})
+    def plan_explained(self, words: str, text: QueryText, context: Context) -> PlannedQuery:
+        """Plan `text` behind EXPLAIN and its options."""
+        query = self._query(text, context, None, NOTHING)
+        return self._plan(replace(query, source=SqlText(f"{words} {query.source.written!s}")), NOTHING)
 
     def plan_substrait(self, query: SubstraitQuery, context: Context) -> PlannedQuery:
         """Plan a serialized Substrait plan."""
-        return self._plan(self._substrait_query(query, context), {})
+        return self._plan(self._substrait_query(query, context), NOTHING)
 
-    def describe(self, text: str, context: Context) -> DescribedQuery:
+    def describe(self, text: QueryText, context: Context) -> DescribedQuery:
         """What `text` would return, at a fraction of the cost of `plan`."""
-        return self._describe(self._query(text, context))
+        return self._describe(self._query(text, context, None, NOTHING))
 
     def describe_substrait(self, query: SubstraitQuery, context: Context) -> DescribedQuery:
         """What a serialized Substrait plan would return."""
         return self._describe(self._substrait_query(query, context))
 
-    def check_view(self, view: ViewDef, registry: Registry, context: Context) -> None:
+    def parameter_types(self, text: QueryText, context: Context) -> dict[int, pa.DataType]:
+        """The types of a query's parameters by number, as far as it tells them."""
+        return parameter_types(text, Names(context.registry, self.system, context.namespace))
+
+    def check_view(self, view: ViewDef, registry: Registry) -> None:
         """Raise INVALID when views nest too deeply under `view`, or in a circle."""
-        names_in(f"TABLE {qualified(view.name)}", context.namespace, registry, self.system)
+        Names(registry, self.system, view.namespace).relation(view.name)
 
-    def _names_in(self, text: str, context: Context) -> Names:
-        return names_in(text, context.namespace, context.registry, self.system)
-
-    def _query(
-        self,
-        text: str,
-        context: Context,
-        parameters: Parameters | None = None,
-        extra: Mapping[TableName, Table] | None = None,
-        columns: Columns = Columns.VISIBLE,
-        exact_literals: bool = False,
-    ) -> "_Query":
-        names = self._names_in(text, context)
-        if columns is Columns.VISIBLE and any(map(mentions_system_columns, names.texts(text))):
-            columns = Columns.VERSIONED
-            text = _hide_versions(text, context, names)
-        keeps_join_order = any(map(needs_stable_join_order, names.texts(text)))
-        source = SqlText(with_context_values(text, context), parameters, exact_literals, keeps_join_order)
-        return _Query(self._database, source, context, names, extra or {}, columns)
+    def _query(self, text: QueryText, context: Context, parameters: Parameters | None, given: Given) -> "_Query":
+        names = Names(context.registry, self.system, context.namespace, given.relations)
+        written = self._for_engine(text, names, context)
+        reads = _Reads({}, {}, {}, {})
+        reads.add(written, names, lambda view, within: self._for_engine(view_text(view.query), within, context, True))
+        dialect = SqlDialect.STABLE_JOIN_ORDER if reads.has_optional_sides else SqlDialect.PLAIN
+        return _Query(self._database, SqlText(written.text, parameters), context, reads, dialect)
 
     def _substrait_query(self, query: SubstraitQuery, context: Context) -> "_Query":
-        texts = [f"TABLE {qualified(context.name(ref))}" for ref in query.tables]
-        names = Names.union([self._names_in(text, context) for text in texts])
-        return _Query(self._database, SubstraitPlan(query.plan), context, names, {}, Columns.VISIBLE)
+        names = Names(context.registry, self.system, context.namespace)
+        reads = _Reads({}, {}, {}, {})
+        for ref in query.tables:
+            text = EngineText("", frozenset({context.name(ref)}), (), has_optional_sides=False)
+            reads.add(text, names, lambda view, within: self._for_engine(view_text(view.query), within, context, True))
+        return _Query(self._database, SubstraitPlan(query.plan), context, reads, SqlDialect.STABLE_JOIN_ORDER)
+
+    def _for_engine(self, text: QueryText, names: Names, context: Context, is_view: bool = False) -> EngineText:
+        """The engine's text for a query. What was worked out holds as long as its names stand for the same."""
+        values = _context_values(context, names.namespace)
+        key = (str(text), is_view, tuple(values.values()))
+        known = self._texts.find(key)
+        if known is not None and all(names(parts) == found for parts, found in known.looked_up):
+            return known
+        written = for_engine(text, names, values, is_view=is_view)
+        self._texts.put(key, written, 2 * len(text) + len(written.text))
+        return written
 
     def _describe(self, query: "_Query") -> DescribedQuery:
-        tables = query.names.tables
-        empty = self._relations_of({name: table.schema.empty_table() for name, table in query.names.system.items()})
+        tables = query.reads.tables
+        empty = self._relations_of({n: t.schema.empty_table() for n, t in query.reads.system.items()})
         with self._database.engine.turns:
             shapes = query.shapes(tables)
             frame = query.frame({**empty, **shapes})
-            schema = client_schema(frame.schema(), self._origins_of(query, frame, tables, shapes))
-            return DescribedQuery(frame, schema, tables.values())
+            result = self._database.engine.schema_of(optimized(frame))
+            schema = client_schema(result, self._origins_of(query, frame, tables, shapes))
+            return DescribedQuery(frame, schema)
 
-    def _plan(self, query: "_Query", snapshots: Mapping[TableName, Snapshot]) -> PlannedQuery:
+    def _plan(self, query: "_Query", given: Given) -> PlannedQuery:
         """Plan twice: against shapes, to choose batches, and against the merged relations of those."""
-        pinned = _pin(query.names, query.context, snapshots)
-        computed = self._relations_of({name: t.rows(query.context) for name, t in query.names.system.items()})
+        reads = query.reads
+        pinned = _pin(reads.tables, query.context, given.snapshots)
+        computed = self._relations_of({**{n: t.rows(query.context) for n, t in reads.system.items()}, **given.rows})
         relations = self._database.relations
-        columns = query.columns
         turns = self._database.engine.turns
         files = self._database.store.files
         with turns:
-            if not pinned:
-                frame, pruned = query.frame(computed), {}
-                use = _Use({}, bool(_MULTIPLIES.search(frame.logical_plan().display_indent())), None)
-                found: Origins = ()
-            else:
-                tables = {name: snapshot.table for name, snapshot in pinned.items()}
-                empty = query.shapes(tables)
-                shapes = {**computed, **empty}
-                shaped = query.frame(shapes)
-                use = query.use(shaped, pinned)
-                found = self._origins_of(query, shaped, tables, empty)
-                pruned = {name: prune(pinned[name], predicate, files) for name, predicate in use.predicates.items()}
+            tables = {name: snapshot.table for name, snapshot in pinned.items()}
+            empty = query.shapes(tables)
+            shapes = {**computed, **empty}
+            shaped = query.frame(shapes)
+            use = query.use(shaped, pinned)
+            found = self._origins_of(query, shaped, tables, empty)
+            pruned = {name: prune(pinned[name], predicate, files) for name, predicate in use.predicates.items()}
+            if pinned:
                 check_present(pinned, pruned)
                 with damage_named(pinned, pruned, query.context.stop):
-                    merged = {name: relations.merged(pinned[name], choice, columns) for name, choice in pruned.items()}
-                    frame = query.frame({**shapes, **merged})
-            schema = client_schema(frame.schema(), found)
+                    merged = {
+                        name: relations.merged(pinned[table], pruned[table], columns)
+                        for name, (table, columns) in reads.variants.items()
+                        if table in pruned
+                    }
+                    frame = replace(query, dialect=use.dialect).frame({**shapes, **merged})
+            else:
+                frame = shaped
+            schema = client_schema(use.schema, found)
         return PlannedQuery(
             frame,
             schema,
@@ -216,7 +235,7 @@ class Reader:
             self._database.streams,
             turns,
             not use.multiplies and _is_short(pruned),
-            use.exported if columns is Columns.VISIBLE and len(pruned) == 1 else None,
+            use.exported,
         )
 
     def _origins_of(
@@ -227,7 +246,7 @@ class Reader:
         shapes: Mapping[TableName, Table],
     ) -> Origins:
         """Where the columns of a query over shapes come from, which a text tells once for the same tables and views."""
-        written, views = query.source.written, query.names.views
+        written, views = query.source.written, query.reads.views
         return self._origins.get(
             (written, query.context.namespace, frozenset(shapes.items()), frozenset(views.items())),
             lambda: origins(
@@ -241,6 +260,47 @@ class Reader:
 
 
 @dataclass(frozen=True)
+class _View:
+    """A view that a query reads: its text for the engine, and where its names resolve."""
+
+    text: str
+    namespace: str
+
+
+@dataclass
+class _Reads:
+    """What a query may read. `variants` has for each name of a table the table, and which of its columns it shows.
+
+    Views stand in the order in which they can be planned: the innermost first.
+    """
+
+    tables: dict[TableName, TableDef]
+    variants: dict[TableName, tuple[TableName, Columns]]
+    views: dict[TableName, _View]
+    system: dict[TableName, SystemTable]
+    has_optional_sides: bool = False
+
+    def add(self, text: EngineText, names: Names, of_view: Callable[[ViewDef, Names], EngineText]) -> None:
+        """Add what a text names, and what the views that it names do."""
+        self.has_optional_sides |= text.has_optional_sides
+        for name in text.relations:
+            table = of_all_columns(name) or name
+            view = names.registry.views.get(name)
+            if name in names.given or name in self.variants or name in self.views:
+                continue
+            if table in names.registry.tables:
+                self.tables[table] = names.registry.tables[table]
+                self.variants[name] = (table, Columns.VISIBLE if table == name else Columns.ALL)
+            elif name in names.system:
+                self.system[name] = names.system[name]
+            elif view is not None:
+                within = names.within(view)
+                written = of_view(view, within)
+                self.add(written, within, of_view)
+                self.views[name] = _View(written.text, view.namespace)
+
+
+@dataclass(frozen=True)
 class _Use:
     """What a query does with the tables that it scans.
 
@@ -248,9 +308,11 @@ class _Use:
     it reads; `exported` are the columns of a query that returns them of its only table, and does nothing else.
     """
 
+    schema: pa.Schema
     predicates: Mapping[TableName, Predicate]
     multiplies: bool
     exported: list[str] | None
+    dialect: SqlDialect
 
 
 @dataclass(frozen=True)
@@ -260,51 +322,57 @@ class _Query:
     database: Database
     source: Source
     context: Context
-    names: Names
-    extra: Mapping[TableName, Table]
-    columns: Columns
+    reads: _Reads
+    dialect: SqlDialect
 
     def shapes(self, tables: Mapping[TableName, TableDef]) -> dict[TableName, Table]:
-        """The tables without their rows."""
+        """The tables without their rows, under each name that they are read by."""
         shape = self.database.relations.shape
-        return {name: shape(table, self.columns) for name, table in tables.items()}
+        return {name: shape(tables[table], columns) for name, (table, columns) in self.reads.variants.items()}
 
     def use(self, frame: DataFrame, pinned: Mapping[TableName, Snapshot]) -> "_Use":
         """What the query does with each table, as the engine's optimized plan over shapes tells."""
-        with engine_errors():
-            plan = frame.optimized_logical_plan()
+        plan = optimized(frame)
+        found = facts(plan)
         by_shape = {f"t{snapshot.table.id}": name for name, snapshot in pinned.items()}
-        found: dict[str, list[Predicate]] = defaultdict(list)
-        for scan in scans(plan):
+        parts: dict[TableName, list[Predicate]] = defaultdict(list)
+        for scan in found.scans:
             if scan.table in by_shape:
-                table = pinned[by_shape[scan.table]].table
-                found[scan.table].append(translate(scan.filters, table) if scan.filters else Unknown())
-        displayed = plan.display_indent()
-        shown = Counter(_SHAPE_SCAN.findall(displayed))
-        predicates: dict[TableName, Predicate] = {}
-        for shape_name, occurrences in shown.items():
-            parts = found[shape_name]
-            whole = len(parts) == 1 and occurrences == 1
-            hidden = occurrences > len(parts)
-            predicates[by_shape[shape_name]] = Unknown() if hidden else parts[0] if whole else AnyOf(tuple(parts))
-        exported = selected_columns(plan) if shown.total() == 1 else None
-        return _Use(predicates, shown.total() > 1 or bool(_MULTIPLIES.search(displayed)), exported)
+                name = by_shape[scan.table]
+                parts[name].append(translate(scan.filters, pinned[name].table))
+        predicates = {name: some[0] if len(some) == 1 else AnyOf(tuple(some)) for name, some in parts.items()}
+        is_whole = [columns for _, columns in self.reads.variants.values()] == [Columns.VISIBLE]
+        exported = selected_columns(plan) if is_whole and len(found.scans) == 1 and predicates else None
+        dialect = SqlDialect.MERGED_JOINS if found.mixes_names else self.dialect
+        return _Use(self.database.engine.schema_of(plan), predicates, found.multiplies, exported, dialect)
 
     def frame(self, tables: Mapping[TableName, Table]) -> DataFrame:
         """Plan the text over these relations."""
-        relations = {**tables, **self.extra}
+        relations = dict(tables)
         engine = self.database.engine
-        for name, view in self.names.views.items():
-            query = SqlText(with_context_values(view.query, self.context))
-            relations[name] = query.frame(engine, relations, view.namespace).into_view()
-        return self.source.frame(engine, relations, self.context.namespace)
+        for name, view in self.reads.views.items():
+            planned = SqlText(view.text).frame(engine, relations, view.namespace, self.dialect)
+            relations[name] = planned.into_view()
+        return self.source.frame(engine, relations, self.context.namespace, self.dialect)
 
 
-def _pin(names: Names, context: Context, given: Mapping[TableName, Snapshot]) -> dict[TableName, Snapshot]:
+def _context_values(context: Context, namespace: str) -> dict[str, str]:
+    """What the words that say something of the session stand for."""
+    return {
+        "CURRENT_USER": context.user,
+        "SESSION_USER": context.user,
+        "CURRENT_SCHEMA": namespace,
+        "CURRENT_CATALOG": CATALOG_NAME,
+    }
+
+
+def _pin(
+    tables: Mapping[TableName, TableDef], context: Context, given: Mapping[TableName, Snapshot]
+) -> dict[TableName, Snapshot]:
     """The snapshots that a query reads: those given, and of all other tables what is there as of one moment."""
-    others = {name: table for name, table in names.tables.items() if name not in given}
-    read = context.work.snapshots([context.scope(table) for table in others.values()])
-    return {**dict(zip(others, read, strict=True)), **{name: given[name] for name in names.tables if name in given}}
+    others = {name: table for name, table in tables.items() if name not in given}
+    read = context.work.snapshots([context.scope(table) for table in others.values()]) if others else []
+    return {**dict(zip(others, read, strict=True)), **{name: given[name] for name in tables if name in given}}
 
 
 def _is_short(pruned: Mapping[TableName, Pruned]) -> bool:
@@ -312,10 +380,3 @@ def _is_short(pruned: Mapping[TableName, Pruned]) -> bool:
     return sum(sum(entry.rows for entry in choice.kept) + choice.hot_rows for choice in pruned.values()) <= (
         SHORT_ROWS_MAX
     )
-
-
-def _hide_versions(text: str, context: Context, names: Names) -> str:
-    def has_them(ref: TableRef) -> bool:
-        return context.name(ref) in names.tables
-
-    return hide_system_columns(text, (SEQ_COLUMN, DELETED_COLUMN), has_them)

@@ -1,12 +1,13 @@
-"""Texts for the engine: small rewrites by tokens, and the queries that stand behind changes."""
+"""The queries that stand behind changes, put together of parts of their statements."""
 
 from collections.abc import Sequence
 
-from catalog.identifiers import CATALOG_NAME, TableName, quote_identifier
+from catalog.identifiers import TableName, quote_identifier
 from flightserver.context import Context
+from flightserver.sql.meaning.system_columns import with_all_columns
 from flightserver.sql.statements import Delete, Insert, Query, Statement, Update
-from flightserver.sql.text.outputs import with_distinct_names
-from flightserver.sql.text.tokens import Kind, Token, identifier_name, is_identifier, tokenize
+from flightserver.sql.text.query_text import QueryText
+from flightserver.sql.text.tokens import Kind, identifier_name, is_identifier
 
 PARAMETERS_NAME = "$parameters"
 """Name of the relation that holds bound parameters; no user can give it to a table without quoting."""
@@ -17,60 +18,40 @@ EXCLUDED = "excluded"
 _QUERY_WORDS = frozenset({"SELECT", "WITH", "VALUES", "EXISTS"})
 
 
-def on_parameters(text: str) -> str:
+def on_parameters(text: QueryText) -> QueryText:
     """Replace `$n` by column `n` of the relation of bound parameters."""
-    return _replaced(text, [(t, f'{PARAMETERS}."{t.text[1:]}"') for t in tokenize(text) if t.kind is Kind.PARAMETER])
+    pieces = [f'{PARAMETERS}."{token.text[1:]}"' if token.kind is Kind.PARAMETER else None for token in text.tokens]
+    return _replaced(text, pieces)
 
 
-def qualify_excluded(text: str) -> str:
+def qualify_excluded(text: QueryText) -> QueryText:
     """Replace `excluded.c` by a column whose name says so: bare names then mean the table, as in PostgreSQL."""
-    tokens = tokenize(text)
-    changes = []
-    for first, dot, second in zip(tokens, tokens[1:], tokens[2:], strict=False):
+    tokens = text.tokens
+    pieces: list[str | None] = [None] * len(tokens)
+    for place in range(len(tokens) - 2):
+        first, dot, second = tokens[place : place + 3]
         if is_identifier(first) and identifier_name(first) == EXCLUDED and dot.text == "." and is_identifier(second):
-            column = f"{EXCLUDED}.{identifier_name(second)}".replace('"', '""')
-            changes.append((second, f'"{column}"'))
-    return _replaced(text, changes)
+            pieces[place + 2] = quote_identifier(f"{EXCLUDED}.{identifier_name(second)}")
+    return _replaced(text, pieces)
 
 
-def with_context_values(text: str, context: Context) -> str:
-    """Replace what SQL says of the session (`CURRENT_USER`, `CURRENT_SCHEMA` and their kin) by its value."""
-    values = {
-        "CURRENT_USER": context.user,
-        "SESSION_USER": context.user,
-        "CURRENT_SCHEMA": context.namespace,
-        "CURRENT_CATALOG": CATALOG_NAME,
-    }
-    if not any(name in text.upper() for name in values):
-        return text
-    tokens = tokenize(text)
-    keys = ["", *[token.key for token in tokens], "", ""]
-    changes = []
-    for place, token in enumerate(tokens):
-        before, after = keys[place], keys[place + 2 : place + 4]
-        if token.kind is Kind.WORD and token.key in values and before not in {".", "AS"} and after[0] != ".":
-            changes.append((token, "'" + values[token.key].replace("'", "''") + "'"))
-            changes += [(bracket, "") for bracket in tokens[place + 1 : place + 3] if after == ["(", ")"]]
-    return _replaced(text, changes)
-
-
-def names_in(text: str) -> set[str]:
+def names_in(text: QueryText) -> set[str]:
     """All names that occur in an expression."""
-    return {identifier_name(token) for token in tokenize(text) if is_identifier(token)}
+    return {identifier_name(token) for token in text.tokens if is_identifier(token)}
 
 
-def mentions_query(text: str) -> bool:
+def mentions_query(text: QueryText) -> bool:
     """Tell whether an expression may contain a sub-query."""
-    return any(token.key in _QUERY_WORDS for token in tokenize(text))
+    return not text.keys.isdisjoint(_QUERY_WORDS)
 
 
-def finding_query(statement: Statement, context: Context) -> str | None:
+def finding_query(statement: Statement, context: Context) -> QueryText | None:
     """The query by which a statement finds or makes its rows; None for statements without one."""
     match statement:
         case Query(text):
             return text
         case Insert(source=source):
-            return with_distinct_names(source)
+            return source
         case Update(table, alias, _, others, where) | Delete(table, alias, others, where):
             return select_from(["*"], context.name(table), alias, [others] if others else [], where)
         case _:
@@ -78,12 +59,19 @@ def finding_query(statement: Statement, context: Context) -> str | None:
 
 
 def select_from(
-    items: Sequence[str], table: TableName, alias: str | None, others: Sequence[str], where: str | None
-) -> str:
-    """A query over a table, called by its alias or its own name, and further items of FROM."""
-    sources = [f"{qualified(table)} AS {quote_identifier(alias or table.table)}", *others]
-    condition = f" WHERE ({where})" if where else ""
-    return f"SELECT {', '.join(items)} FROM {', '.join(sources)}{condition}"
+    items: Sequence[str], table: TableName, alias: str | None, others: Sequence[str], where: QueryText | None
+) -> QueryText:
+    """A query over all columns of a table, called by its alias or its own name, and further items of FROM."""
+    target = f"{qualified(with_all_columns(table))} AS {quote_identifier(alias or table.table)}"
+    parts: list[str] = ["SELECT "]
+    for number, item in enumerate(items):
+        parts += [", ", item] if number else [item]
+    parts += [" FROM ", target]
+    for other in others:
+        parts += [", ", other]
+    if where is not None:
+        parts += [" WHERE (", where, ")"]
+    return QueryText.joined(parts)
 
 
 def qualified(name: TableName) -> str:
@@ -91,9 +79,13 @@ def qualified(name: TableName) -> str:
     return f"{quote_identifier(name.namespace)}.{quote_identifier(name.table)}"
 
 
-def _replaced(text: str, changes: list[tuple[Token, str]]) -> str:
-    pieces, end = [], 0
-    for token, replacement in changes:
-        pieces += [text[end : token.start], replacement]
+def _replaced(text: QueryText, pieces: Sequence[str | None]) -> QueryText:
+    """The text with some tokens written in another way."""
+    if not any(piece is not None for piece in pieces):
+        return text
+    written: list[str] = []
+    end = 0
+    for token, piece in zip(text.tokens, pieces, strict=True):
+        written += [text[end : token.start], token.text if piece is None else piece]
         end = token.end
-    return "".join([*pieces, text[end:]])
+    return QueryText("".join([*written, text[end:]]))

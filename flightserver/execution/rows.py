@@ -11,6 +11,7 @@ from catalog.identifiers import CATALOG_NAME, TableName
 from catalog.types import type_name
 from flightserver.execution.origins import Origins
 from flightserver.protocol.schemas import column_metadata
+from flightserver.sql.meaning.output_names import plain_name
 from providers.engine.errors import engine_errors
 from providers.engine.export import in_schema
 from providers.stopping import Stop, never
@@ -57,7 +58,7 @@ def client_schema(schema: pa.Schema, origins: Origins = ()) -> pa.Schema:
     """
     return pa.schema(
         [
-            described_column(field.name, client_type(field.type), origin)
+            described_column(plain_name(field.name), client_type(field.type), origin)
             for field, origin in zip_longest(schema, origins)
         ]
     )

@@ -16,6 +16,7 @@ from flightserver.execution.rewriting import finding_query, qualified
 from flightserver.execution.rows import Rows
 from flightserver.execution.targets import check_target
 from flightserver.sql.rendering import create_table_text, create_view_text
+from flightserver.sql.text.query_text import QueryText
 from flightserver.sql.statements import (
     Describe,
     Explain,
@@ -105,7 +106,7 @@ class Show:
         name = context.name(statement.table)
         registry = context.registry
         if name in registry.views or name in self._reader.system:
-            described = self._reader.describe(f"SELECT * FROM {qualified(name)}", context)
+            described = self._reader.describe(QueryText(f"SELECT * FROM {qualified(name)}"), context)
             rows: list[_ColumnRow] = [(f.name, type_name(f.type), f.nullable, None, None) for f in described.schema]
         else:
             table = registry.table(name)
@@ -149,7 +150,7 @@ class Show:
         words = "EXPLAIN ANALYZE VERBOSE" if statement.verbose and statement.analyze else "EXPLAIN"
         if statement.analyze != statement.verbose:
             words += " ANALYZE" if statement.analyze else " VERBOSE"
-        engine = self._reader.plan(f"{words} {text}", context).rows().to_table()
+        engine = self._reader.plan_explained(words, text, context).rows().to_table()
         plans = [_readable(plan) for plan in engine.column("plan").to_pylist()]
         pruning = [_pruning_line(name, pruned) for name, pruned in sorted(plain.pruned.items())]
         types = ["pruning"] * len(pruning) + engine.column("plan_type").to_pylist()

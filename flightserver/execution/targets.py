@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from catalog.definition import TableDef
 from catalog.errors import DatabaseError, ErrorKind
 from flightserver.context import Context
+from flightserver.sql.text.query_text import QueryText
 from flightserver.sql.statements import Assignment, Delete, Insert, OnConflict, Statement, Update
 
 
@@ -38,9 +39,9 @@ def check_width(names: Sequence[str], width: int) -> None:
         raise DatabaseError(ErrorKind.INVALID, f"INSERT names {len(names)} columns, its source has {width}")
 
 
-def assigned_columns(assignments: Sequence[Assignment], table: TableDef) -> dict[str, str]:
+def assigned_columns(assignments: Sequence[Assignment], table: TableDef) -> dict[str, QueryText]:
     """The expressions that SET gives to columns, by column."""
-    assigned: dict[str, str] = {}
+    assigned: dict[str, QueryText] = {}
     for assignment in assignments:
         column = table.column(assignment.column)
         if column.id in table.key:

@@ -13,6 +13,7 @@ from catalog.types import format_type, type_name
 from flightserver.context import Context
 from flightserver.execution.reading import Reader
 from flightserver.execution.rewriting import qualified
+from flightserver.sql.text.query_text import QueryText
 from flightserver.protocol import commands, metadata, sql_info
 from flightserver.protocol.commands import Command
 from flightserver.protocol.java import readable_by
@@ -91,7 +92,7 @@ def _tables(reader: Reader, context: Context) -> Iterator[metadata.TableInfo]:
 def _view_schema(name: TableName, reader: Reader, context: Context) -> pa.Schema:
     """A view's columns; none when it names what no longer exists."""
     try:
-        return _described_all(reader.describe(f"SELECT * FROM {qualified(name)}", context).schema, name)
+        return _described_all(reader.describe(QueryText(f"SELECT * FROM {qualified(name)}"), context).schema, name)
     except DatabaseError:
         return pa.schema([])
 

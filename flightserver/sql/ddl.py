@@ -33,6 +33,7 @@ from flightserver.sql.statements import (
     TableRef,
 )
 from flightserver.sql.text.cursor import Cursor, stop_at
+from flightserver.sql.text.query_text import QueryText
 from flightserver.sql.text.tokens import Kind, Token, fold, identifier_name, is_identifier, string_value
 
 _COLUMN_CLAUSES = (
@@ -97,8 +98,8 @@ def _create_view(cursor: Cursor, or_replace: bool) -> CreateView:
     return CreateView(view, or_replace, if_not_exists, _query(cursor))
 
 
-def _query(cursor: Cursor) -> str:
-    if not cursor.at_any("SELECT", "WITH", "VALUES", "FROM", "("):
+def _query(cursor: Cursor) -> QueryText:
+    if not cursor.at_any("SELECT", "WITH", "VALUES", "FROM", "TABLE", "("):
         raise cursor.error(f"expected a query, found {cursor.found()}")
     return cursor.rest("query")
 

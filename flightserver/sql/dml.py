@@ -1,22 +1,20 @@
 """The grammar of statements that change rows: INSERT, UPDATE, DELETE, TRUNCATE.
 
-Only their frame is read. Values, predicates and queries are cut out as text, so that splitting a long INSERT costs no
-more than finding its end.
+Expressions are read to find their ends and kept as parts of the text. The source of an INSERT is only cut out, so that
+a long one costs no more than that.
 """
 
 from flightserver.sql.statements import Assignment, Delete, Insert, OnConflict, Truncate, Update
-from flightserver.sql.text.cursor import Cursor, stop_at
+from flightserver.sql.text.cursor import Cursor
 from flightserver.sql.text.parameters import parameter_number
+from flightserver.sql.text.queries import QueryReader
+from flightserver.sql.text.query_text import QueryText
 from flightserver.sql.text.tokens import Token
 
-_CLAUSES_OF_QUERIES = (
-    *("RETURNING", "ORDER", "LIMIT", "OFFSET", "FETCH", "GROUP", "HAVING", "WINDOW", "QUALIFY"),
-    *("UNION", "INTERSECT", "EXCEPT"),
-)
 _QUERY_STARTS = ("SELECT", "WITH", "VALUES", "FROM", "TABLE", "(")
 
 
-def parse_insert(cursor: Cursor) -> Insert:
+def parse_insert(cursor: QueryReader) -> Insert:
     """Read `INSERT INTO table [(columns)] source [ON CONFLICT …]`."""
     if cursor.at_any("OR", "OVERWRITE", "IGNORE", "REPLACE"):
         raise cursor.unsupported("write INSERT INTO … ON CONFLICT (key) DO UPDATE SET … to replace rows")
@@ -39,7 +37,7 @@ def parse_insert(cursor: Cursor) -> Insert:
     return Insert(table, columns, source, on_conflict, _placeholders_only(source_tokens))
 
 
-def _columns(cursor: Cursor) -> tuple[str, ...] | None:
+def _columns(cursor: QueryReader) -> tuple[str, ...] | None:
     if not cursor.at("(") or cursor.peek(1).key in {"SELECT", "WITH", "VALUES", "FROM", "("}:
         return None
     start = cursor.peek()
@@ -54,7 +52,7 @@ def _at_insert_tail(cursor: Cursor) -> bool:
     return on_conflict or cursor.at("RETURNING")
 
 
-def _refuse_default_in_rows(cursor: Cursor, source: list[Token]) -> None:
+def _refuse_default_in_rows(cursor: QueryReader, source: list[Token]) -> None:
     if source[0].key != "VALUES":
         return
     for before, token, after in zip(source, source[1:], source[2:], strict=False):
@@ -64,7 +62,7 @@ def _refuse_default_in_rows(cursor: Cursor, source: list[Token]) -> None:
             raise cursor.unsupported(message)
 
 
-def _refuse_returning(cursor: Cursor) -> None:
+def _refuse_returning(cursor: QueryReader) -> None:
     if cursor.at("RETURNING"):
         raise cursor.unsupported("RETURNING is not supported")
 
@@ -80,7 +78,7 @@ def _placeholders_only(source: list[Token]) -> tuple[int, ...] | None:
     return known if len(known) == len(numbers) else None
 
 
-def _on_conflict(cursor: Cursor) -> OnConflict:
+def _on_conflict(cursor: QueryReader) -> OnConflict:
     if cursor.at("ON", "CONSTRAINT"):
         raise cursor.unsupported("name the key columns instead: ON CONFLICT (column, …)")
     target = cursor.names("column") if cursor.at("(") else None
@@ -91,50 +89,49 @@ def _on_conflict(cursor: Cursor) -> OnConflict:
     if target is None:
         raise cursor.error("ON CONFLICT … DO UPDATE needs the key columns: ON CONFLICT (column, …)")
     cursor.expect("SET")
-    assignments = _assignments(cursor, "WHERE", *_CLAUSES_OF_QUERIES)
+    assignments = _assignments(cursor)
     where = _condition(cursor)
     return OnConflict(target, do_nothing=False, assignments=assignments, where=where)
 
 
-def _assignments(cursor: Cursor, *stops: str) -> tuple[Assignment, ...]:
+def _assignments(cursor: QueryReader) -> tuple[Assignment, ...]:
     start = cursor.peek()
-    assignments = cursor.separated(lambda: _assignment(cursor, stops))
+    assignments = cursor.separated(lambda: _assignment(cursor))
     columns = {assignment.column for assignment in assignments}
     if len(columns) < len(assignments):
         raise cursor.error("a column is set twice", token=start)
     return assignments
 
 
-def _assignment(cursor: Cursor, stops: tuple[str, ...]) -> Assignment:
+def _assignment(cursor: QueryReader) -> Assignment:
     if cursor.at("("):
         raise cursor.unsupported("SET (a, b) = … is not supported; write SET a = …, b = …")
     column = cursor.name("column")
     if cursor.at("."):
         raise cursor.unsupported("SET takes the name of a column of the table, without a qualifier or a field")
     cursor.expect("=")
-    if cursor.at("DEFAULT"):
+    if cursor.at("DEFAULT") and cursor.peek(1).key in {"", ",", "WHERE", "FROM", ")"}:
         raise cursor.unsupported("SET column = DEFAULT is not supported")
-    stop = stop_at(",", *stops)
-    expression = cursor.slice_until("value", lambda here: stop(here) and not _in_distinct_from(here))
-    return Assignment(column, expression)
+    return Assignment(column, _expression(cursor))
 
 
-def _in_distinct_from(cursor: Cursor) -> bool:
-    """Tell whether this FROM belongs to IS [NOT] DISTINCT FROM."""
-    return cursor.at("FROM") and cursor.peek(-1).key == "DISTINCT"
+def _expression(cursor: QueryReader) -> QueryText:
+    first = cursor.position
+    cursor.expression()
+    return cursor.part_from(first)
 
 
-def parse_update(cursor: Cursor) -> Update:
+def parse_update(cursor: QueryReader) -> Update:
     """Read `UPDATE table [[AS] alias] SET … [FROM …] [WHERE …]`."""
     table = cursor.table()
     alias = cursor.optional_alias("SET")
     cursor.expect("SET")
-    assignments = _assignments(cursor, "FROM", "WHERE", *_CLAUSES_OF_QUERIES)
+    assignments = _assignments(cursor)
     sources = _sources(cursor) if cursor.accept("FROM") else None
     return Update(table, alias, assignments, sources, _where(cursor))
 
 
-def parse_delete(cursor: Cursor) -> Delete:
+def parse_delete(cursor: QueryReader) -> Delete:
     """Read `DELETE FROM table [[AS] alias] [USING …] [WHERE …]`."""
     cursor.expect("FROM")
     table = cursor.table()
@@ -143,22 +140,23 @@ def parse_delete(cursor: Cursor) -> Delete:
     return Delete(table, alias, sources, _where(cursor))
 
 
-def _sources(cursor: Cursor) -> str:
-    return cursor.slice_until("source", stop_at("WHERE", *_CLAUSES_OF_QUERIES))
+def _sources(cursor: QueryReader) -> QueryText:
+    first = cursor.position
+    cursor.sources()
+    return cursor.part_from(first)
 
 
-def _where(cursor: Cursor) -> str | None:
+def _where(cursor: QueryReader) -> QueryText | None:
     where = _condition(cursor)
     _refuse_returning(cursor)
     return where
 
 
-def _condition(cursor: Cursor) -> str | None:
-    """Read `[WHERE …]`. What a query could have behind it ends the condition, and is refused with the statement."""
-    return cursor.slice_until("condition", stop_at(*_CLAUSES_OF_QUERIES)) if cursor.accept("WHERE") else None
+def _condition(cursor: QueryReader) -> QueryText | None:
+    return _expression(cursor) if cursor.accept("WHERE") else None
 
 
-def parse_truncate(cursor: Cursor) -> Truncate:
+def parse_truncate(cursor: QueryReader) -> Truncate:
     """Read `TRUNCATE [TABLE] table`."""
     cursor.accept("TABLE")
     return Truncate(cursor.table())

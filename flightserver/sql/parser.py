@@ -1,6 +1,6 @@
 """Turns SQL text into one statement. The leading keyword decides which grammar reads the rest.
 
-Queries are not parsed: DataFusion does that. A statement is checked against the caps of `limits` before all else.
+Queries are cut out here and read where they are used; DataFusion parses them. A statement is checked against the caps of `limits` before all else.
 """
 
 from collections.abc import Callable
@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from catalog.errors import DatabaseError, ErrorKind
 from flightserver.sql import commands, ddl, dml
 from flightserver.sql.statements import Explain, Query, Statement
-from flightserver.sql.text.cursor import Cursor, stop_at
+from flightserver.sql.text.cursor import stop_at
 from flightserver.sql.text.limits import check_limits, check_text_size
 from flightserver.sql.text.parameters import number_placeholders
+from flightserver.sql.text.queries import QueryReader
+from flightserver.sql.text.query_text import QueryText
 from flightserver.sql.text.remembered import remembered
-from flightserver.sql.text.tokens import Kind, Token, error_at, tokenize
+from flightserver.sql.text.tokens import Token, error_at, tokenize
+from flightserver.sql.text.words import QUERY_STARTS
 
 
 @dataclass(frozen=True)
@@ -27,14 +30,16 @@ class Parsed:
 @remembered
 def parse_numbered(text: str) -> Parsed:
     """Return the one statement of `text`, whose placeholders may be `?` or `$n`."""
-    numbered, count = number_placeholders(text)
+    check_text_size(text)
+    numbered, count = number_placeholders(QueryText(text))
     return Parsed(parse(numbered), count)
 
 
 def parse(text: str) -> Statement:
     """Return the one statement of `text`; a `;` behind it and comments anywhere are fine."""
     check_text_size(text)
-    tokens = tokenize(text)
+    whole = text if isinstance(text, QueryText) else QueryText(text)
+    tokens = list(whole.tokens)
     while tokens and tokens[-1].key == ";":
         tokens.pop()
     if not tokens:
@@ -44,18 +49,7 @@ def parse(text: str) -> Statement:
         message = "one statement at a time: these are several, separated by ';'"
         raise error_at(text, separator.start, message)
     check_limits(tokens)
-    _refuse_ignored(text, tokens)
-    return _statement(Cursor(text, tokens))
-
-
-def _refuse_ignored(text: str, tokens: list[Token]) -> None:
-    """Refuse what DataFusion parses and then leaves out, which would be a wrong answer."""
-    for token, following in zip(tokens, [*tokens[1:], tokens[-1]], strict=True):
-        if token.key == "TABLESAMPLE" and token.kind is Kind.WORD:
-            raise error_at(text, token.start, "TABLESAMPLE is not supported", ErrorKind.UNSUPPORTED)
-        if token.key == "FOR" and following.key in {"UPDATE", "SHARE", "NO", "KEY"}:
-            message = f"FOR {following.key} is not supported: nothing is locked, of two writers the second is refused"
-            raise error_at(text, token.start, message, ErrorKind.UNSUPPORTED)
+    return _statement(QueryReader(text, tokens))
 
 
 def split_script(text: str) -> list[str]:
@@ -75,7 +69,7 @@ def split_script(text: str) -> list[str]:
     return statements
 
 
-def _statement(cursor: Cursor) -> Statement:
+def _statement(cursor: QueryReader) -> Statement:
     start = cursor.peek()
     grammar = _GRAMMARS.get(start.key)
     if start.key in _UNSUPPORTED:
@@ -88,33 +82,29 @@ def _statement(cursor: Cursor) -> Statement:
     return statement
 
 
-def _query(cursor: Cursor) -> Query:
-    """Take a whole query as it is written, from the keyword that was just read."""
+def _query(cursor: QueryReader) -> Query:
+    """Take a whole query as it is written, from the keyword that was just read. Its tree is read where it is used."""
     cursor.position -= 1
     return Query(cursor.rest("query"))
 
 
-def _with(cursor: Cursor) -> Query:
+def _with(cursor: QueryReader) -> Query:
     """Take a query with common table expressions; refuse one that ends in a change of rows."""
     first = cursor.position - 1
     cursor.slice_until("query", stop_at("INSERT", "UPDATE", "DELETE", "MERGE", "SELECT", "VALUES", "FROM"))
-    if cursor.at_any("INSERT", "UPDATE", "DELETE", "MERGE"):
+    if cursor.at_any("INSERT", "UPDATE", "DELETE", "MERGE") and cursor.peek(1).key not in {"AS", "(", ",", "."}:
         raise cursor.unsupported(f"WITH in front of {cursor.peek().key} is not supported; use a sub-query")
     cursor.position = first
     return Query(cursor.rest("query"))
 
 
-def _table_query(cursor: Cursor) -> Query:
-    """Read `TABLE name`, which DataFusion does not know, as what it stands for."""
-    return Query(f"SELECT * FROM {cursor.rest('table')}")
-
-
-def _explain(cursor: Cursor) -> Explain:
+def _explain(cursor: QueryReader) -> Explain:
     text = cursor.text[cursor.tokens[0].start : cursor.tokens[-1].end]
     options = {"ANALYZE": False, "VERBOSE": False}
     while cursor.peek().key in options:
         options[cursor.next().key] = True
-    if cursor.at_any("(", "FORMAT", "TREE") and not cursor.at("(", "SELECT"):
+    is_query = cursor.peek().key == "(" and cursor.peek(1).key in QUERY_STARTS | {"("}
+    if cursor.at_any("(", "FORMAT", "TREE") and not is_query:
         raise cursor.unsupported("EXPLAIN takes ANALYZE and VERBOSE and no other option")
     if cursor.at("EXPLAIN"):
         raise cursor.unsupported("EXPLAIN explains a statement, not another EXPLAIN")
@@ -122,13 +112,13 @@ def _explain(cursor: Cursor) -> Explain:
     return Explain(text, options["ANALYZE"], options["VERBOSE"], explained)
 
 
-_GRAMMARS: dict[str, Callable[[Cursor], Statement]] = {
+_GRAMMARS: dict[str, Callable[[QueryReader], Statement]] = {
     "SELECT": _query,
     "VALUES": _query,
     "FROM": _query,
     "(": _query,
     "WITH": _with,
-    "TABLE": _table_query,
+    "TABLE": _query,
     "EXPLAIN": _explain,
     "INSERT": dml.parse_insert,
     "UPDATE": dml.parse_update,

@@ -1,6 +1,6 @@
 """What a client can ask for, one frozen value per statement.
 
-Names are folded already. Expressions, predicates and queries are verbatim slices of the client's text, for DataFusion.
+Names are folded already. Expressions, predicates and queries are parts of the client's text, with their tokens.
 A statement that only makes sense with a clause that is not served never becomes a value: the parser refuses it.
 """
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from catalog.definition import ColumnSpec, TableKind
+from flightserver.sql.text.query_text import QueryText
 
 
 @dataclass(frozen=True, order=True)
@@ -30,7 +31,7 @@ class Statement:
 class Query(Statement):
     """Rows out, by DataFusion."""
 
-    text: str
+    text: QueryText
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Assignment:
     """`column = expression` of UPDATE and ON CONFLICT DO UPDATE."""
 
     column: str
-    expression: str
+    expression: QueryText
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class OnConflict:
     target: tuple[str, ...] | None
     do_nothing: bool
     assignments: tuple[Assignment, ...] = ()
-    where: str | None = None
+    where: QueryText | None = None
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Insert(Statement):
 
     table: TableRef
     columns: tuple[str, ...] | None
-    source: str
+    source: QueryText
     on_conflict: OnConflict | None = None
     placeholders_only: tuple[int, ...] | None = None
 
@@ -91,8 +92,8 @@ class Update(Statement):
     table: TableRef
     alias: str | None
     assignments: tuple[Assignment, ...]
-    from_text: str | None
-    where: str | None
+    from_text: QueryText | None
+    where: QueryText | None
 
 
 @dataclass(frozen=True)
@@ -101,8 +102,8 @@ class Delete(Statement):
 
     table: TableRef
     alias: str | None
-    using_text: str | None
-    where: str | None
+    using_text: QueryText | None
+    where: QueryText | None
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ class CreateTableAs(Statement):
     if_not_exists: bool
     primary_key: tuple[str, ...]
     options: Mapping[str, str]
-    query_text: str
+    query_text: QueryText
     temporary: bool = False
 
 
@@ -212,7 +213,7 @@ class CreateView(Statement):
     table: TableRef
     or_replace: bool
     if_not_exists: bool
-    query_text: str
+    query_text: QueryText
 
 
 @dataclass(frozen=True)

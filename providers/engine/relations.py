@@ -49,8 +49,7 @@ class Columns(Enum):
     """Which columns a relation has."""
 
     VISIBLE = "those of SELECT *"
-    VERSIONED = "those of SELECT *, `_seq` and `_deleted`"
-    ALL = "every column of the table, a hidden key included"
+    ALL = "every column of the table, a hidden key, `_seq` and `_deleted` included"
 
 
 def engine_type(data_type: pa.DataType) -> pa.DataType:
@@ -202,7 +201,7 @@ def _table_columns(table: TableDef, columns: Columns) -> tuple[Column, ...]:
 
 
 def _version_fields(columns: Columns) -> list[pa.Field]:
-    if columns is not Columns.VERSIONED:
+    if columns is not Columns.ALL:
         return []
     return [pa.field(SEQ_COLUMN, pa.int64(), nullable=False), pa.field(DELETED_COLUMN, pa.bool_(), nullable=False)]
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import pyarrow as pa
 from datafusion import DataFrame, RuntimeEnvBuilder, SessionConfig, SessionContext, SQLOptions
 from datafusion.catalog import CatalogProvider, SchemaProvider, Table
+from datafusion.plan import LogicalPlan
 from datafusion.substrait import Consumer, Serde
 
 from catalog.identifiers import CATALOG_NAME, TableName
@@ -69,18 +70,20 @@ class SqlDialect(Enum):
 
     PLAIN = "as DataFusion does"
     STABLE_JOIN_ORDER = "joins stay in order: reordering makes some RIGHT and FULL joins wrong in DataFusion 55"
-    EXACT_LITERALS = "numbers with a point are decimals, for INSERT into decimal columns; joins stay in order as well"
+    MERGED_JOINS = (
+        "joins merge what is sorted: conditions above hash joins are pushed into the side that they do not mean"
+    )
 
 
 _SETTINGS = {
     SqlDialect.PLAIN: {},
     SqlDialect.STABLE_JOIN_ORDER: {"datafusion.optimizer.join_reordering": "false"},
-    SqlDialect.EXACT_LITERALS: {
-        "datafusion.sql_parser.parse_float_as_decimal": "true",
+    SqlDialect.MERGED_JOINS: {
+        "datafusion.optimizer.prefer_hash_join": "false",
         "datafusion.optimizer.join_reordering": "false",
     },
 }
-_MEMORY_SHARE = {SqlDialect.PLAIN: 0.8, SqlDialect.STABLE_JOIN_ORDER: 0.1, SqlDialect.EXACT_LITERALS: 0.1}
+_MEMORY_SHARE = {SqlDialect.PLAIN: 0.8, SqlDialect.STABLE_JOIN_ORDER: 0.1, SqlDialect.MERGED_JOINS: 0.1}
 
 
 @dataclass(frozen=True)
@@ -136,6 +139,10 @@ class QueryEngine:
         with self._names.of_statement(relations, namespace), engine_errors():
             decoded = Consumer.from_substrait_plan(session, Serde.deserialize_bytes(plan))
             return session.create_dataframe_from_logical_plan(decoded)
+
+    def schema_of(self, plan: LogicalPlan) -> pa.Schema:
+        """The schema of what an optimized plan yields: before it is optimized, types have not been brought together."""
+        return self.context.create_dataframe_from_logical_plan(plan).schema()
 
 
 class _StatementNames(threading.local):
@@ -207,6 +214,9 @@ def _session(limits: EngineLimits, scratch: Path, names: _StatementNames, dialec
         .set("datafusion.optimizer.hash_join_single_partition_threshold", str(BUILD_BYTES_MAX))
         .set("datafusion.optimizer.hash_join_single_partition_threshold_rows", str(BUILD_ROWS_MAX))
         .set("datafusion.execution.sort_spill_reservation_bytes", str(sort_merge_bytes))
+        .set("datafusion.execution.time_zone", "UTC")
+        # A sub-query that is a value stays out of the plan's tree, and a condition with one is pushed below aggregates.
+        .set("datafusion.optimizer.enable_physical_uncorrelated_scalar_subquery", "false")
         # Sorts of several partitions take the whole pool and leave nothing to the merge of their results.
         .set("datafusion.optimizer.repartition_sorts", "false")
     )

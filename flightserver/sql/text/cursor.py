@@ -9,6 +9,7 @@ from typing import TypeVar
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import CATALOG_NAME, check_name
 from flightserver.sql.statements import TableRef
+from flightserver.sql.text.query_text import QueryText
 from flightserver.sql.text.tokens import Kind, Token, depth_change, error_at, identifier_name, is_identifier
 
 Item = TypeVar("Item")
@@ -148,7 +149,11 @@ class Cursor:
         token = self.peek()
         return self.name("alias") if is_identifier(token) and token.key not in stops else None
 
-    def slice_until(self, what: str, stop: Stop) -> str:
+    def part_from(self, first: int) -> QueryText:
+        """The text from a position to before this one, with its tokens."""
+        return QueryText.with_tokens(self.text, self.tokens).part(first, self.position)
+
+    def slice_until(self, what: str, stop: Stop) -> QueryText:
         """Consume everything up to the end or to where `stop` holds outside brackets; return its source text."""
         first, depth = self.position, 0
         while not self.at_end() and not (depth == 0 and stop(self)):
@@ -160,7 +165,7 @@ class Cursor:
             raise self.error(f"a bracket in this {what} is not closed", token=self.tokens[first])
         if self.position == first:
             raise self.error(f"expected a {what}, found {self.found()}")
-        return self.text[self.tokens[first].start : self.tokens[self.position - 1].end]
+        return self.part_from(first)
 
     def slice_type(self, stop: Stop) -> str:
         """Consume a type, in which `<` and `>` are brackets too, up to `stop`; return its text without comments."""
@@ -172,7 +177,7 @@ class Cursor:
             end = token.end
         return text
 
-    def rest(self, what: str) -> str:
+    def rest(self, what: str) -> QueryText:
         """Consume everything that is left; return its source text."""
         text = self.slice_until(what, lambda _: False)
         self.expect_end()

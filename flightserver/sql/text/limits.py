@@ -9,7 +9,7 @@ VALUES are cheap there and pass.
 from dataclasses import dataclass
 
 from catalog.errors import DatabaseError, ErrorKind
-from flightserver.sql.text.clauses import SET_OPERATORS
+from flightserver.sql.text.words import SET_OPERATORS
 from flightserver.sql.text.tokens import Kind, Token, depth_change
 
 QUERY_BYTES_MAX = 256 * 1024

@@ -9,27 +9,41 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from catalog.errors import ErrorKind
-from flightserver.sql.text.tokens import Kind, Token, depth_change, error_at, tokenize
+from flightserver.sql.text.query_text import QueryText
+from flightserver.sql.text.tokens import Kind, Token, depth_change, error_at
 
 PARAMETERS_MAX = 10_000
 
 _TYPE = re.compile(r"\s*[A-Za-z]\w*(?:\s*\(\s*\d+(?:\s*,\s*\d+)?\s*\))?")
 
 
-def number_placeholders(text: str) -> tuple[str, int]:
+def number_placeholders(text: QueryText) -> tuple[QueryText, int]:
     """Return the text with every `?` written as `$1`, `$2`, … from the left, and the count of values to bind."""
     parameters = _parameters(text)
     count = _count(text, parameters)
     if not parameters or parameters[0].text != "?":
         return text, count
-    pieces, end = [], 0
-    for number, token in enumerate(parameters, start=1):
-        pieces += [text[end : token.start], f"${number}"]
-        end = token.end
-    return "".join([*pieces, text[end:]]), count
+    pieces: list[str] = []
+    tokens: list[Token] = []
+    end = shift = number = 0
+    for token in text.tokens:
+        written = token.text
+        if token.kind is Kind.PARAMETER:
+            number += 1
+            written = f"${number}"
+            pieces += [text[end : token.start], written]
+            end = token.end
+        moved = token._replace(text=written, start=token.start + shift, end=token.start + shift + len(written))
+        tokens.append(moved)
+        if token.kind is Kind.PARAMETER:
+            shift += len(written) - 1
+            if text[token.end : token.end + 1].isalnum() or text[token.end : token.end + 1] == "_":
+                pieces.append(" ")  # a name behind the number would be taken for a part of it
+                shift += 1
+    return QueryText.with_tokens("".join([*pieces, text[end:]]), tokens), count
 
 
-def count_parameters(text: str) -> int:
+def count_parameters(text: QueryText) -> int:
     """Return how many values the placeholders of a text need: the highest number, or how many `?` there are."""
     return _count(text, _parameters(text))
 
@@ -45,13 +59,13 @@ def parameter_number(token: Token, place: int) -> int | None:
     return int(digits) if numbered else None
 
 
-def _parameters(text: str) -> list[Token]:
+def _parameters(text: QueryText) -> list[Token]:
     if "?" not in text and "$" not in text:
         return []
-    return [token for token in tokenize(text) if token.kind is Kind.PARAMETER]
+    return [token for token in text.tokens if token.kind is Kind.PARAMETER]
 
 
-def _count(text: str, parameters: list[Token]) -> int:
+def _count(text: QueryText, parameters: list[Token]) -> int:
     question_marks = sum(token.text == "?" for token in parameters)
     if 0 < question_marks < len(parameters):
         raise error_at(text, parameters[0].start, "use either ? or $1, $2, … in a statement, not both")
@@ -74,9 +88,9 @@ class ValuePlace:
     cast_to: str | None
 
 
-def places_in_values(source: str) -> Iterator[ValuePlace]:
+def places_in_values(source: QueryText) -> Iterator[ValuePlace]:
     """Where the parameters of `VALUES (…), (…)` stand. Arguments of functions are left out: their type is unknown."""
-    tokens = tokenize(source)
+    tokens = source.tokens
     if not tokens or tokens[0].key != "VALUES":
         return
     column = 0

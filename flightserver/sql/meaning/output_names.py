@@ -1,0 +1,54 @@
+"""Names of the columns that a SELECT makes.
+
+The engine refuses a SELECT with two items of one name, and calls `CAST(x AS INT)` x. Clients may have as many as they
+like: the second and further ones get a number behind a mark that no name has, and lose it on the way out.
+"""
+
+from catalog.identifiers import quote_identifier
+from flightserver.sql.meaning.scopes import output_name
+from flightserver.sql.meaning.writing import Writing
+from flightserver.sql.text import tree
+
+_MARK = "\u2063"
+
+
+def plain_name(name: str) -> str:
+    """A column's name as clients get it."""
+    return name.partition(_MARK)[0]
+
+
+def write_output_names(writing: Writing) -> None:
+    """Give items the names that changes took from them, and number those that come again."""
+    for select, _ in writing.of_kind(tree.Select):
+        seen: dict[str, int] = {}
+        stars = sum(isinstance(item.value, tree.Star) for item in select.items)
+        for item in select.items:
+            if isinstance(item.value, tree.Star):
+                continue
+            known = _engine_name(writing, item)
+            kept = writing.kept_names.get(id(item))
+            name = item.alias or kept or known
+            count = seen[known if kept is None else name] = seen.get(known if kept is None else name, 0) + 1
+            needs_number = count > 1 or (stars and len(select.items) > 1 and _may_stand_in_star(item))
+            if needs_number or (kept is not None and item.alias is None):
+                shown = item.alias or kept or output_name(item.value) or writing.written(item.value)
+                written = quote_identifier(f"{shown}{_MARK}{count}" if needs_number else shown)
+                if item.alias is None:
+                    writing.edits.wrap(item, "", f" AS {written}")
+                else:
+                    writing.edits.span(item.end - 1, item.end, written)
+
+
+def _engine_name(writing: Writing, item: tree.Item) -> str:
+    """How the engine tells an item from others: by its alias, its column as qualified, or what it says."""
+    if item.alias is not None:
+        return item.alias
+    if isinstance(item.value, tree.Name):
+        return ".".join(item.value.parts)
+    tokens = writing.text.tokens[item.value.start : item.value.end]
+    return output_name(item.value) or " ".join(token.key or token.text for token in tokens)
+
+
+def _may_stand_in_star(item: tree.Item) -> bool:
+    """Tell whether a star beside an item may select a column of its name."""
+    return item.alias is None and isinstance(item.value, tree.Name)

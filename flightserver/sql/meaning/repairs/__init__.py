@@ -1,0 +1,34 @@
+"""What DataFusion gets wrong, one file a fault: what it is, how it is recognised, and what is written instead.
+
+`REPAIRS` is the list. A test asks the bare engine for the specimen of each, and fails when it is no longer needed.
+Faults that only a plan shows are repaired in `providers/engine/repairs`.
+"""
+
+from collections.abc import Callable, Mapping
+
+from flightserver.sql.meaning.repairs import (
+    distinct_from,
+    existence,
+    global_aggregates,
+    guarded_cases,
+    list_questions,
+    memberships,
+    merged_columns,
+    offsets,
+    set_operations,
+    signed_numbers,
+)
+from flightserver.sql.meaning.writing import Writing
+
+REPAIRS: Mapping[str, Callable[[Writing], None]] = {
+    "distinct_from": distinct_from.repair,
+    "existence": existence.repair,
+    "global_aggregates": global_aggregates.repair,
+    "guarded_cases": guarded_cases.repair,
+    "list_questions": list_questions.repair,
+    "memberships": memberships.repair,
+    "merged_columns": merged_columns.repair,
+    "offsets": offsets.repair,
+    "set_operations": set_operations.repair,
+    "signed_numbers": signed_numbers.repair,
+}

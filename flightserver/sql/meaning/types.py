@@ -1,0 +1,146 @@
+"""Types of expressions as the engine will have them, as far as a query's text and the definitions tell.
+
+None is "not known": what is decided by types leaves alone what is not known.
+"""
+
+from collections.abc import Callable
+
+import pyarrow as pa
+
+from catalog.errors import DatabaseError
+from catalog.types import parse_type, storage_type
+from flightserver.sql.text import tree
+
+TypeOfName = Callable[[tree.Name], pa.DataType | None]
+TypeOfQuery = Callable[[tree.Query], pa.DataType | None]
+
+TESTS = frozenset({"=", "==", "<>", "!=", "<", ">", "<=", ">=", "AND", "OR", "XOR", "LIKE", "ILIKE", "~"})
+ARITHMETIC = frozenset({"+", "-", "*", "/", "%"})
+_LITERALS = {
+    "integer": pa.int64(),
+    "float": pa.float64(),
+    "string": pa.string(),
+    "null": pa.null(),
+    "boolean": pa.bool_(),
+    "DATE": pa.date32(),
+    "TIMESTAMP": pa.timestamp("us"),
+    "INTERVAL": pa.month_day_nano_interval(),
+}
+_OF_FIRST_KNOWN = frozenset({"coalesce", "nullif", "greatest", "least", "nvl", "ifnull"})
+_OF_ARGUMENT = frozenset({"min", "max", "first_value", "last_value", "lag", "lead", "abs", "nth_value", "any_value"})
+_FIXED = {
+    **dict.fromkeys(("count", "row_number", "rank", "dense_rank", "ntile", "array_length", "list_length"), pa.int64()),
+    **dict.fromkeys(("cardinality", "array_position", "list_position", "approx_distinct"), pa.int64()),
+    **dict.fromkeys(("sqrt", "cbrt", "ln", "log", "log2", "log10", "exp", "sin", "cos", "tan", "random"), pa.float64()),
+    **dict.fromkeys(("stddev", "stddev_pop", "stddev_samp", "var", "var_pop", "var_samp", "corr"), pa.float64()),
+    **dict.fromkeys(("upper", "lower", "trim", "btrim", "ltrim", "rtrim", "substr", "substring"), pa.string()),
+    **dict.fromkeys(("concat", "concat_ws", "replace", "left", "right", "to_char", "reverse"), pa.string()),
+    **dict.fromkeys(("now", "current_timestamp"), pa.timestamp("us", "UTC")),
+    **dict.fromkeys(("current_date", "today"), pa.date32()),
+}
+_EXTRACTED = pa.int32()
+
+
+class TypeReader:
+    """Tells the type of an expression, given those of names and of sub-queries."""
+
+    def __init__(self, of_name: TypeOfName, of_query: TypeOfQuery) -> None:
+        self._of_name = of_name
+        self._of_query = of_query
+
+    def of(self, value: tree.Node) -> pa.DataType | None:
+        """The type of an expression."""
+        match value:
+            case tree.Literal(kind=kind):
+                return _LITERALS.get(kind)
+            case tree.Name():
+                return self._of_name(value)
+            case tree.Brackets(items=(inner,)):
+                return self.of(inner)
+            case tree.Cast(type_text=text):
+                return cast_type(text)
+            case tree.Test() | tree.Between() | tree.InList() | tree.InQuery() | tree.Quantified() | tree.Exists():
+                return pa.bool_()
+            case tree.Unary(operator=operator, operand=operand):
+                return pa.bool_() if operator == "NOT" else self.of(operand)
+            case tree.Binary():
+                return self._binary(value)
+            case tree.Case(branches=branches, otherwise=otherwise):
+                return self._first([*(result for _, result in branches), otherwise])
+            case tree.ScalarQuery(query=query):
+                return self._of_query(query)
+            case tree.Call():
+                return self._call(value)
+        return None
+
+    def _binary(self, value: tree.Binary) -> pa.DataType | None:
+        if value.operator in TESTS or value.operator.startswith(("IS ", "NOT ")):
+            return pa.bool_()
+        if value.operator == "||":
+            return pa.string()
+        if value.operator not in ARITHMETIC:
+            return None
+        return arithmetic_type(value.operator, self.of(value.left), self.of(value.right))
+
+    def _call(self, call: tree.Call) -> pa.DataType | None:
+        if call.name in _FIXED:
+            return _FIXED[call.name]
+        if call.name in _OF_FIRST_KNOWN:
+            return self._first(list(call.arguments))
+        first = self.of(call.arguments[0]) if call.arguments else None
+        if call.name in _OF_ARGUMENT:
+            return first
+        return sum_type(first) if call.name == "sum" else None
+
+    def _first(self, values: list[tree.Expression | None]) -> pa.DataType | None:
+        """The type that several values have together, when those that have one agree."""
+        found = [self.of(value) for value in values if value is not None]
+        known = [data_type for data_type in found if data_type is not None and not pa.types.is_null(data_type)]
+        return known[0] if known and len(set(known)) == 1 and None not in found else None
+
+
+def cast_type(text: str) -> pa.DataType | None:
+    """The type that a cast makes."""
+    try:
+        return storage_type(parse_type(text))
+    except DatabaseError:
+        return None
+
+
+def arithmetic_type(operator: str, left: pa.DataType | None, right: pa.DataType | None) -> pa.DataType | None:
+    """The type of `left operator right`."""
+    if left is None or right is None:
+        return None
+    if is_whole(left) and is_whole(right):
+        wide = left.bit_width == 64 or right.bit_width == 64 or left != right
+        return pa.int64() if wide else left
+    if any(pa.types.is_floating(one) for one in (left, right)) and is_number(left) and is_number(right):
+        return pa.float64() if pa.float64() in (left, right) or not (left == right) else left
+    if pa.types.is_timestamp(left) and pa.types.is_timestamp(right) and operator == "-":
+        return pa.duration("us")
+    if pa.types.is_timestamp(left) and pa.types.is_interval(right):
+        return left
+    return None
+
+
+def sum_type(data_type: pa.DataType | None) -> pa.DataType | None:
+    """The type of the sum of numbers."""
+    if data_type is None:
+        return None
+    if is_whole(data_type):
+        return pa.int64()
+    if pa.types.is_floating(data_type):
+        return pa.float64()
+    return pa.decimal128(min(data_type.precision + 10, 38), data_type.scale) if pa.types.is_decimal(data_type) else None
+
+
+def is_whole(data_type: pa.DataType | None) -> bool:
+    """Tell whether a type is of whole numbers."""
+    return data_type is not None and bool(pa.types.is_integer(data_type))
+
+
+def is_number(data_type: pa.DataType | None) -> bool:
+    """Tell whether a type is of numbers."""
+    return data_type is not None and bool(
+        pa.types.is_integer(data_type) or pa.types.is_floating(data_type) or pa.types.is_decimal(data_type)
+    )

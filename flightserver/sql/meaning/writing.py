@@ -1,0 +1,94 @@
+"""A query on its way to the engine: what its names stand for, and what is written in the place of what.
+
+A rule is a function of a `Writing`. It looks at the nodes of its kinds, in their scopes, and leaves changes; rules do
+not see each other's, and their order does not matter. A text that no rule has anything to say of stays as it was sent.
+"""
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TypeVar
+
+import pyarrow as pa
+
+from catalog.errors import DatabaseError, ErrorKind
+from flightserver.sql.meaning.scopes import Columns, Definitions, Scope, Visit, Visited, type_of, visit
+from flightserver.sql.text import tree
+from flightserver.sql.text.edits import Edits
+from flightserver.sql.text.queries import query_of
+from flightserver.sql.text.query_text import QueryText
+from flightserver.sql.text.tokens import error_at
+
+Wanted = TypeVar("Wanted", bound=tree.Node)
+
+
+class Writing:
+    """One query, maybe that of a view: its text, its tree, its scopes, and the changes to it."""
+
+    def __init__(self, text: QueryText, definitions: Definitions, *, is_view: bool = False) -> None:
+        self.text = text
+        self.is_view = is_view
+        self.definitions = definitions
+        self.edits = Edits(text)
+        self.kept_names: dict[int, str] = {}
+
+    @cached_property
+    def visited(self) -> Visited:
+        """Every node with its scope."""
+        return visit(query_of(self.text), self.definitions)
+
+    @property
+    def visits(self) -> list[Visit]:
+        """The nodes, each before its parts."""
+        return self.visited.nodes
+
+    def type_of(self, value: tree.Expression, found: Visit) -> pa.DataType | None:
+        """The type of a value in the scope of a visit, None where the text does not tell."""
+        return type_of(value, found.scope, self.visited.outputs)
+
+    def columns_of(self, part: tree.Body | tree.Query) -> Columns | None:
+        """The columns that a query or a part of one yields, as far as they are known."""
+        return self.visited.outputs.get(id(part))
+
+    def has(self, *keys: str) -> bool:
+        """Tell, at once, whether any of these words and symbols occurs."""
+        return not self.text.keys.isdisjoint(keys)
+
+    def of_kind(self, kind: type[Wanted]) -> Iterator[tuple[Wanted, Visit]]:
+        """The nodes of a kind."""
+        for found in self.visits:
+            if isinstance(found.node, kind):
+                yield found.node, found
+
+    def may_use_outer_columns(self, query: tree.Query) -> bool:
+        """Tell whether a sub-query may use columns of the queries around it; what is not known may."""
+        within = range(query.start, query.end)
+        return any(
+            _may_lie_outside(name, visit.scope, within)
+            for name, visit in self.of_kind(tree.Name)
+            if name.start in within
+        )
+
+    def written(self, node: tree.Node) -> str:
+        """What the client wrote for a node."""
+        return self.text.of(node)
+
+    def unsupported(self, node: tree.Node, message: str) -> DatabaseError:
+        """The refusal of a node."""
+        return error_at(self.text, self.text.tokens[node.start].start, message, ErrorKind.UNSUPPORTED)
+
+    def keep_name(self, found: Visit, name: str) -> None:
+        """Let an item of SELECT that is nothing but this node have this name, although it is written in another way."""
+        if found.above is not None and isinstance(found.above.node, tree.Item):
+            self.kept_names[id(found.above.node)] = name
+
+
+def _may_lie_outside(name: tree.Name, scope: Scope, within: range) -> bool:
+    around: Scope | None = scope
+    while around is not None:
+        is_inside = around.select is None or around.select.start in within
+        if not is_inside:
+            return around.own(name.parts) is not None or around.own(name.parts[:1]) is not None
+        if around.is_certain(name.parts):
+            return False
+        around = around.outer
+    return False

@@ -1,0 +1,121 @@
+"""What a plan of the engine says, read from its objects: scans, joins, columns. Never from how it prints itself.
+
+The library has no class for some nodes and expressions, and raises for those: what cannot be read counts as unknown,
+which keeps every batch and takes the careful path.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from datafusion import DataFrame, Expr
+from datafusion import expr as nodes
+from datafusion.plan import LogicalPlan
+
+from providers.engine.errors import engine_errors
+
+_MULTIPLYING = (nodes.Join, nodes.RecursiveQuery, nodes.Unnest, nodes.Subquery)
+"""Parts of a plan that may make many more rows than they read."""
+
+_PASSING = (nodes.Projection, nodes.SubqueryAlias)
+"""Parts that pass the rows of their input on, one by one."""
+
+_OPTIONAL_JOINS = frozenset({"Left", "Right", "Full"})
+_LEAVES = (nodes.Column, nodes.Literal, nodes.Placeholder)
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One scan of a table in a plan, by the name that the plan's storage gave it, with its filters."""
+
+    table: str
+    filters: tuple[Expr, ...]
+
+
+@dataclass(frozen=True)
+class PlanFacts:
+    """What an optimized plan does.
+
+    `multiplies` says that it may make many more rows than it reads. `mixes_names` says that it checks conditions above
+    an outer join by columns whose names both of its sides have.
+    """
+
+    scans: tuple[Scan, ...]
+    multiplies: bool
+    mixes_names: bool
+
+
+def optimized(frame: DataFrame) -> LogicalPlan:
+    """The plan of a frame as it would run."""
+    with engine_errors():
+        return frame.optimized_logical_plan()
+
+
+def variant(node: Expr | LogicalPlan) -> Any:
+    """The class of a node, or None where the library has none."""
+    try:
+        return node.to_variant()
+    except Exception:  # noqa: BLE001 - bindings raise what they like
+        return None
+
+
+def facts(plan: LogicalPlan) -> PlanFacts:
+    """Read an optimized plan, in which every sub-query has become a join."""
+    scans: list[Scan] = []
+    multiplies = mixes_names = False
+    for part in walk(plan):
+        node = variant(part)
+        if isinstance(node, nodes.TableScan):
+            scans.append(Scan(node.fqn()[2], tuple(node.filters())))
+        multiplies |= node is None or isinstance(node, _MULTIPLYING)
+        mixes_names |= isinstance(node, nodes.Filter) and _mixes_names(part)
+    return PlanFacts(tuple(scans), multiplies or len(scans) > 1, mixes_names)
+
+
+def walk(plan: LogicalPlan) -> Iterator[LogicalPlan]:
+    """A plan and everything below it."""
+    yield plan
+    for part in plan.inputs():
+        yield from walk(part)
+
+
+def _mixes_names(condition: LogicalPlan) -> bool:
+    """Tell whether a condition stands on an outer join whose sides have columns of the same name."""
+    below = condition.inputs()[0]
+    while isinstance(variant(below), _PASSING):
+        below = below.inputs()[0]
+    join = variant(below)
+    if not isinstance(join, nodes.Join) or str(join.join_type()) not in _OPTIONAL_JOINS:
+        return False
+    left, right = (column_names(side) for side in below.inputs())
+    return left is None or right is None or not left.isdisjoint(right)
+
+
+def column_names(plan: LogicalPlan) -> set[str] | None:
+    """The bare names of a plan's columns; None where they cannot be read."""
+    node = variant(plan)
+    match node:
+        case nodes.TableScan():
+            return {name for _, name in node.projection()}
+        case nodes.Projection():
+            return {_name(item) for item in node.projections()}
+        case nodes.Aggregate():
+            return {_name(item) for item in (*node.group_by_exprs(), *node.aggregate_exprs())}
+        case nodes.Join() | nodes.SubqueryAlias() | nodes.Filter() | nodes.Sort() | nodes.Limit():
+            sides = [column_names(side) for side in plan.inputs()]
+            return None if None in sides else set().union(*(side for side in sides if side is not None))
+    return None
+
+
+def _name(item: Expr) -> str:
+    return str(item.schema_name()).rpartition(".")[2]
+
+
+def operands(expression: Expr) -> list[Expr]:
+    """The expressions right within another."""
+    if isinstance(variant(expression), _LEAVES):
+        return []
+    try:
+        return list(expression.rex_call_operands())
+    except Exception:  # noqa: BLE001 - some have none to show
+        return []

@@ -16,6 +16,7 @@ from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import TableName, quote_identifier
 from flightserver.context import Context
 from flightserver.database import Database
+from flightserver.execution.constants import column_of_constants
 from flightserver.execution.ingest import Load, ingest
 from flightserver.execution.parameters import bound_rows, check_bound, comparable
 from flightserver.execution.reading import Given, Reader
@@ -32,6 +33,7 @@ from flightserver.execution.rewriting import (
 from flightserver.execution.rows import Affected
 from flightserver.execution.sources import Parameters
 from flightserver.execution.targets import assigned_columns, check_conflict, check_width, inserted_columns
+from flightserver.sql.literal_rows import Constants, literal_rows
 from flightserver.sql.statements import Assignment, Delete, Insert, OnConflict, Statement, TableRef, Truncate, Update
 from flightserver.sql.text import tree
 from flightserver.sql.text.parameters import count_parameters
@@ -79,8 +81,10 @@ class Dml:
         names = inserted_columns(statement, table)
         if bound is not None and statement.placeholders_only is not None:
             batches = _bound_columns(statement.placeholders_only, bound, names)
+        elif (constants := literal_rows(statement.source)) is not None and len(constants) == len(names):
+            batches = _constant_rows(constants, table, names)
         else:
-            batches = self._source_rows(statement, context, bound, names)
+            batches = self._source_rows(statement, context, bound, table, names)
         conflict = statement.on_conflict
         if conflict is None:
             return self._ingest(table, context, batches, OnExisting.REFUSE)
@@ -161,22 +165,24 @@ class Dml:
         return self.delete(everything, context, None)
 
     def _source_rows(
-        self, statement: Insert, context: Context, bound: pa.Table | None, names: Sequence[str]
+        self, statement: Insert, context: Context, bound: pa.Table | None, table: TableDef, names: Sequence[str]
     ) -> Iterator[pa.RecordBatch]:
         """The rows of VALUES or a query, under the names of the columns they are meant for."""
         runs: list[Parameters | None] = [None] if bound is None else list(bound_rows(bound, bound.num_columns))
         for parameters in runs:
-            yield from self._source_batches(statement, context, parameters, names)
+            yield from self._source_batches(statement, context, parameters, table, names)
 
     def _source_batches(
         self,
         statement: Insert,
         context: Context,
         parameters: Parameters | None,
+        table: TableDef,
         names: Sequence[str],
     ) -> Iterator[pa.RecordBatch]:
         """The rows of VALUES or a query with one row of parameters."""
-        planned = self._reader.plan(statement.source, context, parameters)
+        types = tuple(table.column(name).storage for name in names)
+        planned = self._reader.plan(statement.source, context, parameters, Given(targets=types))
         check_width(names, len(planned.schema))
         for batch in planned.rows().start(context.stop):
             yield batch.rename_columns(list(names))
@@ -197,7 +203,8 @@ class Dml:
     ) -> Affected:
         """ON CONFLICT DO UPDATE with expressions: offered rows whose key exists update the existing row."""
         store, table = self._database.store, context.registry.table(context.name(ref))
-        offered = admitted(table, pa.Table.from_batches(batches), context.user, store.allocator, Strictness.STATEMENT)
+        rows = _as_table(batches, table, names)
+        offered = admitted(table, rows, context.user, store.allocator, Strictness.STATEMENT)
 
         def build(snapshot: Snapshot) -> Change:
             if _replaces_whole_row(conflict, table, names):
@@ -215,8 +222,8 @@ class Dml:
         allocator = self._database.store.allocator
 
         def find(snapshot: Snapshot, parameters: Parameters | None, _: pa.Table | None) -> Change:
-            rows = self._source_batches(statement, context, parameters, names)
-            offered = admitted(table, pa.Table.from_batches(rows), context.user, allocator, Strictness.STATEMENT)
+            rows = self._source_batches(statement, context, parameters, table, names)
+            offered = admitted(table, _as_table(rows, table, names), context.user, allocator, Strictness.STATEMENT)
             return self._merged(offered, conflict, context, statement.table, snapshot, parameters)
 
         return self._write(table, context, find, bound, at_once=False)
@@ -301,9 +308,8 @@ class Dml:
         parameters: Parameters | None,
         extra: Mapping[str, pa.Table],
     ) -> pa.Table:
-        given = Given(
-            {snapshot.table.name: snapshot}, {TableName(context.namespace, name): rows for name, rows in extra.items()}
-        )
+        rows = {TableName(context.namespace, name): rows for name, rows in extra.items()}
+        given = Given({snapshot.table.name: snapshot}, rows, tuple(column.storage for column in snapshot.table.columns))
         return self._reader.plan(text, context, parameters, given).rows().to_table(context.stop)
 
     def _write(
@@ -357,6 +363,20 @@ def _bound_columns(numbers: Sequence[int], bound: pa.Table, names: Sequence[str]
         raise DatabaseError(ErrorKind.INVALID, f"INSERT names {len(names)} columns, VALUES has {len(numbers)}")
     rows = pa.Table.from_arrays([bound.column(number - 1) for number in numbers], names=list(names))
     yield from rows.to_batches()
+
+
+def _constant_rows(constants: list[Constants], table: TableDef, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """The rows of VALUES where they are nothing but constants."""
+    columns = [column_of_constants(some, table.column(name)) for some, name in zip(constants, names, strict=True)]
+    yield pa.RecordBatch.from_arrays(columns, names=list(names))
+
+
+def _as_table(batches: Iterator[pa.RecordBatch], table: TableDef, names: Sequence[str]) -> pa.Table:
+    """Rows with the columns that INSERT names; there may be none."""
+    found = list(batches)
+    if found:
+        return pa.Table.from_batches(found)
+    return pa.schema([pa.field(name, table.column(name).storage) for name in names]).empty_table()
 
 
 def _has_parameters(conflict: OnConflict) -> bool:

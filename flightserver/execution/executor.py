@@ -20,8 +20,8 @@ from flightserver.execution.sources import Parameters
 from flightserver.execution.system import SystemTables
 from flightserver.sql.parser import Parsed
 from flightserver.sql.statements import Compact, Flush, Insert, Query, Statement, SubstraitQuery, TableRef, Update
-from flightserver.sql.text.parameters import places_in_values
 from flightserver.sql.text.constants import is_constant
+from flightserver.sql.text.parameters import places_in_values
 from flush.compaction import compact, settle
 from flush.hot_flush import flush
 from flush.reclaim import reclaim
@@ -198,4 +198,3 @@ def _noted(planned: PlannedQuery, context: Context) -> PlannedQuery:
     if context.statement is not None:
         context.statement.note_pruning(planned.pruned.values())
     return planned
-

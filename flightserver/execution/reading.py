@@ -9,7 +9,7 @@ keeps every batch that any of its scans may need.
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 from datafusion import DataFrame
@@ -26,7 +26,7 @@ from flightserver.execution.origins import Origins, origins
 from flightserver.execution.rows import Rows, client_schema, to_client
 from flightserver.execution.sources import Parameters, Source, SqlText, SubstraitPlan
 from flightserver.execution.system import SystemTable, SystemTables
-from flightserver.sql.meaning.engine_text import EngineText, for_engine
+from flightserver.sql.meaning.engine_text import Circumstances, EngineText, for_engine
 from flightserver.sql.meaning.parameter_types import parameter_types
 from flightserver.sql.meaning.scopes import Relation
 from flightserver.sql.meaning.system_columns import of_all_columns
@@ -109,8 +109,10 @@ class DescribedQuery:
 class Given:
     """What a statement brings along for the query that finds its rows: snapshots, and rows by name."""
 
-    snapshots: Mapping[TableName, Snapshot]
-    rows: Mapping[TableName, pa.Table]
+    snapshots: Mapping[TableName, Snapshot] = field(default_factory=dict)
+    rows: Mapping[TableName, pa.Table] = field(default_factory=dict)
+    targets: tuple[pa.DataType | None, ...] = ()
+    """The types of the columns that the query's own are stored in."""
 
     @property
     def relations(self) -> dict[TableName, Relation]:
@@ -118,7 +120,7 @@ class Given:
         return {name: relation_of_rows(rows, name) for name, rows in self.rows.items()}
 
 
-NOTHING = Given({}, {})
+NOTHING = Given()
 
 
 class Reader:
@@ -163,9 +165,11 @@ class Reader:
 
     def _query(self, text: QueryText, context: Context, parameters: Parameters | None, given: Given) -> "_Query":
         names = Names(context.registry, self.system, context.namespace, given.relations)
-        written = self._for_engine(text, names, context)
+        bound = {int(name): value.type for name, value in (parameters or {}).items()}
+        about = Circumstances(_context_values(context, context.namespace), given.targets, bound)
+        written = self._for_engine(text, names, about)
         reads = _Reads({}, {}, {}, {})
-        reads.add(written, names, lambda view, within: self._for_engine(view_text(view.query), within, context, True))
+        reads.add(written, names, self._view_reader(context))
         dialect = SqlDialect.STABLE_JOIN_ORDER if reads.has_optional_sides else SqlDialect.PLAIN
         return _Query(self._database, SqlText(written.text, parameters), context, reads, dialect)
 
@@ -174,17 +178,25 @@ class Reader:
         reads = _Reads({}, {}, {}, {})
         for ref in query.tables:
             text = EngineText("", frozenset({context.name(ref)}), (), has_optional_sides=False)
-            reads.add(text, names, lambda view, within: self._for_engine(view_text(view.query), within, context, True))
+            reads.add(text, names, self._view_reader(context))
         return _Query(self._database, SubstraitPlan(query.plan), context, reads, SqlDialect.STABLE_JOIN_ORDER)
 
-    def _for_engine(self, text: QueryText, names: Names, context: Context, is_view: bool = False) -> EngineText:
+    def _view_reader(self, context: Context) -> Callable[[ViewDef, Names], EngineText]:
+        """Writes the query of a view for the engine."""
+
+        def read(view: ViewDef, within: Names) -> EngineText:
+            about = Circumstances(_context_values(context, view.namespace), is_view=True)
+            return self._for_engine(view_text(view.query), within, about)
+
+        return read
+
+    def _for_engine(self, text: QueryText, names: Names, about: Circumstances) -> EngineText:
         """The engine's text for a query. What was worked out holds as long as its names stand for the same."""
-        values = _context_values(context, names.namespace)
-        key = (str(text), is_view, tuple(values.values()))
+        key = (str(text), about.key)
         known = self._texts.find(key)
         if known is not None and all(names(parts) == found for parts, found in known.looked_up):
             return known
-        written = for_engine(text, names, values, is_view=is_view)
+        written = for_engine(text, names, about)
         self._texts.put(key, written, 2 * len(text) + len(written.text))
         return written
 

@@ -16,7 +16,6 @@ from flightserver.execution.rewriting import finding_query, qualified
 from flightserver.execution.rows import Rows
 from flightserver.execution.targets import check_target
 from flightserver.sql.rendering import create_table_text, create_view_text
-from flightserver.sql.text.query_text import QueryText
 from flightserver.sql.statements import (
     Describe,
     Explain,
@@ -27,6 +26,7 @@ from flightserver.sql.statements import (
     ShowTables,
     Statement,
 )
+from flightserver.sql.text.query_text import QueryText
 from providers.cold.pruning import Pruned
 
 _STORED_FILE = re.compile(r"(?:[^\s\[\],:]*/)+((?:batch|shape)-[\w-]+\.(?:parquet|arrow))")

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from catalog.definition import TableDef
 from catalog.errors import DatabaseError, ErrorKind
 from flightserver.context import Context
-from flightserver.sql.text.query_text import QueryText
 from flightserver.sql.statements import Assignment, Delete, Insert, OnConflict, Statement, Update
+from flightserver.sql.text.query_text import QueryText
 
 
 def check_target(statement: Statement, context: Context, source_width: int) -> None:

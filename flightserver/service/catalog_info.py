@@ -13,13 +13,13 @@ from catalog.types import format_type, type_name
 from flightserver.context import Context
 from flightserver.execution.reading import Reader
 from flightserver.execution.rewriting import qualified
-from flightserver.sql.text.query_text import QueryText
 from flightserver.protocol import commands, metadata, sql_info
 from flightserver.protocol.commands import Command
 from flightserver.protocol.java import readable_by
 from flightserver.protocol.schemas import column_metadata
 from flightserver.protocol.xdbc_types import xdbc_types
 from flightserver.settings import Settings
+from flightserver.sql.text.query_text import QueryText
 from providers.engine.session import WITHHELD_FUNCTIONS
 
 TABLE_TYPE, VIEW_TYPE = "TABLE", "VIEW"

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from catalog.errors import DatabaseError, ErrorKind
 from flightserver.sql import commands, ddl, dml
 from flightserver.sql.statements import Explain, Query, Statement
-from flightserver.sql.text.cursor import stop_at
 from flightserver.sql.text.limits import check_limits, check_text_size
 from flightserver.sql.text.parameters import number_placeholders
 from flightserver.sql.text.queries import QueryReader
@@ -90,9 +89,10 @@ def _query(cursor: QueryReader) -> Query:
 
 def _with(cursor: QueryReader) -> Query:
     """Take a query with common table expressions; refuse one that ends in a change of rows."""
-    first = cursor.position - 1
-    cursor.slice_until("query", stop_at("INSERT", "UPDATE", "DELETE", "MERGE", "SELECT", "VALUES", "FROM"))
-    if cursor.at_any("INSERT", "UPDATE", "DELETE", "MERGE") and cursor.peek(1).key not in {"AS", "(", ",", "."}:
+    cursor.position -= 1
+    first = cursor.position
+    cursor.common_tables()
+    if cursor.at_any("INSERT", "UPDATE", "DELETE", "MERGE"):
         raise cursor.unsupported(f"WITH in front of {cursor.peek().key} is not supported; use a sub-query")
     cursor.position = first
     return Query(cursor.rest("query"))

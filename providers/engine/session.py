@@ -23,6 +23,7 @@ from datafusion.substrait import Consumer, Serde
 
 from catalog.identifiers import CATALOG_NAME, TableName
 from providers.engine.errors import engine_errors
+from providers.engine.functions import add_functions
 
 DEFAULT_SCHEMA = "$default"
 """Stands for the statement's own namespace, where unqualified names resolve."""
@@ -233,4 +234,5 @@ def _session(limits: EngineLimits, scratch: Path, names: _StatementNames, dialec
         session.deregister_udf(function)
     for function in WITHHELD_TABLE_FUNCTIONS:
         session.deregister_udtf(function)
+    add_functions(session)
     return session

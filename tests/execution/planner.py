@@ -11,6 +11,7 @@ from flightserver.execution.executor import Executor
 from flightserver.execution.reading import DescribedQuery, PlannedQuery
 from flightserver.settings import Settings
 from flightserver.sql.parser import parse_numbered
+from flightserver.sql.text.query_text import QueryText
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,11 @@ class Planner:
 
     def plan(self, text: str) -> PlannedQuery:
         """Plan a query."""
-        return self.executor.reader.plan(text, self.context)
+        return self.executor.reader.plan(QueryText(text), self.context)
 
     def describe(self, text: str) -> DescribedQuery:
         """Describe a query."""
-        return self.executor.reader.describe(text, self.context)
+        return self.executor.reader.describe(QueryText(text), self.context)
 
     def ids(self, condition: str, source: str = "t") -> list[int]:
         """The `id` of the rows that satisfy a condition."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from catalog.errors import DatabaseError, ErrorKind
-from flightserver.sql.text.membership import VALUES_MAX
+from flightserver.sql.meaning.repairs.memberships import VALUES_MAX
 from tests.execution.planner import Planner, opened
 from tests.execution.three_valued import CORRELATED, Conditions, Query, S, T, is_in
 

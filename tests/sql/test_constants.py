@@ -2,7 +2,8 @@
 
 import pytest
 
-from flightserver.sql.text.references import is_constant
+from flightserver.sql.text.constants import is_constant
+from flightserver.sql.text.query_text import QueryText
 
 
 @pytest.mark.parametrize(
@@ -10,7 +11,7 @@ from flightserver.sql.text.references import is_constant
 )
 def test_literals_and_their_names_are_constant(text: str) -> None:
     """Numbers, texts, NULL and truth values, with names or without."""
-    assert is_constant(text)
+    assert is_constant(QueryText(text))
 
 
 @pytest.mark.parametrize(
@@ -32,4 +33,4 @@ def test_literals_and_their_names_are_constant(text: str) -> None:
 )
 def test_everything_else_is_not(text: str) -> None:
     """Names, functions, parameters, operators and clauses may say something else tomorrow."""
-    assert not is_constant(text)
+    assert not is_constant(QueryText(text))

@@ -1,17 +1,40 @@
 """The text that the engine plans for a query: everything that must be said in another way, said in that way."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import pyarrow as pa
 
 from catalog.identifiers import TableName
 from flightserver.sql.meaning.context_values import write_context_values
+from flightserver.sql.meaning.exact_numbers import write_exact_numbers
 from flightserver.sql.meaning.output_names import write_output_names
 from flightserver.sql.meaning.repairs import REPAIRS
 from flightserver.sql.meaning.scopes import Definitions, Relation
 from flightserver.sql.meaning.system_columns import show_system_columns
+from flightserver.sql.meaning.table_queries import write_table_queries
 from flightserver.sql.meaning.writing import Writing
 from flightserver.sql.text import tree
 from flightserver.sql.text.query_text import QueryText
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What a query's meaning depends on, beside its text and the definitions.
+
+    `values` are those of the context, by their words; `targets` the types of the columns that its own are stored in;
+    `parameters` the types of what is bound. `is_view` says that it is the query of a view.
+    """
+
+    values: Mapping[str, str]
+    targets: tuple[pa.DataType | None, ...] = ()
+    parameters: Mapping[int, pa.DataType] = field(default_factory=dict)
+    is_view: bool = False
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What tells them apart."""
+        return tuple(self.values.values()), self.targets, tuple(self.parameters.items()), self.is_view
 
 
 @dataclass(frozen=True)
@@ -27,10 +50,8 @@ class EngineText:
     has_optional_sides: bool
 
 
-def for_engine(
-    text: QueryText, definitions: Definitions, values: Mapping[str, str], *, is_view: bool = False
-) -> EngineText:
-    """Write a query, maybe that of a view, for the engine; `values` are those of the context, by their words."""
+def for_engine(text: QueryText, definitions: Definitions, circumstances: Circumstances) -> EngineText:
+    """Write a query for the engine."""
     looked_up: dict[tuple[str, ...], Relation | None] = {}
 
     def look_up(parts: tuple[str, ...]) -> Relation | None:
@@ -38,14 +59,13 @@ def for_engine(
             looked_up[parts] = definitions(parts)
         return looked_up[parts]
 
-    writing = Writing(text, look_up, is_view=is_view)
-    relations = {
-        relation.name
-        for source, _ in writing.of_kind(tree.TableSource)
-        if (relation := looked_up.get(source.parts)) is not None
-    }
-    write_context_values(writing, values)
+    writing = Writing(text, look_up, is_view=circumstances.is_view, parameters=circumstances.parameters)
+    named = [looked_up.get(source.parts) for source, _ in writing.of_kind(tree.TableSource)]
+    relations = {relation.name for relation in named if relation is not None}
+    write_context_values(writing, circumstances.values)
     relations |= show_system_columns(writing)
+    write_table_queries(writing)
+    write_exact_numbers(writing, circumstances.targets)
     for repair in REPAIRS.values():
         repair(writing)
     write_output_names(writing)

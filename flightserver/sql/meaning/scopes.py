@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from catalog.identifiers import TableName
-from flightserver.sql.meaning.types import TypeReader
+from flightserver.sql.meaning.types import TypeOfParameter, TypeReader
 from flightserver.sql.text import tree
 from flightserver.sql.text.tree import Node
 
@@ -202,9 +202,13 @@ class Visited:
     outputs: dict[int, Columns | None]
 
 
-def visit(query: tree.Query, definitions: Definitions) -> Visited:
+def unknown(_: tree.Parameter) -> None:
+    """For queries whose parameters have no types yet."""
+
+
+def visit(query: tree.Query, definitions: Definitions, of_parameter: TypeOfParameter = unknown) -> Visited:
     """Find out what the names in a query stand for."""
-    visitor = _Visitor(definitions)
+    visitor = _Visitor(definitions, of_parameter)
     visitor.query(query, None, None, {})
     return Visited(visitor.visited, visitor.outputs)
 
@@ -213,8 +217,9 @@ _Common = Mapping[str, Columns | None]
 
 
 class _Visitor:
-    def __init__(self, definitions: Definitions) -> None:
+    def __init__(self, definitions: Definitions, of_parameter: TypeOfParameter) -> None:
         self._definitions = definitions
+        self._of_parameter = of_parameter
         self.visited: list[Visit] = []
         self.outputs: dict[int, Columns | None] = {}
 
@@ -259,7 +264,7 @@ class _Visitor:
                 for value in (value for row in body.rows for value in row):
                     self._expression(value, here, scope)
                 return tuple(
-                    Column(f"column{number}", type_of(value, scope, self.outputs))
+                    Column(f"column{number}", type_of(value, scope, self.outputs, self._of_parameter))
                     for number, value in enumerate(body.rows[0], start=1)
                 )
 
@@ -330,7 +335,12 @@ class _Visitor:
                     return None
                 found += columns
             else:
-                found.append(Column(item.alias or output_name(item.value), type_of(item.value, scope, self.outputs)))
+                found.append(
+                    Column(
+                        item.alias or output_name(item.value),
+                        type_of(item.value, scope, self.outputs, self._of_parameter),
+                    )
+                )
         return tuple(found)
 
 
@@ -395,7 +405,9 @@ def output_name(value: tree.Expression) -> str:
             return ""
 
 
-def type_of(value: Node, scope: Scope, outputs: Mapping[int, Columns | None]) -> pa.DataType | None:
+def type_of(
+    value: Node, scope: Scope, outputs: Mapping[int, Columns | None], of_parameter: TypeOfParameter
+) -> pa.DataType | None:
     """The type of a value in a scope; `outputs` has what the sub-queries yield."""
 
     def of_name(name: tree.Name) -> pa.DataType | None:
@@ -408,4 +420,4 @@ def type_of(value: Node, scope: Scope, outputs: Mapping[int, Columns | None]) ->
         columns = outputs.get(id(query))
         return columns[0].type if columns is not None and len(columns) == 1 else None
 
-    return TypeReader(of_name, of_query).of(value)
+    return TypeReader(of_name, of_query, of_parameter).of(value)

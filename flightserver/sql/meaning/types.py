@@ -13,6 +13,7 @@ from flightserver.sql.text import tree
 
 TypeOfName = Callable[[tree.Name], pa.DataType | None]
 TypeOfQuery = Callable[[tree.Query], pa.DataType | None]
+TypeOfParameter = Callable[[tree.Parameter], pa.DataType | None]
 
 TESTS = frozenset({"=", "==", "<>", "!=", "<", ">", "<=", ">=", "AND", "OR", "XOR", "LIKE", "ILIKE", "~"})
 ARITHMETIC = frozenset({"+", "-", "*", "/", "%"})
@@ -41,12 +42,17 @@ _FIXED = {
 _EXTRACTED = pa.int32()
 
 
-class TypeReader:
-    """Tells the type of an expression, given those of names and of sub-queries."""
+ANY_DECIMAL = pa.decimal128(38, 9)
+"""Stands for the type of what is computed with decimals, whatever its digits."""
 
-    def __init__(self, of_name: TypeOfName, of_query: TypeOfQuery) -> None:
+
+class TypeReader:
+    """Tells the type of an expression, given those of names, sub-queries and parameters."""
+
+    def __init__(self, of_name: TypeOfName, of_query: TypeOfQuery, of_parameter: TypeOfParameter) -> None:
         self._of_name = of_name
         self._of_query = of_query
+        self._of_parameter = of_parameter
 
     def of(self, value: tree.Node) -> pa.DataType | None:
         """The type of an expression."""
@@ -55,6 +61,8 @@ class TypeReader:
                 return _LITERALS.get(kind)
             case tree.Name():
                 return self._of_name(value)
+            case tree.Parameter():
+                return self._of_parameter(value)
             case tree.Brackets(items=(inner,)):
                 return self.of(inner)
             case tree.Cast(type_text=text):
@@ -80,7 +88,12 @@ class TypeReader:
             return pa.string()
         if value.operator not in ARITHMETIC:
             return None
-        return arithmetic_type(value.operator, self.of(value.left), self.of(value.right))
+        left, right = self.of(value.left), self.of(value.right)
+        if is_pointed(value.left) and is_number(right):
+            left = right if pa.types.is_decimal(right) else pa.float64()
+        elif is_pointed(value.right) and is_number(left):
+            right = left if pa.types.is_decimal(left) else pa.float64()
+        return arithmetic_type(value.operator, left, right)
 
     def _call(self, call: tree.Call) -> pa.DataType | None:
         if call.name in _FIXED:
@@ -90,6 +103,8 @@ class TypeReader:
         first = self.of(call.arguments[0]) if call.arguments else None
         if call.name in _OF_ARGUMENT:
             return first
+        if call.name == "avg":
+            return None if first is None else ANY_DECIMAL if pa.types.is_decimal(first) else pa.float64()
         return sum_type(first) if call.name == "sum" else None
 
     def _first(self, values: list[tree.Expression | None]) -> pa.DataType | None:
@@ -114,8 +129,10 @@ def arithmetic_type(operator: str, left: pa.DataType | None, right: pa.DataType 
     if is_whole(left) and is_whole(right):
         wide = left.bit_width == 64 or right.bit_width == 64 or left != right
         return pa.int64() if wide else left
-    if any(pa.types.is_floating(one) for one in (left, right)) and is_number(left) and is_number(right):
-        return pa.float64() if pa.float64() in (left, right) or not (left == right) else left
+    if is_number(left) and is_number(right):
+        if any(pa.types.is_floating(one) for one in (left, right)):
+            return left if left == right else pa.float64()
+        return ANY_DECIMAL
     if pa.types.is_timestamp(left) and pa.types.is_timestamp(right) and operator == "-":
         return pa.duration("us")
     if pa.types.is_timestamp(left) and pa.types.is_interval(right):
@@ -132,6 +149,16 @@ def sum_type(data_type: pa.DataType | None) -> pa.DataType | None:
     if pa.types.is_floating(data_type):
         return pa.float64()
     return pa.decimal128(min(data_type.precision + 10, 38), data_type.scale) if pa.types.is_decimal(data_type) else None
+
+
+def is_pointed(value: tree.Node) -> bool:
+    """Tell whether a value is a number with a point, which takes the type of what it meets."""
+    match value:
+        case tree.Literal(kind="decimal"):
+            return True
+        case tree.Unary(operator="-" | "+", operand=inner) | tree.Brackets(items=(inner,)):
+            return is_pointed(inner)
+    return False
 
 
 def is_whole(data_type: pa.DataType | None) -> bool:

@@ -4,8 +4,9 @@ A rule is a function of a `Writing`. It looks at the nodes of its kinds, in thei
 not see each other's, and their order does not matter. A text that no rule has anything to say of stays as it was sent.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
+from types import MappingProxyType
 from typing import TypeVar
 
 import pyarrow as pa
@@ -14,6 +15,7 @@ from catalog.errors import DatabaseError, ErrorKind
 from flightserver.sql.meaning.scopes import Columns, Definitions, Scope, Visit, Visited, type_of, visit
 from flightserver.sql.text import tree
 from flightserver.sql.text.edits import Edits
+from flightserver.sql.text.parameters import parameter_number
 from flightserver.sql.text.queries import query_of
 from flightserver.sql.text.query_text import QueryText
 from flightserver.sql.text.tokens import error_at
@@ -24,9 +26,17 @@ Wanted = TypeVar("Wanted", bound=tree.Node)
 class Writing:
     """One query, maybe that of a view: its text, its tree, its scopes, and the changes to it."""
 
-    def __init__(self, text: QueryText, definitions: Definitions, *, is_view: bool = False) -> None:
+    def __init__(
+        self,
+        text: QueryText,
+        definitions: Definitions,
+        *,
+        is_view: bool = False,
+        parameters: Mapping[int, pa.DataType] = MappingProxyType({}),
+    ) -> None:
         self.text = text
         self.is_view = is_view
+        self._parameters = parameters
         self.definitions = definitions
         self.edits = Edits(text)
         self.kept_names: dict[int, str] = {}
@@ -34,7 +44,7 @@ class Writing:
     @cached_property
     def visited(self) -> Visited:
         """Every node with its scope."""
-        return visit(query_of(self.text), self.definitions)
+        return visit(query_of(self.text), self.definitions, self._type_of_parameter)
 
     @property
     def visits(self) -> list[Visit]:
@@ -43,7 +53,11 @@ class Writing:
 
     def type_of(self, value: tree.Expression, found: Visit) -> pa.DataType | None:
         """The type of a value in the scope of a visit, None where the text does not tell."""
-        return type_of(value, found.scope, self.visited.outputs)
+        return type_of(value, found.scope, self.visited.outputs, self._type_of_parameter)
+
+    def _type_of_parameter(self, parameter: tree.Parameter) -> pa.DataType | None:
+        number = parameter_number(self.text.tokens[parameter.start], 0)
+        return None if number is None else self._parameters.get(number)
 
     def columns_of(self, part: tree.Body | tree.Query) -> Columns | None:
         """The columns that a query or a part of one yields, as far as they are known."""

@@ -9,8 +9,8 @@ VALUES are cheap there and pass.
 from dataclasses import dataclass
 
 from catalog.errors import DatabaseError, ErrorKind
-from flightserver.sql.text.words import SET_OPERATORS
 from flightserver.sql.text.tokens import Kind, Token, depth_change
+from flightserver.sql.text.words import SET_OPERATORS
 
 QUERY_BYTES_MAX = 256 * 1024
 INSERT_BYTES_MAX = 16 * 1024 * 1024

@@ -44,11 +44,7 @@ class QueryReader(ExpressionReader):
     def query(self) -> tree.Query:
         """Read a query with what may stand before and behind its body."""
         start = self.position
-        common: tuple[tree.CommonTable, ...] = ()
-        is_recursive = False
-        if self.accept("WITH"):
-            is_recursive = self.accept("RECURSIVE")
-            common = self.separated(self._common_table)
+        common, is_recursive = self.common_tables()
         body = self._body(0)
         order_by = self._order_by()
         limit = offset = limit_start = None
@@ -67,6 +63,13 @@ class QueryReader(ExpressionReader):
                 raise self.unsupported("FETCH FIRST is not supported; write LIMIT")
         self._refuse_locks()
         return tree.Query(start, self.position, common, is_recursive, body, order_by, limit, offset, limit_start)
+
+    def common_tables(self) -> tuple[tuple[tree.CommonTable, ...], bool]:
+        """Read `[WITH [RECURSIVE] name AS (…), …]`."""
+        if not self.accept("WITH"):
+            return (), False
+        is_recursive = self.accept("RECURSIVE")
+        return self.separated(self._common_table), is_recursive
 
     def sources(self) -> tuple[tree.Source, ...]:
         """Read the items of FROM."""

@@ -63,7 +63,7 @@ _TOKEN = re.compile(
 _BLOCK_EDGE = re.compile(r"/\*|\*/")
 
 _LITERAL = rf"""(?:(?:[A-Za-z]++\s++)?{_STRING_BODY}|-?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][+-]?\d++)?
-    |(?i:null|true|false)(?!\w)|[A-Za-z_]\w*+\(\s*+\))"""
+    |(?i:null|true|false)(?!\w)|(?!(?i:current_|session_))[A-Za-z_]\w*+\(\s*+\))"""
 _LITERAL_ROWS = re.compile(
     rf"(?:\(\s*+{_LITERAL}\s*+(?:,\s*+{_LITERAL}\s*+)*+\)\s*+,\s*+)++(?=\()",
     re.VERBOSE,

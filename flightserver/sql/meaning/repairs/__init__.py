@@ -11,12 +11,15 @@ from flightserver.sql.meaning.repairs import (
     existence,
     global_aggregates,
     guarded_cases,
+    intervals,
     list_questions,
     memberships,
     merged_columns,
+    mixed_numbers,
     offsets,
     set_operations,
     signed_numbers,
+    whole_numbers,
 )
 from flightserver.sql.meaning.writing import Writing
 
@@ -25,10 +28,13 @@ REPAIRS: Mapping[str, Callable[[Writing], None]] = {
     "existence": existence.repair,
     "global_aggregates": global_aggregates.repair,
     "guarded_cases": guarded_cases.repair,
+    "intervals": intervals.repair,
     "list_questions": list_questions.repair,
     "memberships": memberships.repair,
     "merged_columns": merged_columns.repair,
+    "mixed_numbers": mixed_numbers.repair,
     "offsets": offsets.repair,
     "set_operations": set_operations.repair,
     "signed_numbers": signed_numbers.repair,
+    "whole_numbers": whole_numbers.repair,
 }

@@ -1,25 +1,23 @@
 """CASE as a guard: `CASE WHEN h <> 0 THEN 10 / h > 1 ELSE false END`.
 
-DataFusion 55 (rule simplify_expressions) makes an AND of a CASE with one or two conditions, and works out both sides of
-an AND for all rows. With three conditions it stays a CASE; those added repeat the first, and are never reached.
+DataFusion 55 (rule simplify_expressions) makes ANDs and ORs of it, and works out both sides for all rows. As
+`CASE true WHEN …`, which says the same, it stays a CASE.
 """
 
 from flightserver.sql.meaning.writing import Writing
 from flightserver.sql.text import tree
 
-BRANCHES_KEPT = 3
 _FAILING = frozenset({"/", "%", "*", "+", "-", "DIV"})
 
 
 def repair(writing: Writing) -> None:
-    """Give a CASE that guards something three conditions."""
+    """Let a CASE that guards something compare with true."""
     if not writing.has("CASE"):
         return
-    for node, _ in writing.of_kind(tree.Case):
-        if node.operand is None and len(node.branches) < BRANCHES_KEPT and _may_fail(node):
-            condition, _result = node.branches[0]
-            repeated = f" WHEN {writing.edits.text_of(condition)} THEN NULL" * (BRANCHES_KEPT - len(node.branches))
-            writing.edits.wrap(tree.Node(node.branches[0][0].start, node.branches[-1][1].end), "", repeated)
+    for node, found in writing.of_kind(tree.Case):
+        if node.operand is None and _may_fail(node):
+            writing.edits.wrap(tree.Node(node.start, node.start + 1), "", " true")
+            writing.keep_name(found, writing.written(node))
 
 
 def _may_fail(case: tree.Case) -> bool:

@@ -5,11 +5,11 @@ engine asks a mark join, which says false where SQL says NULL, so that `NOT IN` 
 should not. The same goes for `NOT IN` of a constant, and of a sub-query that uses columns of the outer query. There a
 comparison is written as
 
-    CASE WHEN x IN (…) THEN true
+    CASE true WHEN x IN (…) THEN true
          WHEN x IS NULL AND EXISTS («a row of the sub-query») OR EXISTS («a NULL in it») THEN NULL
          ELSE false END
 
-of whose conditions none is ever NULL. Comparisons other than IN mistake a table of the outer query for the same one in
+of whose conditions none is ever NULL, in a form that the engine does not take apart. Comparisons other than IN mistake a table of the outer query for the same one in
 the sub-query; so the sub-query gets a name that occurs nowhere else. A sub-query that is one row by nature, an
 aggregate without groups, is compared as a value.
 """
@@ -105,9 +105,8 @@ def _decide(writing: Writing, node: _Comparison, visit: Visit, *, is_negated: bo
 
 
 def _needs_values(writing: Writing, node: _Comparison) -> bool:
-    """Tell whether the join of a NOT IN beside AND would be wrong: of a constant, or with outer columns."""
-    is_constant = not any(isinstance(part, tree.Name) for part in tree.walk(node.operand))
-    return is_constant or writing.may_use_outer_columns(node.query)
+    """Tell whether the join of a NOT IN beside AND would be wrong: of anything but a column, or with outer columns."""
+    return not isinstance(node.operand, tree.Name) or writing.may_use_outer_columns(node.query)
 
 
 def _use(visit: Visit, *, is_negated: bool) -> _Use:
@@ -141,7 +140,7 @@ def _query_or_rows(writing: Writing, node: _Comparison) -> str:
 
 def _as_value(parts: _Parts, *, is_negated: bool) -> str:
     is_unknown = f"(({parts.left}) IS NULL AND EXISTS ({parts.rows} LIMIT 1)) OR EXISTS ({parts.nulls} LIMIT 1)"
-    exact = f"(CASE WHEN {parts.left} IN ({parts.rows}) THEN true WHEN {is_unknown} THEN NULL ELSE false END)"
+    exact = f"(CASE true WHEN {parts.left} IN ({parts.rows}) THEN true WHEN {is_unknown} THEN NULL ELSE false END)"
     return f"(NOT {exact})" if is_negated else exact
 
 

@@ -1,0 +1,95 @@
+"""Numbers with a point: exact where they meet decimals, floats elsewhere.
+
+The engine reads `1234567890123456.78` as a double. Beside a decimal, compared, added to it or stored in it, that would
+be another number; beside doubles it is the right one. So a number with a point that is combined with a decimal by
+anything but a division is written as a decimal, and so is one that is stored in a column of decimals or whole numbers.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa
+
+from catalog.types import DECIMAL_PRECISION_MAX
+from flightserver.sql.meaning.scopes import Visit
+from flightserver.sql.meaning.types import is_whole
+from flightserver.sql.meaning.writing import Writing
+from flightserver.sql.text import tree
+
+_COMPARISONS = frozenset({"=", "==", "<>", "!=", "<", ">", "<=", ">=", "IS DISTINCT FROM", "IS NOT DISTINCT FROM"})
+_EXACT = frozenset({"+", "-", "*", "%"})
+_CHOICES = frozenset({"coalesce", "nullif", "greatest", "least", "nvl", "ifnull"})
+
+
+def write_exact_numbers(writing: Writing, targets: Sequence[pa.DataType | None]) -> None:
+    """Write numbers with a point that must be exact; `targets` are the columns that the query's own are stored in."""
+    if not any("." in token.text and token.text[:1] in "0123456789." for token in writing.text.tokens):
+        return
+    exact: dict[int, tree.Literal] = {}
+    for values, found in _meeting(writing):
+        if any(_is_decimal(writing.type_of(value, found)) for value in values):
+            exact |= {literal.start: literal for value in values for literal in _pointed(value)}
+    for value, target in _stored(writing, targets):
+        if _is_decimal(target) or is_whole(target):
+            exact |= {literal.start: literal for literal in _pointed(value)}
+    for literal in exact.values():
+        digits = writing.written(literal)
+        whole, _, fraction = digits.partition(".")
+        precision = max(len(whole.lstrip("0") + fraction), 1)
+        if precision <= DECIMAL_PRECISION_MAX:
+            written = f"CAST('{digits}' AS DECIMAL({max(precision, len(fraction))},{len(fraction)}))"
+            writing.edits.span(literal.start, literal.end, written)
+
+
+def _meeting(writing: Writing) -> Iterator[tuple[list[tree.Expression], Visit]]:
+    """Values that are compared or combined with each other."""
+    for found in writing.visits:
+        match found.node:
+            case tree.Binary(operator=operator, left=left, right=right) if operator in _COMPARISONS | _EXACT:
+                yield [left, right], found
+            case tree.Between(operand=operand, low=low, high=high):
+                yield [operand, low, high], found
+            case tree.InList(operand=operand, items=items):
+                yield [operand, *items], found
+            case tree.Call(name=name, arguments=arguments) if name in _CHOICES:
+                yield list(arguments), found
+            case tree.Case(operand=operand, branches=branches, otherwise=otherwise):
+                yield [result for _, result in branches] + ([otherwise] if otherwise is not None else []), found
+                if operand is not None:
+                    yield [operand, *(condition for condition, _ in branches)], found
+
+
+def _stored(
+    writing: Writing, targets: Sequence[pa.DataType | None]
+) -> Iterator[tuple[tree.Expression, pa.DataType | None]]:
+    """Values of a query that go into columns by themselves, with the types of those."""
+    if not targets:
+        return
+    for found in writing.visits:
+        is_outermost = all(
+            isinstance(above.node, tree.Query | tree.SetOperation | tree.BracketBody) for above in found.ancestors()
+        )
+        if isinstance(found.node, tree.Select) and is_outermost:
+            items = found.node.items
+            if not any(isinstance(item.value, tree.Star) for item in items):
+                yield from zip((item.value for item in items), targets, strict=False)
+        elif isinstance(found.node, tree.Values) and is_outermost:
+            for row in found.node.rows:
+                yield from zip(row, targets, strict=False)
+
+
+def _pointed(value: tree.Expression) -> Iterator[tree.Literal]:
+    """The numbers with a point in a value that are combined with nothing else than its own parts, exactly."""
+    match value:
+        case tree.Literal(kind="decimal"):
+            yield value
+        case tree.Unary(operator="-" | "+", operand=operand):
+            yield from _pointed(operand)
+        case tree.Brackets(items=(inner,)):
+            yield from _pointed(inner)
+        case tree.Binary(operator=operator, left=left, right=right) if operator in _EXACT:
+            yield from _pointed(left)
+            yield from _pointed(right)
+
+
+def _is_decimal(data_type: pa.DataType | None) -> bool:
+    return data_type is not None and bool(pa.types.is_decimal(data_type))

@@ -1,0 +1,70 @@
+"""Functions that the engine lacks, or gets wrong, done by Arrow: whole columns at a time.
+
+Their names begin with `checked_` or `interval_` and are written by the repairs of a text, not by users, whom they would
+not harm. Faults are ArrowInvalid with one line, which reaches the client as it is.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from datafusion import SessionContext, udf
+
+INTERVAL = pa.month_day_nano_interval()
+MICROSECONDS_OF_DAY = 86_400_000_000
+DAYS_OF_MONTH = 30
+"""As PostgreSQL compares intervals."""
+
+_NANOSECONDS_OF_DAY = MICROSECONDS_OF_DAY * 1000
+_PARTS = np.dtype([("months", np.int32), ("days", np.int32), ("nanoseconds", np.int64)])
+
+
+def add_functions(session: SessionContext) -> None:
+    """Let a session's texts call them."""
+    for name, function in (
+        ("checked_add", pc.add_checked),
+        ("checked_subtract", pc.subtract_checked),
+        ("checked_multiply", pc.multiply_checked),
+    ):
+        checked = partial(_checked, function)
+        session.register_udf(udf(checked, [pa.int64(), pa.int64()], pa.int64(), "immutable", name=name))
+    session.register_udf(udf(interval_length, [INTERVAL], pa.int64(), "immutable", name="interval_length"))
+    session.register_udf(udf(interval_justified, [INTERVAL], INTERVAL, "immutable", name="interval_justified"))
+
+
+def _checked(function: Callable[[pa.Array, pa.Array], pa.Array], left: pa.Array, right: pa.Array) -> pa.Array:
+    """A result of whole numbers, or an error where it is none of BIGINT."""
+    try:
+        return function(left, right)
+    except pa.ArrowInvalid:
+        raise ValueError("bigint out of range") from None
+
+
+def interval_length(intervals: pa.Array) -> pa.Array:
+    """The length of intervals in microseconds: a month has 30 days, a day 24 hours."""
+    parts = _parts_of(intervals)
+    days = parts["months"].astype(np.int64) * DAYS_OF_MONTH + parts["days"]
+    lengths = days * MICROSECONDS_OF_DAY + parts["nanoseconds"] // 1000
+    return pa.array(lengths, mask=_missing(intervals))
+
+
+def interval_justified(intervals: pa.Array) -> pa.Array:
+    """Intervals with whole days of their hours as days, as PostgreSQL has the differences of moments."""
+    parts = _parts_of(intervals).copy()
+    days = (np.abs(parts["nanoseconds"]) // _NANOSECONDS_OF_DAY) * np.sign(parts["nanoseconds"])
+    parts["days"] += days.astype(np.int32)
+    parts["nanoseconds"] -= days * _NANOSECONDS_OF_DAY
+    valid = intervals.is_valid()
+    bitmap = pa.array(valid).buffers()[1] if intervals.null_count else None
+    return pa.Array.from_buffers(INTERVAL, len(intervals), [bitmap, pa.py_buffer(parts.tobytes())])
+
+
+def _parts_of(intervals: pa.Array) -> "np.ndarray":
+    values = np.frombuffer(intervals.buffers()[1], dtype=_PARTS) if len(intervals) else np.empty(0, _PARTS)
+    return values[intervals.offset : intervals.offset + len(intervals)]
+
+
+def _missing(values: pa.Array) -> "np.ndarray | None":
+    return np.asarray(values.is_null().to_numpy(zero_copy_only=False)) if values.null_count else None

@@ -18,6 +18,10 @@ DAYS_OF_MONTH = 30
 """As PostgreSQL compares intervals."""
 
 _NANOSECONDS_OF_DAY = MICROSECONDS_OF_DAY * 1000
+_UNITS = frozenset(
+    {"year", "quarter", "month", "week", "day", "hour", "minute", "second", "millisecond", "microsecond"}
+)
+_SPANS_OF_YEARS = {"decade": 10, "century": 100, "millennium": 1000}
 _PARTS = np.dtype([("months", np.int32), ("days", np.int32), ("nanoseconds", np.int64)])
 
 
@@ -30,6 +34,9 @@ def add_functions(session: SessionContext) -> None:
     ):
         checked = partial(_checked, function)
         session.register_udf(udf(checked, [pa.int64(), pa.int64()], pa.int64(), "immutable", name=name))
+    moments = pa.timestamp("us")
+    truncate = udf(moment_trunc, [pa.string(), moments], moments, "immutable", name="moment_trunc")
+    session.register_udf(truncate)
     session.register_udf(udf(interval_length, [INTERVAL], pa.int64(), "immutable", name="interval_length"))
     session.register_udf(udf(interval_justified, [INTERVAL], INTERVAL, "immutable", name="interval_justified"))
 
@@ -40,6 +47,27 @@ def _checked(function: Callable[[pa.Array, pa.Array], pa.Array], left: pa.Array,
         return function(left, right)
     except pa.ArrowInvalid:
         raise ValueError("bigint out of range") from None
+
+
+def moment_trunc(units: pa.Array, moments: pa.Array) -> pa.Array:
+    """Moments without what is finer than a unit, in all years."""
+    names = pc.unique(units).to_pylist()
+    if len(names) != 1:
+        parts = [moment_trunc(units.slice(row, 1), moments.slice(row, 1)) for row in range(len(moments))]
+        return pa.concat_arrays(parts) if parts else moments
+    unit = str(names[0]).lower()
+    if unit in _SPANS_OF_YEARS:
+        span = _SPANS_OF_YEARS[unit]
+        first = 0 if unit == "decade" else 1
+        years = pc.year(moments)
+        years = pc.subtract(
+            years, pc.subtract(pc.subtract(years, first), pc.multiply(pc.divide(pc.subtract(years, first), span), span))
+        )
+        texts = pc.binary_join_element_wise(pc.utf8_lpad(years.cast(pa.string()), 4, "0"), "-01-01", "")
+        return texts.cast(pa.timestamp("us"))
+    if unit not in _UNITS:
+        raise ValueError(f"moments have no part that is called {unit!r}")
+    return pc.floor_temporal(moments, unit=unit)
 
 
 def interval_length(intervals: pa.Array) -> pa.Array:

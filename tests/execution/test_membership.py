@@ -90,7 +90,6 @@ def test_changes_find_the_rows_that_a_query_finds(tables: Planner) -> None:
 @pytest.mark.parametrize(
     "condition",
     [
-        "v IN (SELECT max(w) FROM s WHERE s.id = t.id) OR id = 5",
         "v < ANY (SELECT x.v FROM t x, s WHERE x.id = t.id)",
     ],
 )

@@ -8,6 +8,7 @@ import pyarrow as pa
 from catalog.identifiers import TableName
 from flightserver.sql.meaning.context_values import write_context_values
 from flightserver.sql.meaning.exact_numbers import write_exact_numbers
+from flightserver.sql.meaning.moments import write_moments
 from flightserver.sql.meaning.output_names import write_output_names
 from flightserver.sql.meaning.repairs import REPAIRS
 from flightserver.sql.meaning.scopes import Definitions, Relation
@@ -66,6 +67,7 @@ def for_engine(text: QueryText, definitions: Definitions, circumstances: Circums
     relations |= show_system_columns(writing)
     write_table_queries(writing)
     write_exact_numbers(writing, circumstances.targets)
+    write_moments(writing)
     for repair in REPAIRS.values():
         repair(writing)
     write_output_names(writing)

@@ -15,7 +15,6 @@ from flightserver.sql.meaning.types import is_whole
 from flightserver.sql.meaning.writing import Writing
 from flightserver.sql.text import tree
 
-_COMPARISONS = frozenset({"=", "==", "<>", "!=", "<", ">", "<=", ">=", "IS DISTINCT FROM", "IS NOT DISTINCT FROM"})
 _EXACT = frozenset({"+", "-", "*", "%"})
 _CHOICES = frozenset({"coalesce", "nullif", "greatest", "least", "nvl", "ifnull"})
 
@@ -42,20 +41,18 @@ def write_exact_numbers(writing: Writing, targets: Sequence[pa.DataType | None])
 
 def _meeting(writing: Writing) -> Iterator[tuple[list[tree.Expression], Visit]]:
     """Values that are compared or combined with each other."""
-    for found in writing.visits:
-        match found.node:
-            case tree.Binary(operator=operator, left=left, right=right) if operator in _COMPARISONS | _EXACT:
-                yield [left, right], found
-            case tree.Between(operand=operand, low=low, high=high):
-                yield [operand, low, high], found
-            case tree.InList(operand=operand, items=items):
-                yield [operand, *items], found
-            case tree.Call(name=name, arguments=arguments) if name in _CHOICES:
-                yield list(arguments), found
-            case tree.Case(operand=operand, branches=branches, otherwise=otherwise):
-                yield [result for _, result in branches] + ([otherwise] if otherwise is not None else []), found
-                if operand is not None:
-                    yield [operand, *(condition for condition, _ in branches)], found
+    for values, found in writing.comparisons:
+        yield list(values), found
+    for node, found in writing.of_kind(tree.Binary):
+        if node.operator in _EXACT:
+            yield [node.left, node.right], found
+    for call, found in writing.of_kind(tree.Call):
+        if call.name in _CHOICES:
+            yield list(call.arguments), found
+    for case, found in writing.of_kind(tree.Case):
+        yield [result for _, result in case.branches] + ([case.otherwise] if case.otherwise is not None else []), found
+        if case.operand is not None:
+            yield [case.operand, *(condition for condition, _ in case.branches)], found
 
 
 def _stored(

@@ -60,7 +60,8 @@ class TypeReader:
             case tree.Literal(kind=kind):
                 return _LITERALS.get(kind)
             case tree.Name():
-                return self._of_name(value)
+                found = self._of_name(value)
+                return _FIXED.get(value.parts[0]) if found is None and value.is_plain else found
             case tree.Parameter():
                 return self._of_parameter(value)
             case tree.Brackets(items=(inner,)):

@@ -4,6 +4,7 @@ A rule is a function of a `Writing`. It looks at the nodes of its kinds, in thei
 not see each other's, and their order does not matter. A text that no rule has anything to say of stays as it was sent.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from types import MappingProxyType
@@ -19,6 +20,8 @@ from flightserver.sql.text.parameters import parameter_number
 from flightserver.sql.text.queries import query_of
 from flightserver.sql.text.query_text import QueryText
 from flightserver.sql.text.tokens import error_at
+
+COMPARISONS = frozenset({"=", "==", "<>", "!=", "<", ">", "<=", ">=", "IS DISTINCT FROM", "IS NOT DISTINCT FROM"})
 
 Wanted = TypeVar("Wanted", bound=tree.Node)
 
@@ -69,9 +72,27 @@ class Writing:
 
     def of_kind(self, kind: type[Wanted]) -> Iterator[tuple[Wanted, Visit]]:
         """The nodes of a kind."""
+        for found in self._by_kind.get(kind, ()):
+            yield found.node, found  # type: ignore[misc]  # which is how they were put there
+
+    @cached_property
+    def _by_kind(self) -> Mapping[type, list[Visit]]:
+        kinds: defaultdict[type, list[Visit]] = defaultdict(list)
         for found in self.visits:
-            if isinstance(found.node, kind):
-                yield found.node, found
+            kinds[type(found.node)].append(found)
+        return kinds
+
+    @cached_property
+    def comparisons(self) -> list[tuple[tuple[tree.Expression, ...], Visit]]:
+        """The values that are compared with each other."""
+        binary = [
+            ((node.left, node.right), found)
+            for node, found in self.of_kind(tree.Binary)
+            if node.operator in COMPARISONS
+        ]
+        between = [((node.operand, node.low, node.high), found) for node, found in self.of_kind(tree.Between)]
+        listed = [((node.operand, *node.items), found) for node, found in self.of_kind(tree.InList)]
+        return [*binary, *between, *listed]
 
     def may_use_outer_columns(self, query: tree.Query) -> bool:
         """Tell whether a sub-query may use columns of the queries around it; what is not known may."""

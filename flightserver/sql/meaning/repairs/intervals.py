@@ -10,28 +10,17 @@ from flightserver.sql.meaning.scopes import Visit
 from flightserver.sql.meaning.writing import Writing
 from flightserver.sql.text import tree
 
-_COMPARISONS = frozenset({"=", "==", "<>", "!=", "<", ">", "<=", ">="})
-
 
 def repair(writing: Writing) -> None:
     """Compare by length, and extract of what is justified."""
-    for found in writing.visits:
-        match found.node:
-            case tree.Binary(operator=operator, left=left, right=right) if operator in _COMPARISONS:
-                _compare(writing, found, left, right)
-            case tree.Between(operand=operand, low=low, high=high):
-                _compare(writing, found, operand, low, high)
-            case tree.InList(operand=operand, items=items):
-                _compare(writing, found, operand, *items)
-            case tree.Compound(what="EXTRACT", parts=(operand,)) if _is_length(writing.type_of(operand, found)):
-                _extract(writing, found, operand)
-
-
-def _compare(writing: Writing, found: Visit, *values: tree.Expression) -> None:
-    types = [writing.type_of(value, found) for value in values]
-    if any(map(_is_length, types)) and all(known is None or _is_length(known) for known in types):
-        for value in values:
-            writing.edits.wrap(value, "interval_length(arrow_cast(", ", 'Interval(MonthDayNano)'))")
+    for values, found in writing.comparisons:
+        types = [writing.type_of(value, found) for value in values]
+        if any(map(_is_length, types)) and all(known is None or _is_length(known) for known in types):
+            for value in values:
+                writing.edits.wrap(value, "interval_length(arrow_cast(", ", 'Interval(MonthDayNano)'))")
+    for node, found in writing.of_kind(tree.Compound):
+        if node.what == "EXTRACT" and _is_length(writing.type_of(node.parts[0], found)):
+            _extract(writing, found, node.parts[0])
 
 
 def _extract(writing: Writing, found: Visit, operand: tree.Expression) -> None:

@@ -1,0 +1,78 @@
+"""Moments: the engine reads them with nine digits, in which the years before 1678 and after 2261 cannot be said.
+
+Columns have six digits unless they are declared otherwise, as in PostgreSQL. So a literal has six, too, as have `now()`
+and a cast to TIMESTAMP that says nothing else; a text that is compared with a moment is read as one of six. A date that
+is compared with a moment is made one. Text without a zone is in the session's zone, which is UTC.
+"""
+
+import re
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from flightserver.sql.meaning.scopes import Visit
+from flightserver.sql.meaning.writing import Writing
+from flightserver.sql.text import tree
+from flightserver.sql.text.tokens import string_value
+
+_PLAIN = "'Timestamp(Microsecond, None)'"
+_ZONED = """'Timestamp(Microsecond, Some("UTC"))'"""
+_NOW = frozenset({"now", "current_timestamp"})
+_FINER = re.compile(r"\.\d{7}")
+_TRUNCATED = frozenset({"date_trunc", "datetrunc"})
+
+
+def write_moments(writing: Writing) -> None:
+    """Write moments with six digits."""
+    for literal, found in writing.of_kind(tree.Literal):
+        if literal.kind in {"TIMESTAMP", "TIMESTAMPTZ"}:
+            _write_literal(writing, literal, found)
+    for cast, found in writing.of_kind(tree.Cast):
+        if cast.type_text.upper() in {"TIMESTAMP", "DATETIME"}:
+            writing.edits.span(cast.type_start, cast.type_end, "TIMESTAMP(6)")
+            writing.keep_name(found, writing.written(cast.operand))
+    for call, found in writing.of_kind(tree.Call):
+        if call.name in _NOW and not call.arguments:
+            _write_now(writing, found)
+        elif call.name in _TRUNCATED and len(call.arguments) == 2:
+            _write_truncated(writing, call, call.arguments[1], found)
+    for name, found in writing.of_kind(tree.Name):
+        if name.is_plain and name.parts == ("current_timestamp",):
+            _write_now(writing, found)
+    for values, found in writing.comparisons:
+        _compare(writing, found, values)
+
+
+def _write_literal(writing: Writing, node: tree.Literal, found: Visit) -> None:
+    text = string_value(writing.text.tokens[node.end - 1])
+    is_zoned = node.kind == "TIMESTAMPTZ" or any(
+        token.key == "ZONE" for token in writing.text.tokens[node.start : node.end]
+    )
+    if not _FINER.search(text):
+        written = "'" + text.replace("'", "''") + "'"
+        writing.edits.span(node.start, node.end, f"arrow_cast({written}, {_ZONED if is_zoned else _PLAIN})")
+        writing.keep_name(found, writing.written(node))
+
+
+def _write_now(writing: Writing, found: Visit) -> None:
+    writing.edits.wrap(found.node, "arrow_cast(", f", {_ZONED})")
+    writing.keep_name(found, "now()" if isinstance(found.node, tree.Call) else "current_timestamp")
+
+
+def _write_truncated(writing: Writing, call: tree.Node, moment: tree.Expression, found: Visit) -> None:
+    """Truncate by a function of ours, which knows all years."""
+    if writing.type_of(moment, found) == pa.timestamp("us"):
+        writing.edits.span(call.start, call.start + 1, "moment_trunc")
+        writing.keep_name(found, writing.written(call))
+
+
+def _compare(writing: Writing, found: Visit, values: Sequence[tree.Expression]) -> None:
+    types = [writing.type_of(value, found) for value in values]
+    moment = next((known for known in types if known is not None and pa.types.is_timestamp(known)), None)
+    if moment is None or moment.unit == "ns":
+        return
+    target = _PLAIN if moment.tz is None else _ZONED
+    for value, known in zip(values, types, strict=True):
+        is_text = isinstance(value, tree.Literal) and value.kind == "string"
+        if (is_text and not _FINER.search(writing.written(value))) or (known is not None and pa.types.is_date(known)):
+            writing.edits.wrap(value, "arrow_cast(", f", {target})")

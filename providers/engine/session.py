@@ -24,6 +24,7 @@ from datafusion.substrait import Consumer, Serde
 from catalog.identifiers import CATALOG_NAME, TableName
 from providers.engine.errors import engine_errors
 from providers.engine.functions import add_functions
+from providers.engine.sliding import add_sliding_aggregates
 
 DEFAULT_SCHEMA = "$default"
 """Stands for the statement's own namespace, where unqualified names resolve."""
@@ -235,4 +236,5 @@ def _session(limits: EngineLimits, scratch: Path, names: _StatementNames, dialec
     for function in WITHHELD_TABLE_FUNCTIONS:
         session.deregister_udtf(function)
     add_functions(session)
+    add_sliding_aggregates(session)
     return session

@@ -4,7 +4,7 @@ Columns of tables come from the definitions, those of everything else from the t
 functions in FROM, the columns are None: "not known" is never taken for "not there".
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from catalog.identifiers import TableName
-from flightserver.sql.meaning.types import TypeOfParameter, TypeReader
+from flightserver.sql.meaning.types import TypeOfParameter, TypeReader, is_pointed
 from flightserver.sql.text import tree
 from flightserver.sql.text.tree import Node
 
@@ -263,10 +263,22 @@ class _Visitor:
             case tree.Values():
                 for value in (value for row in body.rows for value in row):
                     self._expression(value, here, scope)
-                return tuple(
-                    Column(f"column{number}", type_of(value, scope, self.outputs, self._of_parameter))
-                    for number, value in enumerate(body.rows[0], start=1)
+                columns = (
+                    []
+                    if body.is_partial
+                    else [self._united_type(values, scope) for values in zip(*body.rows, strict=False)]
                 )
+                types = columns or [None] * len(body.rows[0])
+                return tuple(Column(f"column{number}", known) for number, known in enumerate(types, start=1))
+
+    def _united_type(self, values: Sequence[tree.Expression], scope: Scope) -> pa.DataType | None:
+        """The type of a column of VALUES, where all of its values have it."""
+        types = {self._output_type(value, scope) for value in values} - {pa.null()}
+        return types.pop() if len(types) == 1 else None
+
+    def _output_type(self, value: tree.Expression, scope: Scope) -> pa.DataType | None:
+        """The type of a column that is made of a value: a number with a point alone is a double."""
+        return pa.float64() if is_pointed(value) else type_of(value, scope, self.outputs, self._of_parameter)
 
     def _select(self, select: tree.Select, here: Visit, scope: Scope) -> Columns | None:
         for source in select.sources:
@@ -335,12 +347,7 @@ class _Visitor:
                     return None
                 found += columns
             else:
-                found.append(
-                    Column(
-                        item.alias or output_name(item.value),
-                        type_of(item.value, scope, self.outputs, self._of_parameter),
-                    )
-                )
+                found.append(Column(item.alias or output_name(item.value), self._output_type(item.value, scope)))
         return tuple(found)
 
 

@@ -141,8 +141,9 @@ class QueryReader(ExpressionReader):
                 return self._select()
             case "VALUES":
                 self.position += 1
+                is_partial = self.peek().kind is Kind.ROWS
                 rows = self._rows()
-                return tree.Values(start, self.position, rows)
+                return tree.Values(start, self.position, rows, is_partial)
             case "TABLE":
                 self.position += 1
                 source = self._table()

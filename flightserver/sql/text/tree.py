@@ -303,9 +303,10 @@ class SetOperation(Node):
 
 @dataclass(frozen=True, slots=True)
 class Values(Node):
-    """`VALUES (…), …`. Rows of plain literals are not looked into."""
+    """`VALUES (…), …`. Rows of plain literals are not looked into; then it `is_partial`."""
 
     rows: tuple[tuple[Expression, ...], ...]
+    is_partial: bool
 
 
 @dataclass(frozen=True, slots=True)

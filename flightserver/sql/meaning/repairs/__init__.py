@@ -21,6 +21,7 @@ from flightserver.sql.meaning.repairs import (
     outer_columns,
     set_operations,
     signed_numbers,
+    sliding_frames,
     whole_numbers,
 )
 from flightserver.sql.meaning.writing import Writing
@@ -40,5 +41,6 @@ REPAIRS: Mapping[str, Callable[[Writing], None]] = {
     "outer_columns": outer_columns.repair,
     "set_operations": set_operations.repair,
     "signed_numbers": signed_numbers.repair,
+    "sliding_frames": sliding_frames.repair,
     "whole_numbers": whole_numbers.repair,
 }

@@ -14,8 +14,10 @@ def is_constant(text: QueryText) -> bool:
         return False
     names = False
     for token in items:
-        if token.key in {",", "AS"}:
+        if names and is_identifier(token):
+            names = False
+        elif token.key in {",", "AS"}:
             names = token.key == "AS"
-        elif not (names and is_identifier(token)) and not (token.kind in _LITERALS or token.key in _LITERAL_WORDS):
+        elif names or not (token.kind in _LITERALS or token.key in _LITERAL_WORDS):
             return False
     return True

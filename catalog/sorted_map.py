@@ -160,11 +160,9 @@ class SortedMap(Mapping[Key, Value]):
         if before is self:
             return []
         old, new = before.unshared(self), self.unshared(before)
-        return [
-            Difference(key, old.get(key), new.get(key))
-            for key in sorted(old.keys() | new.keys())
-            if old.get(key) is not new.get(key)
-        ]
+        changed = [key for key, value in new.items() if old.get(key) is not value]
+        gone = [key for key in old if key not in new]
+        return [Difference(key, old.get(key), new.get(key)) for key in sorted(changed + gone)]
 
     def unshared(self, other: "SortedMap[Key, Value]") -> dict[Key, Value]:
         """The items of the blocks that another map does not have."""

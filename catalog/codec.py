@@ -5,6 +5,7 @@ Decoding trusts nothing: bytes that are not a definition raise CORRUPT.
 
 import json
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from catalog.definition import (
@@ -22,7 +23,12 @@ from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import TableName
 from catalog.types import format_type, parse_type
 
+TYPES_REMEMBERED = 1_024
+
 _Definition = TypeVar("_Definition", TableDef, ViewDef)
+
+_type = lru_cache(TYPES_REMEMBERED)(parse_type)
+"""Many columns have few types, and to parse one takes longer than to read the rest of its column."""
 
 
 def encode_table(table: TableDef) -> bytes:
@@ -98,9 +104,7 @@ def _column_from_json(raw: dict[str, Any]) -> Column:
         default = Default(function=DefaultFunction[raw["default_function"]])
     elif raw["default_literal"] is not None:
         default = Default(literal=raw["default_literal"])
-    return Column(
-        raw["id"], raw["name"], raw["physical"], parse_type(raw["type"]), raw["nullable"], default, raw["added"]
-    )
+    return Column(raw["id"], raw["name"], raw["physical"], _type(raw["type"]), raw["nullable"], default, raw["added"])
 
 
 def _options_to_json(options: TableOptions) -> dict[str, Any]:

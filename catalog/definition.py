@@ -216,6 +216,13 @@ class TableDef:
 
 
 @dataclass(frozen=True)
+class NamespaceDef:
+    """A namespace."""
+
+    name: str
+
+
+@dataclass(frozen=True)
 class ViewDef:
     """A view: a name for a query. `namespace` is where its unqualified names resolve."""
 

@@ -7,7 +7,7 @@ with another or escape its folder.
 
 import hashlib
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from catalog.errors import DatabaseError, ErrorKind
 
@@ -22,9 +22,8 @@ _PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_]*\Z")
 _PATH_SAFE = re.compile(r"[a-z0-9_-]")
 
 
-@dataclass(frozen=True, order=True)
-class TableName:
-    """A table's full name inside the one catalog."""
+class TableName(NamedTuple):
+    """A table's full name inside the one catalog. Names of one namespace are neighbours in their order."""
 
     namespace: str
     table: str

@@ -1,24 +1,37 @@
-"""All definitions as one immutable value: a change yields a new registry, readers keep the one they have."""
+"""All definitions as one immutable value: a change yields a new registry, readers keep the one they have.
 
-from collections.abc import Mapping
+Registries share what they have in common (`SortedMap`): a change costs what it changes, and so does the difference of
+two of them, however many definitions there are.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
-from typing import TypeVar
 
-from catalog.definition import TableDef, ViewDef
+from catalog.definition import NamespaceDef, TableDef, ViewDef
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import DEFAULT_NAMESPACE, RESERVED_NAMESPACES, TableName, check_name
+from catalog.sorted_map import Difference, Key, SortedMap, Value
 
-Definition = TypeVar("Definition", TableDef, ViewDef)
+
+@dataclass(frozen=True)
+class Changes:
+    """What differs between two registries, in the order of names."""
+
+    namespaces: Sequence[Difference[str, NamespaceDef]] = ()
+    tables: Sequence[Difference[TableName, TableDef]] = ()
+    views: Sequence[Difference[TableName, ViewDef]] = ()
 
 
 @dataclass(frozen=True)
 class Registry:
-    """Namespaces, tables and views by name. Tables and views share one name space."""
+    """Namespaces, tables and views by name, and the names of tables by id. Tables and views share one name space."""
 
-    namespaces: frozenset[str] = frozenset({DEFAULT_NAMESPACE})
-    tables: Mapping[TableName, TableDef] = field(default_factory=lambda: MappingProxyType({}))
-    views: Mapping[TableName, ViewDef] = field(default_factory=lambda: MappingProxyType({}))
+    namespaces: SortedMap[str, NamespaceDef] = field(
+        default_factory=lambda: SortedMap([(DEFAULT_NAMESPACE, NamespaceDef(DEFAULT_NAMESPACE))])
+    )
+    tables: SortedMap[TableName, TableDef] = field(default_factory=SortedMap)
+    views: SortedMap[TableName, ViewDef] = field(default_factory=SortedMap)
+    ids: SortedMap[int, TableName] = field(default_factory=SortedMap)
     next_table_id: int = 1
 
     def table(self, name: TableName) -> TableDef:
@@ -39,6 +52,24 @@ class Registry:
             raise DatabaseError(ErrorKind.NOT_FOUND, f"view {name} {what}")
         return found
 
+    def table_of(self, table_id: int) -> TableDef | None:
+        """The table with this id, whatever its name."""
+        name = self.ids.get(table_id)
+        return None if name is None else self.tables[name]
+
+    def tables_in(self, namespace: str) -> Iterator[TableDef]:
+        """The tables of a namespace, by name."""
+        return _of_namespace(self.tables, namespace)
+
+    def views_in(self, namespace: str) -> Iterator[ViewDef]:
+        """The views of a namespace, by name."""
+        return _of_namespace(self.views, namespace)
+
+    def first_in(self, namespace: str) -> TableName | None:
+        """A table or view of a namespace, if it has any."""
+        found = next(self.tables_in(namespace), None) or next(self.views_in(namespace), None)
+        return None if found is None else found.name
+
     def exists(self, name: TableName) -> bool:
         """Tell whether `name` is taken by a table or a view."""
         return name in self.tables or name in self.views
@@ -57,81 +88,108 @@ class Registry:
             raise DatabaseError(ErrorKind.INVALID, f"namespace name {namespace} is reserved")
         if namespace in self.namespaces:
             raise DatabaseError(ErrorKind.ALREADY_EXISTS, f"namespace {namespace} exists already")
-        return replace(self, namespaces=self.namespaces | {namespace})
+        return replace(self, namespaces=self.namespaces.with_item(namespace, NamespaceDef(namespace)))
 
     def without_namespace(self, namespace: str) -> "Registry":
         """Remove an empty namespace; the default one stays."""
         self.require_namespace(namespace)
         if namespace == DEFAULT_NAMESPACE:
             raise DatabaseError(ErrorKind.INVALID, f"namespace {DEFAULT_NAMESPACE} cannot be dropped")
-        left = [name for name in (*self.tables, *self.views) if name.namespace == namespace]
-        if left:
+        left = self.first_in(namespace)
+        if left is not None:
             raise DatabaseError(
-                ErrorKind.INVALID, f"namespace {namespace} still holds {left[0]}; drop it first or use CASCADE"
+                ErrorKind.INVALID, f"namespace {namespace} still holds {left}; drop it first or use CASCADE"
             )
-        return replace(self, namespaces=self.namespaces - {namespace})
+        return replace(self, namespaces=self.namespaces.without(namespace))
 
     def with_table(self, table: TableDef) -> "Registry":
         """Add a table, or replace the definition of the same name."""
         self.require_namespace(table.name.namespace)
         if table.name in self.views:
             raise DatabaseError(ErrorKind.ALREADY_EXISTS, f"{table.name} exists already as a view")
-        return replace(
-            self,
-            tables=MappingProxyType({**self.tables, table.name: table}),
-            next_table_id=max(self.next_table_id, table.id + 1),
-        )
+        return self.with_changes(Changes(tables=[Difference(table.name, self.tables.get(table.name), table)]))
 
     def without_table(self, name: TableName) -> "Registry":
         """Remove a table."""
-        self.table(name)
-        return replace(self, tables=MappingProxyType({key: t for key, t in self.tables.items() if key != name}))
+        return self.with_changes(Changes(tables=[Difference(name, self.table(name), None)]))
 
     def with_view(self, view: ViewDef) -> "Registry":
         """Add a view, or replace the one of the same name."""
         self.require_namespace(view.name.namespace)
         if view.name in self.tables:
             raise DatabaseError(ErrorKind.ALREADY_EXISTS, f"{view.name} exists already as a table")
-        return replace(self, views=MappingProxyType({**self.views, view.name: view}))
+        return replace(self, views=self.views.with_item(view.name, view))
 
     def without_view(self, name: TableName) -> "Registry":
         """Remove a view."""
         self.view(name)
-        return replace(self, views=MappingProxyType({key: v for key, v in self.views.items() if key != name}))
+        return replace(self, views=self.views.without(name))
+
+    def changes_since(self, before: "Registry") -> Changes:
+        """What leads from an earlier registry to this one."""
+        return Changes(
+            self.namespaces.changes_since(before.namespaces),
+            self.tables.changes_since(before.tables),
+            self.views.changes_since(before.views),
+        )
+
+    def with_changes(self, changes: Changes) -> "Registry":
+        """The registry after some changes, which are not checked."""
+        ids, next_table_id = self.ids, self.next_table_id
+        for gone in (found.before for found in changes.tables if found.before is not None):
+            ids = ids.without(gone.id)
+        for there in (found.after for found in changes.tables if found.after is not None):
+            ids = ids.with_item(there.id, there.name)
+            next_table_id = max(next_table_id, there.id + 1)
+        return Registry(
+            _changed(self.namespaces, changes.namespaces),
+            _changed(self.tables, changes.tables),
+            _changed(self.views, changes.views),
+            ids,
+            next_table_id,
+        )
+
+    def left_out_by(self, after: "Registry") -> list[TableDef]:
+        """The tables that a later registry does not have, under whatever name."""
+        changed = [found.before for found in after.tables.changes_since(self.tables)]
+        return [table for table in changed if table is not None and table.id not in after.ids]
 
     def rebased(self, base: "Registry", onto: "Registry") -> "Registry":
         """What leads from `base` to this registry, on top of `onto`; CONFLICT when both changed the same name."""
-        added, removed = self.namespaces - base.namespaces, base.namespaces - self.namespaces
-        for namespace in (added & onto.namespaces) | (removed - onto.namespaces):
-            raise _conflict(f"namespace {namespace}")
-        merged = Registry(
-            (onto.namespaces | added) - removed,
-            _rebased(base.tables, self.tables, onto.tables),
-            _rebased(base.views, self.views, onto.views),
-            max(self.next_table_id, onto.next_table_id),
-        )
-        for name in (*merged.tables, *merged.views):
+        mine = self.changes_since(base)
+        _refuse_changed(onto.namespaces, mine.namespaces, "namespace ")
+        _refuse_changed(onto.tables, mine.tables)
+        _refuse_changed(onto.views, mine.views)
+        merged = onto.with_changes(mine)
+        for namespace in mine.namespaces:
+            if namespace.after is None and merged.first_in(namespace.key) is not None:
+                raise _conflict(f"namespace {namespace.key}")
+        added = [table.key for table in mine.tables if table.after is not None]
+        added += [view.key for view in mine.views if view.after is not None]
+        for name in added:
             if name.namespace not in merged.namespaces:
                 raise _conflict(f"namespace {name.namespace}")
-        for name in merged.tables.keys() & merged.views.keys():
-            raise _conflict(str(name))
-        return merged
+            if name in merged.tables and name in merged.views:
+                raise _conflict(str(name))
+        return replace(merged, next_table_id=max(self.next_table_id, merged.next_table_id))
 
 
-def _rebased(
-    base: Mapping[TableName, Definition], mine: Mapping[TableName, Definition], onto: Mapping[TableName, Definition]
-) -> Mapping[TableName, Definition]:
-    merged = dict(onto)
-    for name in base.keys() | mine.keys():
-        if base.get(name) is mine.get(name):
-            continue
-        if onto.get(name) is not base.get(name):
-            raise _conflict(str(name))
-        if name in mine:
-            merged[name] = mine[name]
-        else:
-            del merged[name]
-    return MappingProxyType(merged)
+def _of_namespace(definitions: SortedMap[TableName, Value], namespace: str) -> Iterator[Value]:
+    end = TableName(f"{namespace}\0", "")  # no name lies between
+    return (found for _, found in definitions.between(TableName(namespace, ""), end))
+
+
+def _changed(definitions: SortedMap[Key, Value], changes: Sequence[Difference[Key, Value]]) -> SortedMap[Key, Value]:
+    for key, after in ((change.key, change.after) for change in changes):
+        definitions = definitions.without(key) if after is None else definitions.with_item(key, after)
+    return definitions
+
+
+def _refuse_changed(newest: Mapping[Key, Value], changes: Sequence[Difference[Key, Value]], what: str = "") -> None:
+    """Raise CONFLICT when somebody else changed what one of the changes is of."""
+    for change in changes:
+        if newest.get(change.key) is not change.before:
+            raise _conflict(f"{what}{change.key}")
 
 
 def _conflict(what: str) -> DatabaseError:

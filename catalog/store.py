@@ -8,15 +8,19 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import TypeVar
 
 from catalog.codec import decode_table, decode_view, encode_table, encode_view
+from catalog.definition import NamespaceDef
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import TableName, path_component
 from catalog.keyvalue import AtomicWrite, Family, KeyValueStore
 from catalog.registry import Registry
+from catalog.sorted_map import SortedMap
 
 _NEXT_TABLE_ID = b"next_table_id"
 Change = Callable[[Registry], Registry]
+Definition = TypeVar("Definition")
 
 
 class CatalogStore:
@@ -68,38 +72,44 @@ class CatalogStore:
 
 
 def _load(keyvalue: KeyValueStore) -> Registry:
-    registry = Registry()
+    namespaces = dict(Registry().namespaces)
     for key, value in keyvalue.scan(Family.CATALOG, b"n/", b"n0"):
         name = value.decode()
         if key != _namespace_key(name):
             raise DatabaseError(ErrorKind.CORRUPT, "a namespace record in the catalog is damaged")
-        registry = Registry(registry.namespaces | {name})
-    for _, value in keyvalue.scan(Family.CATALOG, b"t/", b"t0"):
-        registry = registry.with_table(decode_table(value))
-    for _, value in keyvalue.scan(Family.CATALOG, b"v/", b"v0"):
-        registry = registry.with_view(decode_view(value))
-    reserved = keyvalue.get(Family.CATALOG, _NEXT_TABLE_ID)
-    next_table_id = max(registry.next_table_id, int(reserved) if reserved else 1)
-    return Registry(registry.namespaces, registry.tables, registry.views, next_table_id)
+        namespaces[name] = NamespaceDef(name)
+    tables = [decode_table(value) for _, value in keyvalue.scan(Family.CATALOG, b"t/", b"t0")]
+    views = [decode_view(value) for _, value in keyvalue.scan(Family.CATALOG, b"v/", b"v0")]
+    for found in [*(table.name for table in tables), *(view.name for view in views)]:
+        if found.namespace not in namespaces:
+            raise DatabaseError(ErrorKind.CORRUPT, f"the namespace of {found} is missing from the catalog")
+    reserved = int(keyvalue.get(Family.CATALOG, _NEXT_TABLE_ID) or 1)
+    return Registry(
+        SortedMap(namespaces.items()),
+        SortedMap((table.name, table) for table in tables),
+        SortedMap((view.name, view) for view in views),
+        SortedMap((table.id, table.name) for table in tables),
+        max([reserved, *(table.id + 1 for table in tables)]),
+    )
 
 
 def _put_difference(before: Registry, after: Registry, batch: AtomicWrite) -> None:
-    for namespace in after.namespaces - before.namespaces:
-        batch.put(Family.CATALOG, _namespace_key(namespace), namespace.encode())
-    for namespace in before.namespaces - after.namespaces:
-        batch.delete(Family.CATALOG, _namespace_key(namespace))
-    for name, table in after.tables.items():
-        if before.tables.get(name) is not table:
-            batch.put(Family.CATALOG, _key(b"t", name), encode_table(table))
-    for name, view in after.views.items():
-        if before.views.get(name) is not view:
-            batch.put(Family.CATALOG, _key(b"v", name), encode_view(view))
-    for name in before.tables.keys() - after.tables.keys():
-        batch.delete(Family.CATALOG, _key(b"t", name))
-    for name in before.views.keys() - after.views.keys():
-        batch.delete(Family.CATALOG, _key(b"v", name))
+    changes = after.changes_since(before)
+    for namespace in changes.namespaces:
+        _put(batch, _namespace_key(namespace.key), namespace.after, lambda there: there.name.encode())
+    for table in changes.tables:
+        _put(batch, _key(b"t", table.key), table.after, encode_table)
+    for view in changes.views:
+        _put(batch, _key(b"v", view.key), view.after, encode_view)
     if after.next_table_id != before.next_table_id:
         batch.put(Family.CATALOG, _NEXT_TABLE_ID, str(after.next_table_id).encode())
+
+
+def _put(batch: AtomicWrite, key: bytes, there: Definition | None, encode: Callable[[Definition], bytes]) -> None:
+    if there is None:
+        batch.delete(Family.CATALOG, key)
+    else:
+        batch.put(Family.CATALOG, key, encode(there))
 
 
 def _namespace_key(namespace: str) -> bytes:

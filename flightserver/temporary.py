@@ -5,13 +5,13 @@ A temporary table hides a table of the same name. Its definition is no part of a
 """
 
 import threading
-from dataclasses import replace
-from types import MappingProxyType
+from collections.abc import Mapping
 
 from catalog.definition import TableDef
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import TableName
-from catalog.registry import Registry
+from catalog.registry import Changes, Registry
+from catalog.sorted_map import Difference
 from catalog.store import Change
 from providers.commit.work import Work
 
@@ -47,9 +47,7 @@ class TemporaryTables:
 
     def over(self, registry: Registry) -> Registry:
         """A registry with these tables in front of its own."""
-        if not self._tables:
-            return registry
-        return replace(registry, tables=MappingProxyType({**registry.tables, **self._tables}))
+        return registry.with_changes(_in_front(self._tables, registry)) if self._tables else registry
 
     def define(self, work: Work, change: Change) -> list[TableDef]:
         """Change definitions; what concerns a temporary table stays here. Return the temporary tables that are gone."""
@@ -61,18 +59,21 @@ class TemporaryTables:
 
         def durable(registry: Registry) -> Registry:
             changed = change(self.over(registry))
-            tables = dict(changed.tables)
+            back = []
             for name, table in mine.items():
-                found = tables.pop(name, None)
+                found = changed.tables.get(name)
                 if found is not None and found.id != table.id:
                     raise DatabaseError(ErrorKind.ALREADY_EXISTS, f"{name} is a temporary table; drop it first")
                 if found is not None:
                     after[name] = found
-                if name in registry.tables:
-                    tables[name] = registry.tables[name]
-            return replace(changed, tables=MappingProxyType(tables))
+                back.append(Difference(name, found, registry.tables.get(name)))
+            return changed.with_changes(Changes(tables=back))
 
         work.define(durable)
         with self._lock:
             self._tables = after
         return [table for name, table in mine.items() if name not in after]
+
+
+def _in_front(tables: Mapping[TableName, TableDef], registry: Registry) -> Changes:
+    return Changes(tables=[Difference(name, registry.tables.get(name), table) for name, table in tables.items()])

@@ -104,17 +104,17 @@ class ManifestFile:
         """The batches that are still as they came."""
         return tuple(entry for entry in self.batches if is_segment(entry.path))
 
-    @property
+    @cached_property
     def rows(self) -> int:
         """Rows of all batches, dead ones included."""
         return sum(entry.rows for entry in self.batches)
 
-    @property
+    @cached_property
     def dead(self) -> int:
         """Dead rows that deletion files record."""
         return sum(entry.dead for entry in self.batches)
 
-    @property
+    @cached_property
     def bytes(self) -> int:
         """Size of all batch files in bytes."""
         return sum(entry.bytes for entry in self.batches)

@@ -112,10 +112,10 @@ class Ddl:
 
         def change(registry: Registry) -> Registry:
             if statement.cascade:
-                for name in [name for name in registry.views if name.namespace == statement.name]:
-                    registry = registry.without_view(name)
-                for name in [name for name in registry.tables if name.namespace == statement.name]:
-                    registry = registry.without_table(name)
+                for view in registry.views_in(statement.name):
+                    registry = registry.without_view(view.name)
+                for table in registry.tables_in(statement.name):
+                    registry = registry.without_table(table.name)
             return registry.without_namespace(statement.name)
 
         self._change(context, change)

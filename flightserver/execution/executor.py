@@ -145,8 +145,9 @@ class Executor:
         """
         registry, store = context.registry, self._database.store
         named = list(registry.tables.values()) if ref is None else [registry.table(context.name(ref))]
-        committed = {t.id: t for t in (*self._database.catalog.registry.tables.values(), *context.temporary.tables)}
-        tables = [committed[table.id] for table in named if table.id in committed]
+        committed, temporary = self._database.catalog.registry, {table.id: table for table in context.temporary.tables}
+        found = [temporary.get(table.id) or committed.table_of(table.id) for table in named]
+        tables = [table for table in found if table is not None]
         if ref is not None and not tables:
             raise DatabaseError(
                 ErrorKind.INVALID,

@@ -86,21 +86,20 @@ class Show:
         return Rows.of_table(self._handlers[type(statement)](statement, context))
 
     def _namespaces(self, _: ShowNamespaces, context: Context) -> pa.Table:
-        return pa.table([sorted(context.registry.namespaces | {SYSTEM_NAMESPACE})], schema=_NAMESPACES)
+        return pa.table([sorted([*context.registry.namespaces, SYSTEM_NAMESPACE])], schema=_NAMESPACES)
 
     def _tables(self, statement: ShowTables, context: Context) -> pa.Table:
         registry = context.registry
         namespace = statement.namespace or context.namespace
         if namespace != SYSTEM_NAMESPACE:
             registry.require_namespace(namespace)
-        kinds = {name: table.kind.value for name, table in registry.tables.items()}
-        kinds |= {table.name: "TEMPORARY" for table in context.temporary.tables}
-        kinds |= dict.fromkeys(registry.views, "VIEW") | dict.fromkeys(self._reader.system, "SYSTEM")
-        listed = sorted(name for name in kinds if name.namespace == namespace)
-        return pa.table(
-            [[name.namespace for name in listed], [name.table for name in listed], [kinds[name] for name in listed]],
-            schema=_TABLES,
-        )
+        temporary = {table.name for table in context.temporary.tables}
+        listed = [(t.name, "TEMPORARY" if t.name in temporary else t.kind.value) for t in registry.tables_in(namespace)]
+        listed += [(view.name, "VIEW") for view in registry.views_in(namespace)]
+        listed += [(name, "SYSTEM") for name in self._reader.system if name.namespace == namespace]
+        listed.sort()
+        columns = [[name.namespace for name, _ in listed], [name.table for name, _ in listed], [k for _, k in listed]]
+        return pa.table(columns, schema=_TABLES)
 
     def _columns(self, statement: Describe | ShowColumns, context: Context) -> pa.Table:
         name = context.name(statement.table)

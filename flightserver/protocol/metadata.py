@@ -2,14 +2,15 @@
 
 Pure functions: what exists comes in as small frozen values, already limited to what the user may see; the command's
 filters are applied here, and the rows come back in the order that the protocol asks for (absent names first, then by
-code point). Filters follow the protocol: None does not filter; an empty catalog or schema selects what has none;
-patterns are SQL LIKE, case-sensitive, with `%`, `_` and backslash as the escape.
+code point). Only what passes the filters is described. Filters follow the protocol: None does not filter; an empty
+catalog or schema selects what has none; patterns are SQL LIKE, case-sensitive, with `%`, `_` and backslash as the
+escape.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -35,15 +36,13 @@ class DbSchemaInfo:
     name: str
 
 
-@dataclass(frozen=True)
-class TableInfo:
-    """A table or view as clients see it. `schema` may carry column metadata."""
+class TableInfo(NamedTuple):
+    """A table or view as clients name it."""
 
     catalog: str | None
     db_schema: str | None
     name: str
     table_type: str
-    schema: pa.Schema
 
 
 @dataclass(frozen=True)
@@ -72,8 +71,8 @@ def db_schemas(infos: Iterable[DbSchemaInfo], command: GetDbSchemas) -> pa.Table
     return pa.table(columns, schema=schemas.DB_SCHEMAS)
 
 
-def tables(infos: Iterable[TableInfo], command: GetTables) -> pa.Table:
-    """Answer GetTables, with each table's schema when the command asks for it."""
+def tables(infos: Iterable[TableInfo], command: GetTables, schema_of: Callable[[TableInfo], pa.Schema]) -> pa.Table:
+    """Answer GetTables, with each table's schema, which may carry column metadata, when the command asks for it."""
     types = frozenset(command.table_types)
     found = [info for info in infos if _same(info.catalog, command.catalog) and (not types or info.table_type in types)]
     found = _like(found, [info.db_schema or "" for info in found], command.db_schema_filter_pattern)
@@ -89,7 +88,7 @@ def tables(infos: Iterable[TableInfo], command: GetTables) -> pa.Table:
     ]
     if not command.include_schema:
         return pa.table(columns, schema=schemas.TABLES)
-    columns.append([encode_schema(info.schema) for info in found])
+    columns.append([encode_schema(schema_of(info)) for info in found])
     return pa.table(columns, schema=schemas.TABLES_WITH_SCHEMA)
 
 
@@ -126,6 +125,15 @@ def foreign_keys() -> pa.Table:
     return schemas.FOREIGN_KEYS.empty_table()
 
 
+def like(names: pa.Array | pa.ChunkedArray, pattern: str) -> pa.Array | pa.ChunkedArray:
+    """One flag for each name: it matches a LIKE pattern."""
+    if len(pattern) > PATTERN_LENGTH_MAX:
+        raise DatabaseError(
+            ErrorKind.INVALID, f"a filter pattern may have at most {PATTERN_LENGTH_MAX} characters, not {len(pattern)}"
+        )
+    return pc.match_substring_regex(names, _regex(pattern))
+
+
 def _same(name: str | None, wanted: str | None) -> bool:
     """Compare a name with a filter: no filter takes all, an empty one takes what has no name."""
     return wanted is None or (name or "") == wanted
@@ -139,12 +147,7 @@ def _like(items: list[T], names: Sequence[str], pattern: str | None) -> list[T]:
     """Keep the items whose name matches a LIKE pattern; None keeps all."""
     if pattern is None:
         return items
-    if len(pattern) > PATTERN_LENGTH_MAX:
-        raise DatabaseError(
-            ErrorKind.INVALID, f"a filter pattern may have at most {PATTERN_LENGTH_MAX} characters, not {len(pattern)}"
-        )
-    matches = pc.match_substring_regex(pa.array(names, pa.utf8()), _regex(pattern)).to_pylist()
-    return [item for item, match in zip(items, matches, strict=True) if match]
+    return [item for item, match in zip(items, like(pa.array(names, pa.utf8()), pattern), strict=True) if match.as_py()]
 
 
 def _regex(pattern: str) -> str:

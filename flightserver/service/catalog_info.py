@@ -1,7 +1,6 @@
 """Metadata commands: catalogs, schemas, tables, keys, types, facts about the server."""
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 
 import pyarrow as pa
@@ -25,6 +24,8 @@ from providers.engine.session import WITHHELD_FUNCTIONS
 TABLE_TYPE, VIEW_TYPE = "TABLE", "VIEW"
 INT32_MAX = 2**31 - 1
 
+_NAMES = pa.schema([("namespace", pa.string()), ("table", pa.string())])
+
 
 def server_facts(settings: Settings) -> sql_info.ServerFacts:
     """What GetSqlInfo says of a server with these settings."""
@@ -47,17 +48,18 @@ def describe_catalog(
         case commands.GetCatalogs():
             return metadata.catalogs([CATALOG_NAME])
         case commands.GetDbSchemas():
-            names = context.registry.namespaces | {SYSTEM_NAMESPACE}
+            names = [*context.registry.namespaces, SYSTEM_NAMESPACE]
             return metadata.db_schemas([metadata.DbSchemaInfo(CATALOG_NAME, name) for name in names], command)
         case commands.GetTables():
-            tables = [
-                replace(table, schema=readable_by(user_agent, table.schema)) for table in _tables(reader, context)
-            ]
-            return metadata.tables(tables, command)
+
+            def schema_of(info: metadata.TableInfo) -> pa.Schema:
+                return readable_by(user_agent, _schema(info, reader, context))
+
+            return metadata.tables(_tables(reader, context, command), command, schema_of)
         case commands.GetTableTypes():
             return metadata.table_types([TABLE_TYPE, VIEW_TYPE])
         case commands.GetPrimaryKeys():
-            return metadata.primary_keys(list(_key_columns(context)), command)
+            return metadata.primary_keys(_key_columns(context, command), command)
         case commands.GetExportedKeys() | commands.GetImportedKeys() | commands.GetCrossReference():
             return metadata.foreign_keys()
         case commands.GetXdbcTypeInfo():
@@ -77,16 +79,38 @@ def _milliseconds(seconds: float) -> int:
     return min(int(seconds * 1000), INT32_MAX)
 
 
-def _tables(reader: Reader, context: Context) -> Iterator[metadata.TableInfo]:
-    registry = context.registry
-    for name, table in registry.tables.items():
-        yield metadata.TableInfo(CATALOG_NAME, name.namespace, name.table, TABLE_TYPE, described_schema(table))
-    for name in registry.views:
-        schema = _view_schema(name, reader, context)
-        yield metadata.TableInfo(CATALOG_NAME, name.namespace, name.table, VIEW_TYPE, schema)
-    for name, computed in reader.system.items():
-        schema = _described_all(computed.schema, name)
-        yield metadata.TableInfo(CATALOG_NAME, name.namespace, name.table, VIEW_TYPE, schema)
+def _tables(reader: Reader, context: Context, command: commands.GetTables) -> Iterator[metadata.TableInfo]:
+    """The tables and views that a command's patterns name."""
+    registry, system = context.registry, _as_rows(list(reader.system))
+    yield from _named(TABLE_TYPE, registry.tables.made_of_keys(_as_rows), command)
+    yield from _named(VIEW_TYPE, [*registry.views.made_of_keys(_as_rows), system], command)
+
+
+def _named(table_type: str, names: list[pa.RecordBatch], command: commands.GetTables) -> Iterator[metadata.TableInfo]:
+    found = pa.Table.from_batches(names, _NAMES).combine_chunks()  # of which each would compile the patterns
+    for column, pattern in (
+        ("table", command.table_name_filter_pattern),
+        ("namespace", command.db_schema_filter_pattern),
+    ):
+        if pattern is not None:
+            found = found.filter(metadata.like(found.column(column), pattern))
+    for namespace, name in zip(*(column.to_pylist() for column in found.columns), strict=True):
+        yield metadata.TableInfo(CATALOG_NAME, namespace, name, table_type)
+
+
+def _as_rows(names: Sequence[TableName]) -> pa.RecordBatch:
+    """Names as Arrow has them: to look at one takes a hundredth of the time."""
+    return pa.record_batch([[name.namespace for name in names], [name.table for name in names]], schema=_NAMES)
+
+
+def _schema(info: metadata.TableInfo, reader: Reader, context: Context) -> pa.Schema:
+    name = TableName(info.db_schema or "", info.name)
+    table = context.registry.tables.get(name)
+    if table is not None:
+        return described_schema(table)
+    if name in reader.system:
+        return _described_all(reader.system[name].schema, name)
+    return _view_schema(name, reader, context)
 
 
 def _view_schema(name: TableName, reader: Reader, context: Context) -> pa.Schema:
@@ -130,9 +154,12 @@ def _described(
     return field.with_metadata(described)
 
 
-def _key_columns(context: Context) -> Iterator[metadata.KeyColumn]:
-    for name, table in context.registry.tables.items():
-        if not table.has_hidden_key:
+def _key_columns(context: Context, command: commands.GetPrimaryKeys) -> Iterator[metadata.KeyColumn]:
+    """The keys of the tables of the command's name, in every namespace."""
+    registry = context.registry
+    for namespace in registry.namespaces:
+        table = registry.tables.get(TableName(namespace, command.table))
+        if table is not None and not table.has_hidden_key:
             for position, column in enumerate(table.key_columns, start=1):
-                key_name = f"{name.table}_pkey"
-                yield metadata.KeyColumn(CATALOG_NAME, name.namespace, name.table, column.name, key_name, position)
+                key_name = f"{command.table}_pkey"
+                yield metadata.KeyColumn(CATALOG_NAME, namespace, command.table, column.name, key_name, position)

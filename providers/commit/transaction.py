@@ -38,7 +38,7 @@ from providers.commit.idempotency import Idempotency, Outcome, put_outcome, repl
 from providers.commit.resolve import OnExisting, resolve
 from providers.commit.scope_state import ScopeState
 from providers.commit.scope_store import ScopeStore
-from providers.commit.work import ScopeOf, StagedLoad, tables_left_out
+from providers.commit.work import ScopeOf, StagedLoad
 from providers.rows.change import Change, key_of
 from providers.rows.keys import Keys, Mask
 from providers.rows.offered import tombstones
@@ -195,7 +195,7 @@ class Transaction:
         with self._lock:
             self._begin()
             before, after = self._now.registry, change(self._now.registry)
-            self._created |= {table.id: table for table in tables_left_out(after, before)}
+            self._created |= {table.id: table for table in after.left_out_by(before)}
             self._now = replace(self._now, registry=after)
 
     def savepoint(self, name: str) -> None:
@@ -255,9 +255,9 @@ class Transaction:
 
     def _end(self, phase: Phase) -> None:
         self._phase = phase
-        left_out = self._created if phase is not Phase.COMMITTED else self._created.keys() - self._tables_by_id()
-        for table_id in left_out:
-            self._store.drop_table(self._created[table_id])
+        for table in self._created.values():
+            if phase is not Phase.COMMITTED or table.id not in self._now.registry.ids:
+                self._store.drop_table(table)
         if self._moment is not None:
             self._store.visibility.end(self._moment)
         self._now = _State(self._base, {})
@@ -265,9 +265,6 @@ class Transaction:
         for load in self._loads:
             load.abort()
         self._loads = []
-
-    def _tables_by_id(self) -> dict[int, TableDef]:
-        return {table.id: table for table in self._now.registry.tables.values()}
 
     def _savepoint(self, name: str) -> int:
         for position in reversed(range(len(self._savepoints))):
@@ -292,7 +289,7 @@ class Transaction:
         """A scope as of the transaction's moment; of a table that is younger than it, as it was loaded."""
         if table.id in self._created or table.id >= self._base.next_table_id:
             return self._store.snapshot(self._created.get(table.id, table), user)
-        original = next((known for known in self._base.tables.values() if known.id == table.id), table)
+        original = self._base.table_of(table.id) or table
         state = self._store.state(original, user)
         found = self._store.visibility.read_at(state, self._moment or 0)
         if found.table.version > original.version:
@@ -332,7 +329,7 @@ class Transaction:
         definitions = (
             self._catalog.staged(lambda newest: mine.rebased(base, newest), batch) if redefines else nullcontext(None)
         )
-        dropped = tables_left_out(base, mine)
+        dropped = base.left_out_by(mine)
         with definitions as publish:
             if written or redefines:
                 stages = [(w.state, partial(self._stage, w)) for w in written]
@@ -355,9 +352,9 @@ class Transaction:
         Temporary tables are in no registry.
         """
         table_id = writes.base.scope.table_id
-        if table_id in self._tables_by_id():
+        if table_id in self._now.registry.ids:
             return True
-        is_temporary = table_id not in self._created and all(t.id != table_id for t in self._base.tables.values())
+        is_temporary = table_id not in self._created and table_id not in self._base.ids
         return is_temporary and not writes.state.dropped
 
     def _stage(self, writes: ScopeWrites, head: Snapshot, batch: AtomicWrite) -> Snapshot:

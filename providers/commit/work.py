@@ -113,15 +113,9 @@ class Autocommit:
 
         def noted(before: Registry) -> Registry:
             after = change(before)
-            dropped.extend(tables_left_out(before, after))
+            dropped.extend(before.left_out_by(after))
             return after
 
         self._catalog.change(noted)
         for table in dropped:
             self._store.drop_table(table)
-
-
-def tables_left_out(before: Registry, after: Registry) -> list[TableDef]:
-    """Tables of one registry that another does not have, whatever their names."""
-    kept = {table.id for table in after.tables.values()}
-    return [table for table in before.tables.values() if table.id not in kept]

@@ -45,7 +45,7 @@ class HotChunk:
         """The live rows."""
         return self.rows if self.live is None else self.rows.filter(pa.array(self.live))
 
-    @property
+    @cached_property
     def live_count(self) -> int:
         """How many rows are live."""
         return len(self.seqs) if self.live is None else int(np.count_nonzero(self.live))

@@ -21,7 +21,7 @@ def test_a_change_leaves_the_old_registry_alone() -> None:
     """A reader that holds a registry keeps what it sees."""
     before = Registry()
     before.with_table(table_of()).with_namespace("x").with_view(VIEW)
-    assert (before.tables, before.views, before.namespaces) == ({}, {}, {"public"})
+    assert (list(before.tables), list(before.views), list(before.namespaces)) == ([], [], ["public"])
 
 
 def test_definitions_cannot_be_changed_in_place() -> None:
@@ -71,7 +71,7 @@ def test_the_default_namespace_stays() -> None:
 
 def test_an_empty_namespace_can_be_dropped() -> None:
     """Nothing of it remains."""
-    assert Registry().with_namespace("x").without_namespace("x").namespaces == {"public"}
+    assert list(Registry().with_namespace("x").without_namespace("x").namespaces) == ["public"]
 
 
 def test_tables_and_views_share_names() -> None:
@@ -110,3 +110,36 @@ def test_the_next_table_id_never_falls() -> None:
     """Dropping the newest table does not free its id."""
     registry = Registry().with_table(table_of(table_id=7)).without_table(ORDERS)
     assert registry.next_table_id == 8
+
+
+def test_a_namespace_lists_its_own() -> None:
+    """Tables and views by name, and not those of a namespace whose name begins alike."""
+    registry = Registry().with_namespace("x").with_namespace("x2").with_view(VIEW)
+    for number, name in enumerate((TableName("x", "b"), TableName("x", "a"), TableName("x2", "a")), start=1):
+        registry = registry.with_table(table_of(name=name, table_id=number))
+    assert [table.name.table for table in registry.tables_in("x")] == ["a", "b"]
+    assert [view.name for view in registry.views_in("public")] == [RECENT]
+    assert registry.first_in("x2") == TableName("x2", "a")
+
+
+def test_a_table_is_found_by_its_id() -> None:
+    """As long as it is there."""
+    registry = Registry().with_table(table_of(table_id=7))
+    assert registry.table_of(7) == table_of(table_id=7)
+    assert registry.without_table(ORDERS).table_of(7) is None
+
+
+def test_a_table_that_takes_a_name_takes_its_place() -> None:
+    """The one that had the name is found no more, and is left out by the new registry."""
+    before = Registry().with_table(table_of(table_id=7))
+    after = before.with_table(table_of(table_id=8))
+    assert (after.table_of(7), after.table_of(8)) == (None, table_of(table_id=8))
+    assert before.left_out_by(after) == [table_of(table_id=7)]
+
+
+def test_a_table_under_another_name_is_not_left_out() -> None:
+    """What counts is the id."""
+    before = Registry().with_table(table_of(table_id=7))
+    moved = table_of(table_id=7, name=TableName("public", "a"))
+    after = before.with_changes(before.without_table(ORDERS).with_table(moved).changes_since(before))
+    assert (before.left_out_by(after), after.table_of(7)) == ([], moved)

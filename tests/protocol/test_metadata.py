@@ -14,12 +14,18 @@ from flightserver.protocol.metadata import DbSchemaInfo, KeyColumn, TableInfo
 
 COLUMNS = pa.schema([pa.field("a", pa.int64(), nullable=False, metadata={"ARROW:FLIGHT:SQL:TYPE_NAME": "BIGINT"})])
 
+
+def schema_of(info: TableInfo) -> pa.Schema:
+    """Every table has the same columns."""
+    return COLUMNS
+
+
 TABLES = [
-    TableInfo("main", "public", "orders", "TABLE", COLUMNS),
-    TableInfo("main", "public", "Orders", "TABLE", COLUMNS),
-    TableInfo("main", "public", "order_view", "VIEW", COLUMNS),
-    TableInfo("main", "app", "users", "TABLE", COLUMNS),
-    TableInfo(None, None, "loose", "TABLE", COLUMNS),
+    TableInfo("main", "public", "orders", "TABLE"),
+    TableInfo("main", "public", "Orders", "TABLE"),
+    TableInfo("main", "public", "order_view", "VIEW"),
+    TableInfo("main", "app", "users", "TABLE"),
+    TableInfo(None, None, "loose", "TABLE"),
 ]
 
 SCHEMAS = [DbSchemaInfo("main", "public"), DbSchemaInfo("main", "app"), DbSchemaInfo(None, "loose")]
@@ -35,7 +41,7 @@ KEYS = [
 
 def names(**filters) -> list[str]:
     """Return the names of the tables that pass the filters of a GetTables."""
-    return metadata.tables(TABLES, GetTables(**filters)).column("table_name").to_pylist()
+    return metadata.tables(TABLES, GetTables(**filters), schema_of).column("table_name").to_pylist()
 
 
 def exact(table: pa.Table, schema: pa.Schema) -> bool:
@@ -94,21 +100,35 @@ def test_tables_are_ordered():
 
 def test_tables_without_schema():
     """Without include_schema there are four columns."""
-    assert exact(metadata.tables(TABLES, GetTables()), schemas.TABLES)
+    assert exact(metadata.tables(TABLES, GetTables(), schema_of), schemas.TABLES)
 
 
 def test_tables_with_schema():
     """With include_schema the fifth column holds IPC messages, column metadata included."""
-    table = metadata.tables(TABLES, GetTables(include_schema=True))
+    table = metadata.tables(TABLES, GetTables(include_schema=True), schema_of)
     assert exact(table, schemas.TABLES_WITH_SCHEMA)
     read = pa.ipc.read_schema(pa.py_buffer(table.column("table_schema")[0].as_py()))
     assert read.equals(COLUMNS, check_metadata=True)
 
 
+@pytest.mark.parametrize(("include_schema", "described"), [(True, ["users"]), (False, [])])
+def test_only_what_is_answered_is_described(include_schema, described):
+    """Schemas of tables that a filter leaves out are not asked for, and none when the command wants none."""
+    asked = []
+
+    def schema_of(info: TableInfo) -> pa.Schema:
+        asked.append(info.name)
+        return COLUMNS
+
+    command = GetTables(table_name_filter_pattern="users", include_schema=include_schema)
+    metadata.tables(TABLES, command, schema_of)
+    assert asked == described
+
+
 @pytest.mark.parametrize("include_schema", [False, True])
 def test_no_tables(include_schema):
     """An empty answer has the same schema."""
-    table = metadata.tables([], GetTables(include_schema=include_schema))
+    table = metadata.tables([], GetTables(include_schema=include_schema), schema_of)
     assert exact(table, schemas.TABLES_WITH_SCHEMA if include_schema else schemas.TABLES)
 
 

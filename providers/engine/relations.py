@@ -39,6 +39,7 @@ from providers.cold.files import ColdFiles
 from providers.cold.pruning import Pruned
 from providers.engine.errors import engine_errors
 from providers.rows.defaults import literal_value
+from providers.rows.plain import plain_values
 from providers.snapshot import ColdState, Snapshot
 
 _CATALOG, _SCHEMA = "storage", "files"
@@ -109,6 +110,7 @@ class Relations:
 
     def of_rows(self, rows: pa.Table) -> Table:
         """Rows in memory as a relation."""
+        rows = pa.table([plain_values(column) for column in rows.columns], rows.column_names)
         batches = rows.to_batches() or [pa.RecordBatch.from_pylist([], schema=rows.schema)]
         return self._context.read_batches(batches).into_view()
 

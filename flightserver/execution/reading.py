@@ -35,6 +35,7 @@ from flightserver.sql.text.query_text import QueryText
 from manifest.predicate import AnyOf, Predicate
 from providers.cold.files import ColdFiles
 from providers.cold.pruning import Pruned, prune
+from providers.engine.estimates import casts_lose
 from providers.engine.export import export, selected_columns
 from providers.engine.plans import facts, optimized
 from providers.engine.predicates import translate
@@ -230,7 +231,7 @@ class Reader:
                 check_present(pinned, pruned)
                 with damage_named(pinned, pruned, query.context.stop):
                     merged = {
-                        name: relations.merged(pinned[table], pruned[table], columns)
+                        name: relations.merged(pinned[table], pruned[table], columns, estimated=use.estimated)
                         for name, (table, columns) in reads.variants.items()
                         if table in pruned
                     }
@@ -317,7 +318,8 @@ class _Use:
     """What a query does with the tables that it scans.
 
     `predicates` is what the rows that it uses of each satisfy; `multiplies` says that it may make many more rows than
-    it reads; `exported` are the columns of a query that returns them of its only table, and does nothing else.
+    it reads; `exported` are the columns of a query that returns them of its only table, and does nothing else. Unless
+    it is `estimated`, the engine must not estimate what its conditions leave.
     """
 
     schema: pa.Schema
@@ -325,6 +327,7 @@ class _Use:
     multiplies: bool
     exported: list[str] | None
     dialect: SqlDialect
+    estimated: bool
 
 
 @dataclass(frozen=True)
@@ -356,7 +359,8 @@ class _Query:
         is_whole = [columns for _, columns in self.reads.variants.values()] == [Columns.VISIBLE]
         exported = selected_columns(plan) if is_whole and len(found.scans) == 1 and predicates else None
         dialect = SqlDialect.MERGED_JOINS if found.mixes_names else self.dialect
-        return _Use(self.database.engine.schema_of(plan), predicates, found.multiplies, exported, dialect)
+        estimated = not casts_lose(plan, (snapshot.table for snapshot in pinned.values()))
+        return _Use(self.database.engine.schema_of(plan), predicates, found.multiplies, exported, dialect, estimated)
 
     def frame(self, tables: Mapping[TableName, Table]) -> DataFrame:
         """Plan the text over these relations."""

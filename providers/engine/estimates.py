@@ -17,16 +17,14 @@ from datafusion.common import SqlType
 from datafusion.plan import LogicalPlan
 
 from catalog.definition import TableDef
+from providers.engine.plans import operands, variant, walk
 
 _Types = Mapping[str, Collection[pa.DataType]]
 """The types of the columns of each name."""
 
 
 def casts_lose(plan: LogicalPlan, tables: Iterable[TableDef]) -> bool:
-    """Tell whether a filter of an optimized plan over `tables` casts to a type that may not hold all values.
-
-    What is not known counts as losing.
-    """
+    """Tell whether a filter of an optimized plan over `tables` casts to a type that may not hold all values."""
     types: dict[str, set[pa.DataType]] = defaultdict(set)
     for table in tables:
         for column in table.columns:
@@ -35,10 +33,9 @@ def casts_lose(plan: LogicalPlan, tables: Iterable[TableDef]) -> bool:
 
 
 def _conditions(plan: LogicalPlan) -> Iterator[Expr]:
-    node = _variant(plan)
-    yield from _CONDITIONS_OF.get(type(node), lambda _: [])(node)
-    for child in plan.inputs():
-        yield from _conditions(child)
+    for part in walk(plan):
+        node = variant(part)
+        yield from _CONDITIONS_OF.get(type(node), lambda _: [])(node)
 
 
 _CONDITIONS_OF: dict[type, Callable[[Any], Iterable[Expr]]] = {
@@ -49,21 +46,15 @@ _CONDITIONS_OF: dict[type, Callable[[Any], Iterable[Expr]]] = {
 
 
 def _loses(expression: Expr, types: _Types) -> bool:
-    node = _variant(expression)
-    if isinstance(node, nodes.Column | nodes.Literal):
-        return False
+    node = variant(expression)
     if isinstance(node, nodes.Cast) and not _keeps(node.expr(), expression, types):
         return True
-    try:
-        operands = expression.rex_call_operands()
-    except Exception:  # noqa: BLE001 - some nodes have no operands to show
-        return True
-    return any(_loses(operand, types) for operand in operands)
+    return any(_loses(operand, types) for operand in operands(expression))
 
 
 def _keeps(operand: Any, cast: Expr, types: _Types) -> bool:
     """Tell whether a cast of a plain column holds all its values."""
-    column = _variant(operand)
+    column = variant(operand)
     if not isinstance(column, nodes.Column):
         return False
     try:
@@ -86,11 +77,3 @@ _HOLDS: tuple[tuple[SqlType, Callable[[pa.DataType], bool]], ...] = (
     (SqlType.DATE, pa.types.is_date),
 )
 """The library calls DOUBLE a FLOAT and TIMESTAMP a DATE."""
-
-
-def _variant(node: Any) -> Any:
-    """The node's class, or None: the library has no class for some nodes, and raises for those."""
-    try:
-        return node.to_variant()
-    except Exception:  # noqa: BLE001
-        return None

@@ -1,9 +1,9 @@
 """Values of one type as values of another: the one set of conversions, for whatever becomes a value of a column.
 
 INSERT, UPDATE, defaults, bound rows and streams all convert here; they differ in `Strictness` alone. Where several
-readings are possible, it is PostgreSQL's assignment: text is parsed, decimals are rounded half away from zero, and a
-float means its shortest decimal digits, so that a number may be read as either. What would lose more than digits of a
-decimal or of a moment is refused. Results are plain (`plain.py`).
+readings are possible, it is PostgreSQL's assignment: text is parsed, numbers are rounded half away from zero, and a
+float means its shortest decimal digits, so that it does not matter as what a number was read. What would lose more than
+digits behind a point or of a moment is refused. Results are plain (`plain.py`).
 """
 
 from collections.abc import Callable
@@ -73,7 +73,11 @@ def _convert_leaf(values: pa.Array, storage: pa.DataType, strictness: Strictness
         return _floats(values, storage, strictness)
     if pa.types.is_string(values.type):
         return _parsed(values, storage)
-    return _from_moments(values, storage, strictness) if is_moment(values.type) else values.cast(storage)
+    if is_moment(values.type) or is_moment(storage):
+        return _from_moments(values, storage, strictness)
+    if pa.types.is_integer(storage) and strictness is Strictness.STATEMENT:
+        return _rounded(values).cast(storage)
+    return values.cast(storage)
 
 
 def _parsed(texts: pa.Array, storage: pa.DataType) -> pa.Array:
@@ -87,9 +91,10 @@ def _parsed(texts: pa.Array, storage: pa.DataType) -> pa.Array:
 def _from_moments(values: pa.Array, storage: pa.DataType, strictness: Strictness) -> pa.Array:
     if pa.types.is_string(storage):
         return text_of_moments(values)
-    if is_moment(storage) and (pa.types.is_time(storage) or not pa.types.is_time(values.type)):
-        return moments_from_moments(values, storage, exact=strictness is Strictness.STREAM)
-    raise ValueError(f"{values.type} is no {storage}")
+    lacks_day = pa.types.is_time(values.type) and not pa.types.is_time(storage)
+    if lacks_day or not (is_moment(values.type) and is_moment(storage)):
+        raise ValueError(f"{values.type} is not converted")
+    return moments_from_moments(values, storage, exact=strictness is Strictness.STREAM)
 
 
 def _convert_struct(values: pa.StructArray, declared: pa.DataType, strictness: Strictness) -> pa.Array:
@@ -119,6 +124,14 @@ def _decimals(values: pa.Array, storage: pa.DataType, strictness: Strictness) ->
         wide = values.cast(pa.decimal256(_WORKING_DIGITS, values.type.scale))
         values = pc.round(wide, scale, round_mode="half_towards_infinity")
     return values.cast(storage)
+
+
+def _rounded(values: pa.Array) -> pa.Array:
+    """Numbers without what stands behind their point."""
+    if pa.types.is_float16(values.type):
+        values = values.cast(pa.float32())
+    has_point = pa.types.is_floating(values.type) or pa.types.is_decimal(values.type)
+    return pc.round(values, 0, round_mode="half_towards_infinity") if has_point else values
 
 
 def _floats(values: pa.Array, storage: pa.DataType, strictness: Strictness) -> pa.Array:

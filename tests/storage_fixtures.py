@@ -25,7 +25,6 @@ from providers.commit.idempotency import Idempotency, Outcome
 from providers.commit.resolve import OnExisting
 from providers.commit.scope_state import ScopeState
 from providers.commit.scope_store import ScopeStore
-from providers.engine.estimates import casts_lose
 from providers.engine.predicates import scans, translate
 from providers.engine.relations import Columns, Relations
 from providers.engine.session import EngineLimits, QueryEngine
@@ -213,8 +212,7 @@ class TableAccess:
         found = list(scans(plan))
         predicate = translate(found[0].filters if len(found) == 1 else (), snapshot.table)
         pruned = prune(snapshot, predicate, self.db.store.files)
-        estimated = not casts_lose(plan, [snapshot.table])
-        return self.db.relations.merged(snapshot, pruned, Columns.ALL, estimated=estimated), pruned
+        return self.db.relations.merged(snapshot, pruned, Columns.ALL), pruned
 
 
 def kv(k: Any, v: Any = 0) -> dict[str, Any]:

@@ -231,7 +231,7 @@ class Reader:
                 check_present(pinned, pruned)
                 with damage_named(pinned, pruned, query.context.stop):
                     merged = {
-                        name: relations.merged(pinned[table], pruned[table], columns, estimated=use.estimated)
+                        name: relations.merged(pinned[table], pruned[table], columns)
                         for name, (table, columns) in reads.variants.items()
                         if table in pruned
                     }
@@ -318,8 +318,7 @@ class _Use:
     """What a query does with the tables that it scans.
 
     `predicates` is what the rows that it uses of each satisfy; `multiplies` says that it may make many more rows than
-    it reads; `exported` are the columns of a query that returns them of its only table, and does nothing else. Unless
-    it is `estimated`, the engine must not estimate what its conditions leave.
+    it reads; `exported` are the columns of a query that returns them of its only table, and does nothing else.
     """
 
     schema: pa.Schema
@@ -327,7 +326,6 @@ class _Use:
     multiplies: bool
     exported: list[str] | None
     dialect: SqlDialect
-    estimated: bool
 
 
 @dataclass(frozen=True)
@@ -358,9 +356,12 @@ class _Query:
         predicates = {name: some[0] if len(some) == 1 else AnyOf(tuple(some)) for name, some in parts.items()}
         is_whole = [columns for _, columns in self.reads.variants.values()] == [Columns.VISIBLE]
         exported = selected_columns(plan) if is_whole and len(found.scans) == 1 and predicates else None
-        dialect = SqlDialect.MERGED_JOINS if found.mixes_names else self.dialect
-        estimated = not casts_lose(plan, (snapshot.table for snapshot in pinned.values()))
-        return _Use(self.database.engine.schema_of(plan), predicates, found.multiplies, exported, dialect, estimated)
+        dialect = self.dialect
+        if found.mixes_names:
+            dialect = SqlDialect.MERGED_JOINS
+        elif casts_lose(plan, (snapshot.table for snapshot in pinned.values())):
+            dialect = SqlDialect.WITHOUT_ESTIMATES
+        return _Use(self.database.engine.schema_of(plan), predicates, found.multiplies, exported, dialect)
 
     def frame(self, tables: Mapping[TableName, Table]) -> DataFrame:
         """Plan the text over these relations."""

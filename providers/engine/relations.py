@@ -10,9 +10,6 @@ every predicate may be pushed into every part.
 Segments, batches that are still as they came, are mapped into memory and filtered there. The others are named file by
 file; a folder is never listed. Batches of each version of the definition are scanned apart: files of one scan must
 have the same columns, and those of an older one are filled with defaults.
-
-From the statistics of its files the engine estimates how many rows pass a filter. It fails where a filter casts a
-column to a type that cannot hold all its values: such a query gets relations without estimates (`estimates.py`).
 """
 
 import threading
@@ -27,7 +24,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from datafusion import DataFrame, Expr, SessionConfig, SessionContext, col, lit, udf
+from datafusion import DataFrame, Expr, SessionContext, col, lit, udf
 from datafusion.catalog import Catalog, Schema, Table
 
 from catalog.definition import BATCH_COLUMN, DELETED_COLUMN, POSITION_COLUMN, SEQ_COLUMN, Column, TableDef
@@ -45,8 +42,7 @@ from providers.snapshot import ColdState, Snapshot
 _CATALOG, _SCHEMA = "storage", "files"
 _udf_number = count(1)
 
-_Kind = tuple["Columns", bool]
-"""What a relation is: its columns, and whether the engine may estimate from its files' statistics."""
+_Scans = dict["Columns", list[DataFrame]]
 
 
 @unique
@@ -71,15 +67,15 @@ class Relations:
         self._context = context
         self._files = files
         self._scratch = scratch
-        unestimated = SessionContext(SessionConfig().set("datafusion.execution.collect_statistics", "false"))
-        self._scans = {True: _Scans(context), False: _Scans(unestimated)}
+        storage = Catalog.memory_catalog()
+        self._schema = Schema.memory_schema()
+        storage.register_schema(_SCHEMA, self._schema)
+        context.register_catalog_provider(_CATALOG, storage)
         self._lock = threading.Lock()
         self._shapes: dict[tuple[int, int, Columns], tuple[tuple[Column, ...], Table]] = {}
         self._shape_files = count()
-        self._whole: WeakKeyDictionary[Snapshot, dict[_Kind, Table]] = WeakKeyDictionary()
-        self._cold: WeakKeyDictionary[ColdState, tuple[Mapping[int, DeadRows], dict[_Kind, list[DataFrame]]]] = (
-            WeakKeyDictionary()
-        )
+        self._whole: WeakKeyDictionary[Snapshot, dict[Columns, Table]] = WeakKeyDictionary()
+        self._cold: WeakKeyDictionary[ColdState, tuple[Mapping[int, DeadRows], _Scans]] = WeakKeyDictionary()
 
     def shape(self, table: TableDef, columns: Columns) -> Table:
         """A relation with the table's columns and no rows, for planning; filters are pushed down to its scan.
@@ -92,55 +88,53 @@ class Relations:
             if found is None or known != table.columns:
                 path = self._scratch / f"shape-{next(self._shape_files)}.parquet"
                 pq.write_table(pa.schema(_fields(table, columns)).empty_table(), path)
-                found = self._scans[True].listed([path], f"t{table.id}").into_view()
+                found = self._listed([path], f"t{table.id}").into_view()
                 self._shapes[key] = (table.columns, found)
             return found
 
-    def merged(self, snapshot: Snapshot, pruned: Pruned | None, columns: Columns, *, estimated: bool = True) -> Table:
+    def merged(self, snapshot: Snapshot, pruned: Pruned | None, columns: Columns) -> Table:
         """The live rows of a snapshot that lie in hot rows or kept batches; all batches when `pruned` is None."""
-        kind = columns, estimated
         if pruned is not None and not pruned.keeps_all:
-            return self._build(snapshot, pruned.kept, kind)
+            return self._build(snapshot, pruned.kept, columns)
         with self._lock:
             known = self._whole.setdefault(snapshot, {})
-        found = known.get(kind)
+        found = known.get(columns)
         if found is None:
-            found = known[kind] = self._build(snapshot, snapshot.manifest.batches, kind)
+            found = known[columns] = self._build(snapshot, snapshot.manifest.batches, columns)
         return found
 
     def of_rows(self, rows: pa.Table) -> Table:
-        """Rows in memory as a relation."""
+        """Rows in memory as a relation, plain as those of tables."""
         rows = pa.table([plain_values(column) for column in rows.columns], rows.column_names)
         batches = rows.to_batches() or [pa.RecordBatch.from_pylist([], schema=rows.schema)]
         return self._context.read_batches(batches).into_view()
 
-    def _build(self, snapshot: Snapshot, entries: Sequence[BatchFileEntry], kind: _Kind) -> Table:
+    def _build(self, snapshot: Snapshot, entries: Sequence[BatchFileEntry], columns: Columns) -> Table:
         whole = entries is snapshot.manifest.batches
-        cold = self._all_cold_parts(snapshot, kind) if whole else self._cold_parts(snapshot, entries, kind)
-        parts = [*cold, *self._hot_parts(snapshot, kind[0])]
+        cold = self._all_cold_parts(snapshot, columns) if whole else self._cold_parts(snapshot, entries, columns)
+        parts = [*cold, *self._hot_parts(snapshot, columns)]
         if not parts:
-            return self.shape(snapshot.table, kind[0])
+            return self.shape(snapshot.table, columns)
         merged = parts[0]
         for part in parts[1:]:
             merged = merged.union(part)
         return merged.into_view()
 
-    def _all_cold_parts(self, snapshot: Snapshot, kind: _Kind) -> list[DataFrame]:
+    def _all_cold_parts(self, snapshot: Snapshot, columns: Columns) -> list[DataFrame]:
         """The scans of all batches, remembered until the manifest or a dead row changes: inserts keep them."""
         with self._lock:
             dead, known = self._cold.get(snapshot.cold, (None, {}))
             if dead is not snapshot.dead:
                 known = {}
                 self._cold[snapshot.cold] = (snapshot.dead, known)
-        found = known.get(kind)
+        found = known.get(columns)
         if found is None:
-            found = known[kind] = list(self._cold_parts(snapshot, snapshot.manifest.batches, kind))
+            found = known[columns] = list(self._cold_parts(snapshot, snapshot.manifest.batches, columns))
         return found
 
-    def _cold_parts(self, snapshot: Snapshot, entries: Sequence[BatchFileEntry], kind: _Kind) -> Iterable[DataFrame]:
-        columns, estimated = kind
-        scan = self._scans[estimated].of
-
+    def _cold_parts(
+        self, snapshot: Snapshot, entries: Sequence[BatchFileEntry], columns: Columns
+    ) -> Iterable[DataFrame]:
         def version(entry: BatchFileEntry) -> int:
             return entry.schema_version
 
@@ -158,9 +152,9 @@ class Relations:
             dirty = [snapshot.cold.path(entry) for entry in encoded if entry.batch in dead]
             schema = _file_schema(snapshot.table, absent)
             if clean:
-                yield scan(clean, schema).select(*selected)
+                yield self._scan(clean, schema).select(*selected)
             if dirty:
-                rows = scan(dirty, schema)
+                rows = self._scan(dirty, schema)
                 live = _live_function(dead)(col(BATCH_COLUMN), col(POSITION_COLUMN))
                 yield rows.filter(live).select(*selected)
             if segments:
@@ -186,26 +180,15 @@ class Relations:
         if batches:
             yield self._context.read_batches(batches)
 
-
-class _Scans:
-    """Makes scans of Parquet files in a session, whose settings they keep."""
-
-    def __init__(self, context: SessionContext) -> None:
-        self._context = context
-        self._schema = Schema.memory_schema()
-        storage = Catalog.memory_catalog()
-        storage.register_schema(_SCHEMA, self._schema)
-        context.register_catalog_provider(_CATALOG, storage)
-
-    def of(self, paths: Sequence[Path], schema: pa.Schema) -> DataFrame:
-        """A native scan of exactly these files, which have at least the columns of `schema`."""
+    def _scan(self, paths: Sequence[Path], schema: pa.Schema) -> DataFrame:
+        """A native Parquet scan of exactly these files, which have at least the columns of `schema`."""
         if len(paths) == 1:  # what look-ups read: a sixth of the time, and the file is not opened
             (path,) = paths
             return self._context.read_parquet(str(path), file_extension=path.suffix, schema=schema)
-        return self.listed(paths, f"b{uuid.uuid4().hex}")
+        return self._listed(paths, f"b{uuid.uuid4().hex}")
 
-    def listed(self, paths: Sequence[Path], name: str) -> DataFrame:
-        """A native scan of exactly these files under a name, which is free again when this returns."""
+    def _listed(self, paths: Sequence[Path], name: str) -> DataFrame:
+        """A native Parquet scan of exactly these files under a name, which is free again when this returns."""
         qualified = f"{_CATALOG}.{_SCHEMA}.{name}"
         files = ",".join("'" + str(path).replace("'", "''") + "'" for path in paths)
         with engine_errors():
@@ -247,7 +230,7 @@ def _cold_column(column: Column, absent: bool) -> Expr:
         return col(quote_identifier(column.physical)).alias(column.name)
     wanted = engine_type(column.storage)
     value = None if column.default is None else literal_value(column.default, column)
-    if value is None or not value.is_valid:  # a NULL of its own type cannot be written for lists
+    if value is None or not value.is_valid:  # a literal of a list's type cannot be NULL
         return lit(None).cast(wanted).alias(column.name)
     return lit(value.cast(wanted)).alias(column.name)
 

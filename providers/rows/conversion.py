@@ -76,7 +76,7 @@ def _convert_leaf(values: pa.Array, storage: pa.DataType, strictness: Strictness
     if is_moment(values.type) or is_moment(storage):
         return _from_moments(values, storage, strictness)
     if pa.types.is_integer(storage) and strictness is Strictness.STATEMENT:
-        return _rounded(values).cast(storage)
+        return _rounded(values, 0).cast(storage)
     return values.cast(storage)
 
 
@@ -120,18 +120,20 @@ def _decimals(values: pa.Array, storage: pa.DataType, strictness: Strictness) ->
         values = pc.utf8_trim_whitespace(values).cast(pa.decimal256(_WORKING_DIGITS, scale + _WORKING_EXTRA))
     elif pa.types.is_integer(source):
         values = values.cast(pa.decimal256(_INTEGER_DIGITS + scale, scale))
-    if is_rounded and pa.types.is_decimal(values.type) and values.type.scale > scale:
-        wide = values.cast(pa.decimal256(_WORKING_DIGITS, values.type.scale))
-        values = pc.round(wide, scale, round_mode="half_towards_infinity")
-    return values.cast(storage)
+    return (_rounded(values, scale) if is_rounded else values).cast(storage)
 
 
-def _rounded(values: pa.Array) -> pa.Array:
-    """Numbers without what stands behind their point."""
-    if pa.types.is_float16(values.type):
-        values = values.cast(pa.float32())
-    has_point = pa.types.is_floating(values.type) or pa.types.is_decimal(values.type)
-    return pc.round(values, 0, round_mode="half_towards_infinity") if has_point else values
+def _rounded(numbers: pa.Array, scale: int) -> pa.Array:
+    """Numbers with at most `scale` digits behind their point."""
+    if pa.types.is_float16(numbers.type):
+        numbers = numbers.cast(pa.float32())
+    if pa.types.is_decimal(numbers.type):
+        if numbers.type.scale <= scale:
+            return numbers
+        numbers = numbers.cast(pa.decimal256(_WORKING_DIGITS, numbers.type.scale))
+    elif not pa.types.is_floating(numbers.type):
+        return numbers
+    return pc.round(numbers, scale, round_mode="half_towards_infinity")
 
 
 def _floats(values: pa.Array, storage: pa.DataType, strictness: Strictness) -> pa.Array:

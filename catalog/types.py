@@ -149,7 +149,8 @@ def storable(offered: pa.DataType, where: str) -> pa.DataType:
     """Return the declared type that holds every value of an Arrow type; raise UNSUPPORTED naming `where` otherwise.
 
     Dictionaries and run-end encodings are decoded, 64-bit offsets and views become plain, seconds become milliseconds,
-    fixed sizes are forgotten, and children of lists and structs become nullable.
+    fixed sizes are forgotten, and children of lists and structs become nullable. What holds nothing but NULL is text,
+    as in PostgreSQL.
     """
     return _normalise(offered, where, 0)
 
@@ -201,7 +202,7 @@ def _normalise_struct(offered: pa.DataType, where: str, depth: int) -> pa.DataTy
 
 
 def _is_text(offered: pa.DataType) -> bool:
-    return bool(pa.types.is_large_string(offered) or pa.types.is_string_view(offered))
+    return bool(pa.types.is_large_string(offered) or pa.types.is_string_view(offered) or pa.types.is_null(offered))
 
 
 def _is_bytes(offered: pa.DataType) -> bool:

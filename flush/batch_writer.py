@@ -5,6 +5,7 @@ decimals of up to 18 digits (stored as integers), dictionaries only where values
 that a point look-up decodes 4,096 rows, row groups of 131,072 rows so that one file feeds several cores.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -143,14 +144,15 @@ def _file_rows(rows: pa.Table, table: TableDef, batch: int) -> pa.Table:
 
 
 def _write_parquet(path: Path, rows: pa.Table, table: TableDef, metadata: dict[bytes, bytes]) -> None:
-    dictionary = [BATCH_COLUMN, *_repeating_text_columns(rows)]
+    shared = _shared_paths(rows.schema)
+    dictionary = [BATCH_COLUMN, *(name for name in _repeating_text_columns(rows) if name not in shared)]
     pq.write_table(
         rows.replace_schema_metadata(metadata),
         path,
         compression=_CODECS[table.options.compression],
         row_group_size=ROW_GROUP_ROWS,
         use_dictionary=dictionary,
-        column_encoding=_encodings(rows.schema, set(dictionary)),
+        column_encoding=_encodings(rows.schema, {*dictionary, *shared}),
         write_statistics=_columns_with_statistics(rows),
         write_page_index=True,
         max_rows_per_page=PAGE_ROWS,
@@ -193,12 +195,26 @@ def _repeating_text_columns(rows: pa.Table) -> list[str]:
     return names
 
 
-def _encodings(schema: pa.Schema, dictionary: set[str]) -> dict[str, str]:
+def _encodings(schema: pa.Schema, others: set[str]) -> dict[str, str]:
     return {
         field.name: "DELTA_BINARY_PACKED"
         for field in schema
-        if field.name not in dictionary and _is_integer_backed(field.type)
+        if field.name not in others and _is_integer_backed(field.type)
     }
+
+
+def _shared_paths(schema: pa.Schema) -> set[str]:
+    """What would name several leaves of the file, like `a.b` for a column and a field: no setting may name it."""
+    paths = Counter(path for field in schema for path in _leaf_paths(field.name, field.type))
+    return {path for path, leaves in paths.items() if leaves > 1}
+
+
+def _leaf_paths(path: str, data_type: pa.DataType) -> list[str]:
+    if pa.types.is_list(data_type):
+        return _leaf_paths(f"{path}.list.item", data_type.value_type)
+    if pa.types.is_struct(data_type):
+        return [leaf for child in data_type for leaf in _leaf_paths(f"{path}.{child.name}", child.type)]
+    return [path]
 
 
 def _is_text(data_type: pa.DataType) -> bool:

@@ -31,7 +31,7 @@ def column_range(values: pa.Array | pa.ChunkedArray) -> ColumnRange:
     """Measure one column of a batch."""
     null_count = values.null_count
     unknown = ColumnRange(None, None, null_count)
-    if null_count == len(values) or not _has_order(values.type):
+    if null_count == len(values) or not has_order(values.type):
         return unknown
     if pa.types.is_floating(values.type) and pc.any(pc.is_nan(values)).as_py():
         return unknown
@@ -40,7 +40,8 @@ def column_range(values: pa.Array | pa.ChunkedArray) -> ColumnRange:
     return unknown if low is None or high is None else ColumnRange(low, high, null_count)
 
 
-def _has_order(data_type: pa.DataType) -> bool:
+def has_order(data_type: pa.DataType) -> bool:
+    """Tell whether Arrow compares values of a type: it does not compare lists, structs and half floats."""
     return not pa.types.is_nested(data_type) and not pa.types.is_float16(data_type)
 
 
@@ -61,6 +62,8 @@ def _to_json(value: pa.Scalar) -> RangeValue:
 
 
 def _from_json(values: Sequence[RangeValue], data_type: pa.DataType) -> pa.Array:
+    if not has_order(data_type):
+        return pa.nulls(len(values), data_type)
     if pa.types.is_boolean(data_type) or pa.types.is_string(data_type):
         return pa.array(values, data_type)
     texts = [None if value is None else str(value) for value in values]
@@ -148,6 +151,8 @@ class RangeTable:
                 return self._in_set(self.bounds(column_id), values)
 
     def _compare(self, bounds: Bounds, operator: Operator, value: pa.Scalar) -> Mask:
+        if not has_order(value.type):
+            return ~bounds.all_null
         inclusive = pa.types.is_floating(value.type)
         less = pc.less_equal if inclusive else pc.less
         greater = pc.greater_equal if inclusive else pc.greater
@@ -170,6 +175,8 @@ class RangeTable:
         """A batch stays when the smallest value not below its low bound is not above its high bound."""
         if not len(values):
             return self._all(False)
+        if not has_order(values.type):
+            return ~bounds.all_null
         if pa.types.is_decimal(values.type):
             return self._between(bounds, pc.min_max(values))
         ordered = values.take(pc.sort_indices(values))

@@ -29,6 +29,7 @@ from providers.engine.predicates import scans, translate
 from providers.engine.relations import Columns, Relations
 from providers.engine.session import EngineLimits, QueryEngine
 from providers.rows.change import Change
+from providers.rows.plain import plain
 from providers.snapshot import Snapshot
 
 LIMITS = EngineLimits(memory_bytes=1 << 30, spill_bytes=1 << 30, threads=2)
@@ -120,11 +121,11 @@ class TableAccess:
         self.db.catalog.change(lambda registry: registry.with_table(after))
 
     def rows(self, rows: Iterable[Row]) -> pa.Table:
-        """Rows under physical names; absent columns are NULL."""
+        """Rows under physical names, plain as those that a client offers; absent columns are NULL."""
         listed = list(rows)
         columns = self.definition.columns
         return pa.table(
-            [pa.array([row.get(column.name) for row in listed], column.storage) for column in columns],
+            [plain(pa.array([row.get(column.name) for row in listed], column.storage)) for column in columns],
             names=[column.physical for column in columns],
         )
 

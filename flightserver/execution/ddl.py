@@ -36,8 +36,8 @@ from flightserver.sql.statements import (
     Statement,
 )
 from providers.commit.resolve import OnExisting
+from providers.rows.conversion import Strictness
 from providers.rows.defaults import literal_value
-from providers.rows.offered import Strictness
 
 _DONE = Affected(0)
 

@@ -43,7 +43,8 @@ from flush.truncate import truncate
 from providers.commit.apply import after_commit, versions_of
 from providers.commit.resolve import OnExisting, existing_rows, resolve
 from providers.rows.change import Change, key_of
-from providers.rows.offered import Strictness, admitted, tombstones
+from providers.rows.conversion import Strictness
+from providers.rows.offered import admitted, tombstones
 from providers.snapshot import Snapshot
 
 _Find = Callable[[Snapshot, Parameters | None, pa.Table | None], Change]

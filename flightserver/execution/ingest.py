@@ -17,7 +17,8 @@ from flush.bulk import PART_ROWS, BulkLoad
 from providers.commit.idempotency import Idempotency, Outcome
 from providers.commit.resolve import OnExisting
 from providers.rows.change import Change
-from providers.rows.offered import Strictness, admitted
+from providers.rows.conversion import Strictness
+from providers.rows.offered import admitted
 
 BULK_ROWS_MIN = 50_000
 PART_BYTES_MAX = 256 << 20

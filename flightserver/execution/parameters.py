@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import pyarrow as pa
 
 from catalog.errors import DatabaseError, ErrorKind
-from providers.rows.offered import decode
+from providers.rows.plain import plain_values
 
 UNKNOWN_TYPE = pa.string()
 
@@ -34,7 +34,7 @@ def comparable(bound: pa.Table) -> pa.Table:
             texts = [None if value is None else str(value) for value in values.to_pylist()]
             bound = bound.set_column(number, field.name, pa.array(texts, pa.string()))
         elif pa.types.is_dictionary(field.type):
-            bound = bound.set_column(number, field.name, decode(values))
+            bound = bound.set_column(number, field.name, plain_values(values))
         elif pa.types.is_struct(field.type) or pa.types.is_list(field.type):
             bound = bound.set_column(number, field.name, values.cast(_typed(field.type)))
     return bound

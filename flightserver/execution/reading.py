@@ -35,6 +35,7 @@ from flightserver.sql.text.query_text import QueryText
 from manifest.predicate import AnyOf, Predicate
 from providers.cold.files import ColdFiles
 from providers.cold.pruning import Pruned, prune
+from providers.engine.estimates import casts_lose
 from providers.engine.export import export, selected_columns
 from providers.engine.plans import facts, optimized
 from providers.engine.predicates import translate
@@ -355,7 +356,11 @@ class _Query:
         predicates = {name: some[0] if len(some) == 1 else AnyOf(tuple(some)) for name, some in parts.items()}
         is_whole = [columns for _, columns in self.reads.variants.values()] == [Columns.VISIBLE]
         exported = selected_columns(plan) if is_whole and len(found.scans) == 1 and predicates else None
-        dialect = SqlDialect.MERGED_JOINS if found.mixes_names else self.dialect
+        dialect = self.dialect
+        if found.mixes_names:
+            dialect = SqlDialect.MERGED_JOINS
+        elif casts_lose(plan, (snapshot.table for snapshot in pinned.values())):
+            dialect = SqlDialect.WITHOUT_ESTIMATES
         return _Use(self.database.engine.schema_of(plan), predicates, found.multiplies, exported, dialect)
 
     def frame(self, tables: Mapping[TableName, Table]) -> DataFrame:

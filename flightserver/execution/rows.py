@@ -14,6 +14,7 @@ from flightserver.protocol.schemas import column_metadata
 from flightserver.sql.meaning.output_names import plain_name
 from providers.engine.errors import engine_errors
 from providers.engine.export import in_schema
+from providers.rows.plain import is_list
 from providers.stopping import Stop, never
 
 MESSAGE_BYTES_MAX = 4 << 20
@@ -91,9 +92,9 @@ def client_type(data_type: pa.DataType) -> pa.DataType:
         return pa.string()
     if pa.types.is_binary_view(data_type) or pa.types.is_large_binary(data_type):
         return pa.binary()
-    if pa.types.is_dictionary(data_type):
+    if pa.types.is_dictionary(data_type) or pa.types.is_run_end_encoded(data_type):
         return client_type(data_type.value_type)
-    if pa.types.is_list(data_type) or pa.types.is_large_list(data_type) or pa.types.is_fixed_size_list(data_type):
+    if is_list(data_type):
         item = data_type.value_field
         return pa.list_(pa.field("item", client_type(item.type)))
     if pa.types.is_struct(data_type):

@@ -59,9 +59,9 @@ class SubstraitPlan:
         return self.plan
 
     def frame(
-        self, engine: QueryEngine, relations: Mapping[TableName, Table], namespace: str, _: SqlDialect
+        self, engine: QueryEngine, relations: Mapping[TableName, Table], namespace: str, dialect: SqlDialect
     ) -> DataFrame:
         """Plan the plan. UNSUPPORTED when it compares with a sub-query in a way that the engine answers wrong."""
-        frame = engine.plan_substrait(self.plan, relations, namespace)
+        frame = engine.plan_substrait(self.plan, relations, namespace, dialect)
         refuse_inexact(frame)
         return frame

@@ -17,7 +17,8 @@ from providers.cold.decoded import FileReader
 from providers.cold.files import ColdFiles
 from providers.cold.pruning import Pruned
 from providers.engine.streaming import side_by_side
-from providers.rows.defaults import literal_value
+from providers.rows.defaults import columns_by, missing_values
+from providers.rows.plain import plain
 from providers.snapshot import Snapshot
 from providers.stopping import Stop, check
 
@@ -48,7 +49,7 @@ def export(
 def in_schema(arrays: Iterable[pa.Array], schema: pa.Schema) -> pa.RecordBatch:
     """Columns as a batch of a schema; those of other types, like texts that come as dictionaries, are cast."""
     cast = [
-        values if values.type == field.type else values.cast(field.type)
+        values if values.type == field.type else plain(values).cast(field.type)
         for values, field in zip(arrays, schema, strict=True)
     ]
     return pa.RecordBatch.from_arrays(cast, schema=schema)
@@ -82,23 +83,13 @@ def _file_rows(
     reader: FileReader, snapshot: Snapshot, entry: BatchFileEntry, columns: Sequence[Column], schema: pa.Schema
 ) -> Iterator[pa.RecordBatch]:
     present = dict.fromkeys(column.physical for column in columns if entry.schema_version >= column.added)
+    wanted, missing = pa.schema([column.physical_field for column in columns]), missing_values(snapshot.table)
     dead = snapshot.dead.get(entry.batch)
     start = 0
     for batch in reader.rows(snapshot.cold, entry, list(present) or [POSITION_COLUMN]):
-        stored = dict(zip(batch.schema.names, batch.columns, strict=True))
-        arrays = [
-            stored[column.physical] if column.physical in present else _default(column, batch.num_rows)
-            for column in columns
-        ]
+        arrays = columns_by(batch, wanted, missing)
         if dead is not None:
             live = dead.live_array.slice(start, batch.num_rows)
             arrays = [values.filter(live) for values in arrays]
         yield in_schema(arrays, schema)
         start += batch.num_rows
-
-
-def _default(column: Column, count: int) -> pa.Array:
-    """What a column holds in batches that are older than itself."""
-    if column.default is None:
-        return pa.nulls(count, column.storage)
-    return pa.repeat(literal_value(column.default, column), count)

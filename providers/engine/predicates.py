@@ -4,11 +4,11 @@ The filters come from an optimized plan: constants are folded, literals have the
 scan holds for every row that the query can use. What has no counterpart becomes `Unknown`.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from datafusion import Expr
 from datafusion import expr as nodes
 from datafusion.plan import LogicalPlan
@@ -26,6 +26,7 @@ from manifest.predicate import (
     Unknown,
     one_value,
 )
+from manifest.ranges import has_order
 
 _OPERATORS = {operator.value: operator for operator in Operator}
 _MIRRORED = {
@@ -55,8 +56,8 @@ def scans(plan: LogicalPlan) -> Iterator[Scan]:
 
 
 def translate(filters: Sequence[Expr], table: TableDef) -> Predicate:
-    """What the rows of `table` that pass all of `filters` satisfy. Arrow does not compare half floats."""
-    columns = {column.name: column for column in (*table.columns, SEQ) if not pa.types.is_float16(column.storage)}
+    """What the rows of `table` that pass all of `filters` satisfy."""
+    columns = {column.name: column for column in (*table.columns, SEQ)}
     return AllOf(tuple(_predicate(part, columns) for part in filters))
 
 
@@ -119,17 +120,13 @@ def _in_list(node: nodes.InList, columns: Mapping[str, Column]) -> Predicate:
     values = []
     for item in node.list():
         literal = _scalar(item)
-        if literal is None:
+        if literal is None or (literal.is_valid and not _is_value(literal, column)):
             return Unknown()
         if literal.is_valid:
-            values.append(literal)
+            values.append(one_value(literal))
     if not values:
         return InSet(column.id, pa.array([], column.storage))
-    try:
-        listed = pa.concat_arrays([one_value(value) for value in values]).cast(column.storage)
-    except (pa.ArrowException, ValueError):
-        return Unknown()
-    return Unknown() if _has_nan(listed) else InSet(column.id, listed)
+    return InSet(column.id, pa.concat_arrays(values).cast(column.storage))
 
 
 def _truth(expression: Expr, columns: Mapping[str, Column], *, wanted: bool) -> Predicate:
@@ -159,16 +156,22 @@ def _scalar(expression: Expr) -> pa.Scalar | None:
 
 
 def _value(expression: Expr, column: Column) -> pa.Scalar | None:
-    """A literal in the column's type, or None when there is none, it is NULL or NaN, or it does not fit exactly."""
+    """A literal that the column is compared with, as the column stores it; None for NULL, and where none is known."""
     found = _scalar(expression)
-    if found is None or not found.is_valid:
+    if found is None or not found.is_valid or not _is_value(found, column):
         return None
-    try:
-        value = found.cast(column.storage)
-    except (pa.ArrowException, ValueError):
-        return None
-    return None if _has_nan(one_value(value)) else value
+    return found.cast(column.storage)
 
 
-def _has_nan(values: pa.Array) -> bool:
-    return pa.types.is_floating(values.type) and bool(pc.any(pc.is_nan(values)).as_py())
+def _is_value(literal: pa.Scalar, column: Column) -> bool:
+    """Tell whether a literal is one of the column's own values: the plan has brought both to one type, with an order.
+
+    NaN is not: engines differ in where it stands.
+    """
+    if _STORED.get(literal.type, literal.type) != column.storage or not has_order(column.storage):
+        return False
+    return not (pa.types.is_floating(literal.type) and literal.is_valid and math.isnan(literal.as_py()))
+
+
+_STORED = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
+"""The types of literals whose columns have another one in storage."""

@@ -36,6 +36,7 @@ from providers.cold.files import ColdFiles
 from providers.cold.pruning import Pruned
 from providers.engine.errors import engine_errors
 from providers.rows.defaults import literal_value
+from providers.rows.plain import plain_values
 from providers.snapshot import ColdState, Snapshot
 
 _CATALOG, _SCHEMA = "storage", "files"
@@ -103,7 +104,8 @@ class Relations:
         return found
 
     def of_rows(self, rows: pa.Table) -> Table:
-        """Rows in memory as a relation."""
+        """Rows in memory as a relation, plain as those of tables."""
+        rows = pa.table([plain_values(column) for column in rows.columns], rows.column_names)
         batches = rows.to_batches() or [pa.RecordBatch.from_pylist([], schema=rows.schema)]
         return self._context.read_batches(batches).into_view()
 
@@ -226,9 +228,11 @@ def _as_engine_has_it(field: pa.Field) -> Expr:
 def _cold_column(column: Column, absent: bool) -> Expr:
     if not absent:
         return col(quote_identifier(column.physical)).alias(column.name)
-    if column.default is None:
-        return lit(pa.scalar(None, engine_type(column.storage))).alias(column.name)
-    return lit(literal_value(column.default, column).cast(engine_type(column.storage))).alias(column.name)
+    wanted = engine_type(column.storage)
+    value = None if column.default is None else literal_value(column.default, column)
+    if value is None or not value.is_valid:  # a literal of a list's type cannot be NULL
+        return lit(None).cast(wanted).alias(column.name)
+    return lit(value.cast(wanted)).alias(column.name)
 
 
 def _engine_rows(batch: pa.RecordBatch, table: TableDef, columns: Columns) -> pa.RecordBatch:

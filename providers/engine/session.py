@@ -75,6 +75,7 @@ class SqlDialect(Enum):
     MERGED_JOINS = (
         "joins merge what is sorted: conditions above hash joins are pushed into the side that they do not mean"
     )
+    WITHOUT_ESTIMATES = "no statistics are read, and joins stay in order: where casts lose digits, estimates fail"
 
 
 _SETTINGS = {
@@ -83,9 +84,14 @@ _SETTINGS = {
     SqlDialect.MERGED_JOINS: {
         "datafusion.optimizer.prefer_hash_join": "false",
         "datafusion.optimizer.join_reordering": "false",
+        "datafusion.execution.collect_statistics": "false",
+    },
+    SqlDialect.WITHOUT_ESTIMATES: {
+        "datafusion.optimizer.join_reordering": "false",
+        "datafusion.execution.collect_statistics": "false",
     },
 }
-_MEMORY_SHARE = {SqlDialect.PLAIN: 0.8, SqlDialect.STABLE_JOIN_ORDER: 0.1, SqlDialect.MERGED_JOINS: 0.1}
+_MEMORY_SHARE = {dialect: 0.7 if dialect is SqlDialect.PLAIN else 0.1 for dialect in SqlDialect}
 
 
 @dataclass(frozen=True)
@@ -135,9 +141,11 @@ class QueryEngine:
         with self._names.of_statement(relations, namespace), engine_errors():
             return session.sql_with_options(text, _READ_ONLY, param_values=parameters)
 
-    def plan_substrait(self, plan: bytes, relations: Mapping[TableName, Table], namespace: str) -> DataFrame:
-        """Plan a serialized Substrait plan, which may name `relations` and nothing else. Its joins stay in order."""
-        session = self._sessions[SqlDialect.STABLE_JOIN_ORDER]
+    def plan_substrait(
+        self, plan: bytes, relations: Mapping[TableName, Table], namespace: str, dialect: SqlDialect
+    ) -> DataFrame:
+        """Plan a serialized Substrait plan, which may name `relations` and nothing else."""
+        session = self._sessions[dialect]
         with self._names.of_statement(relations, namespace), engine_errors():
             decoded = Consumer.from_substrait_plan(session, Serde.deserialize_bytes(plan))
             return session.create_dataframe_from_logical_plan(decoded)

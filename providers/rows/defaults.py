@@ -4,24 +4,20 @@ Functions are evaluated once per row: `SNOWFLAKE_ID()` and `UUID_V7()` differ fr
 `CURRENT_USER` are the same in all rows of a statement.
 """
 
-import os
 import time
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-from datafusion import SessionContext, SQLOptions
+from datafusion import SessionConfig, SessionContext, SQLOptions
 
 from catalog.definition import Column, Default, DefaultFunction, TableDef
 from catalog.errors import DatabaseError, ErrorKind
+from catalog.types import format_type
+from providers.rows.conversion import Strictness, converted
 from providers.rows.sequence import SeqAllocator
-
-_HEX = np.frombuffer(b"0123456789abcdef", dtype=np.uint8)
-_UUID_DASHES = (8, 13, 18, 23)
-_UUID_TEXT_BYTES = 36
+from providers.rows.uuids import uuid_v7
 
 
 def default_column(column: Column, rows: int, user: str, allocator: SeqAllocator) -> pa.Array:
@@ -33,7 +29,8 @@ def default_column(column: Column, rows: int, user: str, allocator: SeqAllocator
         case None:
             return pa.repeat(literal_value(default, column), rows)
         case DefaultFunction.NOW:
-            return pa.repeat(pa.scalar(time.time_ns() // 1000, pa.timestamp("us", "UTC")), rows).cast(column.storage)
+            now = pa.chunked_array([pa.array([time.time_ns()], pa.timestamp("ns", "UTC"))])
+            return pa.repeat(converted(now, column.type, Strictness.STATEMENT)[0], rows)
         case DefaultFunction.CURRENT_USER:
             return pa.repeat(pa.scalar(user), rows).cast(column.storage)
         case DefaultFunction.SNOWFLAKE_ID:
@@ -43,13 +40,8 @@ def default_column(column: Column, rows: int, user: str, allocator: SeqAllocator
 
 
 def literal_value(default: Default, column: Column) -> pa.Scalar:
-    """The value of a literal DEFAULT in the column's type; INVALID when it does not fit."""
-    try:
-        return _evaluate(str(default)).cast(column.storage)
-    except (pa.ArrowException, ValueError) as error:
-        raise DatabaseError(
-            ErrorKind.INVALID, f"column {column.name}: DEFAULT {default} is no value of type {column.type}"
-        ) from error
+    """The value of a literal DEFAULT as INSERT would store it; INVALID when it does not fit."""
+    return _value_of(str(default), column.name, column.type)
 
 
 def missing_values(table: TableDef) -> dict[str, pa.Scalar]:
@@ -75,33 +67,23 @@ def columns_by(rows: pa.Table | pa.RecordBatch, schema: pa.Schema, missing: Mapp
     ]
 
 
-def uuid_v7(rows: int) -> pa.Array:
-    """Random UUIDs of version 7 (RFC 9562) as canonical text: 48 bits of Unix milliseconds, then random bits.
-
-    Values of one call ascend by at least the millisecond they were made in.
-    """
-    raw = np.frombuffer(os.urandom(16 * rows), dtype=np.uint8).reshape(rows, 16).copy()
-    raw[:, :6] = np.frombuffer((time.time_ns() // 1_000_000).to_bytes(6, "big"), dtype=np.uint8)
-    raw[:, 6] = (raw[:, 6] & 0x0F) | 0x70
-    raw[:, 8] = (raw[:, 8] & 0x3F) | 0x80
-    return uuid_text(raw)
-
-
-def uuid_text(raw: npt.NDArray[np.uint8]) -> pa.Array:
-    """Canonical text of UUIDs given as rows of 16 bytes."""
-    rows = len(raw)
-    digits = _HEX[np.stack((raw >> 4, raw & 0x0F), axis=2).reshape(rows, 32)]
-    text = np.full((rows, _UUID_TEXT_BYTES), ord("-"), dtype=np.uint8)
-    text[:, [i for i in range(_UUID_TEXT_BYTES) if i not in _UUID_DASHES]] = digits
-    offsets = np.arange(0, (rows + 1) * _UUID_TEXT_BYTES, _UUID_TEXT_BYTES, dtype=np.int32)
-    return pa.StringArray.from_buffers(rows, pa.py_buffer(offsets), pa.py_buffer(text))
-
-
 @lru_cache(maxsize=1024)
-def _evaluate(literal: str) -> pa.Scalar:
+def _value_of(literal: str, column: str, declared: pa.DataType) -> pa.Scalar:
+    value = _evaluated(literal, exact=bool(pa.types.is_decimal(declared)))
+    try:
+        return converted(value, declared, Strictness.STATEMENT)[0]
+    except ValueError as error:
+        raise DatabaseError(
+            ErrorKind.INVALID,
+            f"column {column}: DEFAULT {literal} is no value of type {format_type(declared)}: {error}",
+        ) from error
+
+
+def _evaluated(literal: str, *, exact: bool) -> pa.ChunkedArray:
+    """The value of a literal in a type of the engine; when it must be `exact`, a number with a point is a decimal."""
+    config = SessionConfig().set("datafusion.sql_parser.parse_float_as_decimal", str(exact).lower())
     options = SQLOptions().with_allow_ddl(False).with_allow_dml(False).with_allow_statements(False)
     try:
-        table = SessionContext().sql_with_options(f"SELECT {literal}", options).to_arrow_table()
+        return SessionContext(config).sql_with_options(f"SELECT {literal}", options).to_arrow_table().column(0)
     except Exception as error:
         raise DatabaseError(ErrorKind.INVALID, f"DEFAULT {literal} is not a literal") from error
-    return table.column(0)[0]

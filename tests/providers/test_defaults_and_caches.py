@@ -12,8 +12,9 @@ from catalog.errors import DatabaseError, ErrorKind
 from catalog.evolution import add_column
 from providers.cold.files import KEY_FILTER, ColdFiles
 from providers.lru import ByteBoundedCache
-from providers.rows.defaults import default_column, literal_value, missing_values, uuid_v7
+from providers.rows.defaults import default_column, literal_value, missing_values
 from providers.rows.keys import Keys
+from providers.rows.uuids import uuid_v7
 from tests.storage_fixtures import Database, TableAccess, kv
 
 UUID_7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")

@@ -8,7 +8,8 @@ import pytest
 
 from catalog.definition import ColumnSpec, Default, TableDef
 from catalog.errors import DatabaseError, ErrorKind
-from providers.rows.offered import Strictness, admitted, tombstones
+from providers.rows.conversion import Strictness
+from providers.rows.offered import admitted, tombstones
 from tests.storage_fixtures import Database
 
 COLUMNS = [

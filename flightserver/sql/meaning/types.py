@@ -106,6 +106,9 @@ class TypeReader:
             return first
         if call.name == "avg":
             return None if first is None else ANY_DECIMAL if pa.types.is_decimal(first) else pa.float64()
+        if call.name == "date_trunc":
+            last = self.of(call.arguments[-1])
+            return last if last is not None and pa.types.is_timestamp(last) else None
         return sum_type(first) if call.name == "sum" else None
 
     def _first(self, values: list[tree.Expression | None]) -> pa.DataType | None:

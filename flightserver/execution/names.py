@@ -29,7 +29,7 @@ def view_text(text: str) -> QueryText:
 
 @dataclass(frozen=True)
 class Names:
-    """Finds relations by their names; unqualified ones are in `namespace`. `given` are those that a statement brings."""
+    """Finds relations by their names, bare ones in `namespace`. `given` are those that a statement brings."""
 
     registry: Registry
     system: Mapping[TableName, SystemTable]

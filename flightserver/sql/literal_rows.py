@@ -21,7 +21,7 @@ _VALUE = re.compile(rf"({_STRING})|({_NUMBER})|({_WORD})|(\))")
 
 @dataclass(frozen=True)
 class Constants:
-    """A column of constants as written, None for NULL. `are_numbers` and `are_words` tell what all of the others are."""
+    """A column of constants as written, None for NULL; whether all others are numbers, or words."""
 
     texts: list[str | None]
     are_numbers: bool

@@ -1,6 +1,7 @@
 """Turns SQL text into one statement. The leading keyword decides which grammar reads the rest.
 
-Queries are cut out here and read where they are used; DataFusion parses them. A statement is checked against the caps of `limits` before all else.
+Queries are cut out here and read where they are used; DataFusion parses them. A statement is checked against the caps
+of `limits` before all else.
 """
 
 from collections.abc import Callable

@@ -1,8 +1,8 @@
 """Aggregates over frames of a fixed number of rows, each worked out from its own rows alone.
 
 The engine takes what leaves a frame off what it has summed, so that a NaN stays for ever and 1e20 takes small numbers
-with it. Here rows are cut into blocks as long as a frame. A frame is the end of one block and the beginning of the next,
-whose aggregates are built by adding only (van Herk's scheme), so the work does not depend on the frame's length.
+with it. Here rows are cut into blocks as long as a frame. A frame is the end of one block and the beginning of the
+next, whose aggregates are built by adding only (van Herk's scheme), so the work does not depend on its length.
 
 An aggregate is three columns: how many values there are, their mean, and the squares of their distances from it (Chan,
 Golub and LeVeque's way to join two such); for sums the mean is the sum.
@@ -70,7 +70,7 @@ _AGGREGATES: dict[str, tuple[Joined, Callable[[_Parts], Floats], int]] = {
 
 
 def over_frames(name: str, values: pa.Array, before: int, after: int) -> pa.Array:
-    """An aggregate of `values` from `before` rows before each row to `after` rows behind it; NULL counts for nothing."""
+    """An aggregate of the values from `before` rows before each to `after` rows behind it; NULL counts for nothing."""
     joined, result, needed = _AGGREGATES[name]
     rows, length = len(values), before + after + 1
     valid = np.asarray(values.is_valid().to_numpy(zero_copy_only=False), dtype=np.bool_)

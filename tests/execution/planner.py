@@ -5,9 +5,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+
+from catalog.identifiers import TableName
+from catalog.types import format_type
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.executor import Executor
+from flightserver.execution.ingest import Load, ingest
 from flightserver.execution.reading import DescribedQuery, PlannedQuery
 from flightserver.settings import Settings
 from flightserver.sql.parser import parse_numbered
@@ -18,12 +23,21 @@ from flightserver.sql.text.query_text import QueryText
 class Planner:
     """Runs statements, and plans and describes queries."""
 
+    database: Database
     executor: Executor
     context: Context
 
     def run(self, text: str) -> None:
         """Run a statement."""
         self.executor.run(parse_numbered(text), self.context, None)
+
+    def load(self, name: str, rows: pa.Table) -> None:
+        """Make a table of rows whose first column is its key, and flush it."""
+        columns = ", ".join(f"{part.name} {format_type(part.type)}" for part in rows.schema)
+        self.run(f"CREATE TABLE {name} ({columns}, PRIMARY KEY ({rows.schema.names[0]}))")
+        table = self.context.registry.tables[TableName(self.context.namespace, name)]
+        ingest(self.database, table, self.context, rows.to_batches(), Load())
+        self.run(f"FLUSH {name}")
 
     def plan(self, text: str) -> PlannedQuery:
         """Plan a query."""
@@ -44,6 +58,6 @@ def opened(folder: Path) -> Iterator[Planner]:
     """A planner over a new database, which is closed at the end."""
     database = Database(Settings(data_dir=folder / "data"))
     try:
-        yield Planner(Executor(database, {}), Context("root", database.autocommit))
+        yield Planner(database, Executor(database, {}), Context("root", database.autocommit))
     finally:
         database.close()

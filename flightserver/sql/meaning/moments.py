@@ -1,12 +1,10 @@
 """Moments: the engine reads them with nine digits, in which the years before 1678 and after 2261 cannot be said.
 
 Columns have six digits unless they are declared otherwise, as in PostgreSQL. So a literal has six, too, as have `now()`
-and a cast to TIMESTAMP that says nothing else; a text that is compared with a moment is read as one of six. A date that
-is compared with a moment is made one. Text without a zone is in the session's zone, which is UTC.
+and a cast to TIMESTAMP that says nothing else. Text without a zone is in the session's zone, which is UTC.
 """
 
 import re
-from collections.abc import Sequence
 
 import pyarrow as pa
 
@@ -39,8 +37,6 @@ def write_moments(writing: Writing) -> None:
     for name, found in writing.of_kind(tree.Name):
         if name.is_plain and name.parts == ("current_timestamp",):
             _write_now(writing, found)
-    for values, found in writing.comparisons:
-        _compare(writing, found, values)
 
 
 def _write_literal(writing: Writing, node: tree.Literal, found: Visit) -> None:
@@ -64,15 +60,3 @@ def _write_truncated(writing: Writing, call: tree.Node, moment: tree.Expression,
     if writing.type_of(moment, found) == pa.timestamp("us"):
         writing.edits.span(call.start, call.start + 1, "moment_trunc")
         writing.keep_name(found, writing.written(call))
-
-
-def _compare(writing: Writing, found: Visit, values: Sequence[tree.Expression]) -> None:
-    types = [writing.type_of(value, found) for value in values]
-    moment = next((known for known in types if known is not None and pa.types.is_timestamp(known)), None)
-    if moment is None or moment.unit == "ns":
-        return
-    target = _PLAIN if moment.tz is None else _ZONED
-    for value, known in zip(values, types, strict=True):
-        is_text = isinstance(value, tree.Literal) and value.kind == "string"
-        if (is_text and not _FINER.search(writing.written(value))) or (known is not None and pa.types.is_date(known)):
-            writing.edits.wrap(value, "arrow_cast(", f", {target})")

@@ -35,34 +35,43 @@ def parameter_types(text: QueryText, definitions: Definitions) -> dict[int, pa.D
 def _told(writing: Writing, found: Visit) -> pa.DataType | None:
     """What stands around a value says of its type."""
     above = found.above
-    if above is None:
-        return None
-    match above.node:
+    told: pa.DataType | None = None
+    match above.node if above is not None else None:
         case tree.Brackets(items=(_,)) | tree.Unary(operator="-" | "+"):
-            return _told(writing, above)
+            told = _told(writing, above) if above is not None else None
         case tree.Cast(type_text=text):
-            return cast_type(text)
+            told = cast_type(text)
         case tree.Query(limit=limit, offset=offset) if found.node in (limit, offset):
-            return pa.int64()
+            told = pa.int64()
         case tree.Binary() as node:
-            return _beside(writing, node, found)
+            told = _beside(writing, node, found)
         case tree.Between(operand=operand, low=low, high=high):
-            return _first_of(writing, found, operand, low, high)
+            told = _first_of(writing, found, operand, low, high)
         case tree.InList(operand=operand, items=items):
-            return _first_of(writing, found, operand, *items)
+            told = _first_of(writing, found, operand, *items)
         case tree.InQuery(query=query) | tree.Quantified(query=query):
             columns = writing.columns_of(query)
-            return columns[0].type if columns else None
-        case tree.Call(name=name, arguments=arguments) if name in _SAME_TYPE:
-            return _first_of(writing, found, *arguments) or _told(writing, above)
-        case tree.Call(name=name, arguments=(first, *_)) if name in _NAMED_PARTS and first is found.node:
-            return pa.string()
-        case tree.Case(operand=operand, branches=branches, otherwise=otherwise):
-            conditions, results = [c for c, _ in branches], [r for _, r in branches]
-            if found.node in conditions:
-                return _first_of(writing, found, operand, *conditions) if operand is not None else pa.bool_()
-            return _first_of(writing, found, *results, otherwise) or _told(writing, above)
-    return None
+            told = columns[0].type if columns else None
+        case tree.Call() as call:
+            told = _in_call(writing, call, found)
+        case tree.Case() as case:
+            told = _in_case(writing, case, found)
+    return told
+
+
+def _in_call(writing: Writing, call: tree.Call, found: Visit) -> pa.DataType | None:
+    if call.name in _SAME_TYPE and found.above is not None:
+        return _first_of(writing, found, *call.arguments) or _told(writing, found.above)
+    is_part = call.name in _NAMED_PARTS and bool(call.arguments) and call.arguments[0] is found.node
+    return pa.string() if is_part else None
+
+
+def _in_case(writing: Writing, case: tree.Case, found: Visit) -> pa.DataType | None:
+    conditions, results = [c for c, _ in case.branches], [r for _, r in case.branches]
+    if found.node in conditions:
+        return _first_of(writing, found, case.operand, *conditions) if case.operand is not None else pa.bool_()
+    others = _first_of(writing, found, *results, case.otherwise)
+    return others or (_told(writing, found.above) if found.above is not None else None)
 
 
 def _beside(writing: Writing, node: tree.Binary, found: Visit) -> pa.DataType | None:

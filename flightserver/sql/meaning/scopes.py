@@ -69,7 +69,7 @@ class Merged:
 
     @property
     def is_exact(self) -> bool:
-        """Tell whether the engine means the right thing by its bare name: the left column, which is there in each row."""
+        """Tell whether the engine means the right thing by its bare name, which is the left column."""
         return self.kind not in {"RIGHT", "FULL"} and not any(
             isinstance(part, Merged) and not part.is_exact for part in (self.left, self.right)
         )

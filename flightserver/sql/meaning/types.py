@@ -39,8 +39,9 @@ _FIXED = {
     **dict.fromkeys(("now", "current_timestamp"), pa.timestamp("us", "UTC")),
     **dict.fromkeys(("current_date", "today"), pa.date32()),
 }
-_EXTRACTED = pa.int32()
 
+
+_CONDITIONS = tree.Test | tree.Between | tree.InList | tree.InQuery | tree.Quantified | tree.Exists
 
 ANY_DECIMAL = pa.decimal128(38, 9)
 """Stands for the type of what is computed with decimals, whatever its digits."""
@@ -56,31 +57,32 @@ class TypeReader:
 
     def of(self, value: tree.Node) -> pa.DataType | None:
         """The type of an expression."""
+        if isinstance(value, _CONDITIONS):
+            return pa.bool_()
+        found: pa.DataType | None = None
         match value:
             case tree.Literal(kind=kind):
-                return _LITERALS.get(kind)
+                found = _LITERALS.get(kind)
             case tree.Name():
                 found = self._of_name(value)
-                return _FIXED.get(value.parts[0]) if found is None and value.is_plain else found
+                found = _FIXED.get(value.parts[0]) if found is None and value.is_plain else found
             case tree.Parameter():
-                return self._of_parameter(value)
+                found = self._of_parameter(value)
             case tree.Brackets(items=(inner,)):
-                return self.of(inner)
+                found = self.of(inner)
             case tree.Cast(type_text=text):
-                return cast_type(text)
-            case tree.Test() | tree.Between() | tree.InList() | tree.InQuery() | tree.Quantified() | tree.Exists():
-                return pa.bool_()
+                found = cast_type(text)
             case tree.Unary(operator=operator, operand=operand):
-                return pa.bool_() if operator == "NOT" else self.of(operand)
+                found = pa.bool_() if operator == "NOT" else self.of(operand)
             case tree.Binary():
-                return self._binary(value)
+                found = self._binary(value)
             case tree.Case(branches=branches, otherwise=otherwise):
-                return self._first([*(result for _, result in branches), otherwise])
+                found = self._first([*(result for _, result in branches), otherwise])
             case tree.ScalarQuery(query=query):
-                return self._of_query(query)
+                found = self._of_query(query)
             case tree.Call():
-                return self._call(value)
-        return None
+                found = self._call(value)
+        return found
 
     def _binary(self, value: tree.Binary) -> pa.DataType | None:
         if value.operator in TESTS or value.operator.startswith(("IS ", "NOT ")):

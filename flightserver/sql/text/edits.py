@@ -6,6 +6,7 @@ outside in: what is wrapped may lie in what is written anew, and parts of that m
 
 from collections import defaultdict
 from collections.abc import Callable
+from typing import NamedTuple
 
 from flightserver.sql.text.query_text import QueryText
 from flightserver.sql.text.tree import Node
@@ -13,13 +14,21 @@ from flightserver.sql.text.tree import Node
 Written = Callable[[], str]
 
 
+class _Wrap(NamedTuple):
+    """What is written beside a node of so many tokens; what was said later stands further out."""
+
+    length: int
+    number: int
+    text: str
+
+
 class Edits:
     """Changes to one text."""
 
     def __init__(self, text: QueryText) -> None:
         self._text = text
-        self._before: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
-        self._after: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
+        self._before: defaultdict[int, list[_Wrap]] = defaultdict(list)
+        self._after: defaultdict[int, list[_Wrap]] = defaultdict(list)
         self._anew: dict[int, list[tuple[int, Written]]] = defaultdict(list)
         self.count = 0
 
@@ -28,9 +37,9 @@ class Edits:
         length = node.end - node.start
         self.count += 1
         if before:
-            self._before[node.start].append((length, before))
+            self._before[node.start].append(_Wrap(length, self.count, before))
         if after:
-            self._after[node.end].append((length, after))
+            self._after[node.end].append(_Wrap(length, self.count, after))
 
     def write(self, node: Node, written: Written) -> None:
         """Write a node anew; `written` may ask for `text_of` its parts."""
@@ -66,16 +75,16 @@ class Edits:
                 pieces.append(text[tokens[place - 1].end : tokens[place].start])
             anew = max((found for found in self._anew.get(place, ()) if found[0] <= end), default=None, key=_end)
             inner = 0 if anew is None else anew[0] - place  # what is shorter belongs into what is written anew
-            wraps = [found for found in self._before.get(place, ()) if inner <= found[0] <= end - place]
-            pieces += [said for _, said in sorted(reversed(wraps), key=_length, reverse=True)]
+            wraps = [found for found in self._before.get(place, ()) if inner <= found.length <= end - place]
+            pieces += [wrap.text for wrap in sorted(wraps, reverse=True)]
             if anew is not None:
                 pieces.append(self._once(place, anew))
                 place = anew[0]
             else:
                 pieces.append(tokens[place].text)
                 place += 1
-            wraps = [found for found in self._after.get(place, ()) if inner <= found[0] <= place - start]
-            pieces += [said for _, said in sorted(wraps, key=_length)]
+            wraps = [found for found in self._after.get(place, ()) if inner <= found.length <= place - start]
+            pieces += [wrap.text for wrap in sorted(wraps)]
 
     def _once(self, place: int, found: tuple[int, Written]) -> str:
         """Write a node anew, without its own change among those of its parts."""
@@ -84,10 +93,6 @@ class Edits:
             return found[1]()
         finally:
             self._anew[place].append(found)
-
-
-def _length(wrap: tuple[int, str]) -> int:
-    return wrap[0]
 
 
 def _end(found: tuple[int, Written]) -> int:

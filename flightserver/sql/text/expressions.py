@@ -119,7 +119,7 @@ class ExpressionReader(Cursor):
         return tree.Binary(start, self.position, f"NOT {operator}" if is_negated else operator, at, left, right)
 
     def _longer(self, operator: str) -> str:
-        """Consume the rest of an operator of several tokens: SIMILAR TO, `!~`, `@>`, `<->` …"""
+        """Consume the rest of an operator of several tokens, as of SIMILAR TO and `!~`."""
         if operator == "SIMILAR":
             self.expect("TO")
         while operator and not operator[0].isalpha() and self._joins_operator():
@@ -273,11 +273,9 @@ class ExpressionReader(Cursor):
 
     def _word(self, start: int) -> Expression:
         key = self.peek().key
-        special = _WORDS.get(key)
+        special = self._special(key, start)
         if special is not None:
-            found = special(self, start)
-            if found is not None:
-                return found
+            return special
         if key in _CONSTANT_WORDS and self.peek(1).key not in {".", "("}:
             self.position += 1
             return tree.Literal(start, start + 1, _CONSTANT_WORDS[key])
@@ -286,6 +284,23 @@ class ExpressionReader(Cursor):
         if key in NO_OPERAND and self.peek(1).key not in {".", "("}:
             raise self.error(f"expected an expression, found {self.found()}")
         return self._name(start)
+
+    def _special(self, key: str, start: int) -> Expression | None:
+        """Read an operand that begins with a word of its own; None where the word is a name."""
+        match key:
+            case "NOT":
+                return self._not(start)
+            case "EXISTS":
+                return self._exists(start)
+            case "CASE":
+                return self._case(start)
+            case "CAST" | "TRY_CAST" | "SAFE_CAST":
+                return self._cast(start)
+            case "EXTRACT":
+                return self._extract(start)
+            case "ARRAY":
+                return self._array(start)
+        return None
 
     def _precedes_string(self, start: int) -> bool:
         if self.peek(1).kind is Kind.STRING:
@@ -625,14 +640,3 @@ def _kind_of(number: str) -> str:
     if "e" in number or "E" in number:
         return "float"
     return "decimal" if "." in number else "integer"
-
-
-_WORDS = {
-    "NOT": ExpressionReader._not,
-    "EXISTS": ExpressionReader._exists,
-    "CASE": ExpressionReader._case,
-    **dict.fromkeys(("CAST", "TRY_CAST", "SAFE_CAST"), ExpressionReader._cast),
-    "EXTRACT": ExpressionReader._extract,
-    "ARRAY": ExpressionReader._array,
-}
-"""Operands that begin with a word of their own."""

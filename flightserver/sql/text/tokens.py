@@ -6,7 +6,8 @@ Invariants:
 - What starts a string, a quoted identifier, a comment or a dollar quote here starts one in DataFusion, and ends at the
   same character. String prefixes that DataFusion cuts in another way and then refuses (`N'…'`, `B'…'`) are refused.
 - Rows of nothing but literals and calls without arguments behind the VALUES of an INSERT become one ROWS token without
-  looking at each value in Python: a bulk INSERT of 100,000 rows is split in 0.05 s. Such a token holds no table, parameter or operator.
+  looking at each value in Python: a bulk INSERT of 100,000 rows is split in 0.05 s. Such a token holds no table,
+  parameter or operator.
 """
 
 import re

@@ -42,8 +42,10 @@ class Star(Expression):
 
 @dataclass(frozen=True, slots=True)
 class Literal(Expression):
-    """A constant. `kind` is `integer`, `decimal` (with a point), `float` (with an exponent), `string`, `null`,
-    `boolean`, or the type that stands before a string.
+    """A constant.
+
+    `kind` is `integer`, `decimal` (with a point), `float` (with an exponent), `string`, `null`, `boolean`, or the type
+    that stands before a string.
     """
 
     kind: str
@@ -259,7 +261,7 @@ class BracketSource(Source):
 
 @dataclass(frozen=True, slots=True)
 class Join(Source):
-    """`left JOIN right`. `kind` is INNER, CROSS, LEFT, RIGHT, FULL, LEFT SEMI, …; constraint from `constraint_start`."""
+    """`left JOIN right`: INNER, CROSS, LEFT, RIGHT, FULL, LEFT SEMI, …, with its constraint from `constraint_start`."""
 
     kind: str
     left: Source

@@ -1,5 +1,6 @@
-"""array_has_all and array_has_any of NULL: in a batch whose lists are all NULL or empty, DataFusion 55 answers true or
-false instead of NULL.
+"""array_has_all and array_has_any of NULL.
+
+In a batch whose lists are all NULL or empty, DataFusion 55 answers true or false instead of NULL.
 """
 
 from flightserver.sql.meaning.writing import Writing

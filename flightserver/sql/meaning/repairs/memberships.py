@@ -9,9 +9,9 @@ comparison is written as
          WHEN x IS NULL AND EXISTS («a row of the sub-query») OR EXISTS («a NULL in it») THEN NULL
          ELSE false END
 
-of whose conditions none is ever NULL, in a form that the engine does not take apart. Comparisons other than IN mistake a table of the outer query for the same one in
-the sub-query; so the sub-query gets a name that occurs nowhere else. A sub-query that is one row by nature, an
-aggregate without groups, is compared as a value.
+of whose conditions none is ever NULL, in a form that the engine does not take apart. Comparisons other than IN mistake
+a table of the outer query for the same one in the sub-query; so the sub-query gets a name that occurs nowhere else. A
+sub-query that is one row by nature, an aggregate without groups, is compared as a value.
 """
 
 from enum import Enum, unique

@@ -1,8 +1,8 @@
 """Moments beside moments of other types: DataFusion brings both to nanoseconds, which reach from 1677 to 2262.
 
-Dates become midnights in microseconds; `now()`, and constants from years that nanoseconds do not have, are read as
-microseconds. Where a zone other than UTC is compared with, moments without one are in UTC, the session's zone, and not
-in that zone. Times of different digits, which DataFusion does not compare, become those of the column or nanoseconds.
+Dates become midnights in microseconds; texts from years that nanoseconds do not have are read as microseconds. Where a
+zone other than UTC is compared with, moments without one are in UTC, the session's zone, and not in that zone. Times of
+different digits, which DataFusion does not compare, become those of the column or nanoseconds.
 """
 
 import re
@@ -11,13 +11,10 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from flightserver.sql.meaning.scopes import Visit
-from flightserver.sql.meaning.types import cast_type
 from flightserver.sql.meaning.writing import Writing
 from flightserver.sql.text import tree
 
-_COMPARISONS = frozenset({"=", "==", "<>", "!=", "<", ">", "<=", ">=", "IS DISTINCT FROM", "IS NOT DISTINCT FROM"})
 _UTC = frozenset({"UTC", "+00:00", "Etc/UTC", "Z"})
-_NOW = frozenset({"now", "current_timestamp"})
 _YEARS_OF_NANOSECONDS = range(1678, 2262)
 _YEAR = re.compile(r"\s*(\d{4})-\d")
 _HAS_ZONE = re.compile(r".*:\d\d\S*\s*(?:[zZ]|[+-]\d\d:?(?:\d\d)?|[A-Za-z]+/\w+|UTC)\s*\Z")
@@ -33,36 +30,18 @@ _TIMES = {
 """What the engine calls types of times, and how many digits their seconds have."""
 
 _FINEST = pa.time64("ns")
-_MICROSECONDS = frozenset({pa.timestamp("us"), pa.timestamp("us", "UTC")})
 
 
 def repair(writing: Writing) -> None:
-    """Bring what is compared to a type that holds it, and constants to one that holds them."""
-    for found in writing.visits:
-        match found.node:
-            case tree.Literal(kind="TIMESTAMP") as literal if _is_far(writing, literal):
-                _in_microseconds(writing, literal.start)
-            case tree.Cast(operand=tree.Literal(kind="string") as literal) as cast if _is_far(writing, literal):
-                if cast_type(cast.type_text) in _MICROSECONDS:
-                    _in_microseconds(writing, cast.type_start)
-            case tree.Binary(operator=operator, left=left, right=right) if operator in _COMPARISONS:
-                _compare(writing, found, left, right)
-            case tree.Between(operand=operand, low=low, high=high):
-                _compare(writing, found, operand, low, high)
-            case tree.InList(operand=operand, items=items):
-                _compare(writing, found, operand, *items)
-            case tree.Case(operand=operand, branches=branches) if operand is not None:
-                _compare(writing, found, operand, *(value for value, _ in branches))
+    """Bring what is compared to a type that holds it."""
+    for values, found in writing.comparisons:
+        _compare(writing, found, values)
+    for case, found in writing.of_kind(tree.Case):
+        if case.operand is not None:
+            _compare(writing, found, [case.operand, *(value for value, _ in case.branches)])
 
 
-def _in_microseconds(writing: Writing, word: int) -> None:
-    """Say of a TIMESTAMP without digits that it has six."""
-    tokens = writing.text.tokens
-    if [token.text for token in tokens[word + 1 : word + 2]] != ["("]:
-        writing.edits.span(word, word + 1, f"{tokens[word].text}(6)")
-
-
-def _compare(writing: Writing, found: Visit, *values: tree.Expression) -> None:
+def _compare(writing: Writing, found: Visit, values: Sequence[tree.Expression]) -> None:
     types = [_FINEST if _is_time(value) else writing.type_of(value, found) for value in values]
     known = [data_type for data_type in types if data_type is not None]
     if any(map(pa.types.is_timestamp, known)):
@@ -84,7 +63,7 @@ def _as_timestamp(writing: Writing, value: tree.Expression, data_type: pa.DataTy
         edits.wrap(value, "arrow_cast(CAST(", f" AS TIMESTAMP(6)), '{_IN_UTC}')")
     elif pa.types.is_date(data_type):
         edits.wrap(value, "CAST(", " AS TIMESTAMP(6))")
-    elif _is_now(value) or (is_elsewhere and pa.types.is_timestamp(data_type) and data_type.tz is None):
+    elif is_elsewhere and pa.types.is_timestamp(data_type) and data_type.tz is None:
         edits.wrap(value, "arrow_cast(", f", '{_IN_UTC}')")
 
 
@@ -102,10 +81,6 @@ def _as_times(writing: Writing, values: Sequence[tree.Expression], types: Sequen
 
 def _is_time(value: tree.Expression) -> bool:
     return isinstance(value, tree.Literal) and value.kind == "TIME"
-
-
-def _is_now(value: tree.Expression) -> bool:
-    return isinstance(value, tree.Call) and value.name in _NOW
 
 
 def _is_far(writing: Writing, literal: tree.Literal) -> bool:

@@ -1,5 +1,7 @@
-"""OFFSET without LIMIT: a sort above it is moved below it (DataFusion 55, rule EnsureRequirements), so that other rows
-are left out. With a limit that no table reaches, the sort stays where it is.
+"""OFFSET without LIMIT.
+
+A sort above it is moved below it (DataFusion 55, rule EnsureRequirements), so that other rows are left out. With a
+limit that no table reaches, the sort stays where it is.
 """
 
 from flightserver.sql.meaning.writing import Writing

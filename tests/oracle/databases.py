@@ -3,9 +3,9 @@
 from typing import Protocol
 
 import duckdb
+import pyarrow as pa
 from adbc_driver_flightsql import dbapi
 
-from tests.e2e.client import Client
 from tests.oracle.answers import Answer, Changed, Done, Failed, Rows, plain
 from tests.oracle.tree import ByAnother, Change, Node, Query
 from tests.oracle.writing import Dialect, Writer
@@ -33,25 +33,23 @@ class Asked(Protocol):
 
 
 class Server:
-    """Our server, over two connections: one for statements, one for another user's."""
+    """Our server, over two connections: one for statements, one for another user's. Nothing is prepared."""
 
-    def __init__(self, client: Client, another: Client, dialect: Dialect = Dialect.SERVER) -> None:
-        self._client = client
-        self._another = another
+    def __init__(self, mine: dbapi.Connection, others: dbapi.Connection, dialect: Dialect = Dialect.SERVER) -> None:
+        self._mine = mine.cursor()
+        self._others = others.cursor()
         self._writer = Writer(dialect)
 
     def begin(self, namespace: str) -> None:
         """Make an empty namespace, and work in it."""
-        self._client.run(f"DROP NAMESPACE IF EXISTS {namespace} CASCADE")
-        self._client.run(f"CREATE NAMESPACE {namespace}")
-        self._client.run(f"USE {namespace}")
-        self._another.run(f"USE {namespace}")
+        self._change(self._mine, f"DROP NAMESPACE IF EXISTS {namespace} CASCADE")
+        self._change(self._mine, f"CREATE NAMESPACE {namespace}")
+        self._use(namespace)
 
     def end(self, namespace: str) -> None:
         """Drop a namespace."""
-        self._client.run("USE public")
-        self._another.run("USE public")
-        self._client.run(f"DROP NAMESPACE {namespace} CASCADE")
+        self._use("public")
+        self._change(self._mine, f"DROP NAMESPACE {namespace} CASCADE")
 
     def answer(self, step: Node) -> Answer:
         """Run a statement; a change is followed by a look at its table."""
@@ -59,17 +57,36 @@ class Server:
         try:
             match step:
                 case Query():
-                    return Rows(plain(self._client.rows(sql)))
+                    return self._rows(sql)
                 case Change():
-                    count = self._client.update(sql)
-                    return Changed(count, plain(self._client.rows(f"SELECT * FROM {step.table}")))
-                case ByAnother():
-                    self._another.run(sql)
+                    count = self._change(self._mine, sql)
+                    return Changed(count, self._rows(f"SELECT * FROM {step.table}").rows)
                 case _:
-                    self._client.run(sql)
-        except dbapi.Error as error:
+                    self._change(self._others if isinstance(step, ByAnother) else self._mine, sql)
+        except (dbapi.Error, pa.ArrowException, OSError) as error:
             return Failed(str(error))
         return Done()
+
+    def close(self) -> None:
+        """Give the cursors back."""
+        self._mine.close()
+        self._others.close()
+
+    def _use(self, namespace: str) -> None:
+        for cursor in (self._mine, self._others):
+            self._change(cursor, f"USE {namespace}")
+
+    def _rows(self, sql: str) -> Rows:
+        statement = self._mine.adbc_statement
+        statement.set_sql_query(sql)
+        stream, _ = statement.execute_query()
+        with pa.RecordBatchReader.from_stream(stream) as reader:
+            columns = reader.read_all().columns
+        return Rows(plain(zip(*(column.to_pylist() for column in columns), strict=True)))
+
+    def _change(self, cursor: dbapi.Cursor, sql: str) -> int:
+        cursor.adbc_statement.set_sql_query(sql)
+        return int(cursor.adbc_statement.execute_update())
 
 
 class Duck:

@@ -90,9 +90,9 @@ class Generator:
         """A query, perhaps with common table expressions, an order and a page."""
         self._names = 0
         self._common = []
-        common = tuple(self._common_table() for _ in range(self._pick((0, 0, 0, 1, 1, 2))))
+        common = tuple(self._common_table() for _ in range(self._pick((0, 0, 0, 0, 0, 1, 1, 2))))
         kinds = [self._pick(ANYTHING) for _ in range(self._chance.randint(1, 4))]
-        body = self._ordered(self.rows(kinds, depth=3, outer=()), inner=False)
+        body = self._ordered(self.rows(kinds, self._pick((1, 2, 2, 3)), outer=()), inner=False)
         return tree.With(common, body) if common else body
 
     def condition(self, scope: Scope, depth: int = 3) -> Expression:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import click
 
-from tests.e2e.client import Client
 from tests.oracle.answers import Rows
 from tests.oracle.databases import Duck, Server
 from tests.oracle.duel import Difference, Duel
@@ -26,11 +25,12 @@ ANOTHER = "alice"
 def duel(process: ServerProcess, dialect: Dialect = Dialect.SERVER) -> Iterator[Duel]:
     """A server and DuckDB, face to face."""
     with process.connect() as mine, process.connect(ANOTHER) as other:
-        duck = Duck()
-        both = Duel(Server(Client(mine), Client(other), dialect), duck)
+        server, duck = Server(mine, other, dialect), Duck()
+        both = Duel(server, duck)
         yield both
         if process.is_running:
             both.end()
+        server.close()
         duck.close()
 
 

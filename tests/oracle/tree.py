@@ -1,7 +1,7 @@
 """The language as a tree of frozen values: expressions, queries, changes, definitions.
 
 Every node is a dataclass whose fields are nodes, tuples of nodes, or plain values, so that a tree can be cut down
-without knowing what it says (`reduction.py`). `writing.py` gives it a text. Names are all chosen by the generator; a tree
+without knowing what it says (`reduction.py`). `writing.py` gives it a text. Names are chosen by the generator; a tree
 is well typed as it is made.
 """
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import takewhile
 from typing import Any
 
 Value = Any
@@ -42,9 +43,9 @@ class Failed:
 
     @property
     def head(self) -> str:
-        """The first words, which name no column or value."""
-        words = self.message.replace("[FlightSQL]", "").split()
-        return " ".join(word for word in words[:6] if word.isalpha() or word.endswith(":"))
+        """The words in front of the first name or value."""
+        words = self.message.replace("[FlightSQL]", "").split()[:6]
+        return " ".join(takewhile(lambda word: word.removesuffix(":").replace("_", "").isalpha(), words))
 
 
 Answer = Rows | Changed | Done | Failed

@@ -90,10 +90,10 @@ class Server:
 
 
 class Duck:
-    """DuckDB, in memory."""
+    """DuckDB, in memory; another writer's statements are answered in tests of the comparison itself."""
 
-    def __init__(self) -> None:
-        self._writer = Writer(Dialect.DUCK)
+    def __init__(self, writer: Writer | None = None) -> None:
+        self._writer = writer or Writer(Dialect.DUCK)
         self._connection = duckdb.connect()
         for setting in SETTINGS:
             self._connection.execute(setting)

@@ -1,6 +1,7 @@
 """One statement after the other to two databases, and what they answer differently."""
 
 import itertools
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,50 +30,67 @@ class Difference:
         )
 
 
-class Duel:
-    """Two databases in a namespace of the same name."""
+class Trial:
+    """Asks statements in a namespace, and finds two answers where there should be one."""
 
-    def __init__(self, server: Asked, duck: Asked) -> None:
-        self.server = server
-        self.duck = duck
-        self.asked = 0
-        self.explained: dict[str, int] = {}
+    def __init__(self, databases: Sequence[Asked]) -> None:
+        self._databases = databases
         self._namespace = ""
+        self.asked = 0
+        self.explained: Counter[str] = Counter()
 
     def begin(self) -> None:
         """Go to an empty namespace."""
         self.end()
         self._namespace = f"world{next(_NUMBERS)}"
-        for database in (self.server, self.duck):
+        for database in self._databases:
             database.begin(self._namespace)
 
     def end(self) -> None:
         """Leave the namespace, which is dropped."""
         if self._namespace:
-            for database in (self.server, self.duck):
+            for database in self._databases:
                 database.end(self._namespace)
         self._namespace = ""
 
+    def answers(self, step: Node) -> tuple[Answer, Answer]:
+        """The two answers to a statement."""
+        raise NotImplementedError
+
     def ask(self, step: Node) -> tuple[Answer, Answer] | None:
-        """Ask both; None when they say the same, or what is known to differ."""
+        """Ask for both answers; None when they are the same."""
         self.asked += 1
-        server, duck = self.server.answer(step), self.duck.answer(step)
-        if same(server, duck, ordered=is_ordered(step)):
-            return None
-        known = explained(server, duck)
-        if known is None:
-            return server, duck
-        self.explained[known.reason] = self.explained.get(known.reason, 0) + 1
-        return None
+        first, second = self.answers(step)
+        return None if same(first, second, ordered=is_ordered(step)) else (first, second)
+
+    def is_explained(self, first: Answer, second: Answer) -> bool:
+        """Tell whether two answers differ as is known, and count how often they do."""
+        known = explained(first, second)
+        if known is not None:
+            self.explained[known.reason] += 1
+        return known is not None
 
     def replay(self, steps: Sequence[Node]) -> Difference | None:
-        """Run statements in an empty namespace up to the first that is answered differently."""
+        """Run statements in an empty namespace up to the first that has two answers; None if that is explained."""
         self.begin()
         for at, step in enumerate(steps):
             answers = self.ask(step)
             if answers is not None:
-                return Difference(tuple(steps[: at + 1]), *answers)
+                return None if explained(*answers) else Difference(tuple(steps[: at + 1]), *answers)
         return None
+
+
+class Duel(Trial):
+    """Two databases, which are told the same."""
+
+    def __init__(self, server: Asked, duck: Asked) -> None:
+        super().__init__((server, duck))
+        self._server = server
+        self._duck = duck
+
+    def answers(self, step: Node) -> tuple[Answer, Answer]:
+        """What each says."""
+        return self._server.answer(step), self._duck.answer(step)
 
 
 def is_ordered(step: Node) -> bool:

@@ -31,8 +31,9 @@ class Level(IntEnum):
 class Form:
     """An operator or a function: `text` has a place `{0}`, `{1}`, … for each operand.
 
-    `needs` are the levels of the operands; within brackets and between commas that is OPEN. `duck` is the text for
-    DuckDB where it differs, `cost` how much nesting it uses up: products cost more, so that numbers stay small.
+    `needs` are the levels of the operands; within brackets and between commas that is OPEN. `cost` is how much nesting
+    it uses up: products cost more, so that numbers stay small. DuckDB's result is cast to `duck_type` where it is wider
+    than ours, because a decimal beside a wide one loses digits there.
     """
 
     text: str
@@ -40,7 +41,7 @@ class Form:
     gives: Kind
     level: Level = Level.CLOSED
     needs: tuple[Level, ...] = ()
-    duck: str = ""
+    duck_type: str = ""
     weight: float = 1.0
     cost: int = 1
 
@@ -211,6 +212,9 @@ def known(text: str, *takes: Kind) -> Form:
 
 
 AND = known("{0} AND {1}", BOOL, BOOL)
+OR = known("{0} OR {1}", BOOL, BOOL)
+NOT = known("NOT {0}", BOOL)
+UNKNOWN = known("{0} IS NULL", BOOL)
 PLUS = known("{0} + {1}", INT, INT)
 EQUAL = {kind: known("{0} = {1}", kind, kind) for kind in Kind}
 LESS = {kind: known("{0} < {1}", kind, kind) for kind in Kind}
@@ -218,13 +222,18 @@ LESS = {kind: known("{0} < {1}", kind, kind) for kind in Kind}
 ORDERED = (INT, DECIMAL, DOUBLE, TEXT, DATE, MOMENT)
 """Kinds with a least and a greatest value."""
 
+COUNT = Form("count(*)", (), INT, weight=3)
+SUM_OF_ONES = Form("coalesce(sum(CASE WHEN {0} THEN 1 ELSE 0 END), 0)", (BOOL,), INT)
+
 AGGREGATES: tuple[Form, ...] = (
-    Form("count(*)", (), INT, weight=3),
+    COUNT,
     *(Form("count({0})", (kind,), INT, weight=0.3) for kind in Kind),
     *(Form("count(DISTINCT {0})", (kind,), INT, weight=0.2) for kind in Kind),
     *(Form(f"{name}({{0}})", (kind,), kind, weight=2) for name in ("min", "max") for kind in ORDERED),
-    *(Form("sum({0})", (kind,), kind, weight=2) for kind in (INT, DECIMAL, DOUBLE)),
-    Form("sum(DISTINCT {0})", (INT,), INT, weight=0.5),
+    Form("sum({0})", (INT,), INT, weight=2, duck_type="BIGINT"),
+    Form("sum({0})", (DECIMAL,), DECIMAL, weight=2, duck_type="DECIMAL(20,6)"),
+    Form("sum({0})", (DOUBLE,), DOUBLE, weight=2),
+    Form("sum(DISTINCT {0})", (INT,), INT, weight=0.5, duck_type="BIGINT"),
     Form("avg({0})", (INT,), DOUBLE),
     Form("avg({0})", (DOUBLE,), DOUBLE),
     Form("bool_and({0})", (BOOL,), BOOL),

@@ -12,7 +12,7 @@ from typing import TypeVar
 from tests.oracle import tree
 from tests.oracle.forms import AGGREGATES, AND, EQUAL, LESS, NEIGHBOURS, PLUS, RANKS, SCALARS, SUMMARIES, Form
 from tests.oracle.kinds import Kind, literal, null
-from tests.oracle.tree import Column, Expression, Literal, Output, Query, Select, Source
+from tests.oracle.tree import Column, Expression, Literal, Node, Output, Query, Select, Source
 
 T = TypeVar("T")
 
@@ -88,12 +88,15 @@ class Generator:
 
     def query(self) -> Query:
         """A query, perhaps with common table expressions, an order and a page."""
-        self._names = 0
-        self._common = []
+        self._fresh()
         common = tuple(self._common_table() for _ in range(self._pick((0, 0, 0, 0, 0, 1, 1, 2))))
         kinds = [self._pick(ANYTHING) for _ in range(self._chance.randint(1, 4))]
         body = self._ordered(self.rows(kinds, self._pick((1, 2, 2, 3)), outer=()), inner=False)
         return tree.With(common, body) if common else body
+
+    def question(self) -> Node:
+        """What is asked beside changes."""
+        return self.query()
 
     def condition(self, scope: Scope, depth: int = 3) -> Expression:
         """Something that is true of some rows."""
@@ -330,8 +333,7 @@ class Generator:
 
     def change(self) -> tree.Change:
         """An INSERT, UPDATE or DELETE of a table that can be changed."""
-        self._names = 0
-        self._common = []
+        self._fresh()
         table = self._pick([table for table in self.tables if table.changeable])
         return self._weighted({self._insert: 2, self._update: 3, self._delete: 1})(table)
 
@@ -425,6 +427,11 @@ class Generator:
         return tuple(tree.Assignment(name, self.expression(kind, 2, scope)) for name, kind in chosen)
 
     # Chance
+
+    def _fresh(self) -> None:
+        """Begin a statement."""
+        self._names = 0
+        self._common = []
 
     def _is(self, probability: float) -> bool:
         return self._chance.random() < probability

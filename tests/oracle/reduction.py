@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import Field, fields, replace
 from typing import Any
 
-from tests.oracle.duel import Difference, Duel
+from tests.oracle.duel import Difference, Trial
 from tests.oracle.kinds import LITERALS, Kind
 from tests.oracle.tree import FIXED, KEPT, Expression, Insert, Literal, Node, Query, Row, Select, Source, Values
 
@@ -22,13 +22,13 @@ SIMPLE = {
 class Reducer:
     """Tries smaller statements until none of them shows the difference, or for as long as it is worth."""
 
-    def __init__(self, duel: Duel, attempts: int = ATTEMPTS) -> None:
-        self._duel = duel
+    def __init__(self, trial: Trial, attempts: int = ATTEMPTS) -> None:
+        self._trial = trial
         self._left = attempts
 
     def reduced(self, difference: Difference) -> Difference:
         """The same difference with fewer and smaller statements; the one that is given, if it does not come back."""
-        again = self._duel.replay(difference.steps)
+        again = self._trial.replay(difference.steps)
         if again is None or again.signature != difference.signature:
             return difference
         size = 0
@@ -46,7 +46,7 @@ class Reducer:
         if self._left <= 0:
             return None
         self._left -= 1
-        found = self._duel.replay(steps)
+        found = self._trial.replay(steps)
         same = found is not None and len(found.steps) == len(steps) and found.signature == current.signature
         return found if same else None
 

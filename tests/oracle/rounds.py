@@ -2,7 +2,7 @@
 
 import random
 
-from tests.oracle.duel import Difference, Duel
+from tests.oracle.duel import Difference, Trial
 from tests.oracle.generator import Generator
 from tests.oracle.tree import Change, Node, Storage
 from tests.oracle.worlds import World, world
@@ -13,14 +13,14 @@ SPECIAL_CHANCE = 0.15
 
 
 class Rounds:
-    """Statements of one seed."""
+    """Statements of one seed, with the questions of a generator."""
 
-    def __init__(self, duel: Duel, seed: int) -> None:
-        self._duel = duel
+    def __init__(self, trial: Trial, seed: int, generator: type[Generator] = Generator) -> None:
+        self._trial = trial
         self._chance = random.Random(seed)
         special = self._chance.random() < SPECIAL_CHANCE
         self.world: World = world(self._chance, special=special)
-        self._generator = Generator(self._chance, self.world.tables, special=special)
+        self._generator = generator(self._chance, self.world.tables, special=special)
         self._steps = list(self.world.steps)
         self._done: list[Node] = []
 
@@ -30,29 +30,30 @@ class Rounds:
         self._start(found)
         for _ in range(count):
             step = self._step()
-            answers = self._duel.ask(step)
-            if answers is not None:
-                found.append(Difference((*self._done, step), *answers))
+            if self._differs(step, found):
                 if isinstance(step, Change):
                     self._start(found)
             elif isinstance(step, Change | Storage):
                 self._done.append(step)
         return found
 
+    def _differs(self, step: Node, found: list[Difference]) -> bool:
+        """Ask a statement; keep what differs and is not explained."""
+        answers = self._trial.ask(step)
+        if answers is not None and not self._trial.is_explained(*answers):
+            found.append(Difference((*self._done, step), *answers))
+        return answers is not None
+
     def _start(self, found: list[Difference]) -> None:
-        """Make the tables; a statement that comes out differently is left out from then on."""
-        wrong: list[Node] = []
-        self._duel.begin()
+        """Make the tables; a statement that comes out differently is left out, and all begins anew."""
         self._done = []
+        self._trial.begin()
         for step in self._steps:
-            answers = self._duel.ask(step)
-            if answers is not None:
-                found.append(Difference((*self._done, step), *answers))
-                wrong.append(step)
+            if self._differs(step, found):
+                self._steps.remove(step)
+                return self._start(found)
             self._done.append(step)
-        if wrong:
-            self._steps = [step for step in self._steps if step not in wrong]
-            self._start(found)
+        return None
 
     def _step(self) -> Node:
         if self._chance.random() < CHANGE_CHANCE:
@@ -60,4 +61,4 @@ class Rounds:
         if self._chance.random() < STORAGE_CHANCE:
             table = self._chance.choice([table for table in self.world.tables if table.changeable])
             return Storage(self._chance.choice(("FLUSH", "FLUSH", "COMPACT")), table.name)
-        return self._generator.query()
+        return self._generator.question()

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import TypeVar
 
 from tests.oracle import tree
-from tests.oracle.forms import Level
+from tests.oracle.forms import Form, Level
 from tests.oracle.tree import Expression, Node
 
 N = TypeVar("N", bound=Node)
@@ -62,6 +62,10 @@ class Writer:
         own = level(part)
         loose = own < needed if self.bare else own is not Level.CLOSED and needed is not Level.OPEN
         return f"({self.text(part)})" if loose else self.text(part)
+
+    def typed(self, text: str, form: Form) -> str:
+        """The text of a result, with the type that it must have."""
+        return f"CAST({text} AS {form.duck_type})" if self.duck and form.duck_type else text
 
 
 def level(node: Expression) -> Level:
@@ -120,15 +124,14 @@ def _column(_: Writer, node: tree.Column) -> str:
 
 @writes(tree.Call)
 def _call(writer: Writer, node: tree.Call) -> str:
-    template = node.form.duck if writer.duck and node.form.duck else node.form.text
-    parts = map(writer.operand, node.parts, node.form.operand_levels)
-    return (tight(template) if writer.bare else template).format(*parts)
+    template = tight(node.form.text) if writer.bare else node.form.text
+    return template.format(*map(writer.operand, node.parts, node.form.operand_levels))
 
 
 @writes(tree.Aggregate)
 def _aggregate(writer: Writer, node: tree.Aggregate) -> str:
     text = node.form.text.format(*map(writer.text, node.parts))
-    return f"{text} FILTER (WHERE {writer.text(node.condition)})" if node.condition else text
+    return writer.typed(f"{text} FILTER (WHERE {writer.text(node.condition)})" if node.condition else text, node.form)
 
 
 @writes(tree.Key)
@@ -139,7 +142,8 @@ def _key(writer: Writer, node: tree.Key) -> str:
 @writes(tree.Window)
 def _window(writer: Writer, node: tree.Window) -> str:
     partition, order = writer.clause("PARTITION BY", node.partition), writer.clause("ORDER BY", node.order)
-    return f"{node.form.text.format(*map(writer.text, node.parts))} OVER ({joined(partition, order, node.frame)})"
+    text = node.form.text.format(*map(writer.text, node.parts))
+    return writer.typed(f"{text} OVER ({joined(partition, order, node.frame)})", node.form)
 
 
 @writes(tree.Scalar)

@@ -131,20 +131,20 @@ class Generator:
     def _grouped(
         self, kinds: Sequence[Kind], source: Source, scope: Scope, where: Expression | None, *, keyed: bool
     ) -> Select:
-        keys: list[Expression] = []
-        if keyed:
-            count = self._pick((1, 1, 2))
-            keys = list(dict.fromkeys(self._key(kinds, scope) for _ in range(count)))
+        tried = [self._key(kinds, scope) for _ in range(self._pick((1, 1, 2)) if keyed else 0)]
+        keys = list(dict.fromkeys(key for key in tried if key is not None))
         inner = replace(scope, leaves=tuple(keys), aggregated=scope.without_queries())
         outputs = self._outputs(kinds, 1, inner)
         having = self.condition(inner, 2) if self._is(0.35) else None
         rollup = len(keys) > 1 and self._is(0.1)
         return Select(outputs, source, where, tuple(keys), having, rollup=rollup)
 
-    def _key(self, kinds: Sequence[Kind], scope: Scope) -> Expression:
+    def _key(self, kinds: Sequence[Kind], scope: Scope) -> Expression | None:
+        """What rows are grouped by; a bare number would be the place of an output."""
         if self._is(0.75) and scope.columns:
             return self._pick(scope.columns)
-        return self.expression(self._pick(kinds), 1, scope.without_queries())
+        value = self.expression(self._pick(kinds), 1, scope.without_queries())
+        return None if isinstance(value, Literal) else value
 
     def _outputs(self, kinds: Sequence[Kind], depth: int, scope: Scope) -> tuple[Output, ...]:
         outputs: list[Output] = []

@@ -4,7 +4,7 @@ import random
 
 from tests.oracle.duel import Difference, Trial
 from tests.oracle.generator import Generator
-from tests.oracle.tree import Change, Node, Storage
+from tests.oracle.tree import Change, CreateView, Node, Storage
 from tests.oracle.worlds import World, world
 
 CHANGE_CHANCE = 0.25
@@ -51,6 +51,8 @@ class Rounds:
         for step in self._steps:
             if self._differs(step, found):
                 self._steps.remove(step)
+                if isinstance(step, CreateView):
+                    self._generator.tables = [table for table in self._generator.tables if table.name != step.name]
                 return self._start(found)
             self._done.append(step)
         return None
@@ -59,6 +61,6 @@ class Rounds:
         if self._chance.random() < CHANGE_CHANCE:
             return self._generator.change()
         if self._chance.random() < STORAGE_CHANCE:
-            table = self._chance.choice([table for table in self.world.tables if table.changeable])
+            table = self._chance.choice([table for table in self._generator.tables if table.changeable])
             return Storage(self._chance.choice(("FLUSH", "FLUSH", "COMPACT")), table.name)
         return self._generator.question()

@@ -12,10 +12,13 @@ PYTEST_ARGS ?=
 # Test files run at a time: they wait more than they work. A crash ends the run: restarted workers can hang it.
 PYTEST_PROCESSES ?= 2
 
-# How long `make soak` runs: histories of the model, occurrences of each crash point, bad messages.
+# How long `make soak` runs: histories of the model, occurrences of each crash point, bad messages, random statements that
+# DuckDB is asked, too, and queries that are asked in two ways.
 SOAK_EXAMPLES ?= 500
 SOAK_OCCURRENCES ?= 50
 SOAK_MESSAGES ?= 1000000
+SOAK_STATEMENTS ?= 200000
+SOAK_PARTITIONS ?= 20000
 
 .PHONY: help demo test lint check bench soak proto serve clean
 .DEFAULT_GOAL := help
@@ -41,10 +44,12 @@ check: ## lint, then test
 bench: $(VENV)/.bench ## the figures of bench/README.md, measured here
 	@$(BIN)/python -m bench
 
-soak: $(VENV)/.dev ## random histories, crashes and damage, for hours
+soak: $(VENV)/.dev ## random histories, crashes, damage and statements, for hours
 	FLIGHTSERVER_MODEL_EXAMPLES=$(SOAK_EXAMPLES) FLIGHTSERVER_CRASH_OCCURRENCES=$(SOAK_OCCURRENCES) \
-	FLIGHTSERVER_FUZZ_MESSAGES=$(SOAK_MESSAGES) \
-		$(BIN)/python -m pytest tests/model tests/flush/test_crash_points.py tests/fuzz $(PYTEST_ARGS)
+	FLIGHTSERVER_FUZZ_MESSAGES=$(SOAK_MESSAGES) FLIGHTSERVER_ORACLE_STATEMENTS=$(SOAK_STATEMENTS) \
+	FLIGHTSERVER_PARTITIONS=$(SOAK_PARTITIONS) FLIGHTSERVER_SQLLOGICTEST=all \
+		$(BIN)/python -m pytest tests/model tests/flush/test_crash_points.py tests/fuzz tests/oracle tests/sqllogictest \
+			$(PYTEST_ARGS)
 
 proto: $(VENV)/.dev ## protobuf classes from the .proto files
 	$(BIN)/python -m grpc_tools.protoc --proto_path=flightserver/protocol \

@@ -7,7 +7,6 @@ each column and an order (`query III rowsort`), and then one value a line, or th
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import takewhile
 
 ENDS = {"statement", "query", "reset", "hash-threshold", "halt", "skipif", "onlyif"}
 """Words that begin a record."""
@@ -115,11 +114,15 @@ class _Lines:
 
     def paragraph(self, stop: str = "") -> Iterable[str]:
         """The lines up to an empty one, to the `stop`, which is passed over, or to the next record."""
-        taken = list(takewhile(lambda line: line.strip() and not self._ends(line, stop), self._lines[self._next :]))
-        self._next += len(taken)
+        start = self._next
+        while self._next < len(self._lines) and self._goes_on(self._lines[self._next], stop):
+            self._next += 1
+        taken = self._lines[start : self._next]
         self.stopped = bool(stop) and self._next < len(self._lines) and self._lines[self._next] == stop
         self._next += self.stopped
         return taken
 
-    def _ends(self, line: str, stop: str) -> bool:
-        return line == stop if stop else line.startswith("#") or line.split(maxsplit=1)[0] in ENDS
+    def _goes_on(self, line: str, stop: str) -> bool:
+        if not line.strip():
+            return False
+        return line != stop if stop else not line.startswith("#") and line.split(maxsplit=1)[0] not in ENDS

@@ -125,7 +125,6 @@ STORED: dict[str, tuple[str, str, Any]] = {
     "text with Z into a moment": ("TIMESTAMP", "'2024-01-01T00:00:00Z'", MIDNIGHT),
     "more decimals than the column": ("DECIMAL(10,2)", "123.005", Decimal("123.01")),
     "decimals as text": ("DECIMAL(10,2)", "'123.005'", Decimal("123.01")),
-    "a fraction into a whole number": ("BIGINT", "2.5", 3),
     "a date into a moment": ("TIMESTAMP", "DATE '2024-01-01'", MIDNIGHT),
     "a moment into a date": ("DATE", "TIMESTAMP '2024-01-01 10:00:00'", date(2024, 1, 1)),
     "a whole number into text": ("TEXT", "42", "42"),

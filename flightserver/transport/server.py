@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from itertools import chain
 
 import pyarrow as pa
@@ -96,10 +97,10 @@ class FlightSqlServer(flight.FlightServerBase):
         reader: flight.MetadataRecordBatchReader,
         writer: flight.FlightMetadataWriter,
     ) -> None:
-        """Take a stream, or a change without one."""
+        """Take a stream, or a change without one, whose answer no client's half-close is waited for."""
         with self._call(context) as call:
-            schema = _schema(reader)
-            stream = Stream(schema, _batches(reader, context, expected=schema is not None), call.idempotency_key)
+            opened = cache(lambda: _schema(reader))
+            stream = Stream(opened, _batches(reader, context, opened), call.idempotency_key)
             answer = self._service.put(_writing(descriptor), call, stream)
             writer.write(pa.py_buffer(answer))
 
@@ -243,14 +244,18 @@ def _schema(reader: flight.MetadataRecordBatchReader) -> pa.Schema | None:
 
 
 def _batches(
-    reader: flight.MetadataRecordBatchReader, context: flight.ServerCallContext, *, expected: bool
+    reader: flight.MetadataRecordBatchReader,
+    context: flight.ServerCallContext,
+    opened: Callable[[], pa.Schema | None],
 ) -> Iterator[pa.RecordBatch]:
     """The stream's batches, each checked from end to end: a forged batch could crash or read this process.
 
     A client that goes away looks like the end of its stream, so the end counts only while the call is alive. So does a
-    message without any part; what follows it can still be read. Without a schema no batch is `expected`.
+    message without any part; what follows it can still be read. A stream that `opened` without a schema has no batch.
     """
-    while expected:
+    if opened() is None:
+        return
+    while True:
         try:
             batch = reader.read_chunk().data
         except StopIteration:

@@ -10,6 +10,8 @@ from itertools import islice
 import grpc
 import pyarrow as pa
 
+from flightserver.protocol.actions import CreatePreparedStatement, encode_action
+
 SERVICE = "/arrow.flight.protocol.FlightService/"
 DEADLINE_SECONDS = 60.0
 ANSWERS_MAX = 20
@@ -117,6 +119,11 @@ def ticket(command: bytes) -> bytes:
 def action(name: str, body: bytes) -> bytes:
     """An Action."""
     return field(1, name.encode()) + field(2, body)
+
+
+def prepare(sql: str) -> bytes:
+    """The body of a CreatePreparedStatement."""
+    return encode_action(CreatePreparedStatement(sql))[1]
 
 
 def flight_data(header: bytes = b"", body: bytes = b"", command: bytes | None = None) -> bytes:

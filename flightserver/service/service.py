@@ -16,7 +16,7 @@ from flightserver.activity.statements import Statements
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.executor import Executor, Prepared
-from flightserver.execution.rows import Affected, Rows
+from flightserver.execution.rows import Affected, Rows, client_schema
 from flightserver.protocol import actions, commands, results
 from flightserver.protocol.commands import Command
 from flightserver.protocol.flight import CancelStatus, FlightEndpoint, FlightInfo, expires_after
@@ -36,7 +36,7 @@ from providers.commit.transaction import Transaction
 from providers.stopping import Stop, check
 
 SUBSTRAIT_TEXT = "a Substrait plan"
-AFFECTED_SCHEMA = pa.schema([pa.field("rows_affected", pa.int64())])
+AFFECTED_SCHEMA = client_schema(pa.schema([("rows_affected", pa.int64())]))
 
 
 @dataclass

@@ -18,7 +18,7 @@ from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.constants import column_of_constants
 from flightserver.execution.ingest import Load, ingest
-from flightserver.execution.parameters import bound_rows, check_bound, comparable
+from flightserver.execution.parameters import bound_rows, comparable
 from flightserver.execution.reading import Given, Reader
 from flightserver.execution.rewriting import (
     EXCLUDED,
@@ -72,8 +72,6 @@ class Dml:
         """Run a statement with `count` parameters, once for each row of `bound`."""
         if count and bound is None:
             raise DatabaseError(ErrorKind.INVALID, f"the statement has {count} parameters, but none were bound")
-        if bound is not None:
-            check_bound(bound, count)
         return self._handlers[type(statement)](statement, context, bound if count else None)
 
     def insert(self, statement: Insert, context: Context, bound: pa.Table | None) -> Affected:
@@ -169,7 +167,7 @@ class Dml:
         self, statement: Insert, context: Context, bound: pa.Table | None, table: TableDef, names: Sequence[str]
     ) -> Iterator[pa.RecordBatch]:
         """The rows of VALUES or a query, under the names of the columns they are meant for."""
-        runs: list[Parameters | None] = [None] if bound is None else list(bound_rows(bound, bound.num_columns))
+        runs: list[Parameters | None] = [None] if bound is None else list(bound_rows(bound))
         for parameters in runs:
             yield from self._source_batches(statement, context, parameters, table, names)
 
@@ -332,7 +330,7 @@ class Dml:
     def _one_after_another(self, snapshot: Snapshot, find: _Find, bound: pa.Table) -> Change:
         """What a statement writes when it runs for each row of parameters on top of the previous ones."""
         changes = []
-        for parameters in bound_rows(bound, bound.num_columns):
+        for parameters in bound_rows(bound):
             change = find(snapshot, parameters, None)
             changes.append(change)
             if bound.num_rows > 1 and change.rows.num_rows:

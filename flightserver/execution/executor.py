@@ -11,7 +11,7 @@ from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.ddl import Ddl
 from flightserver.execution.dml import Dml
-from flightserver.execution.parameters import bound_rows, parameter_schema
+from flightserver.execution.parameters import bound_rows, check_bound, parameter_schema
 from flightserver.execution.reading import PlannedQuery, Reader
 from flightserver.execution.rewriting import finding_query
 from flightserver.execution.rows import Affected, Rows
@@ -76,6 +76,8 @@ class Executor:
         Changes have happened when this returns; rows are yet to be read.
         """
         statement, count = parsed.statement, parsed.parameter_count
+        if bound is not None:
+            check_bound(bound, count)
         if isinstance(statement, Query):
             return self._query(statement, context, bound, count)
         if isinstance(statement, SubstraitQuery):
@@ -100,7 +102,7 @@ class Executor:
             return self._constant(statement, context) or self._plan(statement, context, None).rows()
         if bound is None or not bound.num_rows:
             raise DatabaseError(ErrorKind.INVALID, f"the query has {count} parameters, but none were bound")
-        results = [self._plan(statement, context, parameters).rows() for parameters in bound_rows(bound, count)]
+        results = [self._plan(statement, context, parameters).rows() for parameters in bound_rows(bound)]
         if len(results) == 1:
             return results[0]
         return Rows(results[0].schema, lambda stop: (batch for result in results for batch in result.start(stop)))

@@ -18,12 +18,11 @@ def parameter_schema(count: int, types: Mapping[int, pa.DataType]) -> pa.Schema:
     return pa.schema([pa.field(f"${number}", types.get(number, UNKNOWN_TYPE)) for number in range(1, count + 1)])
 
 
-def bound_rows(bound: pa.Table, count: int) -> Iterator[dict[str, pa.Scalar]]:
+def bound_rows(bound: pa.Table) -> Iterator[dict[str, pa.Scalar]]:
     """Each row of bound parameters, by number."""
-    check_bound(bound, count)
     bound = comparable(bound)
     for row in range(bound.num_rows):
-        yield {str(number + 1): bound.column(number)[row] for number in range(count)}
+        yield {str(number + 1): bound.column(number)[row] for number in range(bound.num_columns)}
 
 
 def comparable(bound: pa.Table) -> pa.Table:

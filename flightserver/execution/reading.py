@@ -22,7 +22,7 @@ from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.damage import check_present, damage_named
 from flightserver.execution.names import Names, relation_of_rows, view_text
-from flightserver.execution.origins import Origins, origins
+from flightserver.execution.origins import Origins, columns_of, origins
 from flightserver.execution.rows import Rows, client_schema, to_client
 from flightserver.execution.sources import Parameters, Source, SqlText, SubstraitPlan
 from flightserver.execution.system import SystemTable, SystemTables
@@ -169,14 +169,14 @@ class Reader:
         bound = {int(name): value.type for name, value in (parameters or {}).items()}
         about = Circumstances(_context_values(context, context.namespace), given.targets, bound)
         written = self._for_engine(text, names, about)
-        reads = _Reads({}, {}, {}, {})
+        reads = _Reads()
         reads.add(written, names, self._view_reader(context))
         dialect = SqlDialect.STABLE_JOIN_ORDER if reads.has_optional_sides else SqlDialect.PLAIN
         return _Query(self._database, SqlText(written.text, parameters), context, reads, dialect)
 
     def _substrait_query(self, query: SubstraitQuery, context: Context) -> "_Query":
         names = Names(context.registry, self.system, context.namespace)
-        reads = _Reads({}, {}, {}, {})
+        reads = _Reads()
         for ref in query.tables:
             text = EngineText("", frozenset({context.name(ref)}), (), has_optional_sides=False)
             reads.add(text, names, self._view_reader(context))
@@ -263,7 +263,12 @@ class Reader:
         return self._origins.get(
             (written, query.context.namespace, frozenset(shapes.items()), frozenset(views.items())),
             lambda: origins(
-                frame.logical_plan(), frame.schema().names, {f"t{table.id}": table for table in tables.values()}
+                frame.logical_plan(),
+                frame.schema().names,
+                {
+                    f"t{table.id}": columns_of(table, is_writable=name not in query.reads.behind_views)
+                    for name, table in tables.items()
+                },
             ),
             lambda found: len(written) + ORIGIN_BYTES * len(found),
         )
@@ -284,21 +289,31 @@ class _View:
 class _Reads:
     """What a query may read. `variants` has for each name of a table the table, and which of its columns it shows.
 
-    Views stand in the order in which they can be planned: the innermost first.
+    Tables `behind_views` are named by a view; views stand in the order in which they can be planned, innermost first.
     """
 
-    tables: dict[TableName, TableDef]
-    variants: dict[TableName, tuple[TableName, Columns]]
-    views: dict[TableName, _View]
-    system: dict[TableName, SystemTable]
+    tables: dict[TableName, TableDef] = field(default_factory=dict)
+    variants: dict[TableName, tuple[TableName, Columns]] = field(default_factory=dict)
+    views: dict[TableName, _View] = field(default_factory=dict)
+    system: dict[TableName, SystemTable] = field(default_factory=dict)
+    behind_views: set[TableName] = field(default_factory=set)
     has_optional_sides: bool = False
 
-    def add(self, text: EngineText, names: Names, of_view: Callable[[ViewDef, Names], EngineText]) -> None:
+    def add(
+        self,
+        text: EngineText,
+        names: Names,
+        of_view: Callable[[ViewDef, Names], EngineText],
+        *,
+        is_behind_view: bool = False,
+    ) -> None:
         """Add what a text names, and what the views that it names do."""
         self.has_optional_sides |= text.has_optional_sides
         for name in text.relations:
             table = of_all_columns(name) or name
             view = names.registry.views.get(name)
+            if is_behind_view:
+                self.behind_views.add(table)
             if name in names.given or name in self.variants or name in self.views:
                 continue
             if table in names.registry.tables:
@@ -309,7 +324,7 @@ class _Reads:
             elif view is not None:
                 within = names.within(view)
                 written = of_view(view, within)
-                self.add(written, within, of_view)
+                self.add(written, within, of_view, is_behind_view=True)
                 self.views[name] = _View(written.text, view.namespace)
 
 

@@ -7,9 +7,9 @@ from itertools import zip_longest
 
 import pyarrow as pa
 
-from catalog.identifiers import CATALOG_NAME, TableName
+from catalog.identifiers import CATALOG_NAME
 from catalog.types import type_name
-from flightserver.execution.origins import Origins
+from flightserver.execution.origins import Origin, Origins
 from flightserver.protocol.schemas import column_metadata
 from flightserver.sql.meaning.output_names import plain_name
 from providers.engine.errors import engine_errors
@@ -55,7 +55,7 @@ def client_schema(schema: pa.Schema, origins: Origins = ()) -> pa.Schema:
     """The schema that clients are promised: views and dictionaries as plain types, every column nullable.
 
     Engines disagree with themselves on nullability between planning and running, so none is promised. `origins` are
-    the tables of plain columns.
+    those of plain columns.
     """
     return pa.schema(
         [
@@ -65,23 +65,23 @@ def client_schema(schema: pa.Schema, origins: Origins = ()) -> pa.Schema:
     )
 
 
-def described_column(name: str, data_type: pa.DataType, origin: TableName | None = None) -> pa.Field:
+def described_column(name: str, data_type: pa.DataType, origin: Origin | None = None) -> pa.Field:
     """A result's column with what drivers read of its type and its table from metadata."""
     return pa.field(name, data_type, metadata=_metadata(data_type, origin))
 
 
 @lru_cache(maxsize=4096)
-def _metadata(data_type: pa.DataType, origin: TableName | None) -> dict[str, str]:
+def _metadata(data_type: pa.DataType, origin: Origin | None) -> dict[str, str]:
     is_decimal = pa.types.is_decimal(data_type)
     return column_metadata(
         catalog=CATALOG_NAME if origin else None,
-        db_schema=origin.namespace if origin else None,
-        table=origin.table if origin else None,
+        db_schema=origin.table.namespace if origin else None,
+        table=origin.table.table if origin else None,
         type_name=type_name(data_type),
         precision=data_type.precision if is_decimal else None,
         scale=data_type.scale if is_decimal else None,
         is_case_sensitive=pa.types.is_string(data_type),
-        is_read_only=True,
+        is_read_only=origin is None or not origin.is_writable,
         is_searchable=not pa.types.is_nested(data_type),
     )
 

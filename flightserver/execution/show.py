@@ -13,7 +13,7 @@ from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.reading import Reader
 from flightserver.execution.rewriting import finding_query, qualified
-from flightserver.execution.rows import Rows
+from flightserver.execution.rows import Rows, client_schema
 from flightserver.execution.targets import check_target
 from flightserver.sql.rendering import create_table_text, create_view_text
 from flightserver.sql.statements import (
@@ -83,7 +83,8 @@ class Show:
 
     def run(self, statement: Statement, context: Context) -> Rows:
         """Run a statement."""
-        return Rows.of_table(self._handlers[type(statement)](statement, context))
+        table = self._handlers[type(statement)](statement, context)
+        return Rows.of_table(table.cast(client_schema(table.schema)))
 
     def _namespaces(self, _: ShowNamespaces, context: Context) -> pa.Table:
         return pa.table([sorted([*context.registry.namespaces, SYSTEM_NAMESPACE])], schema=_NAMESPACES)

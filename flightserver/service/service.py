@@ -16,7 +16,7 @@ from flightserver.activity.statements import Statements
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.executor import Executor, Prepared
-from flightserver.execution.rows import Affected, Rows
+from flightserver.execution.rows import Affected, Rows, client_schema
 from flightserver.protocol import actions, commands, results
 from flightserver.protocol.commands import Command
 from flightserver.protocol.flight import CancelStatus, FlightEndpoint, FlightInfo, expires_after
@@ -36,7 +36,7 @@ from providers.commit.transaction import Transaction
 from providers.stopping import Stop, check
 
 SUBSTRAIT_TEXT = "a Substrait plan"
-AFFECTED_SCHEMA = pa.schema([pa.field("rows_affected", pa.int64())])
+AFFECTED_SCHEMA = client_schema(pa.schema([("rows_affected", pa.int64())]))
 
 
 @dataclass
@@ -145,12 +145,11 @@ class Service:
             case commands.PlainSql(text):
                 return results.encode_update_result(_affected_of(self._run_bound(text, stream, call)))
             case commands.StatementUpdate(text, transaction_id):
-                stream.drain()
                 return results.encode_update_result(self._run_script(text, transaction_id, call))
             case commands.PreparedStatementUpdate(handle):
                 return results.encode_update_result(_affected_of(self._run_prepared(handle, stream, call)))
             case commands.PreparedStatementQuery(handle):
-                self._prepared.get(call.user, handle).bound = stream.to_table()
+                self._bind(handle, stream, call)
                 return results.encode_bind_result(handle)
             case commands.StatementIngest():
                 return results.encode_update_result(self._ingest(command, call, stream))
@@ -193,7 +192,7 @@ class Service:
     def _run_bound(self, text: str, stream: Stream, call: Call) -> Result:
         """Run a statement with the parameters that came with its text."""
         parsed = parse_numbered(text)
-        bound = stream.parameters(parsed.parameter_count)
+        bound = stream.parameters()
         return self._run(parsed, text, None, bound, call, stream.request(text, bound))
 
     def _run_script(self, text: str, transaction_id: bytes | None, call: Call) -> int:
@@ -219,13 +218,19 @@ class Service:
         is_update = prepared.schema is None
         return results.encode_prepared_result(handle, prepared.schema, prepared.parameters, is_update, call.user_agent)
 
-    def _run_prepared(self, handle: bytes, stream: Stream | None, call: Call) -> Result:
-        """Run a prepared statement with the parameters of a stream, or with those that were bound before."""
+    def _bind(self, handle: bytes, stream: Stream, call: Call) -> None:
+        """Bind a stream's parameters to a prepared statement; one that brings none leaves what was bound."""
         held = self._prepared.get(call.user, handle)
-        bound, request = held.bound, None
-        if stream is not None:
-            bound = stream.parameters(held.prepared.parsed.parameter_count)
-            request = stream.request(held.text, bound)
+        brought = stream.parameters()
+        if brought is not None:
+            held.bound = brought
+
+    def _run_prepared(self, handle: bytes, stream: Stream | None, call: Call) -> Result:
+        """Run a prepared statement with the parameters of a stream, or else with those that were bound before."""
+        held = self._prepared.get(call.user, handle)
+        brought = None if stream is None else stream.parameters()
+        bound = held.bound if brought is None else brought
+        request = None if stream is None else stream.request(held.text, bound)
         named = call.session.of_prepared(held.transaction_id, call.peer) if held.transaction_id else None
         return self._run(held.prepared.parsed, held.text, named, bound, call, request)
 

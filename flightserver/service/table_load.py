@@ -27,15 +27,26 @@ DIGEST_BYTES = 16
 
 @dataclass(frozen=True)
 class Stream:
-    """What a DoPut brings: the schema, None when the client sent none, and validated batches."""
+    """What a DoPut brings: a function that waits for the schema, None when the client sent none, and validated batches.
 
-    schema: pa.Schema | None
+    Nothing of it is read before it is asked for: a client that has said everything with its command may keep its side
+    of the call open until it is answered.
+    """
+
+    opened: Callable[[], pa.Schema | None]
     batches: Iterator[pa.RecordBatch]
     idempotency_key: str | None = None
 
-    def to_table(self) -> pa.Table:
-        """The whole stream."""
-        return pa.Table.from_batches(self.batches, self.schema or pa.schema([]))
+    @property
+    def schema(self) -> pa.Schema | None:
+        """The schema, when it has come."""
+        return self.opened()
+
+    def parameters(self) -> pa.Table | None:
+        """The whole stream as rows of parameters; None when it has no columns, which binds nothing."""
+        schema = self.schema or pa.schema([])
+        rows = pa.Table.from_batches(self.batches, schema)
+        return rows if schema.names else None
 
     def request(self, text: str, parameters: pa.Table | None) -> Idempotency | None:
         """The name under which a statement happens once, if the client gave one; its `parameters` were this stream."""
@@ -45,17 +56,6 @@ class Stream:
         for batch in parameters.to_batches():
             digest.update(batch.serialize())
         return Idempotency(self.idempotency_key, digest.hexdigest())
-
-    def parameters(self, count: int) -> pa.Table | None:
-        """The stream as rows of parameters, for a statement that has `count` of them."""
-        rows = self.to_table() if count else None
-        self.drain()
-        return rows
-
-    def drain(self) -> None:
-        """Read to the end: clients wait for their last message to be taken before they read the answer."""
-        for _ in self.batches:
-            pass
 
 
 class TableLoad:

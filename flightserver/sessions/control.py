@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from catalog.errors import DatabaseError, ErrorKind
 from flightserver.activity.statements import Statements
-from flightserver.execution.rows import Affected, Rows
+from flightserver.execution.rows import Affected, Rows, client_schema
 from flightserver.sessions.directory import Sessions
 from flightserver.sessions.options import option_names, read_option, with_option
 from flightserver.sessions.session import Session
@@ -28,7 +28,7 @@ from providers.commit.transaction import Transaction
 
 _DONE = Affected(0)
 _ALL = "all"
-_SETTINGS = pa.schema([("name", pa.string()), ("value", pa.string())])
+_SETTINGS = client_schema(pa.schema([("name", pa.string()), ("value", pa.string())]))
 
 
 class Control:

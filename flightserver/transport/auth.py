@@ -2,8 +2,9 @@
 
 A Handshake with `authorization: Basic …` (base64 with or without padding: ADBC leaves it out) opens a session and
 yields its bearer token in the response header of the Handshake and nowhere else, because clients take over any such
-header. A call without a token belongs to the session of its cookie, or else of its connection. Passwords are kept as
-salted scrypt hashes.
+header. An older way is a Handshake whose message is a BasicAuth: the answer's message is the token, which comes back
+in a header of its own. A call without a token belongs to the session of its cookie, or else of its connection.
+Passwords are kept as salted scrypt hashes.
 """
 
 import base64
@@ -15,16 +16,27 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
+from typing import Protocol
 
+import pyarrow as pa
 from pyarrow import flight
 
 from catalog.errors import DatabaseError, ErrorKind
 from flightserver.sessions.directory import Sessions
 from flightserver.sessions.session import Session
 from flightserver.settings import DEV_USER, Settings
-from flightserver.transport.status import to_flight
+from flightserver.transport.status import refusal
 
 SESSION_COOKIE = "flightserver_session"
+MESSAGE_HEADER = "auth-token-bin"
+"""The header of clients that got their token in a message."""
+
+Headers = Mapping[str, list[str | bytes]]
+"""Headers of a request by name; those whose name ends in -bin hold bytes."""
+
+NO_TOKENS = frozenset({"None", "null"})
+"""What clients send for a bearer token when they have none."""
+
 _SCRYPT = {"n": 1 << 14, "r": 8, "p": 1}
 _UNKNOWN_USER_HASH = "scrypt$00$00"
 
@@ -55,18 +67,14 @@ class Authenticator:
 
     def identify(self, authorization: str | None) -> Session | str:
         """The session of a bearer token, or the user of other credentials; UNAUTHENTICATED when they prove nobody."""
-        if not authorization:
-            if self._dev:
-                return DEV_USER
-            raise DatabaseError(
-                ErrorKind.UNAUTHENTICATED, "log in with a user name and password, or send a bearer token"
-            )
-        scheme, _, credentials = authorization.partition(" ")
+        scheme, _, credentials = (authorization or "").partition(" ")
         match scheme.lower():
             case "basic":
                 return self._basic_user(credentials)
-            case "bearer":
+            case "bearer" if credentials not in NO_TOKENS:
                 return self._sessions.of_token(credentials)
+            case "" | "bearer":
+                return self._nobody()
         raise DatabaseError(ErrorKind.UNAUTHENTICATED, "the authorization header must begin with Basic or Bearer")
 
     def login(self, authorization: str | None) -> str:
@@ -76,27 +84,41 @@ class Authenticator:
             return (authorization or "").partition(" ")[2]
         return self._sessions.login(found)
 
+    def login_by_message(self, message: bytes) -> str:
+        """Check what a Handshake says in its message, which may say nothing; return a bearer token."""
+        return self._sessions.login(self._user_of_message(message) if message else self._nobody())
+
+    def _nobody(self) -> str:
+        """The user of a client without credentials."""
+        if not self._dev:
+            raise DatabaseError(
+                ErrorKind.UNAUTHENTICATED, "log in with a user name and password, or send a bearer token"
+            )
+        return DEV_USER
+
+    def _user_of_message(self, message: bytes) -> str:
+        try:
+            given = flight.BasicAuth.deserialize(message)
+            user, password = given.username.decode(), given.password.decode()
+        except (pa.ArrowException, UnicodeDecodeError) as error:
+            raise DatabaseError(ErrorKind.UNAUTHENTICATED, "the Handshake's message is not a BasicAuth") from error
+        return self._known(user, password)
+
     def _basic_user(self, credentials: str) -> str:
         try:
             padded = credentials + "=" * (-len(credentials) % 4)
             user, colon, password = base64.b64decode(padded, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError) as error:
             raise DatabaseError(ErrorKind.UNAUTHENTICATED, "the Basic credentials are not base64 text") from error
-        known = check_password(password, self._users.get(user, _UNKNOWN_USER_HASH))
-        if not colon or not known:
+        if not colon:
+            raise DatabaseError(ErrorKind.UNAUTHENTICATED, "the Basic credentials are not a user and a password")
+        return self._known(user, password)
+
+    def _known(self, user: str, password: str) -> str:
+        """The user, when that is the password."""
+        if not check_password(password, self._users.get(user, _UNKNOWN_USER_HASH)):
             raise DatabaseError(ErrorKind.UNAUTHENTICATED, "the user name or password is wrong")
         return user
-
-
-class NoHandshakePayload(flight.ServerAuthHandler):
-    """Lets Handshake calls through: credentials travel in headers, which the middleware reads."""
-
-    def authenticate(self, outgoing: object, incoming: object) -> None:
-        """Accept; the middleware has decided already."""
-
-    def is_valid(self, _: object) -> bytes:
-        """Accept; the middleware has decided already."""
-        return b""
 
 
 @dataclass(frozen=True)
@@ -104,12 +126,11 @@ class Arrival:
     """A call that has arrived: its session, or else only its user, and the headers of the request."""
 
     caller: Session | str
-    headers: Mapping[str, list[str]]
+    headers: Headers
 
     def header(self, name: str) -> str | None:
         """The first value of a request header."""
-        values = self.headers.get(name)
-        return str(values[0]) if values else None
+        return _first(self.headers, name)
 
     def cookie(self) -> str | None:
         """The session cookie that the client sent."""
@@ -134,8 +155,22 @@ class _TokenSender(flight.ServerMiddleware):
         return {"authorization": f"Bearer {self._token}"}
 
 
+class Incoming(Protocol):
+    """The messages of a Handshake."""
+
+    def read(self) -> bytes:
+        """The next one."""
+
+
+class Outgoing(Protocol):
+    """The answer to a Handshake."""
+
+    def write(self, message: bytes) -> None:
+        """Send a message."""
+
+
 class AuthMiddlewareFactory(flight.ServerMiddlewareFactory):
-    """Authenticates every call before its method runs.
+    """Authenticates every call before its method runs; a Handshake without credentials in its headers goes on.
 
     What it found waits for the method, which the library runs on the same thread right afterwards. A middleware for
     each call would carry it too, at the cost of two more steps into Python, a twentieth of a short query.
@@ -144,21 +179,76 @@ class AuthMiddlewareFactory(flight.ServerMiddlewareFactory):
     def __init__(self, authenticator: Authenticator) -> None:
         self._authenticator = authenticator
         self._arrived: dict[int, Arrival] = {}
+        self._greeted: dict[int, str] = {}
 
     def arrival(self) -> Arrival:
         """The call that this thread has begun; to be asked for once."""
         return self._arrived.pop(threading.get_ident())
 
-    def start_call(self, info: flight.CallInfo, headers: Mapping[str, list[str]]) -> flight.ServerMiddleware | None:
+    def start_call(self, info: flight.CallInfo, headers: Headers) -> flight.ServerMiddleware | None:
         """Find out who is calling, or refuse the call."""
-        values = headers.get("authorization")
-        authorization = str(values[0]) if values else None
+        authorization, user_agent = _authorization(headers), _first(headers, "user-agent") or ""
+        is_login = info.method == flight.FlightMethod.HANDSHAKE
         if info.method == flight.FlightMethod.INVALID:
-            raise to_flight(DatabaseError(ErrorKind.UNSUPPORTED, "PollFlightInfo is not served; use GetFlightInfo"))
+            unserved = DatabaseError(ErrorKind.UNSUPPORTED, "PollFlightInfo is not served; use GetFlightInfo")
+            raise refusal(unserved, user_agent)
         try:
-            if info.method == flight.FlightMethod.HANDSHAKE:
+            if is_login and authorization is None:
+                self._greeted[threading.get_ident()] = user_agent
+            elif is_login:
                 return _TokenSender(self._authenticator.login(authorization))
-            self._arrived[threading.get_ident()] = Arrival(self._authenticator.identify(authorization), headers)
+            else:
+                self._arrived[threading.get_ident()] = Arrival(self._authenticator.identify(authorization), headers)
         except DatabaseError as error:
-            raise to_flight(error) from None
+            raise refusal(error, user_agent, at_login=is_login) from None
         return None
+
+    def login_by_message(self, incoming: Incoming) -> str | None:
+        """Carry out the Handshake that this thread has begun, unless it brought credentials in its headers."""
+        user_agent = self._greeted.pop(threading.get_ident(), None)
+        if user_agent is None:
+            return None
+        try:
+            return self._authenticator.login_by_message(_message(incoming))
+        except DatabaseError as error:
+            raise refusal(error, user_agent, at_login=True) from None
+
+
+class HandshakeMessages(flight.ServerAuthHandler):
+    """Answers Handshakes whose credentials are in their message; everything else the middleware has decided."""
+
+    def __init__(self, middleware: AuthMiddlewareFactory) -> None:
+        super().__init__()
+        self._middleware = middleware
+
+    def authenticate(self, outgoing: Outgoing, incoming: Incoming) -> None:
+        """Send the token of the login."""
+        token = self._middleware.login_by_message(incoming)
+        if token is not None:
+            outgoing.write(token.encode())
+
+    def is_valid(self, _: bytes) -> bytes:
+        """Accept; the middleware has decided already."""
+        return b""
+
+
+def _authorization(headers: Headers) -> str | None:
+    """The credentials of a call, in the form of the header that most clients send."""
+    token = _first(headers, MESSAGE_HEADER)
+    return _first(headers, "authorization") or (None if token is None else f"Bearer {token}")
+
+
+def _first(headers: Headers, name: str) -> str | None:
+    """The first value of a request header."""
+    values = headers.get(name)
+    if not values:
+        return None
+    return values[0].decode(errors="replace") if isinstance(values[0], bytes) else str(values[0])
+
+
+def _message(incoming: Incoming) -> bytes:
+    """The first message of a Handshake; nothing when the client sends none."""
+    try:
+        return bytes(incoming.read())
+    except (OSError, pa.ArrowException):
+        return b""

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from itertools import chain
 
 import pyarrow as pa
@@ -30,12 +31,11 @@ from flightserver.transport.auth import (
     SESSION_COOKIE,
     Arrival,
     AuthMiddlewareFactory,
-    NoHandshakePayload,
+    HandshakeMessages,
 )
-from flightserver.transport.status import DETAILS_TRAILER, flight_errors, hide_tracebacks
+from flightserver.transport.status import flight_errors, send_lines_alone
 from providers.stopping import POLL_SECONDS
 
-CPP_CLIENT = "grpc-c++"
 SMALL_BYTES = 1 << 20
 _IPC_OPTIONS = pa.ipc.IpcWriteOptions()
 """Made once: without it the library looks into the environment for each stream."""
@@ -58,8 +58,8 @@ class FlightSqlServer(flight.FlightServerBase):
     def __init__(
         self, location: str, service: Service, authentication: AuthMiddlewareFactory, sessions: Sessions, gate: Gate
     ) -> None:
-        hide_tracebacks()
-        super().__init__(location, auth_handler=NoHandshakePayload(), middleware={"auth": authentication})
+        send_lines_alone()
+        super().__init__(location, auth_handler=HandshakeMessages(authentication), middleware={"auth": authentication})
         self._authentication = authentication
         self._service = service
         self._sessions = sessions
@@ -73,8 +73,8 @@ class FlightSqlServer(flight.FlightServerBase):
             return _flight_info(descriptor, self._service.describe(_reading(descriptor), call))
 
     def get_schema(self, context: flight.ServerCallContext, descriptor: flight.FlightDescriptor) -> flight.SchemaResult:
-        """The schema of a command's result."""
-        with self._call(context) as call:
+        """The schema of a command's result. The library writes behind every failure of this method, so code it is."""
+        with self._call(context, by_code=True) as call:
             return flight.SchemaResult(self._service.schema(_reading(descriptor), call))
 
     def do_get(self, context: flight.ServerCallContext, ticket: flight.Ticket) -> flight.FlightDataStream:
@@ -96,10 +96,10 @@ class FlightSqlServer(flight.FlightServerBase):
         reader: flight.MetadataRecordBatchReader,
         writer: flight.FlightMetadataWriter,
     ) -> None:
-        """Take a stream, or a change without one."""
+        """Take a stream, or a change without one, whose answer no client's half-close is waited for."""
         with self._call(context) as call:
-            schema = _schema(reader)
-            stream = Stream(schema, _batches(reader, context, expected=schema is not None), call.idempotency_key)
+            opened = cache(lambda: _schema(reader))
+            stream = Stream(opened, _batches(reader, context, opened), call.idempotency_key)
             answer = self._service.put(_writing(descriptor), call, stream)
             writer.write(pa.py_buffer(answer))
 
@@ -138,11 +138,11 @@ class FlightSqlServer(flight.FlightServerBase):
             )
 
     @contextmanager
-    def _call(self, context: flight.ServerCallContext) -> Iterator[Call]:
+    def _call(self, context: flight.ServerCallContext, *, by_code: bool = False) -> Iterator[Call]:
         """Find the call's session, which is in use until the call ends, and translate failures."""
         arrival = self._authentication.arrival()
         agent = arrival.header("user-agent") or ""
-        with flight_errors(_details_sender(context, agent)):
+        with flight_errors(agent, context.add_trailer, by_code=by_code):
             session = self._session(arrival, context)
             session.enter()
             try:
@@ -164,7 +164,7 @@ class FlightSqlServer(flight.FlightServerBase):
         self, batches: Iterator[pa.RecordBatch], context: flight.ServerCallContext, call: Call
     ) -> Iterator[pa.RecordBatch]:
         """A result's batches, for a call that lasts until they end or the client goes away."""
-        with flight_errors(_details_sender(context, call.user_agent)):
+        with flight_errors(call.user_agent, context.add_trailer):
             call.session.enter()
             try:
                 yield from batches
@@ -197,16 +197,6 @@ def _flight_info(descriptor: flight.FlightDescriptor, pending: Pending) -> fligh
     schema, ticket = pending.schema.serialize(), encode_command(pending.ticket)
     encoded = encode_flight_info(schema.to_pybytes(), descriptor.serialize(), ticket, pending.lifetime_seconds)
     return flight.FlightInfo.deserialize(encoded)
-
-
-def _details_sender(context: flight.ServerCallContext, user_agent: str) -> Callable[[bytes], None]:
-    """How an error's details reach this client: in a trailer, or not at all."""
-
-    def send(details: bytes) -> None:
-        if CPP_CLIENT not in user_agent:
-            context.add_trailer(DETAILS_TRAILER, details)
-
-    return send
 
 
 def _reading(descriptor: flight.FlightDescriptor) -> Command:
@@ -243,14 +233,18 @@ def _schema(reader: flight.MetadataRecordBatchReader) -> pa.Schema | None:
 
 
 def _batches(
-    reader: flight.MetadataRecordBatchReader, context: flight.ServerCallContext, *, expected: bool
+    reader: flight.MetadataRecordBatchReader,
+    context: flight.ServerCallContext,
+    opened: Callable[[], pa.Schema | None],
 ) -> Iterator[pa.RecordBatch]:
     """The stream's batches, each checked from end to end: a forged batch could crash or read this process.
 
     A client that goes away looks like the end of its stream, so the end counts only while the call is alive. So does a
-    message without any part; what follows it can still be read. Without a schema no batch is `expected`.
+    message without any part; what follows it can still be read. A stream that `opened` without a schema has no batch.
     """
-    while expected:
+    if opened() is None:
+        return
+    while True:
         try:
             batch = reader.read_chunk().data
         except StopIteration:

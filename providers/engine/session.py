@@ -138,8 +138,10 @@ class QueryEngine:
         `parameters` are values by number ("1" for `$1`); without them the plan keeps its placeholders.
         """
         session = self._sessions[dialect]
+        values = {number: _carried(value) for number, value in (parameters or {}).items()}
         with self._names.of_statement(relations, namespace), engine_errors():
-            return session.sql_with_options(text, _READ_ONLY, param_values=parameters)
+            # The method of the same name around this one takes Python's and pyarrow's values only.
+            return DataFrame(session.ctx.sql_with_options(text, _READ_ONLY.options_internal, values, {}))
 
     def plan_substrait(
         self, plan: bytes, relations: Mapping[TableName, Table], namespace: str, dialect: SqlDialect
@@ -153,6 +155,25 @@ class QueryEngine:
     def schema_of(self, plan: LogicalPlan) -> pa.Schema:
         """The schema of what an optimized plan yields: before it is optimized, types have not been brought together."""
         return self.context.create_dataframe_from_logical_plan(plan).schema()
+
+
+class _NestedScalar:
+    """A value as an Arrow array of one, which the library takes for a scalar by the name of its class.
+
+    Of a `pyarrow.Scalar` it makes an array itself, in a way that fails where a list is NULL. Only nested values come
+    like this: before it takes one, the library looks for two others that may not be installed, which takes a while.
+    """
+
+    def __init__(self, value: pa.Scalar) -> None:
+        self._array = pa.repeat(value, 1)
+
+    def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]:
+        return self._array.__arrow_c_array__(requested_schema)  # type: ignore[no-any-return]
+
+
+def _carried(value: pa.Scalar) -> object:
+    """A parameter in the form in which the library takes it whole."""
+    return _NestedScalar(value) if pa.types.is_nested(value.type) else value
 
 
 class _StatementNames(threading.local):

@@ -52,6 +52,46 @@ def test_a_python_value_goes_there_and_back(cursor: dbapi.Cursor, engine_type: s
     assert cursor.execute("SELECT ? AS v, arrow_typeof(?) AS t", (value, value)).fetchall() == [(value, engine_type)]
 
 
+NESTED = [
+    pa.list_(pa.int32()),
+    pa.large_list(pa.string()),
+    pa.list_(pa.int32(), 2),
+    pa.list_view(pa.int32()),
+    pa.list_(pa.list_(pa.timestamp("ns"))),
+    pa.list_(pa.struct([("a", pa.int32())])),
+    pa.struct([("a", pa.list_(pa.int32())), ("b", pa.string())]),
+    pa.map_(pa.string(), pa.int32()),
+]
+
+
+def one(value: Any, data_type: pa.DataType) -> pa.RecordBatch:
+    """One parameter of an Arrow type."""
+    return pa.record_batch([pa.array([value], data_type)], names=["1"])
+
+
+@pytest.mark.parametrize("data_type", NESTED, ids=str)
+def test_a_nested_null_is_null(cursor: dbapi.Cursor, data_type: pa.DataType) -> None:
+    """A list, a struct or a map that is not there has its type and no length."""
+    assert cursor.execute("SELECT ? IS NULL AS v", one(None, data_type)).fetchall() == [(True,)]
+    assert cursor.execute("SELECT ? AS v", one(None, data_type)).fetchall() == [(None,)]
+
+
+def test_a_null_within_a_list_is_null(cursor: dbapi.Cursor) -> None:
+    """A list of lists lacks one of them."""
+    lists = pa.list_(pa.list_(pa.int32()))
+    assert cursor.execute("SELECT ? AS v", one([None, [1, None]], lists)).fetchall() == [([None, [1, None]],)]
+
+
+@pytest.mark.parametrize("data_type", NESTED[:3], ids=str)
+def test_a_list_is_set_to_null(cursor: dbapi.Cursor, make: Make, data_type: pa.DataType) -> None:
+    """By UPDATE, in which the parameter stands for itself, and in a condition, in which it finds nothing."""
+    t = make("id INT PRIMARY KEY, c LIST<TEXT>")
+    cursor.execute(f"INSERT INTO {t} VALUES (1, ['a'])")
+    assert cursor.execute(f"SELECT id FROM {t} WHERE c = ?", one(None, data_type)).fetchall() == []
+    cursor.execute(f"UPDATE {t} SET c = ?", one(None, data_type))
+    assert cursor.execute(f"SELECT c FROM {t}").fetchall() == [(None,)]
+
+
 def test_a_uuid_is_its_text(cursor: dbapi.Cursor) -> None:
     """As it is stored."""
     assert cursor.execute("SELECT ? AS v", (UUID,)).fetchall() == [(str(UUID),)]

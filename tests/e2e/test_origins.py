@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pyarrow as pa
 import pytest
 
-from flightserver.protocol.commands import StatementQuery
+from flightserver.protocol.commands import GetTables, StatementQuery
 from tests.e2e.client import Client
 from tests.e2e.wire import Wire
 
@@ -16,6 +16,11 @@ def origin(field: pa.Field) -> str | None:
     """`catalog.schema.table` of a column, or None where there is none."""
     parts = [field.metadata.get(PREFIX + key) for key in (b"CATALOG_NAME", b"SCHEMA_NAME", b"TABLE_NAME")]
     return None if None in parts else b".".join(parts).decode()
+
+
+def is_writable(field: pa.Field) -> bool:
+    """Whether a tool may let a column be edited."""
+    return field.metadata[PREFIX + b"IS_READ_ONLY"] == b"0"
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +61,37 @@ def test_plain_columns_name_their_table(wire: Wire, tables: None, sql: str, expe
     """Through aliases, sub-queries and joins; what is computed or of several tables names none."""
     schema = wire.info(StatementQuery(sql)).schema
     assert [origin(field) for field in schema] == [name and f"main.origin.{name}" for name in expected]
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("SELECT *, _seq FROM origin.a", [True, True, False]),
+        ("SELECT x AS other, x || '!', 1 FROM origin.a AS c WHERE k = 1 ORDER BY k LIMIT 1", [True, False, False]),
+        ("SELECT p.x, q.y FROM origin.a p JOIN origin.b q ON p.k = q.k", [True, True]),
+        ("WITH c AS (SELECT y FROM origin.b) SELECT y FROM c", [True]),
+        ("SELECT key, big FROM origin.v", [False, False]),
+        ("SELECT v.key, b.y, a.x FROM origin.v v, origin.b b, origin.a a", [False, True, False]),
+        ("SELECT y FROM origin.b GROUP BY y", [False]),
+        ("SELECT DISTINCT x FROM origin.a", [False]),
+        ("SELECT x FROM origin.a UNION ALL SELECT y FROM origin.b", [False]),
+        ("SELECT user FROM system.sessions", [False]),
+        ("SHOW TABLES", None),
+    ],
+)
+def test_plain_columns_of_rows_are_writable(wire: Wire, tables: None, sql: str, expected: list[bool] | None) -> None:
+    """What is computed or stands for many rows is not, nor a view's column, nor a table's that a view reads, too."""
+    schema = wire.info(StatementQuery(sql)).schema
+    assert [is_writable(field) for field in schema] == (expected or [False] * len(schema))
+
+
+def test_a_table_is_described_as_its_rows_are(wire: Wire, tables: None) -> None:
+    """GetTables says of tables and views what their results say."""
+    listed = wire.fetch(wire.info(GetTables(db_schema_filter_pattern="origin", include_schema=True)))
+    schemas = {row["table_name"]: pa.ipc.read_schema(pa.py_buffer(row["table_schema"])) for row in listed.to_pylist()}
+    for name, schema in schemas.items():
+        found = wire.info(StatementQuery(f"SELECT * FROM origin.{name}")).schema
+        assert [is_writable(field) for field in schema] == [is_writable(field) for field in found]
 
 
 def test_a_prepared_statement_tells_the_same(wire: Wire, tables: None) -> None:

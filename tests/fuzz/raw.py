@@ -1,5 +1,6 @@
 """Flight below pyarrow: gRPC with requests of any bytes, and the status codes as they were sent."""
 
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -8,6 +9,8 @@ from itertools import islice
 
 import grpc
 import pyarrow as pa
+
+from flightserver.protocol.actions import CreatePreparedStatement, encode_action
 
 SERVICE = "/arrow.flight.protocol.FlightService/"
 DEADLINE_SECONDS = 60.0
@@ -53,6 +56,21 @@ class RawClient:
             return _read(self._channel.stream_stream(path)(iter(requests), timeout=DEADLINE_SECONDS))
         except grpc.RpcError as error:
             return Answer(error.code().name, error.details() or "")
+
+    def put_and_wait(self, requests: Iterable[bytes]) -> Answer:
+        """DoPut by a client that keeps its side of the call open until the server has ended it."""
+        ended = threading.Event()
+
+        def messages() -> Iterator[bytes]:
+            yield from requests
+            ended.wait()
+
+        try:
+            return _read(self._channel.stream_stream(SERVICE + "DoPut")(messages(), timeout=DEADLINE_SECONDS))
+        except grpc.RpcError as error:
+            return Answer(error.code().name, error.details() or "")
+        finally:
+            ended.set()
 
     def put_and_cancel(self, requests: Iterable[bytes]) -> None:
         """Begin a DoPut, and take it back when its requests are sent but its end is not."""
@@ -101,6 +119,11 @@ def ticket(command: bytes) -> bytes:
 def action(name: str, body: bytes) -> bytes:
     """An Action."""
     return field(1, name.encode()) + field(2, body)
+
+
+def prepare(sql: str) -> bytes:
+    """The body of a CreatePreparedStatement."""
+    return encode_action(CreatePreparedStatement(sql))[1]
 
 
 def flight_data(header: bytes = b"", body: bytes = b"", command: bytes | None = None) -> bytes:

@@ -54,10 +54,17 @@ def test_a_token_logs_in(server: ServerProcess, db: Jdbc, t: str) -> None:
     ids=["password", "user", "token"],
 )
 def test_a_wrong_login_is_an_error(server: ServerProcess, properties: dict[str, str], message: str) -> None:
-    """The connection fails at once, with the reason and without a traceback of the server."""
+    """The connection fails at once, with the reason and nothing of the server's inside."""
     found = failure(lambda: Jdbc(server.uri, **properties))
     assert message in found
-    assert "Traceback" not in found
+    assert "Python" not in found
+
+
+def test_a_wrong_password_is_one_line(server: ServerProcess) -> None:
+    """Nothing stands behind the reason."""
+    found = failure(lambda: Jdbc(server.uri, user="alice", password="wrong"))
+    assert found.endswith("the user name or password is wrong")
+    assert "Detail:" not in found
 
 
 def test_a_connection_is_valid_until_it_is_closed(server: ServerProcess) -> None:

@@ -149,7 +149,7 @@ def storable(offered: pa.DataType, where: str) -> pa.DataType:
     """Return the declared type that holds every value of an Arrow type; raise UNSUPPORTED naming `where` otherwise.
 
     Dictionaries and run-end encodings are decoded, 64-bit offsets and views become plain, seconds become milliseconds,
-    fixed sizes are forgotten, and children of lists and structs become nullable.
+    fixed sizes are forgotten, children of lists and structs become nullable, and what has no value at all is TEXT.
     """
     return _normalise(offered, where, 0)
 
@@ -221,6 +221,7 @@ def _is_encoded(offered: pa.DataType) -> bool:
 
 _Normalisation = tuple[Callable[[pa.DataType], bool], Callable[[pa.DataType, str, int], pa.DataType]]
 _NORMALISATIONS: tuple[_Normalisation, ...] = (
+    (pa.types.is_null, lambda *_: pa.string()),
     (_is_text, lambda *_: pa.string()),
     (_is_bytes, lambda *_: pa.binary()),
     (_is_encoded, lambda offered, where, depth: _normalise(offered.value_type, where, depth + 1)),

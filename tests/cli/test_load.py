@@ -181,7 +181,7 @@ def test_unknown_extension_is_refused(run: Run, tmp_path: Path):
     (tmp_path / "a.txt").write_text("id\n1\n")
     done = run("load", tmp_path / "a.txt", "--table", "t")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
-    assert "use .parquet, .csv" in done.stderr
+    assert "use .parquet, .pq" in done.stderr
 
 
 def test_missing_file_is_refused(run: Run, tmp_path: Path):

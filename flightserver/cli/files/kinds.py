@@ -34,16 +34,15 @@ _TEXT: dict[str, Opener] = {
     ".jsonl": lambda path, form, _: JsonLines(path, form),
     ".ndjson": lambda path, form, _: JsonLines(path, form),
 }
-_KINDS: dict[str, Opener] = {
+_TYPED: dict[str, Opener] = {
     ".parquet": lambda path, _, batch_rows: ParquetFile(path, batch_rows),
     ".pq": lambda path, _, batch_rows: ParquetFile(path, batch_rows),
     ".arrow": lambda path, *_: ArrowFile(path),
     ".arrows": lambda path, *_: ArrowFile(path),
     ".ipc": lambda path, *_: ArrowFile(path),
     ".feather": lambda path, *_: ArrowFile(path),
-    **_TEXT,
-    **{f"{suffix}{ZIPPED}": opener for suffix, opener in _TEXT.items()},
 }
+_KINDS = _TYPED | _TEXT | {f"{suffix}{ZIPPED}": opener for suffix, opener in _TEXT.items()}
 
 
 def open_rows(path: Path, form: TextForm, batch_rows: int) -> FileRows:
@@ -51,5 +50,7 @@ def open_rows(path: Path, form: TextForm, batch_rows: int) -> FileRows:
     name = path.name.lower()
     opener = next((opener for suffix, opener in _KINDS.items() if name.endswith(suffix)), None)
     if opener is None:
-        raise CommandError(f"{path} is of no known kind; there are {', '.join(_KINDS)}")
+        raise CommandError(
+            f"{path} is of no known kind: use {', '.join(_TYPED)}, or {', '.join(_TEXT)}, these also with {ZIPPED}"
+        )
     return opener(path, form, batch_rows)

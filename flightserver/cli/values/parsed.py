@@ -42,9 +42,12 @@ class Number(str):
     """A number of JSON as it was written, so that no digit is lost before its type is known."""
 
 
+_DECODER = json.JSONDecoder(parse_int=Number, parse_float=Number, parse_constant=Number)
+
+
 def load_json(text: str) -> Any:
     """JSON with its numbers as they were written; ValueError when it is none."""
-    return json.loads(text, parse_int=Number, parse_float=Number, parse_constant=Number)
+    return _DECODER.decode(text)
 
 
 def decode(raw: pa.Array) -> pa.Array:

@@ -222,6 +222,7 @@ def _is_encoded(offered: pa.DataType) -> bool:
 
 _Normalisation = tuple[Callable[[pa.DataType], bool], Callable[[pa.DataType, str, int], pa.DataType]]
 _NORMALISATIONS: tuple[_Normalisation, ...] = (
+    (pa.types.is_null, lambda *_: pa.string()),
     (_is_text, lambda *_: pa.string()),
     (_is_bytes, lambda *_: pa.binary()),
     (_is_encoded, lambda offered, where, depth: _normalise(offered.value_type, where, depth + 1)),

@@ -8,10 +8,9 @@ from typing import IO, Any
 import click
 from adbc_driver_manager import dbapi
 
-_NOISE_BEFORE = re.compile(r"^(?:[A-Z_]+: )?(?:\[FlightSQL\] )?")
-_NOISE_BEHIND = re.compile(
-    r"(?:\. Detail: \w+)?\s*\([A-Za-z]+; [^()]*\)(?:\. Vendor code: \d+)?(?:\. SQLSTATE: \w+)?\s*$"
-)
+_SERVERS_LINE = b"x-arrow-status-message-bin"
+"""Under this name the driver hands on what the server said, without what it puts around it itself."""
+_DRIVER = "[FlightSQL] "
 _UNREACHABLE = re.compile(r"Error while dialing|no such host|name resolver error|connection refused", re.IGNORECASE)
 
 
@@ -28,8 +27,10 @@ class StatementCancelled(Exception):  # noqa: N818 - nothing went wrong
 
 
 def one_line(error: BaseException) -> str:
-    """The server's own message, without what the driver puts around it."""
-    text = _NOISE_BEHIND.sub("", _NOISE_BEFORE.sub("", str(error).strip()))
+    """What the server said, or what the driver says by itself."""
+    details = dict(getattr(error, "details", None) or ())
+    said = details.get(_SERVERS_LINE, b"").decode(errors="replace")
+    text = said or str(error).partition(_DRIVER)[2] or str(error)
     return " ".join(text.split()) or type(error).__name__
 
 

@@ -4,7 +4,8 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import replace
+from typing import Any
 
 import click
 import pyarrow as pa
@@ -22,54 +23,84 @@ from rich.progress import (
 
 from catalog.errors import DatabaseError
 from catalog.identifiers import DEFAULT_NAMESPACE, TableName
+from flightserver.cli.counts import counted_rows
 from flightserver.cli.errors import CommandError, StatementCancelled, driver_errors
+from flightserver.cli.files.form import TextForm, asked_types, checked_delimiter, checked_encoding
+from flightserver.cli.files.source import Source
 from flightserver.cli.options import Target, target, target_options
-from flightserver.cli.sources import CsvForm, Source
 from flightserver.cli.statements import Waiter
 from flightserver.sql.text.cursor import Cursor
 from flightserver.sql.text.tokens import tokenize
 
 INTERRUPTED = 130
 MODES = ("create", "append", "replace", "create_append")
+ADDING = frozenset({"append", "create_append"})
+"""Modes that add to a table that exists."""
 
 
 @click.command("load")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--table", "name", required=True, help="TABLE or NAMESPACE.TABLE.")
 @click.option("--mode", type=click.Choice(MODES), default=MODES[0], show_default=True, help="What happens to a table.")
 @click.option("--batch-rows", type=click.IntRange(1), default=65_536, show_default=True, help="Rows sent at a time.")
-@click.option("--null", "nulls", multiple=True, default=("",), help="CSV text without quotes that means NULL.")
+@click.option("--type", "types", multiple=True, metavar="COLUMN=TYPE", help="What a column is read as, in SQL's words.")
+@click.option("--text", "is_text", is_flag=True, help="Read columns of text files as TEXT where nothing names a type.")
+@click.option("--null", "nulls", multiple=True, help="A word without quotes in CSV that means NULL, too.")
+@click.option("--empty-text", "is_empty_text", is_flag=True, help="Nothing between commas is an empty text, not NULL.")
+@click.option("--delimiter", help="What stands between fields; tab for a tab.  [default: , or in .tsv files tab]")
+@click.option("--encoding", help="Of text files, like latin-1.  [default: utf-8]")
 @target_options
 def load(
-    files: tuple[Path, ...],
+    files: tuple[str, ...],
     name: str,
     mode: str,
     batch_rows: int,
-    nulls: tuple[str, ...],
     uri: str,
     user: str | None,
     password: str | None,
+    **text: Any,
 ) -> None:
-    """Load Parquet, CSV(.gz) and Arrow files into a table as one commit.
+    """Load Parquet, CSV, JSON lines and Arrow files into a table as one commit.
 
     A row whose key is in the table already gets a new version. A new table made here has no key and only grows: to load
-    into a table with a key, CREATE it first and use --mode append.
+    into a table with a key, CREATE it first and use --mode append. Text takes the types of a table that exists; without
+    one they are guessed from the first rows, so that no value changes by it.
     """
     table = table_name(name)
+    form = _form(**text)
     server = target(uri, user, password)
     connection = server.connect()
     try:
-        types = _existing(connection, server, table) if mode in {"append", "create_append"} else None
-        source = Source(files, batch_rows, CsvForm(nulls, types))
+        source = Source(files, batch_rows, replace(form, table=_types(connection, server, table, mode)))
         started = time.perf_counter()
         rows = _ingest(connection, server, table, mode, source)
         seconds = time.perf_counter() - started
-        click.echo(f"loaded {rows:,} rows into {table} in {seconds:.2f} s ({rows / max(seconds, 1e-9):,.0f} rows/s)")
+        rate = f"{rows / max(seconds, 1e-9):,.0f} rows/s"
+        click.echo(f"loaded {counted_rows(rows)} into {table} in {seconds:.2f} s ({rate})")
     except StatementCancelled:
         click.echo("flightserver: cancelled; nothing was written", err=True)
         sys.exit(INTERRUPTED)
     finally:
         connection.close()
+
+
+def _form(
+    types: tuple[str, ...],
+    nulls: tuple[str, ...],
+    delimiter: str | None,
+    encoding: str | None,
+    *,
+    is_text: bool,
+    is_empty_text: bool,
+) -> TextForm:
+    """What the options say of text files."""
+    return TextForm(
+        asked=asked_types(types),
+        is_all_text=is_text,
+        nulls=nulls if is_empty_text else ("", *nulls),
+        delimiter=checked_delimiter(delimiter),
+        encoding=checked_encoding(encoding),
+    )
 
 
 def table_name(text: str) -> TableName:
@@ -83,13 +114,16 @@ def table_name(text: str) -> TableName:
     return TableName(ref.namespace or DEFAULT_NAMESPACE, ref.table)
 
 
-def _existing(connection: dbapi.Connection, server: Target, table: TableName) -> pa.Schema | None:
-    """The schema of a table that exists, by which CSV text is read."""
+def _types(connection: dbapi.Connection, server: Target, table: TableName, mode: str) -> dict[str, pa.DataType]:
+    """The types by column of the table that rows are added to, if it exists."""
+    if mode not in ADDING:
+        return {}
     with driver_errors(server.uri):
         try:
-            return connection.adbc_get_table_schema(table.table, db_schema_filter=table.namespace)
+            schema = connection.adbc_get_table_schema(table.table, db_schema_filter=table.namespace)
         except dbapi.ProgrammingError:
-            return None
+            return {}
+    return {field.name: field.type for field in schema}
 
 
 def _ingest(connection: dbapi.Connection, server: Target, table: TableName, mode: str, source: Source) -> int:

@@ -7,9 +7,9 @@ import click
 from rich.console import Console
 
 from flightserver.cli.errors import CommandError, StatementCancelled
-from flightserver.cli.formats import Format
 from flightserver.cli.options import target, target_options
-from flightserver.cli.shell import Shell, interact
+from flightserver.cli.shell.formats import Format
+from flightserver.cli.shell.shell import Shell, interact
 from flightserver.cli.statements import Client, Waiter
 
 INTERRUPTED = 130
@@ -50,7 +50,7 @@ def sql(
         shell = Shell(client, Format(chosen), max_rows)
         if script is None:
             client.column("SELECT 1")
-            interact(shell, server.uri)
+            interact(shell, client)
         else:
             shell.script(script)
     except StatementCancelled as cancelled:

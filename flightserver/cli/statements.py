@@ -1,9 +1,9 @@
 """One connection that runs one statement at a time. Whatever blocks runs on a second thread, so Ctrl-C always works."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import pyarrow as pa
@@ -11,6 +11,7 @@ from adbc_driver_flightsql import dbapi
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from catalog.identifiers import DEFAULT_NAMESPACE, TableName
 from flightserver.cli.errors import CommandError, StatementCancelled, driver_errors
 from flightserver.cli.options import Target
 
@@ -18,6 +19,8 @@ PATIENCE_S = 0.3
 """How long nothing is shown while waiting."""
 LOOK_UP_S = 0.1
 """How often a wait looks up to see whether Ctrl-C was pressed."""
+NAMES_S = 1.0
+"""How long Tab waits for names."""
 CANCEL_AGAIN_S = 0.2
 """A cancel that comes before the call has begun is lost, so it is repeated."""
 
@@ -31,6 +34,15 @@ class Result:
     schema: pa.Schema | None
     batches: Iterator[pa.RecordBatch]
     affected: int
+
+
+@dataclass(frozen=True)
+class Names:
+    """What a server has: tables with their columns, namespaces, and the one in which names without one are."""
+
+    tables: Mapping[TableName, Sequence[str]] = field(default_factory=dict)
+    namespaces: Sequence[str] = ()
+    current: str = DEFAULT_NAMESPACE
 
 
 class Waiter:
@@ -53,6 +65,12 @@ class Waiter:
         except KeyboardInterrupt:
             _cancel(future, cancel)
             raise StatementCancelled from None
+
+    def within(self, seconds: float, work: Callable[[], T]) -> T | None:
+        """Return what `work` returns, or None when that takes longer; it is finished before any other work begins."""
+        future = self._thread.submit(work)
+        wait([future], seconds)
+        return future.result() if future.done() else None
 
     def _spinner(self, label: str) -> Progress:
         columns = (SpinnerColumn(), TextColumn(label), TimeElapsedColumn(), TextColumn("Ctrl-C cancels", style="dim"))
@@ -92,6 +110,27 @@ class Client:
         """The first column of a result."""
         with self.run(text) as result:
             return [value for batch in result.batches for value in batch.column(0).to_pylist()]
+
+    def names(self) -> Names | None:
+        """What the server has, if it says so at once."""
+        with suppress(CommandError), driver_errors(self.uri):
+            return self._waiter.within(NAMES_S, self._names)
+        return None
+
+    def _names(self) -> Names:
+        catalogs = self._connection.adbc_get_objects(depth="columns").read_all().to_pylist()
+        schemas = [schema for catalog in catalogs for schema in catalog["catalog_db_schemas"] or ()]
+        tables = {
+            TableName(schema["db_schema_name"], table["table_name"]): [
+                column["column_name"] for column in table["table_columns"] or ()
+            ]
+            for schema in schemas
+            for table in schema["db_schema_tables"] or ()
+        }
+        with self._connection.cursor() as cursor:
+            cursor.execute("SHOW schema")
+            current = cursor.fetchall()[0][-1]
+        return Names(tables, [schema["db_schema_name"] for schema in schemas], current)
 
     def _batches(self, cursor: dbapi.Cursor, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
         while True:

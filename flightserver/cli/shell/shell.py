@@ -3,18 +3,21 @@
 import os
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
 from rich.console import Console
 
 from catalog.errors import DatabaseError
+from flightserver.cli.counts import counted_rows, duration
 from flightserver.cli.errors import CommandError, StatementCancelled
-from flightserver.cli.formats import Format, writer_for
-from flightserver.cli.meta import Leave, Meta
-from flightserver.cli.prompt import open_prompt
-from flightserver.cli.script import Item, items
+from flightserver.cli.shell.completion import Completion
+from flightserver.cli.shell.exports import CsvWriter, JsonWriter
+from flightserver.cli.shell.formats import Expanded, Format, Writer
+from flightserver.cli.shell.meta import Leave, Meta
+from flightserver.cli.shell.prompt import Prompt
+from flightserver.cli.shell.script import Item, cut, items
+from flightserver.cli.shell.tables import TableWriter
 from flightserver.cli.statements import Client, Result
 
 TERMINAL_ROWS_MAX = 1_000
@@ -32,8 +35,14 @@ class Shell:
         console = Console(highlight=False)
         if rows_max is None and console.is_terminal:
             rows_max = TERMINAL_ROWS_MAX
-        self._writer = writer_for(chosen, console, rows_max or None)
-        self._meta = Meta(lambda: client.column("SHOW NAMESPACES"), self.statement, self._toggle_timing)
+        self._tables = TableWriter(console, rows_max or None)
+        writers: dict[Format, Writer] = {
+            Format.TABLE: self._tables,
+            Format.CSV: CsvWriter(),
+            Format.JSON: JsonWriter(),
+        }
+        self._writer = writers[chosen]
+        self._meta = Meta(lambda: client.column("SHOW NAMESPACES"), self.statement, self._toggle_timing, self._expand)
 
     def script(self, text: str) -> None:
         """Run every item of a script, up to the first that fails."""
@@ -44,6 +53,27 @@ class Shell:
             return
         except DatabaseError as error:
             raise CommandError(error.message) from error
+
+    def typed(self, text: str) -> str:
+        """Run what a person entered, up to the first item that fails, which is said; return what is unfinished."""
+        try:
+            parts = cut(text)
+        except DatabaseError as error:
+            CommandError(error.message).show()
+            return ""
+        for item in parts.items:
+            try:
+                self.item(item)
+            except CommandError as error:
+                error.show()
+                break
+            except StatementCancelled as cancelled:
+                click.echo(str(cancelled), err=True)
+                break
+            except KeyboardInterrupt:
+                click.echo("stopped", err=True)
+                break
+        return parts.rest
 
     def item(self, item: Item) -> None:
         """Run a statement or a backslash command."""
@@ -61,7 +91,7 @@ class Shell:
         except StatementCancelled:
             raise StatementCancelled(f"cancelled after {time.perf_counter() - started:.1f} s") from None
         if self._is_table:
-            took = f", {_duration(time.perf_counter() - started)}" if self._timing else ""
+            took = f", {duration(time.perf_counter() - started)}" if self._timing else ""
             sys.stdout.write(f"({outcome}{took})\n\n")
         sys.stdout.flush()
 
@@ -75,45 +105,34 @@ class Shell:
     def _write(self, text: str, result: Result) -> str:
         if result.schema is None:
             is_counted = text.split(maxsplit=1)[0].upper() in _COUNTED
-            return f"{_count(result.affected)} affected" if is_counted else "done"
+            return f"{counted_rows(result.affected)} affected" if is_counted else "done"
         written = self._writer.write(result.schema, result.batches)
+        note = f", {written.note}" if written.note else ""
         if written.is_cut:
-            return f"the first {_count(written.rows)}; --max-rows 0 shows all"
-        return _count(written.rows)
+            return f"the first {counted_rows(written.rows)}; --max-rows 0 shows all{note}"
+        return f"{counted_rows(written.rows)}{note}"
 
     def _toggle_timing(self) -> bool:
         self._timing = not self._timing
         return self._timing
 
+    def _expand(self, wanted: Expanded | None) -> Expanded:
+        other = Expanded.OFF if self._tables.expanded is Expanded.ON else Expanded.ON
+        self._tables.expanded = wanted or other
+        return self._tables.expanded
 
-def interact(shell: Shell, uri: str) -> None:
+
+def interact(shell: Shell, client: Client) -> None:
     """Read statements from a terminal until its end."""
-    click.echo(rf"Connected to {uri}. End statements with ;  \? helps, \q leaves.")
-    for text in _typed():
-        try:
-            for item in items(text):
-                shell.item(item)
-        except Leave:
-            return
-        except CommandError as error:
-            error.show()
-        except DatabaseError as error:
-            CommandError(error.message).show()
-        except StatementCancelled as cancelled:
-            click.echo(str(cancelled), err=True)
-        except KeyboardInterrupt:
-            click.echo("stopped", err=True)
-
-
-def _typed() -> Iterator[str]:
-    """What the person at the terminal enters."""
-    prompt = open_prompt(history_file())
+    click.echo(rf"Connected to {client.uri}. End statements with ;  \? helps, \q leaves.")
+    prompt = Prompt(history_file(), Completion(client.names))
+    rest = ""
     while True:
         try:
-            yield prompt()
+            rest = shell.typed(prompt.ask(rest))
         except KeyboardInterrupt:
-            continue
-        except EOFError:
+            rest = ""
+        except (EOFError, Leave):
             return
 
 
@@ -124,11 +143,3 @@ def history_file() -> Path:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     path.touch(mode=0o600)
     return path
-
-
-def _count(rows: int) -> str:
-    return f"{rows:,} row{'' if rows == 1 else 's'}"
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds * 1000:.1f} ms" if seconds < 1 else f"{seconds:.2f} s"

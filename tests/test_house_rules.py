@@ -32,7 +32,7 @@ FENCES = {
         "providers/engine/relations.py",
         "flightserver/cli/",
     },
-    "datafusion": {"providers/engine/", "providers/rows/defaults.py", "flightserver/execution/"},
+    "datafusion": {"providers/engine/", "providers/rows/defaults.py"},
     "sqlglot": {"catalog/types.py", "flightserver/sql/"},
     "click": {"flightserver/__main__.py", "flightserver/cli/"},
     "adbc_driver_flightsql": {"flightserver/cli/", "flightserver/dialect/"},

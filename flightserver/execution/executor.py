@@ -99,7 +99,8 @@ class Executor:
 
     def _query(self, statement: Query, context: Context, bound: pa.Table | None, count: int) -> Rows:
         if not count:
-            return self._constant(statement, context) or self._plan(statement, context, None).rows()
+            known = self._constant(statement, context) or self.reader.count(statement.text, context)
+            return known or self._plan(statement, context, None).rows()
         if bound is None or not bound.num_rows:
             raise DatabaseError(ErrorKind.INVALID, f"the query has {count} parameters, but none were bound")
         results = [self._plan(statement, context, parameters).rows() for parameters in bound_rows(bound)]

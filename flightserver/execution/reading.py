@@ -12,8 +12,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
-from datafusion import DataFrame
-from datafusion.catalog import Table
 
 from catalog.definition import TableDef, ViewDef
 from catalog.identifiers import CATALOG_NAME, SYSTEM_NAMESPACE, TableName
@@ -22,10 +20,10 @@ from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.damage import check_present, damage_named
 from flightserver.execution.names import Names, relation_of_rows, view_text
-from flightserver.execution.origins import Origins, columns_of, origins
 from flightserver.execution.rows import Rows, client_schema, to_client
 from flightserver.execution.sources import Parameters, Source, SqlText, SubstraitPlan
 from flightserver.execution.system import SystemTable, SystemTables
+from flightserver.sql.meaning.counts import counted_table
 from flightserver.sql.meaning.engine_text import Circumstances, EngineText, for_engine
 from flightserver.sql.meaning.parameter_types import parameter_types
 from flightserver.sql.meaning.scopes import Relation
@@ -37,10 +35,11 @@ from providers.cold.files import ColdFiles
 from providers.cold.pruning import Pruned, prune
 from providers.engine.estimates import casts_lose
 from providers.engine.export import export, selected_columns
+from providers.engine.origins import Origins, columns_of, origins
 from providers.engine.plans import facts, optimized
 from providers.engine.predicates import translate
 from providers.engine.relations import Columns
-from providers.engine.session import SqlDialect
+from providers.engine.session import EngineTable, Frame, SqlDialect
 from providers.engine.streaming import StreamLoop, pull
 from providers.lru import ByteBoundedCache
 from providers.snapshot import Snapshot
@@ -60,7 +59,7 @@ ENGINE_TEXTS_BYTES = 8 << 20
 class PlannedQuery:
     """A query ready to run. It keeps its snapshots alive, and with them their files."""
 
-    frame: DataFrame
+    frame: Frame
     schema: pa.Schema
     snapshots: Mapping[TableName, Snapshot]
     pruned: Mapping[TableName, Pruned]
@@ -102,7 +101,7 @@ def _in_turns(batches: Iterator[pa.RecordBatch], turns: AbstractContextManager[o
 class DescribedQuery:
     """What is known of a query from the definitions of its tables alone: no row or batch was looked at."""
 
-    frame: DataFrame
+    frame: Frame
     schema: pa.Schema
 
 
@@ -155,6 +154,19 @@ class Reader:
     def describe_substrait(self, query: SubstraitQuery, context: Context) -> DescribedQuery:
         """What a serialized Substrait plan would return."""
         return self._describe(self._substrait_query(query, context))
+
+    def count(self, text: QueryText, context: Context) -> Rows | None:
+        """The result of a query that counts all rows of a table, which its snapshot knows; None for any other query."""
+        counted = counted_table(text)
+        if counted is None:
+            return None
+        relation = Names(context.registry, self.system, context.namespace)(counted.parts)
+        table = context.registry.tables.get(relation.name) if relation is not None else None
+        if table is None:
+            return None
+        (snapshot,) = context.work.snapshots([context.scope(table)])
+        schema = client_schema(pa.schema([(counted.column, pa.int64())]))
+        return Rows.of_table(pa.table([[snapshot.live_count]], schema=schema))
 
     def parameter_types(self, text: QueryText, context: Context) -> dict[int, pa.DataType]:
         """The types of a query's parameters by number, as far as it tells them."""
@@ -254,9 +266,9 @@ class Reader:
     def _origins_of(
         self,
         query: "_Query",
-        frame: DataFrame,
+        frame: Frame,
         tables: Mapping[TableName, TableDef],
-        shapes: Mapping[TableName, Table],
+        shapes: Mapping[TableName, EngineTable],
     ) -> Origins:
         """Where the columns of a query over shapes come from, which a text tells once for the same tables and views."""
         written, views = query.source.written, query.reads.views
@@ -273,7 +285,7 @@ class Reader:
             lambda found: len(written) + ORIGIN_BYTES * len(found),
         )
 
-    def _relations_of(self, computed: Mapping[TableName, pa.Table]) -> dict[TableName, Table]:
+    def _relations_of(self, computed: Mapping[TableName, pa.Table]) -> dict[TableName, EngineTable]:
         return {name: self._database.relations.of_rows(rows) for name, rows in computed.items()}
 
 
@@ -353,12 +365,12 @@ class _Query:
     reads: _Reads
     dialect: SqlDialect
 
-    def shapes(self, tables: Mapping[TableName, TableDef]) -> dict[TableName, Table]:
+    def shapes(self, tables: Mapping[TableName, TableDef]) -> dict[TableName, EngineTable]:
         """The tables without their rows, under each name that they are read by."""
         shape = self.database.relations.shape
         return {name: shape(tables[table], columns) for name, (table, columns) in self.reads.variants.items()}
 
-    def use(self, frame: DataFrame, pinned: Mapping[TableName, Snapshot]) -> "_Use":
+    def use(self, frame: Frame, pinned: Mapping[TableName, Snapshot]) -> "_Use":
         """What the query does with each table, as the engine's optimized plan over shapes tells."""
         plan = optimized(frame)
         found = facts(plan)
@@ -378,7 +390,7 @@ class _Query:
             dialect = SqlDialect.WITHOUT_ESTIMATES
         return _Use(self.database.engine.schema_of(plan), predicates, found.multiplies, exported, dialect)
 
-    def frame(self, tables: Mapping[TableName, Table]) -> DataFrame:
+    def frame(self, tables: Mapping[TableName, EngineTable]) -> Frame:
         """Plan the text over these relations."""
         relations = dict(tables)
         engine = self.database.engine

@@ -9,11 +9,11 @@ import pyarrow as pa
 
 from catalog.identifiers import CATALOG_NAME
 from catalog.types import type_name
-from flightserver.execution.origins import Origin, Origins
 from flightserver.protocol.schemas import column_metadata
 from flightserver.sql.meaning.output_names import plain_name
 from providers.engine.errors import engine_errors
 from providers.engine.export import in_schema
+from providers.engine.origins import Origin, Origins
 from providers.rows.plain import is_list
 from providers.stopping import Stop, never
 

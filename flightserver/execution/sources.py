@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import pyarrow as pa
-from datafusion import DataFrame
-from datafusion.catalog import Table
 
 from catalog.identifiers import TableName
-from providers.engine.session import QueryEngine, SqlDialect
+from providers.engine.session import EngineTable, Frame, QueryEngine, SqlDialect
 from providers.engine.substrait import refuse_inexact
 
 Parameters = Mapping[str, pa.Scalar]
@@ -23,8 +21,8 @@ class Source(Protocol):
         """The text or the plan, without parameters."""
 
     def frame(
-        self, engine: QueryEngine, relations: Mapping[TableName, Table], namespace: str, dialect: SqlDialect
-    ) -> DataFrame:
+        self, engine: QueryEngine, relations: Mapping[TableName, EngineTable], namespace: str, dialect: SqlDialect
+    ) -> Frame:
         """Plan it over these relations."""
 
 
@@ -41,8 +39,8 @@ class SqlText:
         return self.text
 
     def frame(
-        self, engine: QueryEngine, relations: Mapping[TableName, Table], namespace: str, dialect: SqlDialect
-    ) -> DataFrame:
+        self, engine: QueryEngine, relations: Mapping[TableName, EngineTable], namespace: str, dialect: SqlDialect
+    ) -> Frame:
         """Plan the text."""
         return engine.plan(self.text, relations, namespace, self.parameters, dialect)
 
@@ -59,8 +57,8 @@ class SubstraitPlan:
         return self.plan
 
     def frame(
-        self, engine: QueryEngine, relations: Mapping[TableName, Table], namespace: str, dialect: SqlDialect
-    ) -> DataFrame:
+        self, engine: QueryEngine, relations: Mapping[TableName, EngineTable], namespace: str, dialect: SqlDialect
+    ) -> Frame:
         """Plan the plan. UNSUPPORTED when it compares with a sub-query in a way that the engine answers wrong."""
         frame = engine.plan_substrait(self.plan, relations, namespace, dialect)
         refuse_inexact(frame)

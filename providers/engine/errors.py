@@ -60,6 +60,8 @@ def translate(error: BaseException) -> DatabaseError:
         return error
     if isinstance(error, pa.ArrowCancelled):
         return DatabaseError(ErrorKind.CANCELLED, "the statement was cancelled")
+    if isinstance(error, KeyError):  # the library looks the type of a result's column up, and has no entry for some
+        return DatabaseError(ErrorKind.UNSUPPORTED, "a column of the result has a type that cannot be sent; cast it")
     text = str(error)
     kind = next((kind for pattern, kind in _KINDS if re.search(pattern, text, re.IGNORECASE)), ErrorKind.INVALID)
     return DatabaseError(kind, _ADVICE.get(kind, "{}").format(_clean(text)))

@@ -26,6 +26,12 @@ from providers.engine.errors import engine_errors
 from providers.engine.functions import add_functions
 from providers.engine.sliding import add_sliding_aggregates
 
+Frame = DataFrame
+"""A planned query."""
+
+EngineTable = Table
+"""A relation as the engine has it."""
+
 DEFAULT_SCHEMA = "$default"
 """Stands for the statement's own namespace, where unqualified names resolve."""
 
@@ -154,7 +160,8 @@ class QueryEngine:
 
     def schema_of(self, plan: LogicalPlan) -> pa.Schema:
         """The schema of what an optimized plan yields: before it is optimized, types have not been brought together."""
-        return self.context.create_dataframe_from_logical_plan(plan).schema()
+        with engine_errors():
+            return self.context.create_dataframe_from_logical_plan(plan).schema()
 
 
 class _NestedScalar:

@@ -23,6 +23,7 @@ from flightserver.execution.names import Names, relation_of_rows, view_text
 from flightserver.execution.rows import Rows, client_schema, to_client
 from flightserver.execution.sources import Parameters, Source, SqlText, SubstraitPlan
 from flightserver.execution.system import SystemTable, SystemTables
+from flightserver.sql.meaning.constant_parameters import constant_of, constant_parameters
 from flightserver.sql.meaning.counts import counted_table
 from flightserver.sql.meaning.engine_text import Circumstances, EngineText, for_engine
 from flightserver.sql.meaning.parameter_types import parameter_types
@@ -179,7 +180,10 @@ class Reader:
     def _query(self, text: QueryText, context: Context, parameters: Parameters | None, given: Given) -> "_Query":
         names = Names(context.registry, self.system, context.namespace, given.relations)
         bound = {int(name): value.type for name, value in (parameters or {}).items()}
-        about = Circumstances(_context_values(context, context.namespace), given.targets, bound)
+        constants = constant_parameters(text, names)
+        if parameters:
+            constants = {number: constant_of(parameters[str(number)]) for number in constants}
+        about = Circumstances(_context_values(context, context.namespace), given.targets, bound, constants)
         written = self._for_engine(text, names, about)
         reads = _Reads()
         reads.add(written, names, self._view_reader(context))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from catalog.identifiers import TableName
+from flightserver.sql.meaning.constant_parameters import write_constant_parameters
 from flightserver.sql.meaning.context_values import write_context_values
 from flightserver.sql.meaning.exact_numbers import write_exact_numbers
 from flightserver.sql.meaning.moments import write_moments
@@ -24,18 +25,21 @@ class Circumstances:
     """What a query's meaning depends on, beside its text and the definitions.
 
     `values` are those of the context, by their words; `targets` the types of the columns that its own are stored in;
-    `parameters` the types of what is bound. `is_view` says that it is the query of a view.
+    `parameters` the types of what is bound, `constants` what of it is written into the text. `is_view` says that it is
+    the query of a view.
     """
 
     values: Mapping[str, str]
     targets: tuple[pa.DataType | None, ...] = ()
     parameters: Mapping[int, pa.DataType] = field(default_factory=dict)
+    constants: Mapping[int, str] = field(default_factory=dict)
     is_view: bool = False
 
     @property
     def key(self) -> tuple[object, ...]:
         """What tells them apart."""
-        return tuple(self.values.values()), self.targets, tuple(self.parameters.items()), self.is_view
+        bound = tuple(self.parameters.items()), tuple(self.constants.items())
+        return tuple(self.values.values()), self.targets, bound, self.is_view
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ def for_engine(text: QueryText, definitions: Definitions, circumstances: Circums
     write_context_values(writing, circumstances.values)
     relations |= show_system_columns(writing)
     write_table_queries(writing)
+    write_constant_parameters(writing, circumstances.constants)
     write_exact_numbers(writing, circumstances.targets)
     write_moments(writing)
     for repair in REPAIRS.values():

@@ -99,7 +99,7 @@ class Client:
             with driver_errors(self.uri):
                 self._waiter.wait(lambda: cursor.execute(text), cursor.adbc_cancel)
             if cursor.description:
-                reader = cursor.fetch_record_batch()
+                reader = _reader(cursor)
                 yield Result(reader.schema, self._batches(cursor, reader), 0)
             else:
                 yield Result(None, iter(()), cursor.rowcount)
@@ -134,14 +134,23 @@ class Client:
 
     def _batches(self, cursor: dbapi.Cursor, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
         while True:
-            try:
-                with driver_errors(self.uri):
-                    batch = self._waiter.wait(lambda: next(reader, None), cursor.adbc_cancel, "reading")
-            except pa.ArrowException as error:
-                raise CommandError(str(error)) from error
+            with driver_errors(self.uri):
+                batch = self._waiter.wait(lambda: _next(reader), cursor.adbc_cancel, "reading")
             if batch is None:
                 return
             yield batch
+
+
+def _reader(cursor: dbapi.Cursor) -> pa.RecordBatchReader:
+    """The batches of a result by the driver's own reader: the public one forgets what the server said of an error."""
+    return cursor._results.reader  # noqa: SLF001
+
+
+def _next(reader: pa.RecordBatchReader) -> pa.RecordBatch | None:
+    try:
+        return reader.read_next_batch()
+    except StopIteration:
+        return None
 
 
 def _wait(future: Future[T]) -> None:

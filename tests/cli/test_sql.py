@@ -75,6 +75,12 @@ def test_error_is_one_line_and_exit_code_1(run: Run):
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "flightserver: table 'nowhere' not found\n")
 
 
+def test_error_in_the_middle_of_a_result_is_one_line(run: Run):
+    """What fails while rows are read is told as plainly."""
+    done = run("sql", "-c", "SELECT 1 / id AS a FROM (SELECT id - 1 AS id FROM shell)")
+    assert (done.returncode, done.stderr) == (1, "flightserver: Divide by zero error\n")
+
+
 def test_script_stops_at_first_error(run: Run, tmp_path: Path):
     """The statement that fails is named by its line, and none runs after it."""
     script = tmp_path / "script.sql"
@@ -198,7 +204,7 @@ def test_meta_leaves(run: Run):
 
 def test_unknown_meta_is_refused(run: Run):
     """A backslash command that does not exist is an error."""
-    assert run("sql", "-c", r"\x").returncode == 1
+    assert run("sql", "-c", r"\z").returncode == 1
 
 
 def test_no_progress_off_terminals(run: Run):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from tests.oracle.answers import Rows
+from tests.oracle.answers import Changed, Rows
 from tests.oracle.databases import Duck, Server
 from tests.oracle.duel import Difference, Duel
 from tests.oracle.generator import Generator
@@ -80,7 +80,7 @@ def main(
                 for difference in differences:
                     text = str(difference.server)
                     shown[difference.signature] += 1
-                    seldom = isinstance(difference.server, Rows) or shown[difference.signature] <= each
+                    seldom = isinstance(difference.server, Rows | Changed) or shown[difference.signature] <= each
                     if seldom and not any(words in text for words in mute):
                         small = Reducer(both, attempts).reduced(difference)
                         click.echo(f"-- world {number}, {small.signature}\n{report(small)}")

@@ -1,5 +1,6 @@
 """Random statements by hand: `python -m tests.oracle.run [--seed N] [--worlds N] [--count N]`."""
 
+import signal
 import sys
 import tempfile
 import time
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from tests.oracle.answers import Rows
+from tests.oracle.answers import Failed
 from tests.oracle.databases import Duck, Server
 from tests.oracle.duel import Difference, Duel
 from tests.oracle.generator import Generator
@@ -54,6 +55,12 @@ def report(difference: Difference) -> str:
     return ";\n".join(lines) + f"\n  first  {str(difference.server)[:600]}\n  second {str(difference.duck)[:600]}\n"
 
 
+def is_shown(difference: Difference, seldom: bool, mute: tuple[str, ...]) -> bool:
+    """Tell whether to make a difference small: values always, errors if they are seldom and nobody knows them."""
+    errors = [answer.message for answer in (difference.server, difference.duck) if isinstance(answer, Failed)]
+    return not errors or (seldom and not any(words in message for words in mute for message in errors))
+
+
 @click.command()
 @click.option("--seed", default=1, help="The first world.")
 @click.option("--worlds", default=5, help="How many worlds.")
@@ -67,6 +74,7 @@ def main(
     seed: int, worlds: int, count: int, each: int, mute: tuple[str, ...], attempts: int, *, alone: bool, bare: bool
 ) -> None:
     """Print what is answered differently, made small."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the server ends with us
     shown: Counter[tuple[str, ...]] = Counter()
     with tempfile.TemporaryDirectory() as folder, ServerProcess(Path(folder) / "data", users={ANOTHER: "x"}) as process:
         for number in range(seed, seed + worlds):
@@ -78,10 +86,8 @@ def main(
                 click.echo(f"-- world {number}: {both.asked} asked in {took:.1f} s, {len(differences)} different")
                 click.echo(f"-- {both.explained}")
                 for difference in differences:
-                    text = str(difference.server)
                     shown[difference.signature] += 1
-                    seldom = isinstance(difference.server, Rows) or shown[difference.signature] <= each
-                    if seldom and not any(words in text for words in mute):
+                    if is_shown(difference, shown[difference.signature] <= each, mute):
                         small = Reducer(both, attempts).reduced(difference)
                         click.echo(f"-- world {number}, {small.signature}\n{report(small)}")
             if not process.is_running:

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
+from flightserver.activity.entries import STREAMS, Kind
+from flightserver.activity.ledger import Ledger
 from flightserver.activity.statements import Statements
 from flightserver.context import Context
 from flightserver.execution.system import SystemTable
@@ -23,6 +25,20 @@ _SESSIONS = pa.schema(
         ("open_transactions", pa.int64()),
         ("temporary_tables", pa.int64()),
         ("query_timeout_s", pa.float64()),
+        ("results", pa.int64()),
+        ("prepared_statements", pa.int64()),
+        ("streams", pa.int64()),
+        ("kept_bytes", pa.int64()),
+    ]
+)
+_KEPT = pa.schema(
+    [
+        ("kind", pa.string()),
+        ("session_id", pa.string()),
+        ("user", pa.string()),
+        ("bytes", pa.int64()),
+        ("idle_s", pa.float64()),
+        ("in_use", pa.bool_()),
     ]
 )
 _QUERIES = pa.schema(
@@ -44,7 +60,7 @@ _QUERIES = pa.schema(
 _VIEWS = pa.schema([("namespace", pa.string()), ("view", pa.string()), ("definition", pa.string())])
 
 
-def system_tables(sessions: Sessions, statements: Statements) -> Mapping[str, SystemTable]:
+def system_tables(sessions: Sessions, statements: Statements, ledger: Ledger) -> Mapping[str, SystemTable]:
     """All system tables by name."""
 
     def sessions_seen(context: Context) -> list[dict[str, object]]:
@@ -60,9 +76,26 @@ def system_tables(sessions: Sessions, statements: Statements) -> Mapping[str, Sy
                 "open_transactions": session.open_transactions,
                 "temporary_tables": len(session.temporary.tables),
                 "query_timeout_s": session.options.query_timeout_s,
+                "results": session.account.count(Kind.RESULT, Kind.FETCHED_RESULT),
+                "prepared_statements": session.account.count(Kind.PREPARED_STATEMENT),
+                "streams": session.account.count(*STREAMS),
+                "kept_bytes": session.account.bytes,
             }
             for session in sessions.listed()
             if context.may_see(session.user)
+        ]
+
+    def kept_seen(context: Context) -> list[dict[str, object]]:
+        return [
+            {
+                "kind": entry.kind.value,
+                "session_id": entry.session_id,
+                "user": entry.user,
+                "bytes": entry.bytes,
+                "idle_s": round(entry.idle_seconds, 3),
+                "in_use": entry.is_in_use,
+            }
+            for entry in ledger.listed(None if context.is_admin else context.user)
         ]
 
     def queries_seen(context: Context) -> list[dict[str, object]]:
@@ -90,6 +123,7 @@ def system_tables(sessions: Sessions, statements: Statements) -> Mapping[str, Sy
         return [{"namespace": name.namespace, "view": name.table, "definition": v.query} for name, v in views]
 
     return {
+        "kept": _table(_KEPT, kept_seen),
         "queries": _table(_QUERIES, queries_seen),
         "sessions": _table(_SESSIONS, sessions_seen),
         "views": _table(_VIEWS, views_seen),

@@ -19,7 +19,7 @@ from flightserver.database import Database
 from flightserver.execution.executor import Executor
 from flightserver.service.service import Service
 from flightserver.sessions.directory import Sessions
-from flightserver.sessions.system_tables import system_tables
+from flightserver.sessions.system_tables import Watched, system_tables
 from flightserver.settings import LOOPBACK, Settings
 from flightserver.transport.auth import Authenticator, AuthMiddlewareFactory
 from flightserver.transport.connections import gone
@@ -40,7 +40,7 @@ def serve(settings: Settings) -> None:
         )
         ledger = Ledger(ledger_limits(settings))
         sessions, statements = Sessions(database, ledger), Statements()
-        executor = Executor(database, system_tables(sessions, statements, ledger))
+        executor = Executor(database, system_tables(Watched(database, sessions, statements, ledger, gate)))
         service = Service(database, executor, sessions, statements, gate)
         authentication = AuthMiddlewareFactory(Authenticator(settings, sessions))
         host = f"[{settings.host}]" if ":" in settings.host else settings.host

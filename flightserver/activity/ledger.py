@@ -181,6 +181,7 @@ class Ledger:
     """All accounts. `start` and `stop` run the thread that ends what nobody uses."""
 
     def __init__(self, limits: LedgerLimits) -> None:
+        self._limits = limits
         self._rules = limits.rules
         self._lock = threading.Lock()
         self._all: Sum[Kept] = Sum(self._rules)
@@ -220,11 +221,16 @@ class Ledger:
                 for kept in total
             ]
 
-    def bytes_kept(self, user: str | None = None) -> int:
-        """For a user, or for everybody."""
+    def bytes_kept(self) -> int:
+        """For everybody."""
+        return self._all.bytes
+
+    def usage(self, user: str) -> list[tuple[str, int, int]]:
+        """What a user has of every kind, and in bytes, and how much that may be."""
         with self._lock:
-            total = self._all if user is None else self._users.get(user)
-            return 0 if total is None else total.bytes
+            own = self._users.get(user, Sum(self._rules))
+            kinds = [(f"{kind.value}s", len(own.of(kind)), rule.user_max) for kind, rule in self._rules.items()]
+            return [*kinds, ("kept bytes", own.bytes, self._limits.user_bytes)]
 
     def enter(self, kept: Kept, size: int) -> Kept:
         """List an entry, and end what gives way to it."""

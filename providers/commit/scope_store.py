@@ -127,6 +127,10 @@ class ScopeStore:
                 found[id(snapshot)] = _VIEW_BYTES * _text_columns(snapshot.table) * snapshot.hot.live_count
         return found
 
+    def outdated_snapshots(self) -> int:
+        """How many snapshots are kept although readers and writers that begin now see others."""
+        return sum(len({*state.living_snapshots()} - {state.head, state.published}) for state in self.loaded())
+
     def tables_in_use(self) -> set[int]:
         """Ids of tables that have a scope in memory, or a snapshot that somebody still reads."""
         return {scope.table_id for scope in list(self._pins)}

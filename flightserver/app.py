@@ -10,14 +10,16 @@ from types import FrameType
 import pyarrow as pa
 
 from catalog.errors import DatabaseError, ErrorKind
-from flightserver.activity.gate import Gate
+from flightserver.activity.gate import Gate, GateLimits
+from flightserver.activity.ledger import Ledger
+from flightserver.activity.limits import ledger_limits
 from flightserver.activity.statements import Statements
 from flightserver.allocator import keep_freed_memory
 from flightserver.database import Database
 from flightserver.execution.executor import Executor
 from flightserver.service.service import Service
 from flightserver.sessions.directory import Sessions
-from flightserver.sessions.system_tables import system_tables
+from flightserver.sessions.system_tables import Watched, system_tables
 from flightserver.settings import LOOPBACK, Settings
 from flightserver.transport.auth import Authenticator, AuthMiddlewareFactory
 from flightserver.transport.connections import gone
@@ -33,9 +35,12 @@ def serve(settings: Settings) -> None:
     choose_poller()
     database = Database(settings)
     try:
-        gate = Gate(settings.statements_max, settings.queue_max, settings.queue_wait_s)
-        sessions, statements = Sessions(database), Statements()
-        executor = Executor(database, system_tables(sessions, statements))
+        gate = Gate(
+            GateLimits(settings.statements_max, settings.statements_user_max, settings.queue_max, settings.queue_wait_s)
+        )
+        ledger = Ledger(ledger_limits(settings))
+        sessions, statements = Sessions(database, ledger), Statements()
+        executor = Executor(database, system_tables(Watched(database, sessions, statements, ledger, gate)))
         service = Service(database, executor, sessions, statements, gate)
         authentication = AuthMiddlewareFactory(Authenticator(settings, sessions))
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
@@ -43,10 +48,12 @@ def serve(settings: Settings) -> None:
             server = FlightSqlServer(f"grpc://{host}:{settings.port}", service, authentication, sessions, gate)
         database.start()
         sessions.start(partial(gone, server.port))
+        ledger.start()
         stopping = _signalled()
         print(f"listening on grpc://{host}:{server.port}", flush=True)
         _wait(stopping)
         gate.drain(settings.drain_s)
+        ledger.stop()
         server.shutdown()
         sessions.stop()
     finally:

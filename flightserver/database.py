@@ -42,9 +42,8 @@ class Database:
             durability=settings.durability,
             scopes_max=settings.scopes_max,
         )
-        limits = EngineLimits(
-            settings.memory_limit_mb << 20, settings.spill_limit_mb << 20, settings.threads or os.cpu_count() or 1
-        )
+        self.threads = settings.threads or os.cpu_count() or 1
+        limits = EngineLimits(settings.memory_limit_mb << 20, settings.spill_limit_mb << 20, self.threads)
         provide_workers(limits)
         self.engine = QueryEngine(limits, self._scratch)
         self.relations = Relations(self.engine.context, files, self._scratch)

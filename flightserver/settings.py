@@ -48,6 +48,7 @@ class Settings(BaseModel):
     compaction: bool = Field(True, description="merge batches in the background; off: only by COMPACT TABLE")
     threads: int = Field(0, ge=0, description="cores a query may use; 0: all")
     statements_max: int = Field(64, ge=1, description="statements running at once")
+    statements_user_max: int = Field(48, ge=1, description="of them, those of one user")
     queue_max: int = Field(64, ge=0, description="statements waiting for a place; more are told to retry")
     queue_wait_s: float = Field(10.0, ge=0, description="how long a statement waits for a place")
     query_timeout_s: float = Field(0.0, ge=0, description="how long a statement may run; 0: no limit; SET can lower it")
@@ -57,6 +58,12 @@ class Settings(BaseModel):
         600.0, gt=0, description="how long an unused transaction stays open; then it is rolled back"
     )
     result_lifetime_s: int = Field(600, ge=10, description="how long an unfetched result and its files are kept")
+    stream_idle_timeout_s: float = Field(120.0, gt=0, description="how long an open stream may wait for its client")
+    streams_user_max: int = Field(256, ge=1, description="streams that one user may have open in each direction")
+    kept_mb: int = Field(
+        2048, ge=16, description="memory for what is kept for clients: results, parameters, streams, transactions"
+    )
+    kept_user_mb: int = Field(1024, ge=16, description="of that, what is kept for one user")
     drain_s: float = Field(30.0, ge=0, description="how long a stopping server waits for running statements")
 
     @property

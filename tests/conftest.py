@@ -1,7 +1,13 @@
-"""Settings of all tests: no test is timed, because machines differ; the JVM's tests run in a process of their own."""
+"""Settings of all tests: no test is timed, because machines differ; the JVM's tests run in a process of their own.
+
+After each test, every server that runs is asked whether a stream is open whose client is gone.
+"""
 
 import os
+import sys
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import settings
 
 JDBC_HERE = "JDBC_HERE"
@@ -11,3 +17,12 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 collect_ignore = [] if os.environ.get(JDBC_HERE) else ["jdbc"]
+
+
+@pytest.fixture(autouse=True)
+def no_stream_is_left() -> Iterator[None]:
+    """Clients are gone when a test has ended, and so are their streams."""
+    yield
+    servers = sys.modules.get("tests.server_process")
+    for process in servers.ServerProcess.all_running() if servers is not None else ():
+        process.check_no_stream_is_left()

@@ -1,6 +1,10 @@
-"""A real server process on a data folder, for tests: start, stop, kill -9, restart, connect as a user."""
+"""A real server process on a data folder, for tests: start, stop, kill -9, restart, connect as a user.
+
+After each test, and at its own end, a server is asked what it keeps for clients that are gone: nothing may be left.
+"""
 
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -8,6 +12,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import ClassVar
+from weakref import WeakSet
 
 from adbc_driver_flightsql import DatabaseOptions, dbapi
 from pyarrow import flight
@@ -16,11 +22,19 @@ from flightserver.transport.auth import hash_password
 
 START_SECONDS = 60.0
 STOP_SECONDS = 60.0
+PATIENCE_SECONDS = 60.0
+
+_STREAMS = "SELECT count(*) AS n FROM system.kept WHERE kind LIKE '%stream'"
+_OTHERS = "SELECT session_id FROM system.sessions WHERE session_id <> '{}'"
+_KEPT = "SELECT count(*) AS n FROM system.kept WHERE session_id <> '{}'"
+_OUTDATED = "SELECT used AS n FROM system.limits WHERE name = 'outdated snapshots'"
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class ServerProcess:
     """`flightserver serve` on a free port. A context manager: entering starts it, leaving kills what still runs."""
+
+    _started: ClassVar["WeakSet[ServerProcess]"] = WeakSet()
 
     def __init__(
         self,
@@ -35,6 +49,7 @@ class ServerProcess:
         self._passwords = dict(users or {})
         self._dev = dev
         self._process: subprocess.Popen[str] | None = None
+        self._observer: _Observer | None = None
         self._config = data_dir.parent / f"{data_dir.name}.toml"
         self._errors = data_dir.parent / f"{data_dir.name}.stderr"
         self.configure(settings or {})
@@ -52,7 +67,35 @@ class ServerProcess:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.kill()
+        try:
+            if kind is None and self.is_running:
+                self.check_nothing_is_left()
+        finally:
+            self.kill()
+
+    @classmethod
+    def all_running(cls) -> list["ServerProcess"]:
+        """The servers that run at present."""
+        return [process for process in cls._started if process.is_running]
+
+    def check_no_stream_is_left(self) -> None:
+        """Fail when a stream stays open although its client is gone."""
+        if self._dev:
+            self._observed().wait_for_none(_STREAMS)
+
+    def check_nothing_is_left(self) -> None:
+        """End all sessions; fail when anything that was kept for them stays."""
+        if self._dev:
+            observer = self._observed()
+            for row in observer.rows(_OTHERS.format(observer.session)):
+                observer.rows(f"KILL SESSION '{row['session_id']}'")
+            observer.wait_for_none(_KEPT.format(observer.session))
+            observer.wait_for_none(_OUTDATED)
+
+    def _observed(self) -> "_Observer":
+        if self._observer is None:
+            self._observer = _Observer(self.uri)
+        return self._observer
 
     def start(self) -> None:
         """Start the process and wait until it listens."""
@@ -66,6 +109,7 @@ class ServerProcess:
             self.kill()
             raise AssertionError(f"the server did not start: {self.log[-4000:]}")
         self.uri = line.removeprefix("listening on ").strip()
+        self._started.add(self)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Ask the process to end; return its exit status."""
@@ -137,9 +181,39 @@ class ServerProcess:
 
     def _ended(self, process: subprocess.Popen[str], seconds: float) -> int:
         status = process.wait(seconds)
+        self._started.discard(self)
+        if self._observer is not None:
+            self._observer.close()
+            self._observer = None
         if process.stdout is not None:
             process.stdout.close()
         return status
+
+
+class _Observer:
+    """An admin who looks on over a connection of its own."""
+
+    def __init__(self, uri: str) -> None:
+        self._client = flight.FlightClient(uri)
+        token = secrets.token_hex(8)
+        (found,) = self.rows(f"SELECT session_id FROM system.queries WHERE text LIKE '%{token}%'")
+        self.session = found["session_id"]
+
+    def rows(self, sql: str) -> list[dict[str, str]]:
+        """The result of a statement."""
+        info = self._client.get_flight_info(flight.FlightDescriptor.for_command(sql.encode()))
+        return self._client.do_get(info.endpoints[0].ticket).read_all().to_pylist()
+
+    def wait_for_none(self, count: str) -> None:
+        """Wait until a query counts nothing; fail when that does not come."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while self.rows(count) != [{"n": 0}]:
+            assert time.monotonic() < deadline, self.rows("SELECT * FROM system.kept")
+            time.sleep(0.05)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._client.close()
 
 
 def _toml(value: str | int | float) -> str:

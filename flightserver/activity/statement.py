@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -29,6 +29,10 @@ ENDED = frozenset({StatementState.FINISHED, StatementState.FAILED, StatementStat
 _STOPPED = frozenset({ErrorKind.CANCELLED, ErrorKind.TIMEOUT})
 
 
+def nothing() -> None:
+    """For statements that have nothing to let go."""
+
+
 @dataclass(eq=False)
 class RunningStatement:
     """A statement. `timeout_seconds` counts from its start, and anew from each fetch of its result; 0 is no limit."""
@@ -46,6 +50,8 @@ class RunningStatement:
     batches_pruned: int = 0
     seconds: float = 0.0
     error: str | None = None
+    let_go: Callable[[], None] = nothing
+    """Called when its result is cancelled before anybody has fetched it."""
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -71,6 +77,8 @@ class RunningStatement:
                 self.seconds += now - self._clock
             self._clock = now
             self.phase = phase
+            if phase is not StatementState.READY:
+                self.let_go = nothing
 
     @contextmanager
     def outcome(self) -> Iterator[None]:
@@ -84,7 +92,7 @@ class RunningStatement:
     def fail(self, error: BaseException) -> None:
         """End with an error."""
         stopped = isinstance(error, GeneratorExit) or (isinstance(error, DatabaseError) and error.kind in _STOPPED)
-        self.error = error.message if isinstance(error, DatabaseError) else None
+        self.error = error.message if isinstance(error, DatabaseError) else self._reason
         self.enter(StatementState.CANCELLED if stopped else StatementState.FAILED)
 
     def cancel(self, why: str) -> bool:
@@ -93,9 +101,11 @@ class RunningStatement:
             if self.phase in ENDED:
                 return False
             self._reason = why
+            let_go = self.let_go
             if self.phase is StatementState.READY:
-                self.phase = StatementState.CANCELLED
-            return True
+                self.phase, self.error, self.let_go = StatementState.CANCELLED, why, nothing
+        let_go()
+        return True
 
     def interruption(self) -> DatabaseError | None:
         """Why it must stop now, or None."""

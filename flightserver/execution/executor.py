@@ -97,6 +97,10 @@ class Executor:
                 return Affected(sum(self._compact(state) for state in self._states(table, context)))
         raise DatabaseError(ErrorKind.UNSUPPORTED, f"{type(statement).__name__} is not served by this version")
 
+    def asks_about_server(self, parsed: Parsed, context: Context) -> bool:
+        """Tell whether a statement reads system tables and nothing else."""
+        return isinstance(parsed.statement, Query) and self.reader.reads_system_only(parsed.statement.text, context)
+
     def _query(self, statement: Query, context: Context, bound: pa.Table | None, count: int) -> Rows:
         if not count:
             known = self._constant(statement, context) or self.reader.count(statement.text, context)
@@ -106,7 +110,12 @@ class Executor:
         results = [self._plan(statement, context, parameters).rows() for parameters in bound_rows(bound)]
         if len(results) == 1:
             return results[0]
-        return Rows(results[0].schema, lambda stop: (batch for result in results for batch in result.start(stop)))
+        return Rows(
+            results[0].schema,
+            lambda stop: (batch for result in results for batch in result.start(stop)),
+            pinned=tuple({snapshot for result in results for snapshot in result.pinned}),
+            nbytes=sum(result.nbytes for result in results),
+        )
 
     def _constant(self, statement: Query, context: Context) -> Rows | None:
         """The result of a query that is the same for everybody for ever; connection pools ask `SELECT 1` all day."""

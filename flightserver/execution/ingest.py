@@ -1,7 +1,8 @@
 """A stream of rows into one scope, as one commit.
 
 Small streams become hot rows; from `BULK_ROWS_MIN` rows on they go straight to batches, a part at a time, on threads
-of their own, so that receiving and writing overlap. At most four parts are in memory. A bulk commit flushes the
+of their own, so that receiving and writing overlap. At most four parts are in memory; where there is no room for what
+waits, it is written early. A bulk commit flushes the
 scope's hot rows along, so a stream of less than one part that finds more hot rows than it brings joins them instead.
 """
 
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from catalog.definition import TableDef
+from catalog.errors import DatabaseError
 from flightserver.context import Context
 from flightserver.database import Database
 from flush.bulk import PART_ROWS, BulkLoad
@@ -21,19 +23,28 @@ from providers.rows.conversion import Strictness
 from providers.rows.offered import admitted
 
 BULK_ROWS_MIN = 50_000
-PART_BYTES_MAX = 256 << 20
+PART_BYTES_MAX = 128 << 20
+
+NoteBuffered = Callable[[int], None]
+"""Told how many bytes of a stream are in memory; raises when that is too much."""
+
+
+def ignore(_: int) -> None:
+    """For streams whose memory is nobody's business."""
 
 
 @dataclass(frozen=True)
 class Load:
     """How a stream is taken: what happens to keys that exist, and how exactly types must match.
 
-    `idempotency` is asked for at the end, when the whole stream has been seen.
+    `idempotency` is asked for at the end, when the whole stream has been seen. `note_buffered` is told what waits for
+    more of the stream.
     """
 
     rule: OnExisting = OnExisting.REPLACE
     strictness: Strictness = Strictness.STREAM
     idempotency: Callable[[], Idempotency | None] = lambda: None
+    note_buffered: NoteBuffered = ignore
 
 
 def ingest(
@@ -58,6 +69,7 @@ class _Ingest:
         self._table = table
         self._context = context
         self._rule = load.rule
+        self._note_buffered = load.note_buffered
         self._strictness = load.strictness
         self._scope = context.scope(table)
         self._may_be_bulk = load.rule is not OnExisting.SKIP
@@ -71,9 +83,16 @@ class _Ingest:
         self._buffer.append(batch)
         self._rows += batch.num_rows
         self._bytes += batch.nbytes
-        part_is_full = self._rows >= PART_ROWS or (self._bytes >= PART_BYTES_MAX and self._rows >= BULK_ROWS_MIN)
+        part_is_full = self._rows >= PART_ROWS or self._bytes >= PART_BYTES_MAX
         if part_is_full and self._may_be_bulk:
             self._stage()
+        try:
+            self._note_buffered(self._bytes)
+        except DatabaseError:
+            if not self._may_be_bulk:
+                raise
+            self._stage()
+            self._note_buffered(self._bytes)
 
     def finish(self, idempotency: Idempotency | None) -> Outcome:
         """Commit the whole stream."""

@@ -49,6 +49,9 @@ from providers.stopping import Stop
 SHORT_ROWS_MAX = 2_000_000
 """A query that passes once over at most this many rows of one table runs for milliseconds."""
 
+PLAN_BYTES = 64 << 10
+"""About what a planned query takes beside its snapshots."""
+
 ORIGINS_BYTES = 1 << 20
 ORIGIN_BYTES = 16
 """What is remembered of the origins of results, and about what a column takes."""
@@ -73,7 +76,7 @@ class PlannedQuery:
 
     def rows(self) -> Rows:
         """The result."""
-        return Rows(self.schema, self._start, self.is_short)
+        return Rows(self.schema, self._start, self.is_short, tuple(self.snapshots.values()), PLAN_BYTES)
 
     def _start(self, stop: Stop) -> Iterator[pa.RecordBatch]:
         yield from to_client(self._read(stop), self.schema)
@@ -176,6 +179,11 @@ class Reader:
     def check_view(self, view: ViewDef, registry: Registry) -> None:
         """Raise INVALID when views nest too deeply under `view`, or in a circle."""
         Names(registry, self.system, view.namespace).relation(view.name)
+
+    def reads_system_only(self, text: QueryText, context: Context) -> bool:
+        """Tell whether all that a query reads are system tables."""
+        reads = self._query(text, context, None, NOTHING).reads
+        return bool(reads.system) and not reads.tables and not reads.views
 
     def _query(self, text: QueryText, context: Context, parameters: Parameters | None, given: Given) -> "_Query":
         names = Names(context.registry, self.system, context.namespace, given.relations)

@@ -1,6 +1,6 @@
 """Results as clients get them: plain Arrow types, one schema for all batches, messages of bounded size."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import zip_longest
@@ -15,6 +15,7 @@ from providers.engine.errors import engine_errors
 from providers.engine.export import in_schema
 from providers.engine.origins import Origin, Origins
 from providers.rows.plain import is_list
+from providers.snapshot import Snapshot
 from providers.stopping import Stop, never
 
 MESSAGE_BYTES_MAX = 4 << 20
@@ -28,16 +29,19 @@ class Rows:
 
     The function takes a question that it asks now and then: must the statement stop? It may be called more than once;
     each call runs the query again on the same snapshots. A result that `is_short` takes milliseconds to produce.
+    As long as somebody refers to it, it keeps the `pinned` snapshots and `nbytes` of memory of its own.
     """
 
     schema: pa.Schema
     start: Callable[[Stop], Iterator[pa.RecordBatch]]
     is_short: bool = False
+    pinned: Sequence[Snapshot] = ()
+    nbytes: int = 0
 
     @classmethod
     def of_table(cls, table: pa.Table) -> "Rows":
         """A result that is in memory already."""
-        return cls(table.schema, lambda _: sliced(iter(table.to_batches())), is_short=True)
+        return cls(table.schema, lambda _: sliced(iter(table.to_batches())), is_short=True, nbytes=int(table.nbytes))
 
     def to_table(self, stop: Stop = never) -> pa.Table:
         """All rows at once."""

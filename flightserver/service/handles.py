@@ -1,87 +1,85 @@
 """Things that clients hold on to by an opaque handle: results to fetch, statements to run.
 
-A handle is 16 random bytes, belongs to the user who got it, and expires when it has not been used for its lifetime;
-forged, foreign and stale handles are the same NOT_FOUND. Each user may hold a bounded number; the one unused for
-longest goes first.
+A handle is 16 random bytes and belongs to the user who got it: any session of the user may use it. It ends with the
+session that it was made in, or when the ledger ends what it stands for. Forged, foreign and stale handles are the same
+NOT_FOUND.
 """
 
 import secrets
 import threading
-import time
-from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from catalog.errors import DatabaseError, ErrorKind
+from flightserver.activity.entries import Kind
+from flightserver.activity.ledger import Account, Ending, Holdings, Kept
 
 HANDLE_BYTES = 16
-HANDLES_PER_USER_MAX = 10_000
 
 Item = TypeVar("Item")
 
 
-@dataclass
-class _Held(Generic[Item]):
+@dataclass(frozen=True)
+class Held(Generic[Item]):
+    """An item with its entry in the ledger."""
+
     item: Item
     user: str
-    used_at: float
+    kept: Kept
 
 
 class Handles(Generic[Item]):
-    """Items by handle. `what` names them in errors."""
+    """Items of one kind by handle."""
 
-    def __init__(self, what: str, lifetime_seconds: float) -> None:
-        self._what = what
-        self._lifetime_seconds = lifetime_seconds
+    def __init__(self, kind: Kind) -> None:
+        self._kind = kind
         self._lock = threading.Lock()
-        self._held: OrderedDict[bytes, _Held[Item]] = OrderedDict()
-        self._of_user: dict[str, OrderedDict[bytes, None]] = {}
-        """Both in the order of use, that of longest ago first."""
+        self._held: dict[bytes, Held[Item]] = {}
 
-    def put(self, user: str, item: Item) -> bytes:
-        """Keep an item for a user; return its handle. Any session of the user may use it."""
+    def put(
+        self,
+        account: Account,
+        item: Item,
+        size: int = 0,
+        *,
+        measure: Callable[[], Holdings] | None = None,
+        ended: Callable[[Ending], None] | None = None,
+    ) -> tuple[bytes, Held[Item]]:
+        """Keep an item of `size` bytes for an account's user; return its handle, and the item as it is held.
+
+        `measure` is the ledger's; `ended` is called when the ledger ends the item.
+        """
         handle = secrets.token_bytes(HANDLE_BYTES)
-        now = time.monotonic()
-        with self._lock:
-            self._drop_stale(now)
-            own = self._of_user.setdefault(user, OrderedDict())
-            own[handle] = None
-            self._held[handle] = _Held(item, user, now)
-            if len(own) > HANDLES_PER_USER_MAX:
-                self._drop(next(iter(own)))
-        return handle
 
-    def get(self, user: str, handle: bytes) -> Item:
-        """Return a user's item, or raise NOT_FOUND."""
-        now = time.monotonic()
+        def end(ending: Ending) -> None:
+            with self._lock:
+                self._held.pop(handle, None)
+            if ended is not None:
+                ended(ending)
+
+        kept = account.keep(self._kind, end, size, measure=measure)
+        held = Held(item, account.user, kept)
         with self._lock:
-            self._drop_stale(now)
+            self._held[handle] = held
+        if not kept.is_listed:  # it ended before it could be found
+            end(Ending.SESSION)
+        return handle, held
+
+    def get(self, user: str, handle: bytes) -> Held[Item]:
+        """Return what a user holds, or raise NOT_FOUND."""
+        with self._lock:
             held = self._held.get(handle)
-            if held is None or held.user != user:
-                raise DatabaseError(ErrorKind.NOT_FOUND, f"the {self._what} does not exist or has expired")
-            held.used_at = now
-            self._held.move_to_end(handle)
-            self._of_user[user].move_to_end(handle)
-            return held.item
+        if held is None or held.user != user:
+            raise DatabaseError(ErrorKind.NOT_FOUND, f"the {self._kind.value} does not exist or has expired")
+        held.kept.touch()
+        return held
 
     def remove(self, user: str, handle: bytes) -> None:
         """Forget a user's item; nothing happens when there is none."""
         with self._lock:
             held = self._held.get(handle)
-            if held is not None and held.user == user:
-                self._drop(handle)
-
-    def _drop_stale(self, now: float) -> None:
-        """Forget items unused for too long: they stand first, because use moves an item to the end."""
-        while self._held:
-            handle, held = next(iter(self._held.items()))
-            if now - held.used_at <= self._lifetime_seconds:
+            if held is None or held.user != user:
                 return
-            self._drop(handle)
-
-    def _drop(self, handle: bytes) -> None:
-        user = self._held.pop(handle).user
-        own = self._of_user[user]
-        del own[handle]
-        if not own:
-            del self._of_user[user]
+            del self._held[handle]
+        held.kept.let_go()

@@ -6,29 +6,34 @@ query path runs in GetFlightInfo, once; its ticket yields the count of rows that
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import pyarrow as pa
 
 from catalog.errors import DatabaseError, ErrorKind
-from flightserver.activity.gate import Gate
+from flightserver.activity.entries import Kind
+from flightserver.activity.gate import Access, Gate, no_access
 from flightserver.activity.statement import RunningStatement, StatementState
 from flightserver.activity.statements import Statements
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.executor import Executor, Prepared
-from flightserver.execution.rows import Affected, Rows, client_schema
+from flightserver.execution.rows import Affected, Rows
 from flightserver.protocol import actions, commands, results
 from flightserver.protocol.commands import Command
 from flightserver.protocol.flight import CancelStatus, FlightEndpoint, FlightInfo, expires_after
 from flightserver.protocol.substrait import readable_plan
 from flightserver.service.call import Call
 from flightserver.service.catalog_info import describe_catalog, server_facts
-from flightserver.service.handles import Handles
+from flightserver.service.handles import Handles, Held
+from flightserver.service.outcomes import AFFECTED_SCHEMA, Pending, Result, Sent, WaitingResult
 from flightserver.service.script import run_script
 from flightserver.service.session_actions import SessionActions
+from flightserver.service.streams import ClientStream, StreamMemory
 from flightserver.service.table_load import Stream, TableLoad
 from flightserver.sessions.control import Control
 from flightserver.sessions.directory import Sessions
+from flightserver.sessions.session import Session
 from flightserver.sql.parser import Parsed, parse_numbered
 from flightserver.sql.statements import SubstraitQuery, TableRef
 from providers.commit.idempotency import Idempotency
@@ -36,7 +41,9 @@ from providers.commit.transaction import Transaction
 from providers.stopping import Stop, check
 
 SUBSTRAIT_TEXT = "a Substrait plan"
-AFFECTED_SCHEMA = client_schema(pa.schema([("rows_affected", pa.int64())]))
+
+PREPARED_BYTES = 4
+"""A prepared statement takes about so many bytes for each character of its text."""
 
 
 @dataclass
@@ -49,30 +56,11 @@ class PreparedHandle:
     bound: pa.Table | None = None
 
 
-@dataclass(frozen=True)
-class Result:
-    """What a ticket yields, and the statement that it comes from."""
+STREAM_BYTES = 16 << 20
+"""What a long result is taken to need before its first batch is seen."""
 
-    rows: Rows
-    affected: int | None = None
-    statement: RunningStatement | None = None
-
-    @classmethod
-    def of(cls, outcome: Rows | Affected, statement: RunningStatement | None = None) -> "Result":
-        """A query's rows, or a change's count as rows."""
-        if isinstance(outcome, Rows):
-            return cls(outcome, statement=statement)
-        count = pa.table([[outcome.rows]], schema=AFFECTED_SCHEMA)
-        return cls(Rows.of_table(count), outcome.rows, statement)
-
-
-@dataclass(frozen=True)
-class Pending:
-    """The answer to GetFlightInfo: the result's schema, its ticket, and for how long that can be redeemed."""
-
-    schema: pa.Schema
-    ticket: Command
-    lifetime_seconds: float | None = None
+BATCHES_AHEAD_OF_THREAD = 3
+"""How many batches each thread of a query has ready or in the making before anybody takes one."""
 
 
 class Service:
@@ -86,15 +74,16 @@ class Service:
         self._statements = statements
         self._gate = gate
         self._begin = database.begin
+        self._outlived = database.store.outlived
+        self._batches_ahead = BATCHES_AHEAD_OF_THREAD * database.threads
         self._control = Control(sessions, statements)
         self._session_actions = SessionActions(sessions, statements)
         self._load = TableLoad(database, executor.ddl)
         self._facts = server_facts(database.settings)
+        self._queue_wait_seconds = database.settings.queue_wait_s
         self._lifetime_seconds = float(database.settings.result_lifetime_s)
-        self._results: Handles[Result] = Handles("result", self._lifetime_seconds)
-        self._prepared: Handles[PreparedHandle] = Handles(
-            "prepared statement", database.settings.session_idle_timeout_s
-        )
+        self._results: Handles[WaitingResult] = Handles(Kind.RESULT)
+        self._prepared: Handles[PreparedHandle] = Handles(Kind.PREPARED_STATEMENT)
 
     def describe(self, command: Command, call: Call) -> Pending:
         """GetFlightInfo: the schema of a command's result, and what its ticket says."""
@@ -120,7 +109,7 @@ class Service:
             case commands.StatementSubstraitPlan(plan, transaction_id):
                 return self._prepare(_substrait(plan), transaction_id, call).schema or AFFECTED_SCHEMA
             case commands.PreparedStatementQuery(handle):
-                return self._prepared.get(call.user, handle).prepared.schema or AFFECTED_SCHEMA
+                return self._prepared.get(call.user, handle).item.prepared.schema or AFFECTED_SCHEMA
             case _:
                 return self._described(command, call).schema
 
@@ -128,31 +117,40 @@ class Service:
         """DoGet: the result of a ticket."""
         match command:
             case commands.TicketStatementQuery(handle):
-                result = self._results.get(call.user, handle)
+                return self._fetched(self._results.get(call.user, handle), call)
             case commands.PlainSql(text):
-                result = self._run_text(text, None, call)
+                return self._watched(self._run_text(text, None, call), call)
             case commands.StatementQuery(text, transaction_id):
-                result = self._run_text(text, transaction_id, call)
+                return self._watched(self._run_text(text, transaction_id, call), call)
             case commands.PreparedStatementQuery(handle):
-                result = self._run_prepared(handle, None, call)
+                return self._watched(self._run_prepared(handle, None, call), call)
             case _:
-                return Rows.of_table(self._described(command, call))
-        return self._watched(result)
+                return self._watched(Result(Rows.of_table(self._described(command, call))), call)
 
     def put(self, command: Command, call: Call, stream: Stream) -> bytes:
         """DoPut: carry out a change or bind parameters; return the answer's metadata."""
+        with ClientStream(call, Kind.INCOMING_STREAM) as incoming:
+            watched = replace(
+                stream,
+                opened=partial(incoming.awaited, stream.opened),
+                batches=incoming.received(stream.batches),
+                note_buffered=incoming.note_buffered,
+            )
+            return self._put(command, call, watched, incoming)
+
+    def _put(self, command: Command, call: Call, stream: Stream, incoming: ClientStream) -> bytes:
         match command:
             case commands.PlainSql(text):
-                return results.encode_update_result(_affected_of(self._run_bound(text, stream, call)))
+                return results.encode_update_result(self._run_bound(text, stream, call).affected_rows())
             case commands.StatementUpdate(text, transaction_id):
                 return results.encode_update_result(self._run_script(text, transaction_id, call))
             case commands.PreparedStatementUpdate(handle):
-                return results.encode_update_result(_affected_of(self._run_prepared(handle, stream, call)))
+                return results.encode_update_result(self._run_prepared(handle, stream, call).affected_rows())
             case commands.PreparedStatementQuery(handle):
-                self._bind(handle, stream, call)
+                self._bind(self._prepared.get(call.user, handle), stream)
                 return results.encode_bind_result(handle)
             case commands.StatementIngest():
-                return results.encode_update_result(self._ingest(command, call, stream))
+                return results.encode_update_result(self._ingest(command, call, stream, incoming))
         raise DatabaseError(ErrorKind.UNSUPPORTED, f"{type(command).__name__} cannot be put")
 
     def act(self, action: actions.Action, call: Call) -> bytes | None:
@@ -199,7 +197,7 @@ class Service:
         named = _named(transaction_id, call)
 
         def run(parsed: Parsed, one: str, transaction: Transaction | None) -> int:
-            return _affected_of(self._run(parsed, one, transaction or named, None, call))
+            return self._run(parsed, one, transaction or named, None, call).affected_rows()
 
         return run_script(text, lambda: named or call.session.own(), self._begin, run)
 
@@ -214,20 +212,23 @@ class Service:
             if error.kind is ErrorKind.UNSUPPORTED and parsed.parameter_count:
                 raise DatabaseError(ErrorKind.INVALID, error.message) from error
             raise
-        handle = self._prepared.put(call.user, PreparedHandle(text, prepared, transaction_id))
+        item = PreparedHandle(text, prepared, transaction_id)
+        handle, _ = self._prepared.put(call.session.account, item, PREPARED_BYTES * len(text))
         is_update = prepared.schema is None
         return results.encode_prepared_result(handle, prepared.schema, prepared.parameters, is_update, call.user_agent)
 
-    def _bind(self, handle: bytes, stream: Stream, call: Call) -> None:
+    @staticmethod
+    def _bind(held: Held[PreparedHandle], stream: Stream) -> None:
         """Bind a stream's parameters to a prepared statement; one that brings none leaves what was bound."""
-        held = self._prepared.get(call.user, handle)
         brought = stream.parameters()
         if brought is not None:
-            held.bound = brought
+            stream.note_buffered(0)
+            held.kept.resize(PREPARED_BYTES * len(held.item.text) + int(brought.nbytes))
+            held.item.bound = brought
 
     def _run_prepared(self, handle: bytes, stream: Stream | None, call: Call) -> Result:
         """Run a prepared statement with the parameters of a stream, or else with those that were bound before."""
-        held = self._prepared.get(call.user, handle)
+        held = self._prepared.get(call.user, handle).item
         brought = None if stream is None else stream.parameters()
         bound = held.bound if brought is None else brought
         request = None if stream is None else stream.request(held.text, bound)
@@ -247,38 +248,49 @@ class Service:
 
         Changes have happened when this returns, rows are yet to be read.
         """
+        session = call.session
         if self._control.handles(parsed.statement):
-            return Result.of(self._control.run(parsed.statement, call.session, named))
+            with session.statement_in(named):
+                return Result.of(self._control.run(parsed.statement, session, named))
 
         def run(context: Context) -> Rows | Affected:
             once = context if request is None else replace(context, idempotency=request)
             return self._executor.run(parsed, once, bound)
 
-        return self._carry_out(text, named, call, run)
+        return self._carry_out(text, named, call, run, self._access(parsed, session))
 
-    def _ingest(self, command: commands.StatementIngest, call: Call, stream: Stream) -> int:
+    def _ingest(self, command: commands.StatementIngest, call: Call, stream: Stream, incoming: ClientStream) -> int:
         named = _named(command.transaction_id, call) or call.session.joined(call.peer)
 
         def load(context: Context) -> Affected:
             batches = _until(context.stop, stream.batches)
             return Affected(self._load.run(command, context, replace(stream, batches=batches)))
 
-        return _affected_of(self._carry_out(f"ingest into {command.table}", named, call, load))
+        return self._carry_out(f"ingest into {command.table}", named, call, load, incoming=incoming).affected_rows()
 
     def _carry_out(
-        self, text: str, named: Transaction | None, call: Call, work: Callable[[Context], Rows | Affected]
+        self,
+        text: str,
+        named: Transaction | None,
+        call: Call,
+        work: Callable[[Context], Rows | Affected],
+        access: Callable[[], Access] = no_access,
+        incoming: ClientStream | None = None,
     ) -> Result:
         """Do some work as a statement: with a place at the gate, listed, in its transaction, until it must stop."""
         session = call.session
-        with self._gate.statement():
+        with self._gate.statement(session.user, access, call.stop) as place:
             running = self._statements.start(session.id, session.user, text, session.options.query_timeout_s)
-            context = session.context(named or session.own(), running, _first(running.interruption, call.stop))
-            with running.outcome():
+            if incoming is not None:
+                incoming.attend(running, place)
+            transaction = named or session.own()
+            context = session.context(transaction, running, _first(running.interruption, call.stop))
+            with running.outcome(), session.statement_in(transaction):
                 outcome = work(context)
             if isinstance(outcome, Affected):
                 running.rows = outcome.rows
             running.enter(StatementState.FINISHED if isinstance(outcome, Affected) else StatementState.READY)
-            return Result.of(outcome, running)
+            return Result.of(outcome, running, access)
 
     def _prepare(self, parsed: Parsed, transaction_id: bytes | None, call: Call) -> Prepared:
         if self._control.handles(parsed.statement):
@@ -287,27 +299,75 @@ class Service:
         context = session.context(_named(transaction_id, call) or session.own(), stop=call.stop)
         return self._executor.prepare(parsed, context)
 
+    def _access(self, parsed: Parsed, session: Session) -> Callable[[], Access]:
+        """What a statement may use of the places that are kept."""
+
+        def access() -> Access:
+            if session.is_admin:
+                return Access.ADMIN
+            context = session.context(None)
+            return Access.ASKS_ABOUT_SERVER if self._executor.asks_about_server(parsed, context) else Access.NONE
+
+        return access
+
     def _pending(self, result: Result, call: Call) -> Pending:
-        handle = self._results.put(call.user, result)
+        """Keep a result until it is fetched."""
+        waiting = WaitingResult(result, self._outlived)
+        handle, held = self._results.put(
+            call.session.account, waiting, result.rows.nbytes, measure=waiting.holdings, ended=waiting.ended
+        )
+        if result.statement is not None:
+            result.statement.let_go = partial(waiting.drop, held.kept)
         return Pending(result.rows.schema, commands.TicketStatementQuery(handle), self._lifetime_seconds)
 
-    def _watched(self, result: Result) -> Rows:
-        """A result whose reading is counted, takes a place at the gate, and can be stopped."""
-        running = result.statement
-        if running is None or result.affected is not None:
-            return result.rows
+    def _fetched(self, held: Held[WaitingResult], call: Call) -> Rows:
+        """The rows of a result that waits, which keeps nothing once they were sent."""
+        waiting, kept = held.item, held.kept
+        watched = self._watched(waiting.result, call)
 
         def start(stop: Stop) -> Iterator[pa.RecordBatch]:
-            both = _first(running.interruption, stop)
-            with running.outcome(), self._gate.statement():
-                running.enter(StatementState.STREAMING)
-                for batch in _until(both, result.rows.start(both)):
-                    running.rows += batch.num_rows
-                    running.bytes += batch.nbytes
-                    yield batch
-            running.enter(StatementState.FINISHED)
+            sent = Sent()
+            with kept.in_use():
+                try:
+                    yield from sent.noted(watched.start(stop))
+                except BaseException:
+                    waiting.broke_off(kept)
+                    raise
+                waiting.sent(kept, sent.batches)
 
-        return replace(result.rows, start=start)
+        return replace(watched, start=start)
+
+    def _watched(self, result: Result, call: Call) -> Rows:
+        """A result whose reading is counted, takes a place at the gate, and can be stopped."""
+        rows, running = result.rows, result.statement
+
+        def start(stop: Stop) -> Iterator[pa.RecordBatch]:
+            memory = StreamMemory(
+                0 if rows.is_short else STREAM_BYTES,
+                self._batches_ahead,
+                partial(self._outlived, rows.pinned),
+                self._queue_wait_seconds,
+            )
+            with ClientStream(call, Kind.OUTGOING_STREAM, memory) as outgoing:
+                if running is None or result.affected is not None:
+                    yield from outgoing.sent(rows.start(stop))
+                else:
+                    yield from self._read(result, running, outgoing, call.user, stop)
+
+        return replace(rows, start=start)
+
+    def _read(
+        self, result: Result, running: RunningStatement, outgoing: ClientStream, user: str, stop: Stop
+    ) -> Iterator[pa.RecordBatch]:
+        both = _first(running.interruption, stop)
+        with running.outcome(), self._gate.statement(user, result.access, both) as place:
+            outgoing.attend(running, place)
+            running.enter(StatementState.STREAMING)
+            for batch in outgoing.sent(_until(both, result.rows.start(both))):
+                running.rows += batch.num_rows
+                running.bytes += batch.nbytes
+                yield batch
+        running.enter(StatementState.FINISHED)
 
     def _cancel(self, info: FlightInfo, call: Call) -> CancelStatus:
         """Stop the query of a FlightInfo, and forget its result."""
@@ -315,10 +375,10 @@ class Service:
         for endpoint in info.endpoint:
             command = commands.decode_command(endpoint.ticket.ticket)
             if isinstance(command, commands.TicketStatementQuery):
-                result = self._results.get(call.user, command.statement_handle)
+                statement = self._results.get(call.user, command.statement_handle).item.statement
                 self._results.remove(call.user, command.statement_handle)
-                if result.statement is not None:
-                    cancelled |= result.statement.cancel("the query was cancelled by its client")
+                if statement is not None:
+                    cancelled |= statement.cancel("the query was cancelled by its client")
         return CancelStatus.CANCELLED if cancelled else CancelStatus.NOT_CANCELLABLE
 
     def _renew(self, endpoint: FlightEndpoint, call: Call) -> FlightEndpoint:
@@ -359,9 +419,3 @@ def _until(stop: Stop, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordB
     for batch in batches:
         yield batch
         check(stop)
-
-
-def _affected_of(result: Result) -> int:
-    if result.affected is None:
-        raise DatabaseError(ErrorKind.INVALID, "the statement returns rows; run it as a query")
-    return result.affected

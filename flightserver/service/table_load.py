@@ -14,7 +14,7 @@ from catalog.types import storable
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.ddl import Ddl
-from flightserver.execution.ingest import Load, ingest
+from flightserver.execution.ingest import Load, NoteBuffered, ignore, ingest
 from flightserver.protocol.commands import IfExists, IfNotExist, StatementIngest
 from providers.commit.idempotency import Idempotency
 
@@ -36,6 +36,8 @@ class Stream:
     opened: Callable[[], pa.Schema | None]
     batches: Iterator[pa.RecordBatch]
     idempotency_key: str | None = None
+    note_buffered: NoteBuffered = ignore
+    """Told how many bytes of the stream are in memory; raises when that is too much."""
 
     @property
     def schema(self) -> pa.Schema | None:
@@ -45,8 +47,12 @@ class Stream:
     def parameters(self) -> pa.Table | None:
         """The whole stream as rows of parameters; None when it has no columns, which binds nothing."""
         schema = self.schema or pa.schema([])
-        rows = pa.Table.from_batches(self.batches, schema)
-        return rows if schema.names else None
+        batches, size = [], 0
+        for batch in self.batches:
+            batches.append(batch)
+            size += int(batch.nbytes)
+            self.note_buffered(size)
+        return pa.Table.from_batches(batches, schema) if schema.names else None
 
     def request(self, text: str, parameters: pa.Table | None) -> Idempotency | None:
         """The name under which a statement happens once, if the client gave one; its `parameters` were this stream."""
@@ -123,7 +129,7 @@ class _Load:
 def _load(command: StatementIngest, stream: Stream) -> _Load:
     key = command.options.get(IDEMPOTENCY_OPTION) or stream.idempotency_key
     if not key:
-        return _Load(stream.batches, Load())
+        return _Load(stream.batches, Load(note_buffered=stream.note_buffered))
     digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
 
     def hashed() -> Iterator[pa.RecordBatch]:
@@ -131,7 +137,8 @@ def _load(command: StatementIngest, stream: Stream) -> _Load:
             digest.update(batch.serialize())
             yield batch
 
-    return _Load(hashed(), Load(idempotency=lambda: Idempotency(key, digest.hexdigest())))
+    rules = Load(idempotency=lambda: Idempotency(key, digest.hexdigest()), note_buffered=stream.note_buffered)
+    return _Load(hashed(), rules)
 
 
 def _refuse_unknown_options(command: StatementIngest) -> None:

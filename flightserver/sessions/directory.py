@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection
 
 from catalog.errors import DatabaseError, ErrorKind
+from flightserver.activity.ledger import Ledger
 from flightserver.database import Database
 from flightserver.sessions.session import Session
 from providers.ticker import Ticker
@@ -24,8 +25,9 @@ _SECRET_BYTES = 32
 class Sessions:
     """The sessions of a server. `start` and `stop` run the thread that ends idle ones."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, ledger: Ledger) -> None:
         self._database = database
+        self._ledger = ledger
         self._settings = database.settings
         self._lock = threading.Lock()
         self._sessions: OrderedDict[str, Session] = OrderedDict()
@@ -94,15 +96,13 @@ class Sessions:
             self.close(session)
 
     def expire(self) -> None:
-        """End sessions that were idle for too long or whose client has gone, and transactions that were idle."""
+        """End sessions that were idle for too long, or whose client has gone."""
         listed = self.listed()
         gone = self._gone({session.peer for session in listed if session.ends_with_connection})
         for session in listed:
             has_gone = session.ends_with_connection and session.peer in gone and not session.is_running
             if has_gone or session.idle_seconds > self._settings.session_idle_timeout_s:
                 self.close(session)
-            else:
-                session.expire_transactions(self._settings.transaction_idle_timeout_s)
 
     def _find(self, key: str) -> Session | None:
         with self._lock:
@@ -113,7 +113,7 @@ class Sessions:
             return self._sessions[session_id]
 
     def _open(self, user: str, peer: str, *keys: str) -> Session:
-        session = Session(self._database, user, peer, is_admin=user in self._settings.all_admins)
+        session = Session(self._database, self._ledger, user, peer, is_admin=user in self._settings.all_admins)
         with self._lock:
             left_out = self._make_room()
             self._sessions[session.id] = session

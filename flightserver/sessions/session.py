@@ -8,9 +8,14 @@ in a transaction that has ended, run in the one that is open.
 import secrets
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from catalog.definition import TableDef
 from catalog.errors import DatabaseError, ErrorKind
+from flightserver.activity.entries import STREAMS, Kind
+from flightserver.activity.ledger import Account, Ending, Kept, Ledger
 from flightserver.activity.statement import RunningStatement
 from flightserver.context import Context
 from flightserver.database import Database
@@ -22,6 +27,8 @@ from providers.stopping import Stop, never
 TRANSACTION_ID_BYTES = 16
 TRANSACTIONS_MAX = 1_000
 
+_WOULD_BE_MISSED = (Kind.RESULT, Kind.PREPARED_STATEMENT, Kind.TEMPORARY_TABLE, *STREAMS)
+
 
 class Session:
     """A session. Safe for use by many threads: drivers fetch on several connections.
@@ -29,17 +36,18 @@ class Session:
     It `ends_with_connection` when its client shows that it keeps neither token nor cookie.
     """
 
-    def __init__(self, database: Database, user: str, peer: str, *, is_admin: bool) -> None:
+    def __init__(self, database: Database, ledger: Ledger, user: str, peer: str, *, is_admin: bool) -> None:
         self._database = database
         self.id = secrets.token_hex(8)
         self.user = user
+        self.account = ledger.account(user, self.id)
         self.peer = peer
         self.is_admin = is_admin
         self.keys: tuple[str, ...] = ()
         self.ends_with_connection = False
         self.created_at = datetime.now(UTC)
         self.options = SessionOptions(query_timeout_s=database.settings.query_timeout_s)
-        self.temporary = TemporaryTables()
+        self.temporary = TemporaryTables(self.account)
         self._lock = threading.Lock()
         self._named: dict[bytes, _Begun] = {}
         self._own: _Begun | None = None
@@ -56,7 +64,7 @@ class Session:
     def is_empty(self) -> bool:
         """Tell whether nothing would be lost with it."""
         defaults = SessionOptions(query_timeout_s=self._database.settings.query_timeout_s)
-        untouched = self.options == defaults and not self.temporary.tables
+        untouched = self.options == defaults and not self.account.count(*_WOULD_BE_MISSED)
         return untouched and not self._begun() and not self._running
 
     @property
@@ -127,7 +135,7 @@ class Session:
             begun = self._named.get(name)
         if begun is None:
             raise DatabaseError(ErrorKind.NOT_FOUND, "the transaction does not exist or has ended; begin another")
-        begun.used_at = time.monotonic()
+        begun.touch()
         return begun.transaction
 
     def of_prepared(self, name: bytes, peer: str) -> Transaction | None:
@@ -137,13 +145,13 @@ class Session:
         return self.named(name) if known else self.joined(peer)
 
     def own(self) -> Transaction | None:
-        """The session's own transaction, when one is open; one that was idle for too long says so once."""
+        """The session's own transaction, when one is open; one that the server has ended says so once."""
         with self._lock:
             begun = self._own
             if begun is None:
                 return None
-            begun.used_at = time.monotonic()
-            if begun.transaction.phase is Phase.EXPIRED:
+            begun.touch()
+            if begun.transaction.phase in _LOST:
                 self._own = None
             elif not begun.is_open:
                 return None
@@ -162,47 +170,61 @@ class Session:
             )
         if not candidates:
             return None
-        candidates[0].used_at = time.monotonic()
+        candidates[0].touch()
         return candidates[0].transaction
+
+    @contextmanager
+    def statement_in(self, transaction: Transaction | None) -> Iterator[None]:
+        """Run a statement in a transaction, or in the session's own one: it is on the ledger from its first one on."""
+        with self._lock:
+            known = [*self._named.values(), *([self._own] if self._own else [])]
+        found = next(
+            (b for b in known if b.transaction is transaction or (transaction is None and b is self._own)), None
+        )
+        try:
+            if found is None or not found.is_open:
+                yield
+            else:
+                with found.in_use(self.account):
+                    yield
+        finally:
+            if self.temporary.tables:
+                self.temporary.note_sizes(self._size_of)
 
     def end(self, name: bytes, *, commits: bool) -> None:
         """End a transaction. One whose commit failed stays known until the client rolls it back, as drivers do."""
         transaction = self.named(name)
-        if commits:
-            transaction.commit()
-        else:
-            transaction.rollback()
+        with self.statement_in(transaction):
+            if commits:
+                transaction.commit()
+            else:
+                transaction.rollback()
         with self._lock:
             del self._named[name]
 
     def begin_savepoint(self, transaction_id: bytes, name: str) -> bytes:
         """Mark a point in a transaction; return its id, which holds the transaction's and is unique in it."""
         unique = f"{name}.{secrets.token_hex(TRANSACTION_ID_BYTES)}"
-        self.named(transaction_id).savepoint(unique)
+        transaction = self.named(transaction_id)
+        with self.statement_in(transaction):
+            transaction.savepoint(unique)
         return transaction_id + unique.encode()
 
     def end_savepoint(self, savepoint_id: bytes, *, releases: bool) -> None:
         """Forget a savepoint, or return to it."""
         transaction = self.named(savepoint_id[:TRANSACTION_ID_BYTES])
         name = savepoint_id[TRANSACTION_ID_BYTES:].decode(errors="replace")
-        if releases:
-            transaction.release(name)
-        else:
-            transaction.rollback_to(name)
-
-    def expire_transactions(self, idle_seconds: float) -> None:
-        """Roll back transactions that were idle for too long. They keep saying so to whoever names them."""
-        if self._running:
-            return
-        now = time.monotonic()
-        for begun in self._begun():
-            if now - max(begun.used_at, self._used_at) > idle_seconds:
-                begun.transaction.rollback(Phase.EXPIRED)
+        with self.statement_in(transaction):
+            if releases:
+                transaction.release(name)
+            else:
+                transaction.rollback_to(name)
 
     def close(self) -> None:
         """End everything that belongs to the session; nothing new begins in it."""
         with self._lock:
             self._closed = True
+        self.account.close()
         for begun in self._begun():
             begun.transaction.rollback()
         with self._lock:
@@ -210,6 +232,10 @@ class Session:
             self._own = None
         for table in self.temporary.close():
             self._database.store.drop_table(table)
+
+    def _size_of(self, table: TableDef) -> int:
+        """Memory that a temporary table's rows take."""
+        return sum(self._database.store.snapshot(table, None).hot.parts().values())
 
     def _require_open(self) -> None:
         """A call that was on its way while the session ended must not begin what nobody would end."""
@@ -226,14 +252,54 @@ class Session:
         return [one for one in begun if one.is_open]
 
 
+_PHASES = {Ending.UNUSED: Phase.EXPIRED, Ending.NO_ROOM: Phase.DISPLACED}
+_LOST = frozenset({Phase.EXPIRED, Phase.DISPLACED, Phase.TOO_LARGE})
+"""How transactions end that neither their client nor a conflict has ended."""
+
+
 class _Begun:
-    """A transaction, the connection that began it, and when it was used last."""
+    """A transaction, and the connection that began it. It is on the ledger while it holds something."""
 
     def __init__(self, transaction: Transaction, peer: str) -> None:
         self.transaction = transaction
         self.peer = peer
-        self.used_at = time.monotonic()
+        self._lock = threading.Lock()
+        self._kept: Kept | None = None
 
     @property
     def is_open(self) -> bool:
         return self.transaction.phase is Phase.OPEN
+
+    def touch(self) -> None:
+        if self._kept is not None:
+            self._kept.touch()
+
+    @contextmanager
+    def in_use(self, account: Account) -> Iterator[None]:
+        """Run a statement in it."""
+        with self._lock:
+            if self._kept is None:
+                self._kept = account.keep(Kind.TRANSACTION, self._end, measure=self.transaction.outlived)
+            kept = self._kept
+        try:
+            with kept.in_use():
+                yield
+            self._note_size(kept)
+        finally:
+            if not self.is_open or not self.transaction.has_begun:  # it holds nothing any more, or nothing yet
+                kept.let_go()
+                self._kept = None
+
+    def _note_size(self, kept: Kept) -> None:
+        """Enter what it holds by now; one that holds more than it may is rolled back."""
+        if self.is_open:
+            try:
+                kept.resize(self.transaction.nbytes)
+            except DatabaseError as error:
+                self.transaction.rollback(Phase.TOO_LARGE)
+                raise DatabaseError(
+                    ErrorKind.RESOURCES, f"the transaction {Phase.TOO_LARGE.value}; change less at a time"
+                ) from error
+
+    def _end(self, ending: Ending) -> None:
+        self.transaction.rollback(_PHASES.get(ending, Phase.ROLLED_BACK))

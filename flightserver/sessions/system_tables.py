@@ -1,12 +1,17 @@
 """What the server knows of itself, as tables in the namespace `system`. Everybody sees their own; admins see all."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
+from flightserver.activity.entries import STREAMS, Kind
+from flightserver.activity.gate import Gate
+from flightserver.activity.ledger import Ledger
 from flightserver.activity.statements import Statements
 from flightserver.context import Context
+from flightserver.database import Database
 from flightserver.execution.system import SystemTable
 from flightserver.sessions.directory import Sessions
 
@@ -23,6 +28,20 @@ _SESSIONS = pa.schema(
         ("open_transactions", pa.int64()),
         ("temporary_tables", pa.int64()),
         ("query_timeout_s", pa.float64()),
+        ("results", pa.int64()),
+        ("prepared_statements", pa.int64()),
+        ("streams", pa.int64()),
+        ("kept_bytes", pa.int64()),
+    ]
+)
+_KEPT = pa.schema(
+    [
+        ("kind", pa.string()),
+        ("session_id", pa.string()),
+        ("user", pa.string()),
+        ("bytes", pa.int64()),
+        ("idle_s", pa.float64()),
+        ("in_use", pa.bool_()),
     ]
 )
 _QUERIES = pa.schema(
@@ -41,11 +60,24 @@ _QUERIES = pa.schema(
         ("error", pa.string()),
     ]
 )
+_LIMITS = pa.schema([("user", pa.string()), ("name", pa.string()), ("used", pa.int64()), ("at_most", pa.int64())])
 _VIEWS = pa.schema([("namespace", pa.string()), ("view", pa.string()), ("definition", pa.string())])
 
 
-def system_tables(sessions: Sessions, statements: Statements) -> Mapping[str, SystemTable]:
+@dataclass(frozen=True)
+class Watched:
+    """What system tables tell of."""
+
+    database: Database
+    sessions: Sessions
+    statements: Statements
+    ledger: Ledger
+    gate: Gate
+
+
+def system_tables(watched: Watched) -> Mapping[str, SystemTable]:
     """All system tables by name."""
+    sessions, statements, ledger = watched.sessions, watched.statements, watched.ledger
 
     def sessions_seen(context: Context) -> list[dict[str, object]]:
         now = datetime.now(UTC)
@@ -60,10 +92,32 @@ def system_tables(sessions: Sessions, statements: Statements) -> Mapping[str, Sy
                 "open_transactions": session.open_transactions,
                 "temporary_tables": len(session.temporary.tables),
                 "query_timeout_s": session.options.query_timeout_s,
+                "results": session.account.count(Kind.RESULT, Kind.FETCHED_RESULT),
+                "prepared_statements": session.account.count(Kind.PREPARED_STATEMENT),
+                "streams": session.account.count(*STREAMS),
+                "kept_bytes": session.account.bytes,
             }
             for session in sessions.listed()
             if context.may_see(session.user)
         ]
+
+    def kept_seen(context: Context) -> list[dict[str, object]]:
+        return [
+            {
+                "kind": entry.kind.value,
+                "session_id": entry.session_id,
+                "user": entry.user,
+                "bytes": entry.bytes,
+                "idle_s": round(entry.idle_seconds, 3),
+                "in_use": entry.is_in_use,
+            }
+            for entry in ledger.listed(None if context.is_admin else context.user)
+        ]
+
+    def limits_seen(context: Context) -> list[dict[str, object]]:
+        own = [(context.user, name, used, at_most) for name, used, at_most in ledger.usage(context.user)]
+        rows = own + ([(None, *row) for row in _of_server(watched)] if context.is_admin else [])
+        return [dict(zip(_LIMITS.names, row, strict=True)) for row in rows]
 
     def queries_seen(context: Context) -> list[dict[str, object]]:
         return [
@@ -90,10 +144,22 @@ def system_tables(sessions: Sessions, statements: Statements) -> Mapping[str, Sy
         return [{"namespace": name.namespace, "view": name.table, "definition": v.query} for name, v in views]
 
     return {
+        "kept": _table(_KEPT, kept_seen),
+        "limits": _table(_LIMITS, limits_seen),
         "queries": _table(_QUERIES, queries_seen),
         "sessions": _table(_SESSIONS, sessions_seen),
         "views": _table(_VIEWS, views_seen),
     }
+
+
+def _of_server(watched: Watched) -> Iterator[tuple[str, int, int | None]]:
+    """What all users together use of the server, and how much there is."""
+    settings = watched.database.settings
+    yield "sessions", len(watched.sessions.listed()), settings.sessions_max
+    yield "statements at work", watched.gate.working, settings.statements_max
+    yield "statements that wait", watched.gate.waiting, settings.queue_max
+    yield "kept bytes", watched.ledger.bytes_kept(), settings.kept_mb << 20
+    yield "outdated snapshots", watched.database.store.outdated_snapshots(), None
 
 
 def _table(schema: pa.Schema, rows: Callable[[Context], list[dict[str, object]]]) -> SystemTable:

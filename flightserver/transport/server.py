@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from itertools import chain
 
 import pyarrow as pa
@@ -23,7 +23,8 @@ from flightserver.protocol.commands import (
 )
 from flightserver.protocol.flight import encode_flight_info
 from flightserver.service.call import Call
-from flightserver.service.service import Pending, Service
+from flightserver.service.outcomes import Pending
+from flightserver.service.service import Service
 from flightserver.service.table_load import Stream
 from flightserver.sessions.directory import Sessions
 from flightserver.sessions.session import Session
@@ -33,10 +34,12 @@ from flightserver.transport.auth import (
     AuthMiddlewareFactory,
     HandshakeMessages,
 )
+from flightserver.transport.connections import hang_up
 from flightserver.transport.status import flight_errors, send_lines_alone
 from providers.stopping import POLL_SECONDS
 
-SMALL_BYTES = 1 << 20
+SMALL_BYTES = 64 << 10
+"""A result up to this size is handed to the library as a whole. Without reading, a client can keep no more of it."""
 _IPC_OPTIONS = pa.ipc.IpcWriteOptions()
 """Made once: without it the library looks into the environment for each stream."""
 EMPTY_MESSAGES_MAX = 8
@@ -147,7 +150,9 @@ class FlightSqlServer(flight.FlightServerBase):
             session.enter()
             try:
                 stopped = _Stopped(context, self._gate)
-                yield Call(session, context.peer(), stopped, agent, arrival.header(IDEMPOTENCY_HEADER))
+                peer = context.peer()
+                key = arrival.header(IDEMPOTENCY_HEADER)
+                yield Call(session, peer, stopped, agent, key, partial(hang_up, self.port, peer))
             finally:
                 session.leave()
 

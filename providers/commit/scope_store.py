@@ -11,13 +11,15 @@ their dead rows; publish the manifest file; publish the snapshot.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from enum import Enum, unique
 from itertools import islice
 from pathlib import Path
 from weakref import WeakValueDictionary
+
+import pyarrow as pa
 
 from catalog.definition import SEQ_COLUMN, Scope, TableDef
 from catalog.errors import DatabaseError, ErrorKind
@@ -44,6 +46,8 @@ from providers.snapshot import Pins, Snapshot
 
 _SEQ_CEILING = b"seq_ceiling"
 _LOADING_LOCKS = 64
+_VIEW_BYTES = 32
+"""What a text takes in the engine's form, beside its own bytes."""
 
 Stage = Callable[[Snapshot, AtomicWrite], Snapshot]
 
@@ -106,6 +110,26 @@ class ScopeStore:
             self._adopt(state, table, wait=False)
         read = zip(states, self.visibility.read(states), scopes, strict=True)
         return [_read_by(table, state, snapshot) for state, snapshot, (table, _) in read]
+
+    def outlived(self, snapshots: Iterable[Snapshot]) -> dict[int, int]:
+        """Parts of hot rows, as `HotView.parts` has them, that are in memory for readers of these snapshots alone.
+
+        A snapshot that is what everybody reads keeps nothing by itself; others have rows in the engine's form, too.
+        """
+        found: dict[int, int] = {}
+        for snapshot in snapshots:
+            with self._lock:
+                state = self._scopes.get(snapshot.scope)
+            newest = None if state is None else state.published
+            if newest is not snapshot:
+                current = {} if newest is None else newest.hot.parts()
+                found |= {part: size for part, size in snapshot.hot.parts().items() if part not in current}
+                found[id(snapshot)] = _VIEW_BYTES * _text_columns(snapshot.table) * snapshot.hot.live_count
+        return found
+
+    def outdated_snapshots(self) -> int:
+        """How many snapshots are kept although readers and writers that begin now see others."""
+        return sum(len({*state.living_snapshots()} - {state.head, state.published}) for state in self.loaded())
 
     def tables_in_use(self) -> set[int]:
         """Ids of tables that have a scope in memory, or a snapshot that somebody still reads."""
@@ -374,3 +398,8 @@ def _read_by(table: TableDef, state: ScopeState, snapshot: Snapshot) -> Snapshot
     found = adopted(snapshot, table)
     state.pin(found)
     return found
+
+
+def _text_columns(table: TableDef) -> int:
+    """How many columns the engine handles as views."""
+    return sum(pa.types.is_string(field.type) or pa.types.is_binary(field.type) for field in table.row_schema)

@@ -54,6 +54,8 @@ class Phase(Enum):
     ROLLED_BACK = "was rolled back"
     CONFLICTED = "was rolled back, because another transaction committed first"
     EXPIRED = "was rolled back, because it was idle for too long"
+    DISPLACED = "was rolled back, because it was idle and the memory that it kept was needed"
+    TOO_LARGE = "was rolled back, because it kept more memory than may be kept for clients"
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +77,13 @@ class ScopeWrites:
         """The load that is all that was written, if one is."""
         written = self.deleted or self.working.hot.after(self.base.last_seq).chunks
         return self.loads[0] if len(self.loads) == 1 and not written else None
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that the changes take."""
+        before = self.base.hot.parts()
+        own = sum(size for part, size in self.working.hot.parts().items() if part not in before)
+        return own + sum(int(keys.nbytes) for keys in self.deleted)
 
     def net_change(self, files: ColdFiles) -> Change:
         """All changes as one: tombstones first, so that a key that was written again is live."""
@@ -120,6 +129,21 @@ class Transaction:
     def phase(self) -> Phase:
         """Where it stands."""
         return self._phase
+
+    @property
+    def has_begun(self) -> bool:
+        """Tell whether it has pinned its moment: before its first statement it holds nothing."""
+        return self._moment is not None
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that its own changes take."""
+        return sum(writes.nbytes for writes in self._now.writes.values())
+
+    def outlived(self) -> dict[int, int]:
+        """Hot rows, with their bytes, that are in memory for it alone, because others have gone on since its moment."""
+        moment = self._moment
+        return {} if moment is None else self._store.outlived(self._store.visibility.past(moment))
 
     @property
     def registry(self) -> Registry:

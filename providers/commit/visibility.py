@@ -72,6 +72,11 @@ class Visibility:
         with self._lock:
             return state.as_of(moment)
 
+    def past(self, moment: int) -> list[Snapshot]:
+        """What is kept of scopes that have changed since a pinned moment, for those who read as of it."""
+        with self._lock:
+            return [state.as_of(moment) for state in self._changed]
+
     def end(self, moment: int) -> None:
         """Let a pinned moment go, and what only it needed."""
         with self._lock:

@@ -88,6 +88,16 @@ class HotView:
     def _first_seqs(self) -> Seqs:
         return np.array([chunk.seqs[0] for chunk in self.chunks], dtype=np.int64)
 
+    def parts(self) -> dict[int, int]:
+        """What the view's rows take in memory: bytes by the identity of each part, which views share."""
+        found: dict[int, int] = {}
+        for chunk in self.chunks:
+            found[id(chunk.rows)] = int(chunk.rows.nbytes)
+            if chunk.live is not None:
+                copied = int(chunk.live_rows.nbytes) if "live_rows" in chunk.__dict__ else 0
+                found[id(chunk)] = int(chunk.live.nbytes) + copied
+        return found
+
     def find(self, keys: Keys) -> tuple[Positions, Seqs]:
         """Return (row of `keys`, `_seq` of the live hot row with that key) for every key that has one, by `_seq`."""
         found = [run.probe(keys) for run in self.runs]

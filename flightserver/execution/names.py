@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import pyarrow as pa
 
+from catalog import definition
 from catalog.definition import DELETED_COLUMN, SEQ_COLUMN, TableDef, ViewDef
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import CATALOG_NAME, TableName
@@ -87,12 +88,17 @@ def _of_table(table: TableDef, name: TableName, *, has_all: bool) -> Relation:
 def _remembered_table(same: _Same, name: TableName, has_all: bool) -> Relation:
     table = same.table
     versions = (Column(SEQ_COLUMN, pa.int64()), Column(DELETED_COLUMN, pa.bool_()))
-    visible = tuple(Column(column.name, column.storage) for column in table.visible_columns)
+    visible = tuple(Column(column.name, _type_of(column)) for column in table.visible_columns)
     key = () if table.has_hidden_key else tuple(column.name for column in table.key_columns)
     if has_all:
-        return Relation(name, (*(Column(column.name, column.storage) for column in table.columns), *versions), key)
+        return Relation(name, (*(Column(column.name, _type_of(column)) for column in table.columns), *versions), key)
     hidden = [column.name for column in table.columns if column not in table.visible_columns]
     return Relation(name, visible, key, (*hidden, SEQ_COLUMN, DELETED_COLUMN))
+
+
+def _type_of(column: definition.Column) -> pa.DataType:
+    """The type in which the engine has a column; UUIDs, which are text to it, are told from other text."""
+    return column.type if column.type == pa.uuid() else column.storage
 
 
 def _of_schema(schema: pa.Schema, name: TableName) -> Relation:

@@ -15,6 +15,7 @@ from flightserver.sql.meaning.repairs import REPAIRS
 from flightserver.sql.meaning.scopes import Definitions, Relation
 from flightserver.sql.meaning.system_columns import show_system_columns
 from flightserver.sql.meaning.table_queries import write_table_queries
+from flightserver.sql.meaning.uuids import write_uuids
 from flightserver.sql.meaning.writing import Writing
 from flightserver.sql.text import tree
 from flightserver.sql.text.query_text import QueryText
@@ -73,6 +74,7 @@ def for_engine(text: QueryText, definitions: Definitions, circumstances: Circums
     write_constant_parameters(writing, circumstances.constants)
     write_exact_numbers(writing, circumstances.targets)
     write_moments(writing)
+    write_uuids(writing)
     for repair in REPAIRS.values():
         repair(writing)
     write_output_names(writing)

@@ -6,6 +6,7 @@ beside it is looked up in its own scope: another table's column of the same name
 
 import pyarrow as pa
 
+from catalog.types import storage_type
 from flightserver.sql.meaning.scopes import Definitions, Visit
 from flightserver.sql.meaning.types import ARITHMETIC, cast_type
 from flightserver.sql.meaning.writing import Writing
@@ -28,7 +29,7 @@ def parameter_types(text: QueryText, definitions: Definitions) -> dict[int, pa.D
         number = parameter_number(text.tokens[parameter.start], 0)
         told = _told(writing, found)
         if number is not None and told is not None and not pa.types.is_null(told):
-            types.setdefault(number, told)
+            types.setdefault(number, storage_type(told))
     return types
 
 

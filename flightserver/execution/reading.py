@@ -27,12 +27,14 @@ from flightserver.sql.meaning.constant_parameters import constant_of, constant_p
 from flightserver.sql.meaning.counts import counted_table
 from flightserver.sql.meaning.engine_text import Circumstances, EngineText, for_engine
 from flightserver.sql.meaning.parameter_types import parameter_types
+from flightserver.sql.meaning.repairs.whole_numbers import Summed
 from flightserver.sql.meaning.scopes import Relation
 from flightserver.sql.meaning.system_columns import of_all_columns
 from flightserver.sql.statements import SubstraitQuery
 from flightserver.sql.text.query_text import QueryText
 from manifest.predicate import AnyOf, Predicate
 from providers.cold.files import ColdFiles
+from providers.cold.magnitude import largest_magnitude
 from providers.cold.pruning import Pruned, prune
 from providers.engine.estimates import casts_lose
 from providers.engine.export import export, selected_columns
@@ -57,6 +59,9 @@ ORIGIN_BYTES = 16
 """What is remembered of the origins of results, and about what a column takes."""
 
 ENGINE_TEXTS_BYTES = 8 << 20
+
+SUM_MAX = 1 << 62
+"""A sum that is surely below it needs no check."""
 
 
 @dataclass(frozen=True)
@@ -193,10 +198,14 @@ class Reader:
             constants = {number: constant_of(parameters[str(number)]) for number in constants}
         about = Circumstances(_context_values(context, context.namespace), given.targets, bound, constants)
         written = self._for_engine(text, names, about)
+        trusting = self._for_engine(text, names, replace(about, trusts_sums=True)) if written.sums else None
         reads = _Reads()
         reads.add(written, names, self._view_reader(context))
         dialect = SqlDialect.STABLE_JOIN_ORDER if reads.has_optional_sides else SqlDialect.PLAIN
-        return _Query(self._database, SqlText(written.text, parameters), context, reads, dialect)
+        query = _Query(self._database, SqlText(written.text, parameters), context, reads, dialect)
+        if trusting is None or written.sums is None:
+            return query
+        return replace(query, trusting=_Trusting(written.sums, SqlText(trusting.text, parameters)))
 
     def _substrait_query(self, query: SubstraitQuery, context: Context) -> "_Query":
         names = Names(context.registry, self.system, context.namespace)
@@ -239,6 +248,7 @@ class Reader:
         """Plan twice: against shapes, to choose batches, and against the merged relations of those."""
         reads = query.reads
         pinned = _pin(reads.tables, query.context, given.snapshots)
+        query = query.over(pinned)
         computed = self._relations_of({**{n: t.rows(query.context) for n, t in reads.system.items()}, **given.rows})
         relations = self._database.relations
         turns = self._database.engine.turns
@@ -368,6 +378,24 @@ class _Use:
 
 
 @dataclass(frozen=True)
+class _Trusting:
+    """A text that leaves out to check some sums, for snapshots whose numbers are so small that no sum is too large."""
+
+    sums: frozenset[Summed]
+    source: Source
+
+    def holds(self, pinned: Mapping[TableName, Snapshot]) -> bool:
+        """Tell whether the numbers are so small."""
+        return all(self._fits(summed, pinned[of_all_columns(summed.table) or summed.table]) for summed in self.sums)
+
+    @staticmethod
+    def _fits(summed: Summed, snapshot: Snapshot) -> bool:
+        column = snapshot.table.by_name.get(summed.column)
+        largest = None if column is None else largest_magnitude(snapshot, column)
+        return largest is not None and largest * max(snapshot.live_count, 1) < SUM_MAX
+
+
+@dataclass(frozen=True)
 class _Query:
     """One text with everything that both passes share."""
 
@@ -376,6 +404,13 @@ class _Query:
     context: Context
     reads: _Reads
     dialect: SqlDialect
+    trusting: _Trusting | None = None
+
+    def over(self, pinned: Mapping[TableName, Snapshot]) -> "_Query":
+        """The query as it is best asked of these snapshots."""
+        if self.trusting is None or not self.trusting.holds(pinned):
+            return self
+        return replace(self, source=self.trusting.source)
 
     def shapes(self, tables: Mapping[TableName, TableDef]) -> dict[TableName, EngineTable]:
         """The tables without their rows, under each name that they are read by."""

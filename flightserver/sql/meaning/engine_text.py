@@ -12,6 +12,7 @@ from flightserver.sql.meaning.exact_numbers import write_exact_numbers
 from flightserver.sql.meaning.moments import write_moments
 from flightserver.sql.meaning.output_names import write_output_names
 from flightserver.sql.meaning.repairs import REPAIRS
+from flightserver.sql.meaning.repairs.whole_numbers import Summed, summed_columns
 from flightserver.sql.meaning.scopes import Definitions, Relation
 from flightserver.sql.meaning.system_columns import show_system_columns
 from flightserver.sql.meaning.table_queries import write_table_queries
@@ -27,7 +28,7 @@ class Circumstances:
 
     `values` are those of the context, by their words; `targets` the types of the columns that its own are stored in;
     `parameters` the types of what is bound, `constants` what of it is written into the text. `is_view` says that it is
-    the query of a view.
+    the query of a view, `trusts_sums` that no sum of its can be beyond its type.
     """
 
     values: Mapping[str, str]
@@ -35,25 +36,28 @@ class Circumstances:
     parameters: Mapping[int, pa.DataType] = field(default_factory=dict)
     constants: Mapping[int, str] = field(default_factory=dict)
     is_view: bool = False
+    trusts_sums: bool = False
 
     @property
     def key(self) -> tuple[object, ...]:
         """What tells them apart."""
         bound = tuple(self.parameters.items()), tuple(self.constants.items())
-        return tuple(self.values.values()), self.targets, bound, self.is_view
+        return tuple(self.values.values()), self.targets, bound, self.is_view, self.trusts_sums
 
 
 @dataclass(frozen=True)
 class EngineText:
     """A query for the engine. `relations` are the names that it may read, `looked_up` what each name was found to be.
 
-    `has_optional_sides` says that it has a RIGHT or a FULL join.
+    `has_optional_sides` says that it has a RIGHT or a FULL join; `sums` are the columns of its only table that it sums,
+    where whatever those hold tells that no sum needs to be checked.
     """
 
     text: str
     relations: frozenset[TableName]
     looked_up: tuple[tuple[tuple[str, ...], Relation | None], ...]
     has_optional_sides: bool
+    sums: frozenset[Summed] | None = None
 
 
 def for_engine(text: QueryText, definitions: Definitions, circumstances: Circumstances) -> EngineText:
@@ -65,7 +69,13 @@ def for_engine(text: QueryText, definitions: Definitions, circumstances: Circums
             looked_up[parts] = definitions(parts)
         return looked_up[parts]
 
-    writing = Writing(text, look_up, is_view=circumstances.is_view, parameters=circumstances.parameters)
+    writing = Writing(
+        text,
+        look_up,
+        is_view=circumstances.is_view,
+        trusts_sums=circumstances.trusts_sums,
+        parameters=circumstances.parameters,
+    )
     named = [looked_up.get(source.parts) for source, _ in writing.of_kind(tree.TableSource)]
     relations = {relation.name for relation in named if relation is not None}
     write_context_values(writing, circumstances.values)
@@ -81,4 +91,6 @@ def for_engine(text: QueryText, definitions: Definitions, circumstances: Circums
     has_optional_sides = writing.has("RIGHT", "FULL") and any(
         join.kind.startswith(("RIGHT", "FULL")) for join, _ in writing.of_kind(tree.Join)
     )
-    return EngineText(writing.edits.done(), frozenset(relations), tuple(looked_up.items()), has_optional_sides)
+    is_alone = len(named) == 1 and not any(query.is_recursive for query, _ in writing.of_kind(tree.Query))
+    sums = summed_columns(writing) if is_alone and not circumstances.trusts_sums else None
+    return EngineText(writing.edits.done(), frozenset(relations), tuple(looked_up.items()), has_optional_sides, sums)

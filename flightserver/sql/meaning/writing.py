@@ -35,10 +35,12 @@ class Writing:
         definitions: Definitions,
         *,
         is_view: bool = False,
+        trusts_sums: bool = False,
         parameters: Mapping[int, pa.DataType] = MappingProxyType({}),
     ) -> None:
         self.text = text
         self.is_view = is_view
+        self.trusts_sums = trusts_sums
         self._parameters = parameters
         self.definitions = definitions
         self.edits = Edits(text)

@@ -34,10 +34,11 @@ def repair(writing: Writing) -> None:
             if node.operator in _CHECKED:
                 _check(writing, node, found)
     for call, found in writing.of_kind(tree.Call):
-        if not writing.trusts_sums and _may_overflow(writing, call, found):
-            writing.edits.wrap(call.arguments[0], "CAST(", " AS DECIMAL(38,0))")
-            writing.edits.wrap(call, "CAST(", " AS BIGINT)")
+        if _may_overflow(writing, call, found):
             writing.keep_name(found, writing.written(call))
+            if not writing.trusts_sums:
+                writing.edits.wrap(call.arguments[0], "CAST(", " AS DECIMAL(38,0))")
+                writing.edits.wrap(call, "CAST(", " AS BIGINT)")
 
 
 def _check(writing: Writing, node: tree.Binary, found: Visit) -> None:

@@ -1,5 +1,6 @@
 """Which statement goes where: the one entrance for everything that a client can say."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -25,10 +26,14 @@ from flightserver.sql.text.parameters import places_in_values
 from flush.compaction import compact, settle
 from flush.hot_flush import flush
 from flush.reclaim import reclaim
+from providers.commit.definitions import StaleDefinitionError
 from providers.commit.scope_state import ScopeState
 from providers.lru import ByteBoundedCache
 
 CONSTANTS_BYTES = 1 << 20
+
+ATTEMPTS = 4
+"""How often a change is made whose table is defined anew each time."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,7 @@ class Executor:
         if isinstance(statement, SubstraitQuery):
             return _noted(self.reader.plan_substrait(statement, context), context).rows()
         if self._dml.handles(statement):
-            return self._dml.run(statement, context, bound, count)
+            return self._change(statement, context, bound, count)
         if count:
             raise DatabaseError(ErrorKind.INVALID, "only queries, INSERT, UPDATE and DELETE take parameters")
         if self._show.handles(statement):
@@ -100,6 +105,13 @@ class Executor:
     def asks_about_server(self, parsed: Parsed, context: Context) -> bool:
         """Tell whether a statement reads system tables and nothing else."""
         return isinstance(parsed.statement, Query) and self.reader.reads_system_only(parsed.statement.text, context)
+
+    def _change(self, statement: Statement, context: Context, bound: pa.Table | None, count: int) -> Affected:
+        """Run a change. Where its table is defined anew meanwhile, nothing was written, and it is made again."""
+        for _ in range(ATTEMPTS - 1):
+            with suppress(StaleDefinitionError):
+                return self._dml.run(statement, context, bound, count)
+        return self._dml.run(statement, context, bound, count)
 
     def _query(self, statement: Query, context: Context, bound: pa.Table | None, count: int) -> Rows:
         if not count:

@@ -280,10 +280,10 @@ class Service:
         """Do some work as a statement: with a place at the gate, listed, in its transaction, until it must stop."""
         session = call.session
         with self._gate.statement(session.user, access, call.stop) as place:
+            transaction = session.entered(named)
             running = self._statements.start(session.id, session.user, text, session.options.query_timeout_s)
             if incoming is not None:
                 incoming.attend(running, place)
-            transaction = named or session.own()
             context = session.context(transaction, running, _first(running.interruption, call.stop))
             with running.outcome(), session.statement_in(transaction):
                 outcome = work(context)
@@ -296,7 +296,7 @@ class Service:
         if self._control.handles(parsed.statement):
             return Prepared(parsed, pa.schema([]), self._control.schema(parsed.statement))
         session = call.session
-        context = session.context(_named(transaction_id, call) or session.own(), stop=call.stop)
+        context = session.context(session.entered(_named(transaction_id, call)), stop=call.stop)
         return self._executor.prepare(parsed, context)
 
     def _access(self, parsed: Parsed, session: Session) -> Callable[[], Access]:
@@ -401,7 +401,7 @@ def _named(transaction_id: bytes | None, call: Call) -> Transaction | None:
 
 
 def _seen(call: Call) -> Transaction | None:
-    """The open transaction whose definitions metadata shows; drivers name none. Of several it is none."""
+    """The transaction whose definitions metadata shows; drivers name none. Of several it is none."""
     own = call.session.own()
     try:
         return own or call.session.joined(call.peer)

@@ -176,7 +176,7 @@ class Transaction:
     def commit(self) -> None:
         """Make everything durable and visible at once; CONFLICT when another transaction was first."""
         with self._lock:
-            self._require_open()
+            self.require_open()
             try:
                 self._commit()
             except DatabaseError as error:
@@ -192,6 +192,13 @@ class Transaction:
         with self._lock:
             if self._phase is Phase.OPEN:
                 self._end(phase)
+
+    def require_open(self) -> None:
+        """Raise NOT_FOUND when it has ended, with how."""
+        if self._phase is not Phase.OPEN:
+            raise DatabaseError(
+                ErrorKind.NOT_FOUND, f"the transaction {self._phase.value}; roll back, then run all of it again"
+            )
 
     def _write(self, scope: ScopeOf, build: Build, rule: OnExisting, idempotency: Idempotency | None) -> Outcome:
         with self._lock:
@@ -212,14 +219,10 @@ class Transaction:
 
     def _begin(self) -> None:
         """Pin the moment, with the first statement: an open transaction that does nothing costs nothing."""
-        self._require_open()
+        self.require_open()
         if self._moment is None:
             self._moment, self._base = self._store.visibility.begin(lambda: self._catalog.registry)
             self._now = _State(self._base, {})
-
-    def _require_open(self) -> None:
-        if self._phase is not Phase.OPEN:
-            raise DatabaseError(ErrorKind.NOT_FOUND, f"the transaction {self._phase.value}; begin another")
 
     def _end(self, phase: Phase) -> None:
         self._phase = phase

@@ -55,7 +55,7 @@ class Settings(BaseModel):
     sessions_max: int = Field(10_000, ge=1, description="sessions open at once")
     session_idle_timeout_s: float = Field(3_600.0, gt=0, description="how long an unused session and its token live")
     transaction_idle_timeout_s: float = Field(
-        600.0, gt=0, description="how long an unused transaction stays open; then it is rolled back"
+        600.0, gt=0, description="how long a transaction with a statement in it may be idle; then it is rolled back"
     )
     result_lifetime_s: int = Field(600, ge=10, description="how long an unfetched result and its files are kept")
     stream_idle_timeout_s: float = Field(120.0, gt=0, description="how long an open stream may wait for its client")

@@ -9,11 +9,13 @@ rows are flushed along (so that the manifest alone is the commit point), and one
 abort deletes the staged files: nothing of the stream remains. A transaction reads the staged batches before they are
 published, through a snapshot whose manifest lists them beside those of the table.
 
+A stream that replaces the scope's rows leaves out of that manifest whatever there was, and looks for nothing.
+
 Ids are reserved when a part is written. Should another commit to the scope have come in between, its ids are larger, so
 the parts are written again with newer ids before they are published: `_seq` order stays commit order.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -24,7 +26,7 @@ import pyarrow.compute as pc
 from catalog.definition import SEQ_COLUMN, TableDef
 from flush.batch_writer import SortedRows, drop_files, sort_by_key, write_batch
 from flush.hot_flush import write_hot_rows
-from flush.publication import keep_staged_names, next_manifest
+from flush.publication import keep_staged_names, next_manifest, retire
 from flush.segment_writer import write_segment
 from manifest.entries import BatchFileEntry, BulkCommit, ManifestFile
 from manifest.files import Unsynced
@@ -34,11 +36,12 @@ from manifest.predicate import Predicate
 from providers.clock import timestamp
 from providers.cold.locate import ColdRows, entry_bounds, find_cold
 from providers.commit.apply import mark_dead
+from providers.commit.definitions import require_columns
 from providers.commit.idempotency import Idempotency, Outcome
 from providers.commit.resolve import OnExisting, by_batch, refuse_duplicates
 from providers.commit.scope_state import ScopeState
 from providers.commit.scope_store import ScopeStore
-from providers.commit.work import Refuse
+from providers.commit.work import Refuse, Written
 from providers.hot.view import HotView
 from providers.rows.change import Change, key_of
 from providers.rows.keys import Keys, Mask, Positions, may_share
@@ -77,13 +80,23 @@ class BulkLoad:
     """One stream on its way into one scope. Parts must be added in stream order; use `commit` or `abort` once.
 
     Parts are staged on threads of their own, `PARTS_AT_A_TIME` at most, while the caller receives the next. With `rule`
-    REFUSE, a key that repeats or exists is an error; SKIP is not served here.
+    REFUSE, a key that repeats or exists is an error; SKIP is not served here. `named` are the columns that the client
+    gave values to. A load that `replaces` takes the place of all rows.
     """
 
     def __init__(
-        self, store: ScopeStore, state: ScopeState, table: TableDef, rule: OnExisting = OnExisting.REPLACE
+        self,
+        store: ScopeStore,
+        state: ScopeState,
+        table: TableDef,
+        rule: OnExisting = OnExisting.REPLACE,
+        *,
+        named: Collection[str] = (),
+        replaces: bool = False,
     ) -> None:
+        self.replaces = replaces
         self._rule = rule
+        self._named = named
         self._store = store
         self._state = state
         self._table = table
@@ -119,11 +132,14 @@ class BulkLoad:
 
     def over(self, snapshot: Snapshot) -> Snapshot:
         """The snapshot with the stream on top, for readers who may see it before it is committed."""
+        require_columns(self._table, snapshot.table, self._named)
         self.finish()
         self._kill_repeated()
         found = self._overwritten(snapshot)
         self._is_shown = True
-        manifest = snapshot.manifest.with_changes(updated_at=timestamp(), added=self._entries)
+        manifest = snapshot.manifest.with_changes(
+            updated_at=timestamp(), added=self._entries, removed=self._removed(snapshot)
+        )
         return replace(
             snapshot,
             version=snapshot.version + 1,
@@ -144,30 +160,32 @@ class BulkLoad:
                 self._store.wait_shown(self._state)
                 return replayed
             head = self._state.head
+            require_columns(self._table, head.table, self._named)
             if refuse is not None:
-                for entry in self._entries:
-                    keys = self._store.files.key_index(self._staged.cold, entry).keys
-                    refuse(head, keys, entry_bounds(self._staged.cold, entry))
+                refuse(head, self._written())
             self._stamp_after(head.last_seq)
             self._unsynced.sync()
             found = self._overwritten(head)
             flushed = write_hot_rows(self._store, self._state, replace(head, hot=found.hot))
-            last_seq = max([head.last_seq, *(entry.max_seq for entry in self._entries)])
+            last_seq = max([self._first_free_seq(head), *(entry.max_seq for entry in self._entries)])
             outcome = Outcome(self._offered, last_seq)
             dead = {**mark_dead(head, found.cold), **self._staged.dead}
             if self._is_shown:
                 keep_staged_names(head.cold.folder, self._entries)
+            removed = self._removed(head)
             manifest = next_manifest(
                 head.cold.folder,
                 head.manifest,
                 head.scope,
                 dead,
                 added=[*self._entries, *(part.entry for part in flushed)],
+                removed=removed,
                 flushed_seq=last_seq,
                 schema_version=head.table.version,
                 last_bulk_commit=_bulk_commit(idempotency, outcome),
             )
             self._store.replace_manifest(self._state, manifest, dead, HotView(head.hot.key), last_seq=last_seq)
+            retire(head.cold.folder, removed)
         self._store.clean_hot(self._state)
         return outcome
 
@@ -237,7 +255,8 @@ class BulkLoad:
 
     def _may_stay_as_it_came(self, waiting_rows: int) -> bool:
         """Tell whether little enough waits to be settled, with so many rows that are being staged."""
-        segments = [*self._state.head.manifest.segments, *self._staged.manifest.segments]
+        older = () if self.replaces else self._state.head.manifest.segments
+        segments = [*older, *self._staged.manifest.segments]
         return (
             len(segments) < SEGMENTS_MAX
             and sum(entry.rows for entry in segments) + waiting_rows < SEGMENT_ROWS_MAX
@@ -293,9 +312,28 @@ class BulkLoad:
         if self._rule is OnExisting.REFUSE:
             refuse_duplicates(self._table, keys, faulty, "occurs twice in the same statement")
 
+    def _written(self) -> Written:
+        """The keys that a commit touches."""
+        for entry in self._entries:
+            keys = self._store.files.key_index(self._staged.cold, entry).keys
+            yield keys, entry_bounds(self._staged.cold, entry)
+        for part in self._parts:
+            if part.tombstones is not None:
+                yield part.tombstones, None
+
+    def _removed(self, head: Snapshot) -> list[int]:
+        """The batches that the stream takes the place of."""
+        return [entry.batch for entry in head.manifest.batches] if self.replaces else []
+
+    def _first_free_seq(self, head: Snapshot) -> int:
+        """What `last_seq` is at least: rows that go leave a trace even where none come."""
+        return int(self._store.allocator.reserve(1)[0]) if self.replaces else head.last_seq
+
     def _overwritten(self, head: Snapshot) -> _Overwritten:
         found: list[ColdRows] = []
         hot = head.hot
+        if self.replaces:
+            return _Overwritten(HotView(hot.key), {})
         if not head.manifest.batches and not hot.live_count:
             return _Overwritten(hot, {})
         files = self._store.files

@@ -2,8 +2,12 @@
 
 Small streams become hot rows; from `BULK_ROWS_MIN` rows on they go straight to batches, a part at a time, on threads
 of their own, so that receiving and writing overlap. At most four parts are in memory; where there is no room for what
-waits, it is written early. A bulk commit flushes the
-scope's hot rows along, so a stream of less than one part that finds more hot rows than it brings joins them instead.
+waits, it is written early. A bulk commit flushes the scope's hot rows along, so a stream of less than one part that
+finds more hot rows than it brings joins them instead.
+A stream that replaces all rows is always a bulk commit.
+
+The columns that a stream names are looked up when it begins; should one of them be another, or gone, when it ends, the
+stream is refused.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -11,7 +15,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from catalog.definition import TableDef
+from catalog.definition import DELETED_COLUMN, TableDef
 from catalog.errors import DatabaseError
 from flightserver.context import Context
 from flightserver.database import Database
@@ -37,14 +41,15 @@ def ignore(_: int) -> None:
 class Load:
     """How a stream is taken: what happens to keys that exist, and how exactly types must match.
 
-    `idempotency` is asked for at the end, when the whole stream has been seen. `note_buffered` is told what waits for
-    more of the stream.
+    With `replaces`, the stream takes the place of every row of its scope. `idempotency` is asked for at the end, when
+    the whole stream has been seen. `note_buffered` is told what waits for more of the stream.
     """
 
     rule: OnExisting = OnExisting.REPLACE
     strictness: Strictness = Strictness.STREAM
     idempotency: Callable[[], Idempotency | None] = lambda: None
     note_buffered: NoteBuffered = ignore
+    replaces: bool = False
 
 
 def ingest(
@@ -68,11 +73,10 @@ class _Ingest:
         self._store = database.store
         self._table = table
         self._context = context
-        self._rule = load.rule
-        self._note_buffered = load.note_buffered
-        self._strictness = load.strictness
+        self._load = load
         self._scope = context.scope(table)
         self._may_be_bulk = load.rule is not OnExisting.SKIP
+        self._named: tuple[str, ...] = ()
         self._buffer: list[pa.RecordBatch] = []
         self._rows = 0
         self._bytes = 0
@@ -80,6 +84,7 @@ class _Ingest:
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Take rows."""
+        self._named = tuple(name for name in batch.schema.names if name != DELETED_COLUMN)
         self._buffer.append(batch)
         self._rows += batch.num_rows
         self._bytes += batch.nbytes
@@ -87,18 +92,17 @@ class _Ingest:
         if part_is_full and self._may_be_bulk:
             self._stage()
         try:
-            self._note_buffered(self._bytes)
+            self._load.note_buffered(self._bytes)
         except DatabaseError:
             if not self._may_be_bulk:
                 raise
             self._stage()
-            self._note_buffered(self._bytes)
+            self._load.note_buffered(self._bytes)
 
     def finish(self, idempotency: Idempotency | None) -> Outcome:
         """Commit the whole stream."""
         if not self._may_be_bulk or (self._bulk is None and self._is_small()):
-            change = self._take()
-            return self._context.work.write(self._scope, lambda _: change, self._rule, idempotency)
+            return self._context.work.offer(self._scope, self._take(), self._named, self._load.rule, idempotency)
         bulk = self._stage()
         bulk.finish()
         return self._context.work.take(self._scope, bulk, idempotency)
@@ -109,6 +113,8 @@ class _Ingest:
             self._bulk.abort()
 
     def _is_small(self) -> bool:
+        if self._load.replaces:
+            return False
         if self._rows < BULK_ROWS_MIN:
             return True
         (snapshot,) = self._context.work.snapshots([self._scope])
@@ -118,7 +124,9 @@ class _Ingest:
         """Begin to write what is buffered."""
         if self._bulk is None:
             state = self._context.work.staging(self._scope)
-            self._bulk = BulkLoad(self._store, state, self._table, self._rule)
+            self._bulk = BulkLoad(
+                self._store, state, self._table, self._load.rule, named=self._named, replaces=self._load.replaces
+            )
         change = self._take()
         for start in range(0, change.rows.num_rows, PART_ROWS):
             self._bulk.add(change.slice(start, PART_ROWS))
@@ -128,7 +136,7 @@ class _Ingest:
         """What is buffered, in the table's form."""
         offered = _as_table(self._buffer, self._table)
         self._buffer, self._rows, self._bytes = [], 0, 0
-        return admitted(self._table, offered, self._context.user, self._store.allocator, self._strictness)
+        return admitted(self._table, offered, self._context.user, self._store.allocator, self._load.strictness)
 
 
 def _as_table(batches: Sequence[pa.RecordBatch], table: TableDef) -> pa.Table:

@@ -11,6 +11,7 @@ from functools import partial
 import pyarrow as pa
 
 from catalog.errors import DatabaseError, ErrorKind
+from flightserver.access.door import Use
 from flightserver.activity.entries import Kind
 from flightserver.activity.gate import Access, Gate, no_access
 from flightserver.activity.statement import RunningStatement, StatementState
@@ -176,7 +177,8 @@ class Service:
     def list_flights(self, call: Call) -> Iterator[tuple[tuple[str, str], Pending]]:
         """Every table that the user may read: its name, and the command that reads it, which is its own ticket."""
         context = call.session.context(_seen(call))
-        for name, table in sorted(context.registry.tables.items()):
+        for table in context.door.tables(Use.DESCRIBE):
+            name = table.name
             yield (name.namespace, name.table), Pending(table.schema, commands.rows_of(name))
 
     def _described(self, command: Command, call: Call) -> pa.Table:
@@ -280,10 +282,10 @@ class Service:
         """Do some work as a statement: with a place at the gate, listed, in its transaction, until it must stop."""
         session = call.session
         with self._gate.statement(session.user, access, call.stop) as place:
+            transaction = session.entered(named)
             running = self._statements.start(session.id, session.user, text, session.options.query_timeout_s)
             if incoming is not None:
                 incoming.attend(running, place)
-            transaction = named or session.own()
             context = session.context(transaction, running, _first(running.interruption, call.stop))
             with running.outcome(), session.statement_in(transaction):
                 outcome = work(context)
@@ -296,7 +298,7 @@ class Service:
         if self._control.handles(parsed.statement):
             return Prepared(parsed, pa.schema([]), self._control.schema(parsed.statement))
         session = call.session
-        context = session.context(_named(transaction_id, call) or session.own(), stop=call.stop)
+        context = session.context(session.entered(_named(transaction_id, call)), stop=call.stop)
         return self._executor.prepare(parsed, context)
 
     def _access(self, parsed: Parsed, session: Session) -> Callable[[], Access]:
@@ -401,7 +403,7 @@ def _named(transaction_id: bytes | None, call: Call) -> Transaction | None:
 
 
 def _seen(call: Call) -> Transaction | None:
-    """The open transaction whose definitions metadata shows; drivers name none. Of several it is none."""
+    """The transaction whose definitions metadata shows; drivers name none. Of several it is none."""
     own = call.session.own()
     try:
         return own or call.session.joined(call.peer)

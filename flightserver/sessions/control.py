@@ -70,14 +70,16 @@ class Control:
         return _DONE
 
     def _commit(self, _: Commit, session: Session, named: Transaction | None) -> Affected:
-        _own(session, named, "commit").commit()
+        _refuse_named(named, "commit")
+        session.end_own(commits=True)
         return _DONE
 
     def _rollback(self, statement: Rollback, session: Session, named: Transaction | None) -> Affected:
         if statement.savepoint is not None:
             _any(session, named).rollback_to(statement.savepoint)
         else:
-            _own(session, named, "rollback").rollback()
+            _refuse_named(named, "rollback")
+            session.end_own(commits=False)
         return _DONE
 
     def _savepoint(self, statement: Savepoint, session: Session, named: Transaction | None) -> Affected:
@@ -119,7 +121,7 @@ class Control:
                 ErrorKind.NOT_FOUND, f"session {statement.session_id} does not exist; see system.sessions"
             )
         self._statements.cancel_all(doomed.id, f"the session was killed by {session.user}")
-        self._sessions.close(doomed)
+        self._sessions.cut_off(doomed)
         return Affected(1)
 
 
@@ -128,12 +130,11 @@ def may_see(session: Session, user: str) -> bool:
     return session.is_admin or session.user == user
 
 
-def _own(session: Session, named: Transaction | None, how: str) -> Transaction:
+def _refuse_named(named: Transaction | None, how: str) -> None:
     if named is not None:
         raise DatabaseError(
             ErrorKind.INVALID, f"the client library opened this transaction; end it with the connection's {how}()"
         )
-    return _any(session, None)
 
 
 def _any(session: Session, named: Transaction | None) -> Transaction:

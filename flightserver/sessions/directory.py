@@ -2,8 +2,9 @@
 
 A token or a cookie is a secret, so it is kept as a hash. A session ends when its client closes it, when somebody kills
 it, when it was idle for too long, or when nothing but its connection names it and that is gone; then its transactions
-are rolled back and its token is worth nothing. The number of sessions is bounded: sessions that hold nothing make room,
-others make the next login UNAVAILABLE.
+are rolled back and its token is worth nothing. Neither is its cookie, nor its connection when something was lost with
+it: a client that does not know yet must not go on as if nothing had happened. The number of sessions is bounded:
+sessions that hold nothing make room, others make the next login UNAVAILABLE.
 """
 
 import hashlib
@@ -20,6 +21,7 @@ from providers.ticker import Ticker
 
 TICK_SECONDS = 1.0
 _SECRET_BYTES = 32
+_BY_PEER = "peer:"
 
 
 class Sessions:
@@ -32,6 +34,7 @@ class Sessions:
         self._lock = threading.Lock()
         self._sessions: OrderedDict[str, Session] = OrderedDict()
         self._keys: dict[str, str] = {}
+        self._cut_off: dict[str, str] = {}
         self._gone: Callable[[Collection[str]], Collection[str]] = lambda _: ()
         self._ticker = Ticker("sessions", self.expire, TICK_SECONDS)
 
@@ -51,17 +54,20 @@ class Sessions:
     def of_connection(self, user: str, cookie: str | None, peer: str) -> tuple[Session, str | None]:
         """The session of a call without a token, and a cookie to send when it is a new one.
 
-        A cookie that no session has is no cookie: a client that keeps it is still known by its connection.
+        UNAUTHENTICATED when the cookie has no session, or the one of the connection was ended.
         """
         if cookie is not None:
             found = self._find(_key("cookie", cookie))
-            if found is not None and found.user == user:
-                return found, None
-        by_peer = f"peer:{peer}/{user}"
+            if found is None or found.user != user:
+                raise _over("cookie")
+            return found, None
+        by_peer = f"{_BY_PEER}{peer}/{user}"
         found = self._find(by_peer)
         if found is not None:
             found.ends_with_connection = True
             return found, None
+        if by_peer in self._cut_off:
+            raise _over("connection")
         fresh = secrets.token_urlsafe(_SECRET_BYTES)
         return self._open(user, peer, by_peer, _key("cookie", fresh)), fresh
 
@@ -79,10 +85,19 @@ class Sessions:
         return found
 
     def close(self, session: Session) -> None:
-        """End a session."""
+        """End a session, as its client wants it."""
         with self._lock:
             self._forget(session)
         session.close()
+
+    def cut_off(self, session: Session) -> None:
+        """End a session whatever its client believes; with something to lose, its connection is not served any more."""
+        with self._lock:
+            if not session.is_empty:
+                self._cut_off |= {key: session.peer for key in session.keys if key.startswith(_BY_PEER)}
+                for key in list(self._cut_off)[: -self._settings.sessions_max]:
+                    del self._cut_off[key]
+        self.close(session)
 
     def start(self, gone: Callable[[Collection[str]], Collection[str]]) -> None:
         """Begin to end sessions that are idle, or whose peer is `gone`."""
@@ -98,11 +113,15 @@ class Sessions:
     def expire(self) -> None:
         """End sessions that were idle for too long, or whose client has gone."""
         listed = self.listed()
-        gone = self._gone({session.peer for session in listed if session.ends_with_connection})
+        cut_off = set(self._cut_off.values())
+        gone = self._gone({session.peer for session in listed if session.ends_with_connection} | cut_off)
+        with self._lock:
+            self._cut_off = {key: peer for key, peer in self._cut_off.items() if peer not in gone}
         for session in listed:
-            has_gone = session.ends_with_connection and session.peer in gone and not session.is_running
-            if has_gone or session.idle_seconds > self._settings.session_idle_timeout_s:
+            if session.ends_with_connection and session.peer in gone and not session.is_running:
                 self.close(session)
+            elif session.idle_seconds > self._settings.session_idle_timeout_s:
+                self.cut_off(session)
 
     def _find(self, key: str) -> Session | None:
         with self._lock:
@@ -138,6 +157,12 @@ class Sessions:
         self._sessions.pop(session.id, None)
         for key in session.keys:
             self._keys.pop(key, None)
+
+
+def _over(name: str) -> DatabaseError:
+    return DatabaseError(
+        ErrorKind.UNAUTHENTICATED, f"the session of this {name} has ended, and what it held is gone; connect again"
+    )
 
 
 def _key(kind: str, secret: str) -> str:

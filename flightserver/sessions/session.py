@@ -2,7 +2,10 @@
 
 A transaction is named by the client (protocol), or is the session's own (SQL BEGIN). A statement without a name runs
 in the session's own one. Streams, which some drivers never name a transaction for, and statements that were prepared
-in a transaction that has ended, run in the one that is open.
+in a transaction that has ended, run in the one that the client has begun.
+
+A transaction is the client's until the client ends it. One that ended otherwise (it was idle for too long, or its
+commit lost against another) stays, and refuses whatever its client believes to be in it.
 """
 
 import secrets
@@ -65,7 +68,7 @@ class Session:
         """Tell whether nothing would be lost with it."""
         defaults = SessionOptions(query_timeout_s=self._database.settings.query_timeout_s)
         untouched = self.options == defaults and not self.account.count(*_WOULD_BE_MISSED)
-        return untouched and not self._begun() and not self._running
+        return untouched and not self._named and self._own is None and not self._running
 
     @property
     def is_running(self) -> bool:
@@ -125,7 +128,8 @@ class Session:
         """Begin the session's own transaction."""
         with self._lock:
             self._require_open()
-            if self._own is not None and self._own.is_open:
+            if self._own is not None:
+                self._own.transaction.require_open()
                 raise DatabaseError(ErrorKind.INVALID, "a transaction is open already; COMMIT or ROLLBACK it first")
             self._own = _Begun(self._database.begin(), "")
 
@@ -145,23 +149,19 @@ class Session:
         return self.named(name) if known else self.joined(peer)
 
     def own(self) -> Transaction | None:
-        """The session's own transaction, when one is open; one that the server has ended says so once."""
-        with self._lock:
-            begun = self._own
-            if begun is None:
-                return None
-            begun.touch()
-            if begun.transaction.phase in _LOST:
-                self._own = None
-            elif not begun.is_open:
-                return None
-            return begun.transaction
+        """The session's own transaction, from BEGIN until COMMIT or ROLLBACK; it may have ended otherwise."""
+        begun = self._own
+        if begun is None:
+            return None
+        begun.touch()
+        return begun.transaction
 
     def joined(self, peer: str) -> Transaction | None:
-        """The client's open transaction that a stream without a name joins; None when the session's own one is open."""
-        begun = self._begun()
-        if self._own in begun:
-            return None
+        """The client's transaction that a stream without a name joins; None when the session's own one has begun."""
+        with self._lock:
+            if self._own is not None:
+                return None
+            begun = list(self._named.values())
         here = [candidate for candidate in begun if candidate.peer == peer]
         candidates = here if len(begun) > 1 else begun
         if len(candidates) > 1 or (begun and not candidates):
@@ -190,6 +190,24 @@ class Session:
         finally:
             if self.temporary.tables:
                 self.temporary.note_sizes(self._size_of)
+
+    def entered(self, named: Transaction | None) -> Transaction | None:
+        """The transaction that a statement runs in, which may be named; NOT_FOUND when it has ended."""
+        transaction = named or self.own()
+        if transaction is not None:
+            transaction.require_open()
+        return transaction
+
+    def end_own(self, *, commits: bool) -> None:
+        """End the session's own transaction; whatever comes of it, the next statement is in none."""
+        with self._lock:
+            begun, self._own = self._own, None
+        if begun is None:
+            raise DatabaseError(ErrorKind.INVALID, "no transaction is open; begin one with BEGIN")
+        if commits:
+            begun.transaction.commit()
+        else:
+            begun.transaction.rollback()
 
     def end(self, name: bytes, *, commits: bool) -> None:
         """End a transaction. One whose commit failed stays known until the client rolls it back, as drivers do."""
@@ -253,8 +271,6 @@ class Session:
 
 
 _PHASES = {Ending.UNUSED: Phase.EXPIRED, Ending.NO_ROOM: Phase.DISPLACED}
-_LOST = frozenset({Phase.EXPIRED, Phase.DISPLACED, Phase.TOO_LARGE})
-"""How transactions end that neither their client nor a conflict has ended."""
 
 
 class _Begun:

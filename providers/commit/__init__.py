@@ -2,6 +2,7 @@
 
 `resolve` (older versions found, the conflict rule applied) -> `apply` (the next snapshot, a pure function) ->
 `scope_store` (ids, one RocksDB batch, order of publication) -> `visibility` (when readers see it). `transaction` builds
-several of these up and carries them out as one; `work` is the view of either that execution knows. `recovery` reads a
+several of these up (`scope_writes`) and carries them out as one, unless another was first (`conflicts`); `work` is the
+view of either that execution knows. `definitions` holds a change against the table as it is by then. `recovery` reads a
 scope back, `idempotency` answers a request that comes again.
 """

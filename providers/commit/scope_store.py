@@ -32,6 +32,7 @@ from manifest.layout import MANIFEST_NAME, scope_folder
 from providers.cold.files import ColdFiles
 from providers.commit import recovery
 from providers.commit.apply import adopted, after_commit, versions_of
+from providers.commit.definitions import dropped
 from providers.commit.idempotency import Idempotency, Outcome, find_replay, put_outcome, restore_bulk_commit
 from providers.commit.resolve import OnExisting, Resolved, resolve
 from providers.commit.scope_state import ScopeState
@@ -159,7 +160,7 @@ class ScopeStore:
         """Hold a scope's writer lock; NOT_FOUND when its table was dropped meanwhile, UNAVAILABLE when it is unsure."""
         with state.lock:
             if state.dropped:
-                raise DatabaseError(ErrorKind.NOT_FOUND, f"table {state.head.table.name} was dropped")
+                raise dropped(state.head.table)
             if state.unsure:
                 raise DatabaseError(
                     ErrorKind.UNAVAILABLE,
@@ -224,8 +225,7 @@ class ScopeStore:
         if replayed is not None:
             return replayed
         snapshot = state.head
-        change = build(snapshot).read_by(snapshot.table)  # which may have changed since the rows were made
-        resolved = resolve(snapshot, change, rule, self.files)
+        resolved = resolve(snapshot, build(snapshot), rule, self.files)
         if not resolved.rows.num_rows and idempotency is None:
             return Outcome(resolved.affected, snapshot.last_seq)
         batch = AtomicWrite()
@@ -356,7 +356,7 @@ class ScopeStore:
         """A scope, by whatever version of the definition it is read."""
         scope = Scope(table.id, user)
         if table.id in self._gone:
-            raise DatabaseError(ErrorKind.NOT_FOUND, f"table {table.name} was dropped")
+            raise dropped(table)
         state = self._known(scope)
         if state is None:
             with self._loading[hash(scope) % _LOADING_LOCKS]:

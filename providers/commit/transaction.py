@@ -15,14 +15,11 @@ is the load's own: one manifest. Where there is more, its rows go the way of the
 """
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import Enum, unique
 from functools import partial
-
-import numpy as np
-import pyarrow as pa
 
 from catalog.definition import Scope, TableDef
 from catalog.errors import DatabaseError, ErrorKind
@@ -30,18 +27,15 @@ from catalog.keyvalue import AtomicWrite
 from catalog.registry import Registry
 from catalog.store import CatalogStore
 from catalog.store import Change as DefinitionChange
-from manifest.predicate import Predicate
-from providers.cold.files import ColdFiles
-from providers.cold.locate import ColdRows, find_cold
-from providers.commit.apply import adopted, after_commit, versions_of
+from providers.commit.apply import adopted
+from providers.commit.conflicts import altered, refuse_conflict
 from providers.commit.idempotency import Idempotency, Outcome, put_outcome, replayed_in
 from providers.commit.resolve import OnExisting, resolve
 from providers.commit.scope_state import ScopeState
 from providers.commit.scope_store import ScopeStore
-from providers.commit.work import ScopeOf, StagedLoad
+from providers.commit.scope_writes import ScopeWrites
+from providers.commit.work import Build, ScopeOf, StagedLoad, Written, derived, offered
 from providers.rows.change import Change, key_of
-from providers.rows.keys import Keys, Mask
-from providers.rows.offered import tombstones
 from providers.snapshot import Snapshot
 
 
@@ -56,49 +50,6 @@ class Phase(Enum):
     EXPIRED = "was rolled back, because it was idle for too long"
     DISPLACED = "was rolled back, because it was idle and the memory that it kept was needed"
     TOO_LARGE = "was rolled back, because it kept more memory than may be kept for clients"
-
-
-@dataclass(frozen=True, eq=False)
-class ScopeWrites:
-    """What a transaction has written to one scope: `working` is what it reads, `base` what it began with.
-
-    `deleted` holds the keys of its tombstones, which `working` shows only as rows that are not there.
-    """
-
-    state: ScopeState
-    base: Snapshot
-    working: Snapshot
-    deleted: tuple[pa.Table, ...] = ()
-    loads: tuple[StagedLoad, ...] = ()
-    outcomes: Mapping[Idempotency, Outcome] = field(default_factory=dict)
-
-    @property
-    def only_load(self) -> StagedLoad | None:
-        """The load that is all that was written, if one is."""
-        written = self.deleted or self.working.hot.after(self.base.last_seq).chunks
-        return self.loads[0] if len(self.loads) == 1 and not written else None
-
-    @property
-    def nbytes(self) -> int:
-        """Memory that the changes take."""
-        before = self.base.hot.parts()
-        own = sum(size for part, size in self.working.hot.parts().items() if part not in before)
-        return own + sum(int(keys.nbytes) for keys in self.deleted)
-
-    def net_change(self, files: ColdFiles) -> Change:
-        """All changes as one: tombstones first, so that a key that was written again is live."""
-        table = self.working.table
-        gone = tombstones(table, pa.concat_tables(self.deleted)) if self.deleted else None
-        names = [column.physical for column in table.columns]
-        hot = self.working.hot.after(self.base.last_seq)
-        schema = table.row_schema
-        parts = [pa.Table.from_batches([batch.select(names) for batch in hot.batches], schema)]
-        for entry in self.working.manifest.batches if self.loads else ():
-            if entry.batch not in self.base.manifest.by_number:
-                live = self.working.dead_in(entry).live_mask
-                parts.append(files.rows(self.working.cold, entry, names).cast(schema).filter(pa.array(live)))
-        written = Change(pa.concat_tables(parts))
-        return written if gone is None else Change.concat([Change(gone.rows.cast(schema), gone.deleted), written])
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,38 +109,20 @@ class Transaction:
             self._begin()
             return [self._snapshot(*scope) for scope in scopes]
 
-    def write(
+    def write(self, scope: ScopeOf, build: Build, rule: OnExisting, idempotency: Idempotency | None = None) -> Outcome:
+        """Carry out a change that only this transaction sees."""
+        return self._write(scope, derived(scope, build), rule, idempotency)
+
+    def offer(
         self,
         scope: ScopeOf,
-        build: Callable[[Snapshot], Change],
+        change: Change,
+        named: Collection[str],
         rule: OnExisting,
         idempotency: Idempotency | None = None,
     ) -> Outcome:
-        """Carry out a change that only this transaction sees."""
-        with self._lock:
-            self._begin()
-            writes = self._writes_of(*scope)
-            earlier = self._replayed(writes, idempotency)
-            if earlier is not None:
-                return earlier
-            working = writes.working
-            resolved = resolve(working, build(working), rule, self._store.files)
-            seqs = np.arange(1, resolved.rows.num_rows + 1, dtype=np.int64) + working.last_seq
-            outcome = Outcome(resolved.affected, working.last_seq)
-            after = working
-            if len(seqs):
-                after = after_commit(working, resolved, versions_of(working.table, resolved, seqs), seqs)
-                writes.state.pin(after)
-            gone = _keys_only(working.table, resolved.rows.filter(pa.array(resolved.deleted)))
-            self._keep(
-                replace(
-                    writes,
-                    working=after,
-                    deleted=(*writes.deleted, gone) if gone.num_rows else writes.deleted,
-                    outcomes={**writes.outcomes, idempotency: outcome} if idempotency else writes.outcomes,
-                )
-            )
-            return outcome
+        """Write rows that only this transaction sees."""
+        return self._write(scope, offered(scope, change, named), rule, idempotency)
 
     def staging(self, scope: ScopeOf) -> ScopeState:
         """The scope by its committed definition: nobody else must meet a new one before its time."""
@@ -206,12 +139,10 @@ class Transaction:
             if earlier is not None:
                 load.abort()
                 return earlier
-            after = load.over(writes.working)
-            writes.state.pin(after)
+            after = writes.with_load(load)
             self._loads.append(load)
             outcome = Outcome(load.offered(), writes.working.last_seq)
-            outcomes = {**writes.outcomes, idempotency: outcome} if idempotency else writes.outcomes
-            self._keep(replace(writes, working=after, loads=(*writes.loads, load), outcomes=outcomes))
+            self._keep(after.with_outcome(idempotency, outcome))
             return outcome
 
     def define(self, change: DefinitionChange) -> None:
@@ -245,7 +176,7 @@ class Transaction:
     def commit(self) -> None:
         """Make everything durable and visible at once; CONFLICT when another transaction was first."""
         with self._lock:
-            self._require_open()
+            self.require_open()
             try:
                 self._commit()
             except DatabaseError as error:
@@ -262,20 +193,36 @@ class Transaction:
             if self._phase is Phase.OPEN:
                 self._end(phase)
 
+    def require_open(self) -> None:
+        """Raise NOT_FOUND when it has ended, with how."""
+        if self._phase is not Phase.OPEN:
+            raise DatabaseError(
+                ErrorKind.NOT_FOUND, f"the transaction {self._phase.value}; roll back, then run all of it again"
+            )
+
+    def _write(self, scope: ScopeOf, build: Build, rule: OnExisting, idempotency: Idempotency | None) -> Outcome:
+        with self._lock:
+            self._begin()
+            writes = self._writes_of(*scope)
+            earlier = self._replayed(writes, idempotency)
+            if earlier is not None:
+                return earlier
+            working = writes.working
+            resolved = resolve(working, build(working), rule, self._store.files)
+            outcome = Outcome(resolved.affected, working.last_seq)
+            self._keep(writes.with_change(resolved).with_outcome(idempotency, outcome))
+            return outcome
+
     def _replayed(self, writes: ScopeWrites, idempotency: Idempotency | None) -> Outcome | None:
         earlier = self._store.replayed(writes.state, idempotency) or replayed_in(writes.outcomes, idempotency)
         return None if earlier is None else replace(earlier, replayed=True)
 
     def _begin(self) -> None:
         """Pin the moment, with the first statement: an open transaction that does nothing costs nothing."""
-        self._require_open()
+        self.require_open()
         if self._moment is None:
             self._moment, self._base = self._store.visibility.begin(lambda: self._catalog.registry)
             self._now = _State(self._base, {})
-
-    def _require_open(self) -> None:
-        if self._phase is not Phase.OPEN:
-            raise DatabaseError(ErrorKind.NOT_FOUND, f"the transaction {self._phase.value}; begin another")
 
     def _end(self, phase: Phase) -> None:
         self._phase = phase
@@ -317,7 +264,7 @@ class Transaction:
         state = self._store.state(original, user)
         found = self._store.visibility.read_at(state, self._moment or 0)
         if found.table.version > original.version:
-            raise _altered(table)
+            raise altered(table)
         if found.table.version < original.version:
             found = adopted(found, original)
             state.pin(found)
@@ -330,12 +277,10 @@ class Transaction:
         if writes is None:
             base = self._read.get(scope) or self._as_begun(table, user)
             writes = ScopeWrites(self._store.state(base.table, user), base, base)
-        if writes.working.table.version < table.version:
-            after = adopted(writes.working, table)
-            writes.state.pin(after)
-            writes = replace(writes, working=after)
-            self._keep(writes)
-        return writes
+        adopting = writes.adopting(table)
+        if adopting is not writes:
+            self._keep(adopting)
+        return adopting
 
     def _keep(self, writes: ScopeWrites) -> None:
         self._now = replace(self._now, writes={**self._now.writes, writes.base.scope: writes})
@@ -345,7 +290,7 @@ class Transaction:
             return
         batch = AtomicWrite()
         mine, base = self._now.registry, self._base
-        written = [writes for writes in self._now.writes.values() if _has_changes(writes) and self._keeps(writes)]
+        written = [writes for writes in self._now.writes.values() if writes.has_changes and self._keeps(writes)]
         redefines = mine is not base
         if len(written) == 1 and not redefines and written[0].only_load is not None:
             self._commit_load(written[0], written[0].only_load)
@@ -363,12 +308,11 @@ class Transaction:
 
     def _commit_load(self, writes: ScopeWrites, load: StagedLoad) -> None:
         """Commit a transaction that did nothing but load one stream."""
-
-        def refuse(head: Snapshot, keys: Keys, bounds: Predicate | None) -> None:
-            self._refuse_conflict(writes, head, keys, bounds)
-
-        load.commit(next(iter(writes.outcomes), None), refuse)
+        load.commit(next(iter(writes.outcomes), None), partial(self._refuse_conflict, writes))
         self._loads.remove(load)
+
+    def _refuse_conflict(self, writes: ScopeWrites, head: Snapshot, written: Written) -> None:
+        refuse_conflict(writes.base, head, written, self._store.files, whole=writes.replaced)
 
     def _keeps(self, writes: ScopeWrites) -> bool:
         """Tell whether a table that was written is still there as far as the transaction knows.
@@ -385,7 +329,7 @@ class Transaction:
         """Put the net change of a scope into the batch, on top of its newest state."""
         files = self._store.files
         change = writes.net_change(files)
-        self._refuse_conflict(writes, head, key_of(writes.working.table, change.rows))
+        self._refuse_conflict(writes, head, [(key_of(writes.working.table, change.rows), None)])
         if head.table.version < writes.working.table.version:
             head = adopted(head, writes.working.table)
         resolved = resolve(head, change, OnExisting.REPLACE, files)
@@ -397,64 +341,3 @@ class Transaction:
                 )
             put_outcome(batch, head.scope, idempotency, replace(outcome, seq=after.last_seq))
         return after
-
-    def _refuse_conflict(
-        self, writes: ScopeWrites, head: Snapshot, keys: Keys, bounds: Predicate | None = None
-    ) -> None:
-        """Raise CONFLICT when another commit changed the table's definition, or a row that has one of the keys."""
-        if head.table.version != writes.base.table.version:
-            raise _altered(head.table)
-        lost = np.flatnonzero(changed_since(writes.base, head, keys, self._store.files, bounds))
-        if len(lost):
-            where = f", at key {keys.describe(int(lost[0]))}" if keys.columns else ""
-            raise DatabaseError(
-                ErrorKind.CONFLICT,
-                f"another transaction changed {head.table.name} first{where}; "
-                "nothing of this transaction was written: run it again",
-            )
-
-
-def changed_since(
-    base: Snapshot, head: Snapshot, keys: Keys, files: ColdFiles, bounds: Predicate | None = None
-) -> Mask:
-    """Tell which keys have a version in `head` that is newer than `base`, or lost the one that `base` has.
-
-    `bounds` is what every row with one of the keys satisfies; it is measured when it is not given.
-    """
-    changed = np.zeros(len(keys), dtype=np.bool_)
-    if not len(keys) or (head.last_seq, head.manifest.version) == (base.last_seq, base.manifest.version):
-        return changed
-    hot_rows, hot_seqs = head.hot.find(keys)
-    cold = find_cold(head, keys, files, bounds)
-    present = np.zeros(len(keys), dtype=np.bool_)
-    present[hot_rows] = present[cold.rows] = True
-    existed = np.zeros(len(keys), dtype=np.bool_)
-    existed[base.hot.find(keys)[0]] = existed[find_cold(base, keys, files, bounds).rows] = True
-    changed[hot_rows[hot_seqs > base.last_seq]] = True
-    changed[cold.rows[_cold_seqs(head, cold, base.last_seq, files) > base.last_seq]] = True
-    return changed | (existed & ~present)
-
-
-def _cold_seqs(head: Snapshot, found: ColdRows, since: int, files: ColdFiles) -> np.ndarray:
-    """The `_seq` of cold rows; those of batches without a newer one than `since` are not read and count as 0."""
-    seqs = np.zeros(len(found.rows), dtype=np.int64)
-    for batch in np.unique(found.batches):
-        entry = head.manifest.by_number[int(batch)]
-        if entry.max_seq > since:
-            here = found.batches == batch
-            seqs[here] = files.seqs(head.cold, entry)[found.positions[here]]
-    return seqs
-
-
-def _has_changes(writes: ScopeWrites) -> bool:
-    return writes.working.last_seq > writes.base.last_seq or bool(writes.outcomes) or bool(writes.loads)
-
-
-def _keys_only(table: TableDef, rows: pa.Table) -> pa.Table:
-    return rows.select([column.physical for column in table.key_columns])
-
-
-def _altered(table: TableDef) -> DatabaseError:
-    return DatabaseError(
-        ErrorKind.CONFLICT, f"another transaction changed the definition of {table.name} first; run this one again"
-    )

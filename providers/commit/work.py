@@ -1,10 +1,11 @@
 """What statements read and write: the committed state at once, or a transaction's own view of it.
 
 `Work` is what execution knows. `Autocommit` makes each change durable by itself; `Transaction` (in `transaction.py`)
-keeps changes to itself until it is committed.
+keeps changes to itself until it is committed. Both hold a change against the definition that it is committed by (see
+`definitions.py`): the table of a `ScopeOf` is the one that the statement looked up.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Protocol
 
 from catalog.definition import TableDef
@@ -12,6 +13,7 @@ from catalog.registry import Registry
 from catalog.store import CatalogStore
 from catalog.store import Change as DefinitionChange
 from manifest.predicate import Predicate
+from providers.commit.definitions import require_columns, require_same
 from providers.commit.idempotency import Idempotency, Outcome
 from providers.commit.resolve import OnExisting
 from providers.commit.scope_state import ScopeState
@@ -23,13 +25,25 @@ from providers.snapshot import Snapshot
 ScopeOf = tuple[TableDef, str | None]
 """A table, and whose partition of it (None for a SHARED one)."""
 
+Build = Callable[[Snapshot], Change]
+"""Derives a change from a state of its scope."""
 
-Refuse = Callable[[Snapshot, Keys, Predicate | None], None]
-"""Looks at a scope's newest state and at keys about to be written, and what all rows with those satisfy; may raise."""
+Written = Iterable[tuple[Keys, Predicate | None]]
+"""Keys about to be written, some at a time, with what all rows that have them satisfy."""
+
+Refuse = Callable[[Snapshot, Written], None]
+"""Looks at a scope's newest state and at what is about to be written; may raise."""
 
 
 class StagedLoad(Protocol):
-    """A large stream into one scope that lies in files which no manifest names yet."""
+    """A large stream into one scope that lies in files which no manifest names yet.
+
+    One that `replaces` takes the place of every row of the scope.
+    """
+
+    @property
+    def replaces(self) -> bool:
+        """Whether older rows go."""
 
     def commit(self, idempotency: Idempotency | None = None, refuse: Refuse | None = None) -> Outcome:
         """Make it visible and durable by itself; `refuse` may raise for what it finds in the newest state."""
@@ -54,14 +68,24 @@ class Work(Protocol):
     def snapshots(self, scopes: Sequence[ScopeOf]) -> list[Snapshot]:
         """The rows of some scopes, all as of one moment."""
 
-    def write(
+    def write(self, scope: ScopeOf, build: Build, rule: OnExisting, idempotency: Idempotency | None = None) -> Outcome:
+        """Carry out the change that `build` derives from the newest state of a scope.
+
+        StaleDefinitionError when that is not read by the definition that `build` was made for.
+        """
+
+    def offer(
         self,
         scope: ScopeOf,
-        build: Callable[[Snapshot], Change],
+        change: Change,
+        named: Collection[str],
         rule: OnExisting,
         idempotency: Idempotency | None = None,
     ) -> Outcome:
-        """Carry out the change that `build` derives from the newest state of a scope."""
+        """Write rows in which a client named some columns; those that came since have their default.
+
+        StaleDefinitionError when one of the columns is not the same any more.
+        """
 
     def staging(self, scope: ScopeOf) -> ScopeState:
         """The scope into whose folder a large stream may be staged."""
@@ -89,15 +113,20 @@ class Autocommit:
         """What a reader that starts now sees."""
         return self._store.snapshots(scopes)
 
-    def write(
+    def write(self, scope: ScopeOf, build: Build, rule: OnExisting, idempotency: Idempotency | None = None) -> Outcome:
+        """Commit a change: nobody else's commit to the scope comes between `build` and it."""
+        return self._store.write(self._store.state(*scope), derived(scope, build), rule, idempotency)
+
+    def offer(
         self,
         scope: ScopeOf,
-        build: Callable[[Snapshot], Change],
+        change: Change,
+        named: Collection[str],
         rule: OnExisting,
         idempotency: Idempotency | None = None,
     ) -> Outcome:
-        """Commit a change: nobody else's commit to the scope comes between `build` and it."""
-        return self._store.write(self._store.state(*scope), build, rule, idempotency)
+        """Commit rows."""
+        return self._store.write(self._store.state(*scope), offered(scope, change, named), rule, idempotency)
 
     def staging(self, scope: ScopeOf) -> ScopeState:
         """The scope itself."""
@@ -119,3 +148,23 @@ class Autocommit:
         self._catalog.change(noted)
         for table in dropped:
             self._store.drop_table(table)
+
+
+def derived(scope: ScopeOf, build: Build) -> Build:
+    """`build`, for the definition that it was made for alone."""
+
+    def checked(snapshot: Snapshot) -> Change:
+        require_same(scope[0], snapshot.table)
+        return build(snapshot)
+
+    return checked
+
+
+def offered(scope: ScopeOf, change: Change, named: Collection[str]) -> Build:
+    """Rows, for every definition in which the columns that were named are the same."""
+
+    def read_by(snapshot: Snapshot) -> Change:
+        require_columns(scope[0], snapshot.table, named)
+        return change.read_by(snapshot.table)
+
+    return read_by

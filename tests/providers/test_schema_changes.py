@@ -8,7 +8,9 @@ import pytest
 from catalog.definition import ColumnSpec, Default
 from catalog.evolution import add_column, drop_column, rename_column
 from flush.bulk import BulkLoad
+from providers.commit.definitions import StaleDefinitionError
 from providers.commit.resolve import OnExisting
+from providers.commit.work import Autocommit
 from providers.rows.change import Change
 from tests.storage_fixtures import Database, Row, TableAccess, kv
 
@@ -180,19 +182,55 @@ def test_batches_before_and_after_a_dropped_column_are_read_together(db: Databas
 @pytest.mark.parametrize(
     ("change", "found"),
     [
-        (with_column("x", "7"), {"v": 10, "k": 1, "x": 7}),
-        (with_column("x"), {"v": 10, "k": 1, "x": None}),
-        (lambda definition: drop_column(definition, "v"), {"k": 1}),
-        (lambda definition: rename_column(definition, "v", "w"), {"w": 10, "k": 1}),
+        (with_column("x", "7"), {"v": 10, "k": 1, "y": None, "x": 7}),
+        (with_column("x"), {"v": 10, "k": 1, "y": None, "x": None}),
+        (lambda definition: drop_column(definition, "y"), {"v": 10, "k": 1}),
     ],
-    ids=["added with a default", "added", "dropped", "renamed"],
+    ids=["added with a default", "added", "another one dropped"],
 )
 def test_rows_made_before_a_change_are_written_after_it(table: TableAccess, change: object, found: Row) -> None:
-    """As if they had been written before it: a column may come or go while a statement works."""
-    made = Change(table.rows([kv(1, 10)]))
+    """A column may come, or one that they do not name may go, while a statement works."""
+    table.alter(with_column("y"))
+    made, scope = Change(table.rows([kv(1, 10)])), (table.definition, None)
     table.alter(change)
-    table.db.store.write(table.state, lambda _: made, OnExisting.REFUSE)
+    _autocommit(table).offer(scope, made, ["v", "k"], OnExisting.REFUSE)
     assert table.all() == [found]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda definition: drop_column(definition, "v"),
+        lambda definition: rename_column(definition, "v", "w"),
+        lambda definition: with_column("v")(drop_column(definition, "v")),
+    ],
+    ids=["dropped", "renamed", "dropped and added again"],
+)
+def test_rows_that_name_a_column_which_is_another_by_then_are_refused(table: TableAccess, change: object) -> None:
+    """Nothing of them is written, by a small commit and by a large one."""
+    made, scope, work = Change(table.rows([kv(1, 10)])), (table.definition, None), _autocommit(table)
+    load = BulkLoad(table.db.store, table.state, table.definition, named=["v", "k"])
+    load.add(made)
+    table.alter(change)
+    assert table.all() == []
+    for write in (lambda: work.offer(scope, made, ["v", "k"], OnExisting.REFUSE), load.commit):
+        with pytest.raises(StaleDefinitionError, match="definition of public"):
+            write()
+    load.abort()
+    assert table.all() == []
+
+
+def test_a_change_of_the_tables_own_rows_is_for_one_definition(table: TableAccess) -> None:
+    """It was made of columns that it found, and others are there by then."""
+    scope = (table.definition, None)
+    table.alter(with_column("x"))
+    assert table.all() == []
+    with pytest.raises(StaleDefinitionError):
+        _autocommit(table).write(scope, lambda _: Change(table.rows([kv(1, 10)])), OnExisting.REPLACE)
+
+
+def _autocommit(table: TableAccess) -> Autocommit:
+    return Autocommit(table.db.catalog, table.db.store)
 
 
 def test_a_reader_with_a_newer_definition_waits_for_no_writer(table: TableAccess) -> None:

@@ -1,0 +1,45 @@
+"""The definition that a change was made by, held against the one that it is committed by.
+
+A statement looks its table up before it waits: for its rows, for a stream, for a lock. Whoever commits the change holds
+what keeps the definition as it is (the scope's writer lock, or the transaction's), and asks here. A change that was
+found in the table's rows holds for the definition that they were read by and for no other: a column that has come since
+is not in it. Rows that a client offered hold as long as the columns that they name are the same.
+"""
+
+from collections.abc import Iterable
+
+from catalog.definition import TableDef
+from catalog.errors import DatabaseError, ErrorKind
+
+
+class StaleDefinitionError(DatabaseError):
+    """A table is not the one any more that a statement was made for; nothing of the statement was written.
+
+    What can be made again, from a text and its parameters, may be made for the table as it is now. A stream cannot.
+    """
+
+
+def require_same(made_by: TableDef, now: TableDef) -> None:
+    """Raise for a change of the table's own rows that was made by another definition."""
+    if made_by.version != now.version:
+        raise _changed(now)
+
+
+def require_columns(made_by: TableDef, now: TableDef, named: Iterable[str]) -> None:
+    """Raise for rows that name a column which has another name now, or is gone."""
+    if made_by.version != now.version:
+        for name in named:
+            column = now.by_name.get(name)
+            if column is None or column.id != made_by.column(name).id:
+                raise _changed(now)
+
+
+def dropped(table: TableDef) -> StaleDefinitionError:
+    """What is left to say of a table that is gone."""
+    return StaleDefinitionError(ErrorKind.NOT_FOUND, f"table {table.name} was dropped")
+
+
+def _changed(table: TableDef) -> StaleDefinitionError:
+    return StaleDefinitionError(
+        ErrorKind.CONFLICT, f"the definition of {table.name} was changed while the statement ran; run it again"
+    )

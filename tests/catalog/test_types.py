@@ -190,6 +190,9 @@ def test_field_names_of_a_struct_are_unique() -> None:
         (pa.large_list(pa.int8()), pa.list_(pa.int8())),
         (pa.list_(pa.int8(), 3), pa.list_(pa.int8())),
         (pa.list_view(pa.large_string()), pa.list_(pa.string())),
+        (pa.null(), pa.string()),
+        (pa.list_(pa.null()), pa.list_(pa.string())),
+        (pa.list_view(pa.run_end_encoded(pa.int32(), pa.string_view())), pa.list_(pa.string())),
         (pa.list_(pa.field("element", pa.int8(), nullable=False)), pa.list_(pa.int8())),
         (pa.struct([pa.field("a", pa.date64(), nullable=False)]), pa.struct([("a", pa.date32())])),
         (pa.uuid(), pa.uuid()),
@@ -203,7 +206,6 @@ def test_offered_types_are_normalised(offered: pa.DataType, stored: pa.DataType)
 @pytest.mark.parametrize(
     "offered",
     [
-        pa.null(),
         pa.map_(pa.string(), pa.int8()),
         pa.dense_union([pa.field("a", pa.int8())]),
         pa.duration("s"),

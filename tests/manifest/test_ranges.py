@@ -282,6 +282,14 @@ def test_types_without_order_have_no_bounds(values: pa.Array) -> None:
     assert ranges_of(table_with(values.type), [values]).may_match(IsNull(V)).tolist() == [False]
 
 
+@pytest.mark.parametrize("values", [pa.array([[1]]), pa.array([{"a": 1}]), pa.array([np.float16(1)], pa.float16())])
+def test_types_without_order_rule_out_nothing_but_nulls(values: pa.Array) -> None:
+    """No comparison with a list, a struct or a half float is decided here; NULL satisfies none."""
+    ranges = ranges_of(table_with(values.type), [values, pa.nulls(1, values.type)])
+    for predicate in (*(Comparison(V, operator, values[0]) for operator in Operator), InSet(V, values)):
+        assert ranges.may_match(predicate).tolist() == [True, False]
+
+
 def test_an_unknown_column_is_kept() -> None:
     """A batch whose entry says nothing of a column may hold anything."""
     ranges = RangeTable(table_with(pa.int64()), [entry_of(1)])

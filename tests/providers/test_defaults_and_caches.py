@@ -75,7 +75,7 @@ def test_no_uuids_for_no_rows() -> None:
     assert uuid_v7(0).to_pylist() == []
 
 
-@pytest.mark.parametrize("literal", ["'x'", "300", "1.5"])
+@pytest.mark.parametrize("literal", ["'x'", "300", "'1.5'"])
 def test_literal_that_does_not_fit_is_refused(literal: str) -> None:
     """A DEFAULT must be a value of the column's type."""
     with pytest.raises(DatabaseError, match="column c") as caught:

@@ -143,10 +143,17 @@ class Ddl:
             door = _door(context, registry)
             if statement.if_exists and door.find_table(name, Use.DEFINE) is None:
                 return registry
-            return registry.without_table(door.table(name, Use.DEFINE).name)
+            after = registry.without_table(door.table(name, Use.DEFINE).name)
+            return self._without_readers(name, after) if statement.cascade else after
 
         context.work.define(change)
         return _DONE
+
+    def _without_readers(self, name: TableName, registry: Registry) -> Registry:
+        """Definitions without the views that read a relation, and those that read them."""
+        for view in self._reader.readers_of(name, registry):
+            registry = self._without_readers(view, registry.without_view(view))
+        return registry
 
     def _forget(self, names: Iterable[TableName], context: Context) -> None:
         """Drop temporary tables."""
@@ -190,7 +197,8 @@ class Ddl:
             door = _door(context, registry)
             if statement.if_exists and door.find_view(name, Use.DEFINE) is None:
                 return registry
-            return registry.without_view(door.view(name, Use.DEFINE).name)
+            after = registry.without_view(door.view(name, Use.DEFINE).name)
+            return self._without_readers(name, after) if statement.cascade else after
 
         context.work.define(change)
         return _DONE

@@ -42,7 +42,7 @@ class Names:
         """What a name stands for, None where there is nothing of that name."""
         if len(parts) == 3 and parts[0] != CATALOG_NAME:
             return None
-        return self.relation(TableName(parts[-2] if len(parts) > 1 else self.namespace, parts[-1]))
+        return self.relation(self._full(parts))
 
     def relation(self, name: TableName) -> Relation | None:
         """What a full name stands for."""
@@ -61,6 +61,19 @@ class Names:
         if self.depth >= VIEW_DEPTH_MAX:
             raise DatabaseError(ErrorKind.INVALID, f"views are nested deeper than {VIEW_DEPTH_MAX}")
         return Names(self.registry, self.system, view.namespace, depth=self.depth + 1)
+
+    def named_in(self, view: ViewDef) -> set[TableName]:
+        """The full names of what a view's query reads, whether it is there or not."""
+        named: set[TableName] = set()
+
+        def note(parts: tuple[str, ...]) -> None:
+            named.add(self._full(parts))
+
+        visit(query_of(view_text(view.query)), note)
+        return named
+
+    def _full(self, parts: tuple[str, ...]) -> TableName:
+        return TableName(parts[-2] if len(parts) > 1 else self.namespace, parts[-1])
 
     def _columns_of(self, view: ViewDef) -> tuple[Column, ...] | None:
         query = query_of(view_text(view.query))

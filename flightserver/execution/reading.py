@@ -181,6 +181,11 @@ class Reader:
         """The types of a query's parameters by number, as far as it tells them."""
         return parameter_types(text, Names(context.registry, self.system, context.namespace))
 
+    def readers_of(self, name: TableName, registry: Registry) -> list[TableName]:
+        """The views whose queries name a relation."""
+        views = registry.views.values()
+        return [view.name for view in views if name in Names(registry, self.system, view.namespace).named_in(view)]
+
     def check_view(self, view: ViewDef, registry: Registry) -> None:
         """Raise INVALID when views nest too deeply under `view`, or in a circle."""
         Names(registry, self.system, view.namespace).relation(view.name)

@@ -309,22 +309,27 @@ def option_value(cursor: Cursor) -> str:
     raise cursor.error("expected a value: a string, a number or a word", token=token)
 
 
+def _cascades(cursor: Cursor) -> bool:
+    """Read `[CASCADE | RESTRICT]`."""
+    cascade = cursor.accept("CASCADE")
+    _ = cascade or cursor.accept("RESTRICT")
+    return cascade
+
+
 def parse_drop(cursor: Cursor) -> Statement:
     """Read what follows DROP."""
     if cursor.accept_any("NAMESPACE", "SCHEMA"):
         if_exists = cursor.accept("IF", "EXISTS")
         name = _user_namespace(cursor)
-        cascade = cursor.accept("CASCADE")
-        _ = cascade or cursor.accept("RESTRICT")
-        return DropNamespace(name, if_exists, cascade)
+        return DropNamespace(name, if_exists, _cascades(cursor))
     if cursor.accept("VIEW"):
         if_exists = cursor.accept("IF", "EXISTS")
-        return DropView(_user_table(cursor, "view"), if_exists)
+        return DropView(_user_table(cursor, "view"), if_exists, _cascades(cursor))
     for kind in TableKind:
         cursor.accept_before(kind.value, "TABLE")
     if cursor.accept("TABLE"):
         if_exists = cursor.accept("IF", "EXISTS")
-        return DropTable(_user_table(cursor), if_exists)
+        return DropTable(_user_table(cursor), if_exists, _cascades(cursor))
     raise cursor.unsupported(f"DROP {cursor.peek().text.upper()[:40]} is not supported")
 
 

@@ -158,10 +158,11 @@ class CreateTableAs(Statement):
 
 @dataclass(frozen=True)
 class DropTable(Statement):
-    """A table goes."""
+    """A table goes; with `cascade`, the views that read it too."""
 
     table: TableRef
     if_exists: bool
+    cascade: bool = False
 
 
 @dataclass(frozen=True)
@@ -218,10 +219,11 @@ class CreateView(Statement):
 
 @dataclass(frozen=True)
 class DropView(Statement):
-    """A view goes."""
+    """A view goes; with `cascade`, the views that read it too."""
 
     table: TableRef
     if_exists: bool
+    cascade: bool = False
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ The engine refuses a SELECT with two items of one name, and calls `CAST(x AS INT
 like: the second and further ones get a number behind a mark that no name has, and lose it on the way out.
 """
 
+from typing import TypeGuard
+
 from catalog.identifiers import quote_identifier
 from flightserver.sql.meaning.scopes import output_name
 from flightserver.sql.meaning.writing import Writing
@@ -22,6 +24,7 @@ def write_output_names(writing: Writing) -> None:
     for select, _ in writing.of_kind(tree.Select):
         seen: dict[str, int] = {}
         stars = sum(isinstance(item.value, tree.Star) for item in select.items)
+        qualified = [item.value.parts[-1] for item in select.items if item.alias is None and _is_qualified(item.value)]
         for item in select.items:
             if isinstance(item.value, tree.Star):
                 continue
@@ -29,7 +32,9 @@ def write_output_names(writing: Writing) -> None:
             kept = writing.kept_names.get(id(item))
             name = item.alias or kept or known
             count = seen[known if kept is None else name] = seen.get(known if kept is None else name, 0) + 1
+            is_bare = item.alias is not None or kept is not None or not _is_qualified(item.value)
             needs_number = count > 1 or (stars and len(select.items) > 1 and _may_stand_in_star(item))
+            needs_number |= is_bare and name in qualified
             if needs_number or (kept is not None and item.alias is None):
                 shown = item.alias or kept or output_name(item.value) or writing.written(item.value)
                 written = quote_identifier(f"{shown}{_MARK}{count}" if needs_number else shown)
@@ -47,6 +52,10 @@ def _engine_name(writing: Writing, item: tree.Item) -> str:
         return ".".join(item.value.parts)
     tokens = writing.text.tokens[item.value.start : item.value.end]
     return output_name(item.value) or " ".join(token.key or token.text for token in tokens)
+
+
+def _is_qualified(value: tree.Expression) -> TypeGuard[tree.Name]:
+    return isinstance(value, tree.Name) and len(value.parts) > 1
 
 
 def _may_stand_in_star(item: tree.Item) -> bool:

@@ -40,7 +40,8 @@ def show_system_columns(writing: Writing) -> set[TableName]:
         _read_all_columns(writing, origin)
         scopes[id(scope)] = scope
     for star, visit in writing.of_kind(tree.Star):
-        if id(visit.scope) in scopes:
+        is_item = visit.above is not None and isinstance(visit.above.node, tree.Item)
+        if is_item and id(visit.scope) in scopes:
             _write_star(writing, star, visit.scope, {id(origin) for _, origin in shown.values()})
     for join, visit in writing.of_kind(tree.Join):
         if id(visit.scope) in scopes and join.is_natural:

@@ -1,6 +1,6 @@
 """EXISTS over an aggregate without groups: it is one row even of nothing, so EXISTS is true, unless HAVING says no.
 
-DataFusion 55 asks for rows below the aggregate.
+DataFusion 55 asks for rows below the aggregate. What HAVING says of the one row is asked for as a value.
 """
 
 from flightserver.sql.meaning.aggregates import aggregates_all, is_one_row
@@ -17,4 +17,13 @@ def repair(writing: Writing) -> None:
         if is_one_row(node.query):
             writing.edits.span(node.start, node.end, "true")
         elif isinstance(body, tree.Select) and aggregates_all(body):
-            raise writing.unsupported(node, "EXISTS over an aggregate with HAVING is not supported; compare its value")
+            _ask_having(writing, node, body)
+
+
+def _ask_having(writing: Writing, node: tree.Exists, select: tree.Select) -> None:
+    having, query = select.having, node.query
+    if having is None or query.common or query.limit_start is not None or select.from_start is None:
+        raise writing.unsupported(node, "EXISTS over an aggregate with HAVING is not supported here; compare its value")
+    edits, start = writing.edits, select.from_start
+    end = select.from_end if select.where is None else select.where.end
+    edits.write(node, lambda: f"coalesce((SELECT ({edits.text_of(having)}) {edits.text_between(start, end)}), false)")

@@ -3,7 +3,7 @@
 The bare name, and the star, get the column of the side that always has rows; over FULL the one of both that is there.
 """
 
-from flightserver.sql.meaning.scopes import star_columns
+from flightserver.sql.meaning.scopes import output_name, star_columns
 from flightserver.sql.meaning.system_columns import merged_value, written_column
 from flightserver.sql.meaning.writing import Writing
 from flightserver.sql.text import tree
@@ -16,13 +16,19 @@ def repair(writing: Writing) -> None:
     for name, visit in writing.of_kind(tree.Name):
         found = visit.scope.find(name.parts)
         merged = found[0].merged.get(name.parts[0]) if found is not None and len(name.parts) == 1 else None
-        if merged is None or merged.is_exact or _is_alias(name, visit.above.node if visit.above else None):
+        if merged is None or merged.is_exact or _is_selected(name, visit.above.node if visit.above else None):
             continue
         writing.edits.span(name.start, name.end, merged_value(merged))
         writing.keep_name(visit, name.parts[0])
     for star, visit in writing.of_kind(tree.Star):
         select = visit.scope.select
-        if star.qualifier or select is None or not any(_merges_wrongly(source) for source in select.sources):
+        is_item = visit.above is not None and isinstance(visit.above.node, tree.Item)
+        if (
+            not is_item
+            or star.qualifier
+            or select is None
+            or not any(_merges_wrongly(source) for source in select.sources)
+        ):
             continue
         columns = star_columns(star, visit.scope)
         if columns is None or star.parts:
@@ -32,12 +38,12 @@ def repair(writing: Writing) -> None:
         writing.edits.span(star.start, star.end, ", ".join(map(written_column, columns)))
 
 
-def _is_alias(name: tree.Name, above: tree.Node | None) -> bool:
-    """Tell whether a name of ORDER BY is that of an item of the SELECT."""
+def _is_selected(name: tree.Name, above: tree.Node | None) -> bool:
+    """Tell whether a name of ORDER BY is that of an item with an alias, or of an item of SELECT DISTINCT."""
     if not isinstance(above, tree.Query) or not isinstance(above.body, tree.Select):
         return False
     return name in above.order_by and any(
-        item.alias == name.parts[0] or (isinstance(item.value, tree.Name) and item.value.parts[-1] == name.parts[0])
+        item.alias == name.parts[0] or (above.body.is_distinct and output_name(item.value) == name.parts[0])
         for item in above.body.items
     )
 

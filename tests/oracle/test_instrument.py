@@ -11,10 +11,10 @@ from tests.oracle.duel import Difference, Duel
 from tests.oracle.forms import AND, OR
 from tests.oracle.reduction import Reducer
 from tests.oracle.rounds import Rounds
-from tests.oracle.tree import AddColumn, Call, Exists, Join, Member, Node, Page, SetOperation
+from tests.oracle.tree import AddColumn, Call, Join, Node, Page
 from tests.oracle.writing import Dialect, Writer
 
-STATEMENTS = 600
+ATTEMPTS = 300
 Fault = Callable[[Node], Node]
 
 
@@ -40,24 +40,9 @@ def forgets_offsets(node: Node) -> Node:
     return replace(node, offset=None) if isinstance(node, Page) and node.offset else node
 
 
-def is_outside_of_any(node: Node) -> Node:
-    """NOT IN is <> ANY."""
-    return replace(node, words="<> ANY") if isinstance(node, Member) and node.words == "NOT IN" else node
-
-
 def takes_or_for_and(node: Node) -> Node:
     """OR is AND."""
     return replace(node, form=AND) if isinstance(node, Call) and node.form is OR else node
-
-
-def keeps_equal_rows(node: Node) -> Node:
-    """UNION is UNION ALL."""
-    return replace(node, words="UNION ALL") if isinstance(node, SetOperation) and node.words == "UNION" else node
-
-
-def finds_what_is_not_there(node: Node) -> Node:
-    """NOT EXISTS is EXISTS."""
-    return replace(node, negated=False) if isinstance(node, Exists) else node
 
 
 def forgets_defaults(node: Node) -> Node:
@@ -68,10 +53,7 @@ def forgets_defaults(node: Node) -> Node:
 FAULTS = [
     loses_rows_of_left_joins,
     forgets_offsets,
-    is_outside_of_any,
     takes_or_for_and,
-    keeps_equal_rows,
-    finds_what_is_not_there,
     forgets_defaults,
 ]
 
@@ -87,7 +69,7 @@ def against_a_fault(fault: Fault) -> Iterator[Duel]:
 
 def first(both: Duel) -> Difference:
     """The first difference of some worlds."""
-    for seed in range(STATEMENTS // 100):
+    for seed in range(6):
         found = Rounds(both, seed).run(100)
         if found:
             return found[0]
@@ -96,18 +78,18 @@ def first(both: Duel) -> Difference:
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 def test_a_fault_is_found_and_made_small(fault: Fault) -> None:
-    """In some hundred statements; what is left of them fits in a hand."""
+    """By some hundred statements; what is left of them fits on a hand."""
     with against_a_fault(fault) as both:
         difference = first(both)
-        small = Reducer(both).reduced(difference)
+        small = Reducer(both, ATTEMPTS).reduced(difference)
         again = both.replay(small.steps)
     text = ";\n".join(map(Writer(Dialect.SERVER).text, small.steps))
     assert again == small
     assert len(small.steps) <= 6, text
-    assert len(text) < 700, text
+    assert len(text) < 400, text
 
 
 def test_a_right_database_agrees_with_itself() -> None:
     """Statements have one right answer."""
     with against_a_fault(lambda node: node) as both:
-        assert [both for seed in range(3) if Rounds(both, seed).run(100)] == []
+        assert Rounds(both, seed=0).run(100) == []

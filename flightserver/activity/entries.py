@@ -52,8 +52,11 @@ class Entry(Protocol):
     """What sums and their bounds need to know of an entry."""
 
     kind: Kind
-    uses: int
     used_at: float
+
+    @property
+    def is_in_use(self) -> bool:
+        """Tell whether somebody uses it just now."""
 
     @property
     def user(self) -> str:

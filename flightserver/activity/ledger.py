@@ -86,6 +86,11 @@ class Kept:
         return self.account.user
 
     @property
+    def is_in_use(self) -> bool:
+        """Tell whether somebody uses it just now; a transaction is in use while any call of its session runs."""
+        return self.uses > 0 or (self.kind is Kind.TRANSACTION and self.account.calls > 0)
+
+    @property
     def all_bytes(self) -> int:
         """What it was given and what was measured."""
         return self.bytes + self.measured_bytes
@@ -146,6 +151,7 @@ class Account:
         self.session_id = session_id
         self.total = total
         self.is_closed = False
+        self.calls = 0
 
     @property
     def bytes(self) -> int:
@@ -155,6 +161,14 @@ class Account:
     def count(self, *kinds: Kind) -> int:
         """How many entries of some kinds there are."""
         return sum(len(self.total.of(kind)) for kind in kinds)
+
+    def begin_call(self) -> None:
+        """A call of the session begins."""
+        self.ledger.note_call(self, 1)
+
+    def end_call(self) -> None:
+        """A call of the session has ended."""
+        self.ledger.note_call(self, -1)
 
     def keep(
         self,
@@ -215,8 +229,8 @@ class Ledger:
                     kept.user,
                     kept.account.session_id,
                     kept.all_bytes,
-                    0.0 if kept.uses else now - kept.used_at,
-                    kept.uses > 0,
+                    0.0 if kept.is_in_use else now - kept.used_at,
+                    kept.is_in_use,
                 )
                 for kept in total
             ]
@@ -293,6 +307,16 @@ class Ledger:
             for total in self._sums(kept):
                 total.note_use(kept)
 
+    def note_call(self, account: Account, change: int) -> None:
+        """See `Account.begin_call` and `Account.end_call`: transactions are idle from the end of a call on."""
+        with self._lock:
+            account.calls += change
+            now = time.monotonic()
+            for kept in list(account.total.of(Kind.TRANSACTION)):
+                kept.used_at = now
+                for total in self._sums(kept):
+                    total.note_use(kept)
+
     def tick(self) -> None:
         """Measure what changes by itself; end what was not used for too long, what has no room, what must stop."""
         with self._lock:
@@ -334,7 +358,7 @@ class Ledger:
 
     def _end_idle(self, entries: Iterable[Kept], ending: Ending) -> None:
         with self._lock:
-            ends = self._forgotten([kept for kept in entries if not kept.uses])
+            ends = self._forgotten([kept for kept in entries if not kept.is_in_use])
         _call(ends, ending)
 
     def _add(self, kept: Kept) -> None:
@@ -357,7 +381,7 @@ class Ledger:
 
 def _must_stop(kept: Kept, stop: Stop) -> bool:
     """Tell whether a stream whose client is awaited was told to stop: it will not hear of it by itself."""
-    return not kept.uses and time.monotonic() - kept.used_at >= HEEDED_SECONDS and stop() is not None
+    return not kept.is_in_use and time.monotonic() - kept.used_at >= HEEDED_SECONDS and stop() is not None
 
 
 def _call(ends: Iterable[Callable[[Ending], None]], ending: Ending) -> None:

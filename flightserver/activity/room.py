@@ -24,7 +24,7 @@ class Room(Generic[Item]):
             for entry in self._everybody.of(kind):
                 if now - entry.used_at <= rule.idle_seconds:
                     break
-                if not entry.uses:
+                if not entry.is_in_use:
                     found.append(entry)
         return found
 
@@ -38,7 +38,7 @@ class Room(Generic[Item]):
                 ErrorKind.RESOURCES,
                 f"user {entry.user} has {len(own)} {entry.kind.value}s, which is the limit; end some of them",
             )
-        return next((other for other in own if other is not entry and not other.uses), None)
+        return next((other for other in own if other is not entry and not other.is_in_use), None)
 
     def refuse_beyond(self, entry: Item, more: int, now: float) -> None:
         """Raise RESOURCES when there is no room for `more` bytes of an entry, whatever else makes room."""
@@ -90,7 +90,7 @@ class Room(Generic[Item]):
             for entry in total.of(kind):
                 if now - entry.used_at < rule.gives_way_after:
                     break
-                if not entry.uses and entry.all_bytes:
+                if not entry.is_in_use and entry.all_bytes:
                     yield entry
 
     def _left_alone(self, user: str, now: float) -> Iterator[Item]:

@@ -91,9 +91,11 @@ class Session:
         """A call begins."""
         with self._lock:
             self._running += 1
+        self.account.begin_call()
 
     def leave(self) -> None:
         """A call has ended."""
+        self.account.end_call()
         with self._lock:
             self._running -= 1
             self._used_at = time.monotonic()

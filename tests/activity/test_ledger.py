@@ -133,6 +133,19 @@ def test_what_nobody_uses_ends() -> None:
         used.work()
 
 
+def test_a_transaction_is_not_idle_while_its_session_has_a_call() -> None:
+    """A result of it may be read for as long as that takes."""
+    book = ledger(idle_seconds=AT_ONCE)
+    entries = Endings(book.account("ann", "1"))
+    entries.keep("transaction", kind=Kind.TRANSACTION)
+    entries.account.begin_call()
+    book.tick()
+    assert entries.seen == []
+    entries.account.end_call()
+    book.tick()
+    assert entries.seen == [("transaction", Ending.UNUSED)]
+
+
 def test_what_is_in_use_does_not_give_way(ann: Endings) -> None:
     """Somebody reads it."""
     with ann.keep("used", 80).in_use():

@@ -28,10 +28,10 @@ Make = Callable[..., str]
 
 
 def refused(wire: Wire) -> str:
-    """What a statement is told when the server has no place for it, as soon as that is so."""
+    """What a statement of no admin is told when the server has no place for it, as soon as that is so."""
     while True:
         try:
-            wire.query("SELECT 2 FROM system.views")
+            wire.query("SELECT now()")
         except flight.FlightUnavailableError as error:
             return str(error)
 
@@ -265,7 +265,11 @@ def test_the_servers_timeout_is_the_most_that_a_session_may_set(tmp_path: Path) 
 def test_a_full_queue_is_unavailable(tmp_path: Path) -> None:
     """A statement that may not even wait is told to retry; a full server still takes KILL, and goes on."""
     settings = {"statements_max": 1, "queue_max": 0}
-    with ServerProcess(tmp_path / "data", settings=settings) as server, Wire(server) as wire, Wire(server) as other:
+    with (
+        ServerProcess(tmp_path / "data", settings=settings, users={"alice": "a"}) as server,
+        Wire(server, "alice") as wire,
+        Wire(server, "alice") as other,
+    ):
         query = Endless(wire)
         assert "which is the limit; retry" in refused(other)
         other.update("KILL QUERY 1")
@@ -312,7 +316,11 @@ def test_a_join_that_multiplies_its_rows_stops_nobody_else(tmp_path: Path) -> No
 def test_waiting_has_an_end(tmp_path: Path) -> None:
     """A statement that finds no place within queue_wait_s is told to retry."""
     settings = {"statements_max": 1, "queue_max": 4, "queue_wait_s": 0.3}
-    with ServerProcess(tmp_path / "data", settings=settings) as server, Wire(server) as wire, Wire(server) as other:
+    with (
+        ServerProcess(tmp_path / "data", settings=settings, users={"alice": "a"}) as server,
+        Wire(server, "alice") as wire,
+        Wire(server, "alice") as other,
+    ):
         query = Endless(wire)
         assert "0.3 s; retry" in refused(other)
         other.update("KILL QUERY 1")

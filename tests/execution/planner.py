@@ -33,7 +33,9 @@ class Planner:
 
     def load(self, name: str, rows: pa.Table) -> None:
         """Make a table of rows whose first column is its key, and flush it."""
-        columns = ", ".join(f"{part.name} {format_type(part.type)}" for part in rows.schema)
+        columns = ", ".join(
+            f"{part.name} {format_type(part.type)}{'' if part.nullable else ' NOT NULL'}" for part in rows.schema
+        )
         self.run(f"CREATE TABLE {name} ({columns}, PRIMARY KEY ({rows.schema.names[0]}))")
         table = self.context.registry.tables[TableName(self.context.namespace, name)]
         ingest(self.database, table, self.context, rows.to_batches(), Load())

@@ -44,6 +44,7 @@ TABLES = {
             "ended": pa.array(["2024-03-03 12:00:00"]).cast(pa.timestamp("us")),
         }
     ),
+    "present": pa.table([[1], [1]], schema=pa.schema([("k", pa.int64()), pa.field("y", pa.int64(), nullable=False)])),
     "empty": pa.schema([("k", pa.int64())]).empty_table(),
 }
 
@@ -67,6 +68,7 @@ SPECIMENS = {
     "list_questions": Specimen("SELECT k FROM lists WHERE array_has_all(l, m)", []),
     "memberships": Specimen("SELECT k FROM unknown WHERE 3 NOT IN (SELECT y FROM unknown)", []),
     "merged_columns": Specimen("SELECT k FROM left_rows RIGHT JOIN right_rows USING (k) ORDER BY k", [(1,), (2,)]),
+    "missing_rows": Specimen("SELECT coalesce((SELECT y FROM present WHERE y = 9 LIMIT 1), 0) AS n", [(0,)]),
     "mixed_numbers": Specimen("SELECT k FROM mixed WHERE d < x", [(1,)]),
     "moments": Specimen("SELECT k FROM stays WHERE begun < DATE '9999-12-31'", [(1,)]),
     "offsets": Specimen("SELECT k FROM (SELECT k FROM flags ORDER BY k DESC OFFSET 2) q ORDER BY k", [(1,)]),

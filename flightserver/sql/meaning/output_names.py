@@ -33,8 +33,8 @@ def write_output_names(writing: Writing) -> None:
             name = item.alias or kept or known
             count = seen[known if kept is None else name] = seen.get(known if kept is None else name, 0) + 1
             is_bare = item.alias is not None or kept is not None or not _is_qualified(item.value)
-            needs_number = count > 1 or (stars and len(select.items) > 1 and _may_stand_in_star(item))
-            needs_number |= is_bare and name in qualified
+            hides = stars > 0 and len(select.items) > 1 and _may_stand_in_star(item)
+            needs_number = count > 1 or hides or (is_bare and name in qualified)
             if needs_number or (kept is not None and item.alias is None):
                 shown = item.alias or kept or output_name(item.value) or writing.written(item.value)
                 written = quote_identifier(f"{shown}{_MARK}{count}" if needs_number else shown)

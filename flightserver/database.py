@@ -13,9 +13,9 @@ from catalog.data_folder import DataFolder
 from catalog.keyvalue import KeyValueStore
 from catalog.store import CatalogStore
 from flightserver.settings import Settings
-from flush.reclaim import reclaim_tables, table_ids
 from flush.worker import MaintenanceWorker
 from providers.cold.files import ColdFiles
+from providers.cold.scope_folder import TableFolders
 from providers.commit.scope_store import ScopeStore
 from providers.commit.transaction import Transaction
 from providers.commit.work import Autocommit
@@ -33,10 +33,11 @@ class Database:
         self._scratch = Path(tempfile.mkdtemp(prefix="flightserver-"))
         self._keyvalue = KeyValueStore(self._folder.rocksdb)
         self.catalog = CatalogStore(self._keyvalue)
+        self._tables = TableFolders(self._folder.tables)
         files = ColdFiles(settings.cache_mb << 20, settings.decoded_bytes)
         self.store = ScopeStore(
             self._keyvalue,
-            self._folder.tables,
+            self._tables,
             files,
             node=settings.node_id,
             durability=settings.durability,
@@ -56,7 +57,7 @@ class Database:
         registry = self.catalog.registry
         known = {table.id for table in registry.tables.values()}
         self.store.forget_unknown(known)
-        reclaim_tables(self._folder.tables, table_ids(self._folder.tables) - known)
+        self._tables.remove(self._tables.table_ids() - known)
         for table in registry.tables.values():
             for user in self.store.users_with_hot_rows(table):
                 self.store.state(table, user)
@@ -70,7 +71,7 @@ class Database:
         """Delete what is left of dropped tables that nobody reads any more."""
         if self.store.dropped_tables:
             unread = self.store.dropped_tables - self.store.tables_in_use()
-            reclaim_tables(self._folder.tables, unread)
+            self._tables.remove(unread)
             self.store.dropped_tables -= unread
 
     def close(self) -> None:

@@ -7,20 +7,19 @@ somebody who has no manifest. For the same reader, batches that a manifest leave
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
 
 from catalog.definition import Scope
 from catalog.errors import DatabaseError, ErrorKind
 from manifest import dead_rows
 from manifest.dead_rows import DeadRows
 from manifest.entries import BatchFileEntry, BulkCommit, DeletionEntry, ManifestFile
-from manifest.files import checksum, make_folder, sync_folder, write_synced
 from manifest.layout import deletion_name, published_name, retired_name, staged_name
 from providers.clock import timestamp
+from providers.cold.scope_folder import ScopeFolder
 
 
 def next_manifest(
-    folder: Path,
+    folder: ScopeFolder,
     manifest: ManifestFile,
     scope: Scope,
     dead: Mapping[int, DeadRows],
@@ -38,7 +37,7 @@ def next_manifest(
     """
     version = manifest.version + 1
     staged: list[str] = []
-    make_folder(folder)
+    folder.make()
 
     def with_dead_rows(entry: BatchFileEntry) -> BatchFileEntry:
         found = dead.get(entry.batch)
@@ -49,8 +48,7 @@ def next_manifest(
         data = dead_rows.encode(found, scope.table_id, entry.batch, version)
         name = deletion_name(entry.batch, version)
         staged.append(staged_name(name))
-        write_synced(folder / staged[-1], data)
-        return replace(entry, dead=found.count, dv=DeletionEntry(name, checksum(data)))
+        return replace(entry, dead=found.count, dv=DeletionEntry(name, folder.write_synced(staged[-1], data)))
 
     def as_published(entry: BatchFileEntry) -> BatchFileEntry:
         files = [part for part in (entry.bloom, entry) if part is not None]
@@ -68,12 +66,12 @@ def next_manifest(
         last_bulk_commit=last_bulk_commit,
     )
     for name in staged:
-        (folder / name).replace(folder / published_name(name))
-    sync_folder(folder)
+        folder.rename(name, published_name(name))
+    folder.sync()
     return after
 
 
-def keep_staged_names(folder: Path, entries: Iterable[BatchFileEntry]) -> None:
+def keep_staged_names(folder: ScopeFolder, entries: Iterable[BatchFileEntry]) -> None:
     """Make publication leave the names that files were staged under, for readers who know them by those.
 
     Each file gets its final name here, as a second hard link; to rename one link onto the other then changes nothing.
@@ -81,10 +79,10 @@ def keep_staged_names(folder: Path, entries: Iterable[BatchFileEntry]) -> None:
     for entry in entries:
         for part in (entry.bloom, entry):
             if part is not None and part.path != published_name(part.path):
-                (folder / published_name(part.path)).hardlink_to(folder / part.path)
+                folder.link(part.path, published_name(part.path))
 
 
-def retire(folder: Path, batches: Iterable[int]) -> None:
+def retire(folder: ScopeFolder, batches: Iterable[int]) -> None:
     """Mark batches that the manifest just published leaves out. A lost mark is no harm while that manifest is there."""
     for batch in batches:
-        (folder / retired_name(batch)).touch()
+        folder.touch(retired_name(batch))

@@ -21,6 +21,7 @@ from flush.hot_flush import Flushed, flush
 from flush.reclaim import reclaim
 from providers.cold.files import ColdFiles
 from providers.cold.pruning import Pruned, prune
+from providers.cold.scope_folder import TableFolders
 from providers.commit.idempotency import Idempotency, Outcome
 from providers.commit.resolve import OnExisting
 from providers.commit.scope_state import ScopeState
@@ -53,7 +54,7 @@ class Database:
         self.folder = DataFolder(self.root / "data")
         self.keyvalue = self._keyvalue_type(self.folder.rocksdb)
         self.catalog = CatalogStore(self.keyvalue)
-        self.store = ScopeStore(self.keyvalue, self.folder.tables, ColdFiles())
+        self.store = ScopeStore(self.keyvalue, TableFolders(self.folder.tables), ColdFiles())
         self.engine = QueryEngine(LIMITS, self._scratch)
         self.relations = Relations(self.engine.context, self.store.files, self._scratch)
 
@@ -113,7 +114,7 @@ class TableAccess:
     @property
     def folder(self) -> Path:
         """The scope's folder of files."""
-        return self.state.head.cold.folder
+        return self.state.head.cold.folder.root
 
     def alter(self, change: Any) -> None:
         """Replace the definition by `change(definition)`."""

@@ -16,7 +16,7 @@ from catalog.identifiers import DEFAULT_NAMESPACE, TableName
 from catalog.keyvalue import KeyValueStore
 from catalog.store import CatalogStore
 from flush.rebuild import rebuild_scope
-from manifest.layout import scope_folder
+from providers.cold.scope_folder import TableFolders
 
 
 @click.command()
@@ -40,7 +40,7 @@ def _rebuild(table: str, data_dir: Path, user: str | None) -> tuple[int, int]:
         with KeyValueStore(folder.rocksdb) as keyvalue:
             definition = CatalogStore(keyvalue).registry.table(_name(table))
             scope = _scope(definition, user)
-            manifest = rebuild_scope(keyvalue, scope_folder(folder.tables, definition, scope), definition, scope)
+            manifest = rebuild_scope(keyvalue, TableFolders(folder.tables).scope(definition, scope), definition, scope)
             return len(manifest.batches), manifest.rows - manifest.dead
     finally:
         folder.close()

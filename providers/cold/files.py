@@ -17,7 +17,6 @@ from bloom import BloomCorrupt, BloomFilter, SlicedFilters
 from catalog.definition import SEQ_COLUMN, Scope
 from catalog.errors import DatabaseError, ErrorKind
 from manifest.entries import BatchFileEntry
-from manifest.files import read_checked, verify
 from providers.cold.decoded import DecodedFiles
 from providers.cold.rows import read_rows
 from providers.lru import ByteBoundedCache
@@ -88,7 +87,7 @@ class ColdFiles:
         """Verify a batch file's checksum, the first time it is asked for."""
         name = (cold.scope, entry.batch)
         if name not in self._verified:
-            verify(cold.path(entry), entry.checksum, entry.bytes)
+            cold.folder.verify(entry.path, entry.checksum, entry.bytes)
             self._verified.add(name)
 
     def key_index(self, cold: ColdState, entry: BatchFileEntry) -> KeyIndex:
@@ -114,7 +113,7 @@ class ColdFiles:
     def rows(self, cold: ColdState, entry: BatchFileEntry, columns: Sequence[str] | None = None) -> pa.Table:
         """Some columns of a whole batch by their physical names, or all."""
         self.check(cold, entry)
-        return read_rows(cold.path(entry), columns)
+        return read_rows(cold.folder, entry.path, columns)
 
     def filters(self, cold: ColdState, entry: BatchFileEntry) -> dict[int, BloomFilter]:
         """The bloom filters of a batch by filter id; none when it has no bloom file."""
@@ -142,7 +141,7 @@ def _load_filters(cold: ColdState, entry: BatchFileEntry) -> dict[int, BloomFilt
     if entry.bloom is None:
         return {}
     try:
-        return bloom.decode(read_checked(cold.folder / entry.bloom.path, entry.bloom.checksum))
+        return bloom.decode(cold.folder.read_checked(entry.bloom.path, entry.bloom.checksum))
     except BloomCorrupt as error:
         raise DatabaseError(
             ErrorKind.CORRUPT, f"bloom file of batch {entry.batch} of {cold.table.name}: {error}"

@@ -46,7 +46,7 @@ class ScopeState:
         """
         with self._publication:
             if self._next_batch is None:
-                used = [batch_of_file(path.name) or 0 for path in self.head.cold.folder.glob("batch-*")]
+                used = [batch_of_file(name) or 0 for name in self.head.cold.folder.names()]
                 self._next_batch = max([self.head.manifest.max_batch, *used]) + 1
             batch = self._next_batch
             self._next_batch += 1

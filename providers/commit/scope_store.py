@@ -16,7 +16,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from enum import Enum, unique
 from itertools import islice
-from pathlib import Path
 from weakref import WeakValueDictionary
 
 import pyarrow as pa
@@ -27,9 +26,9 @@ from catalog.keyvalue import AtomicWrite, Family, KeyValueStore
 from manifest import codec as manifest_codec
 from manifest.dead_rows import DeadRows
 from manifest.entries import ManifestFile
-from manifest.files import make_folder, publish
-from manifest.layout import MANIFEST_NAME, scope_folder
+from manifest.layout import MANIFEST_NAME
 from providers.cold.files import ColdFiles
+from providers.cold.scope_folder import ScopeFolder, TableFolders
 from providers.commit import recovery
 from providers.commit.apply import adopted, after_commit, versions_of
 from providers.commit.definitions import dropped
@@ -67,7 +66,7 @@ class ScopeStore:
     def __init__(
         self,
         keyvalue: KeyValueStore,
-        tables: Path,
+        tables: TableFolders,
         files: ColdFiles,
         *,
         node: int = 0,
@@ -149,10 +148,10 @@ class ScopeStore:
             yield record.user_of(key)
             lower = record.prefix_end(key[: -record.SEQ_BYTES])
 
-    def folder(self, state: ScopeState) -> Path:
+    def folder(self, state: ScopeState) -> ScopeFolder:
         """A scope's folder, made when it does not exist yet."""
         folder = state.head.cold.folder
-        make_folder(folder)
+        folder.make()
         return folder
 
     @contextmanager
@@ -259,7 +258,7 @@ class ScopeStore:
         self._keyvalue.wait_durable(state.ticket)
         self.visibility.show(state.ticket)
         try:
-            publish(self.folder(state) / MANIFEST_NAME, manifest_codec.encode(manifest))
+            self.folder(state).publish(MANIFEST_NAME, manifest_codec.encode(manifest))
         except OSError:
             state.unsure = True
             raise
@@ -380,7 +379,7 @@ class ScopeStore:
     def _load(self, table: TableDef, scope: Scope) -> ScopeState:
         with self._lock:
             pins = self._pins.setdefault(scope, Pins())
-        snapshot = recovery.load(self._keyvalue, scope_folder(self._tables, table, scope), table, scope, pins)
+        snapshot = recovery.load(self._keyvalue, self._tables.scope(table, scope), table, scope, pins)
         state = ScopeState(snapshot)
         state.ticket = restore_bulk_commit(self._keyvalue, scope, snapshot.manifest.last_bulk_commit) or 0
         return state

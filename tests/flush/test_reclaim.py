@@ -9,9 +9,10 @@ import pytest
 
 from flush import hot_flush
 from flush.publication import next_manifest
-from flush.reclaim import reclaim_tables, unreachable
+from flush.reclaim import unreachable
 from manifest.dead_rows import DeadRows
 from manifest.layout import deletion_name, table_folder
+from providers.cold.scope_folder import TableFolders
 from tests.storage_fixtures import Database, TableAccess, kv
 
 
@@ -181,7 +182,7 @@ def test_folders_of_dropped_tables_go(db: Database) -> None:
     new = db.create()
     new.write(kv(2))
     new.flush()
-    assert reclaim_tables(db.folder.tables, frozenset({doomed})) == 1
+    assert TableFolders(db.folder.tables).remove({doomed}) == 1
     assert not old_folder.exists()
     assert table_folder(db.folder.tables, new.definition).exists()
     assert sorted(new.values()) == [2]

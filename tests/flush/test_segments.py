@@ -21,6 +21,7 @@ from flush.worker import MaintenanceWorker
 from manifest.layout import is_segment
 from manifest.predicate import Unknown
 from providers.cold.pruning import prune
+from providers.cold.scope_folder import ScopeFolder
 from providers.engine.export import export
 from providers.rows.change import Change
 from tests.storage_fixtures import Database, TableAccess, kv
@@ -313,9 +314,9 @@ def test_a_segment_is_durable_before_a_manifest_names_it(
         sync(descriptor)
         synced.add(os.fstat(descriptor).st_ino)
 
-    def published(folder: Path, *args: Any, **rest: Any) -> object:
+    def published(folder: ScopeFolder, *args: Any, **rest: Any) -> object:
         for entry in rest["added"]:
-            named.append((folder / entry.path).stat().st_ino)
+            named.append(Path(folder.local_path(entry.path)).stat().st_ino)
             assert named[-1] in synced
         return publish(folder, *args, **rest)
 

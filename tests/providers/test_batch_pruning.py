@@ -11,7 +11,6 @@ import pytest
 from catalog.evolution import set_options
 from flush.batch_writer import Lineage, sort_by_key, write_batch
 from flush.publication import next_manifest
-from manifest.files import make_folder
 from providers.hot.view import HotView
 from providers.rows.change import key_of
 from tests.storage_fixtures import Database, TableAccess, kv
@@ -25,8 +24,8 @@ FPP = 0.0005
 def many_batches(table: TableAccess, *, interleaved: bool) -> None:
     """A thousand batches of twenty rows, with disjoint or with interleaved key ranges, in one manifest."""
     state, definition = table.state, table.definition
-    folder = table.folder
-    make_folder(folder)
+    folder = state.head.cold.folder
+    folder.make()
     entries = []
     for number in range(BATCHES):
         keys = range(number, BATCHES * ROWS, BATCHES) if interleaved else range(number * ROWS, (number + 1) * ROWS)

@@ -25,8 +25,8 @@ import pyarrow.compute as pc
 
 from catalog.definition import SEQ_COLUMN, TableDef
 from flush.batch_writer import SortedRows, drop_files, sort_by_key, write_batch
+from flush.change import ColdChange, publish_change
 from flush.hot_flush import write_hot_rows
-from flush.publication import keep_staged_names, next_manifest, retire
 from flush.segment_writer import write_segment
 from manifest.entries import BatchFileEntry, BulkCommit, ManifestFile
 from manifest.files import Unsynced
@@ -169,24 +169,16 @@ class BulkLoad:
             flushed = write_hot_rows(self._store, self._state, replace(head, hot=found.hot))
             last_seq = max([self._first_free_seq(head), *(entry.max_seq for entry in self._entries)])
             outcome = Outcome(self._offered, last_seq)
-            dead = {**mark_dead(head, found.cold), **self._staged.dead}
-            if self._is_shown:
-                keep_staged_names(head.cold.folder, self._entries)
-            removed = self._removed(head)
-            manifest = next_manifest(
-                head.cold.folder,
-                head.manifest,
-                head.scope,
-                dead,
+            change = ColdChange(
                 added=[*self._entries, *(part.entry for part in flushed)],
-                removed=removed,
+                removed=self._removed(head),
+                dead={**mark_dead(head, found.cold), **self._staged.dead},
                 flushed_seq=last_seq,
                 schema_version=head.table.version,
-                last_bulk_commit=_bulk_commit(idempotency, outcome),
+                bulk_commit=_bulk_commit(idempotency, outcome),
+                shown=self._entries if self._is_shown else (),
             )
-            self._store.replace_manifest(self._state, manifest, dead, HotView(head.hot.key), last_seq=last_seq)
-            retire(head.cold.folder, removed)
-        self._store.clean_hot(self._state)
+            publish_change(self._store, self._state, change)
         return outcome
 
     def abort(self) -> None:

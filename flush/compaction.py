@@ -16,8 +16,8 @@ import numpy as np
 import pyarrow as pa
 
 from flush.batch_writer import SortedRows, drop_files, sort_by_key, write_batch
+from flush.change import ColdChange, publish_change
 from flush.hot_flush import BATCH_ROWS_MAX
-from flush.publication import next_manifest, retire
 from manifest.dead_rows import DeadRows
 from manifest.entries import BatchFileEntry
 from manifest.footer import Lineage
@@ -110,20 +110,9 @@ def _rewrite(store: ScopeStore, state: ScopeState, chosen: Callable[[Snapshot], 
                 drop_files(head.cold.folder, outputs)
                 state.release_batches(entry.batch for entry in outputs)
                 return Compacted(0, 0)
-            died = _died_since(snapshot, head, inputs)
-            fresh = _dead_in_outputs(outputs, sources, died)
-            numbers = [entry.batch for entry in inputs]
-            dead = {batch: found for batch, found in head.dead.items() if batch not in numbers} | fresh
-            manifest = next_manifest(
-                head.cold.folder,
-                head.manifest,
-                head.scope,
-                fresh,
-                added=outputs,
-                removed=numbers,
-            )
-            store.replace_manifest(state, manifest, dead, head.hot)
-            retire(head.cold.folder, numbers)
+            dead = _dead_in_outputs(outputs, sources, _died_since(snapshot, head, inputs))
+            change = ColdChange(added=outputs, removed=[entry.batch for entry in inputs], dead=dead)
+            publish_change(store, state, change)
         return Compacted(len(inputs), len(outputs))
 
 

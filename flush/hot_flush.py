@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from catalog.definition import SEQ_COLUMN
 from flush.batch_writer import drop_files, sort_by_key, write_batch
-from flush.publication import next_manifest
+from flush.change import ColdChange, publish_change
 from manifest.dead_rows import DeadRows
 from manifest.entries import BatchFileEntry
 from manifest.footer import Lineage
@@ -53,17 +53,13 @@ def flush(store: ScopeStore, state: ScopeState) -> Flushed:
                 state.release_batches(entry.batch for entry in entries)
                 return Flushed(0, 0)
             fresh = {part.entry.batch: _died_since(part, head.hot) for part in written}
-            manifest = next_manifest(
-                store.folder(state),
-                head.manifest,
-                head.scope,
-                {**snapshot.dead, **fresh},
+            change = ColdChange(
                 added=entries,
+                dead={**head.dead, **fresh},
                 flushed_seq=snapshot.last_seq,
                 schema_version=snapshot.table.version,
             )
-            store.replace_manifest(state, manifest, {**head.dead, **fresh}, head.hot.after(snapshot.last_seq))
-        store.clean_hot(state)
+            publish_change(store, state, change)
         return Flushed(sum(entry.rows for entry in entries), len(entries))
 
 

@@ -15,7 +15,7 @@ import pytest
 from catalog.definition import ColumnSpec, Default
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.evolution import add_column, drop_column
-from flush import bulk, compaction
+from flush import bulk, change, compaction
 from flush.compaction import Compacted
 from flush.worker import MaintenanceWorker
 from manifest.layout import is_segment
@@ -308,7 +308,7 @@ def test_a_segment_is_durable_before_a_manifest_names_it(
     """Also when it was written again, because another commit came in between."""
     synced: set[int] = set()
     named: list[int] = []
-    sync, publish = os.fsync, bulk.next_manifest
+    sync, publish = os.fsync, change.next_manifest
 
     def synced_file(descriptor: int) -> None:
         sync(descriptor)
@@ -321,7 +321,7 @@ def test_a_segment_is_durable_before_a_manifest_names_it(
         return publish(folder, *args, **rest)
 
     monkeypatch.setattr(os, "fsync", synced_file)
-    monkeypatch.setattr(bulk, "next_manifest", published)
+    monkeypatch.setattr(change, "next_manifest", published)
     load = table.bulk()
     load.add(table.part(kv(1), kv(2)))
     load.add(table.part(kv(3)))

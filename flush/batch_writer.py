@@ -6,7 +6,7 @@ that a point look-up decodes 4,096 rows, row groups of 131,072 rows so that one 
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -239,11 +239,3 @@ def _write_bloom(folder: ScopeFolder, batch: int, table: TableDef, content: Sort
     data = bloom.encode(filters)
     name = staged_name(bloom_name(batch))
     return BloomEntry(name, tuple(filters), fpp, len(data), folder.write_synced(name, data))
-
-
-def drop_files(folder: ScopeFolder, entries: Sequence[BatchFileEntry]) -> None:
-    """Delete the files of batches that no manifest names."""
-    for entry in entries:
-        folder.unlink(entry.path)
-        if entry.bloom is not None:
-            folder.unlink(entry.bloom.path)

@@ -25,7 +25,7 @@ from catalog.definition import SEQ_COLUMN, Scope, TableDef
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.keyvalue import AtomicWrite, Family, KeyValueStore
 from flush.batch_writer import entry_of
-from flush.publication import next_manifest
+from flush.change import ColdChange, next_manifest
 from manifest import codec as manifest_codec
 from manifest import dead_rows, footer
 from manifest.dead_rows import DeadRows
@@ -50,6 +50,7 @@ from providers.cold.files import KEY_FILTER
 from providers.cold.rows import read_rows
 from providers.cold.scope_folder import ScopeFolder
 from providers.commit.recovery import manifest_mark
+from providers.commit.used_names import put_used, recorded
 from providers.hot import record
 
 KeyColumns = Sequence[pa.ChunkedArray]
@@ -71,7 +72,6 @@ def rebuild_scope(keyvalue: KeyValueStore, folder: ScopeFolder, table: TableDef,
     """Write a scope's deletion files and manifest anew; return the manifest."""
     folder.make()
     names = frozenset(folder.names())
-    numbers = sorted({batch for name in names if (batch := batch_of_file(name)) is not None})
     files = sorted((batch_of_file(name), name) for name in names if holds_rows(name) and name == published_name(name))
     batches = [_read_batch(folder, names, table, scope, name) for _, name in files]
     hot_columns, hot_seqs = _hot_versions(keyvalue, table, scope)
@@ -81,30 +81,26 @@ def rebuild_scope(keyvalue: KeyValueStore, folder: ScopeFolder, table: TableDef,
         for batch, numbered in zip(batches, keys, strict=True)
     ]
     replaced = replaced_batches(found)
-    manifest = next_manifest(
-        folder,
-        _empty_manifest(table, scope, names, numbers),
-        scope,
-        dead_rows_of(found, hot_keys, hot_seqs),
+    empty = _empty_manifest(table, scope)
+    used = recorded(keyvalue, scope).and_those_of(empty, names).next_version
+    change = ColdChange(
         added=[batch.entry for batch in batches if batch.entry.batch not in replaced],
+        dead=dead_rows_of(found, hot_keys, hot_seqs),
         flushed_seq=max([0, *(max(batch.lineage.flushed_seq, batch.entry.max_seq) for batch in batches)]),
         schema_version=max([1, *(batch.entry.schema_version for batch in batches)]),
     )
+    manifest = next_manifest(folder, replace(empty, max_batch=used.batch), change, used.version)
     folder.publish(MANIFEST_NAME, manifest_codec.encode(manifest))
     mark = AtomicWrite()
+    put_used(mark, scope, used)
     mark.put(Family.META, manifest_mark(scope), str(manifest.version).encode())
     keyvalue.commit(mark)
     return manifest
 
 
-def _empty_manifest(table: TableDef, scope: Scope, names: frozenset[str], numbers: Sequence[int]) -> ManifestFile:
-    """A manifest without batches whose counters are those of the files, so that no name is used twice."""
+def _empty_manifest(table: TableDef, scope: Scope) -> ManifestFile:
     now = timestamp()
-    version = max([0, *(found for name in names if (found := deletion_version(name)) is not None)])
-    name = table.name
-    return ManifestFile(
-        table.id, name.namespace, name.table, scope.user, version, now, now, max_batch=max(numbers, default=0)
-    )
+    return ManifestFile(table.id, table.name.namespace, table.name.table, scope.user, 0, now, now)
 
 
 def _read_batch(folder: ScopeFolder, names: frozenset[str], table: TableDef, scope: Scope, name: str) -> _ReadBatch:

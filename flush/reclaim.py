@@ -2,7 +2,7 @@
 
 A file of a scope may go when no living snapshot's manifest names it and no running job has its batch number. Age plays
 no part: a slow writer's files are known by number, not guessed by time. Deletion files are written with the writer lock
-held until a manifest names them, and may take the name of one that a crash left behind, so reclamation holds it too.
+held until a manifest names them, so reclamation holds it too. No name of what is deleted comes back.
 """
 
 from collections.abc import Iterable
@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from manifest.entries import ManifestFile
 from manifest.layout import MANIFEST_NAME, batch_of_file, holds_rows, published_name, retired_name, staged_name
 from providers.commit.scope_state import ScopeState
+from providers.commit.scope_store import ScopeStore
 
 
 def unreachable(names: Iterable[str], manifests: Iterable[ManifestFile], in_flight: frozenset[int]) -> list[str]:
@@ -34,7 +35,7 @@ def unreachable(names: Iterable[str], manifests: Iterable[ManifestFile], in_flig
     return sorted(doomed, key=lambda name: (not holds_rows(name), name))
 
 
-def reclaim(state: ScopeState) -> int:
+def reclaim(store: ScopeStore, state: ScopeState) -> int:
     """Delete a scope's unreachable files; return how many."""
     folder = state.head.cold.folder
 
@@ -44,13 +45,15 @@ def reclaim(state: ScopeState) -> int:
         names = folder.names()
         in_flight = state.batches_in_flight()
         doomed = unreachable(names, (snapshot.manifest for snapshot in state.living_snapshots()), in_flight)
+        if doomed:
+            store.names.keep_used(state)
         for name in doomed:
             folder.unlink(name)
     return len(doomed)
 
 
-def reclaim_leftovers(state: ScopeState) -> bool:
+def reclaim_leftovers(store: ScopeStore, state: ScopeState) -> bool:
     """Delete what transactions left behind and nobody reads; tell whether some of it is still read."""
-    reclaim(state)
+    reclaim(store, state)
     names = state.head.cold.folder.names()
     return any(name != published_name(name) and name != staged_name(MANIFEST_NAME) for name in names)

@@ -39,9 +39,9 @@ class FilteredBatches:
     entries: tuple[BatchFileEntry, ...]
 
     @cached_property
-    def numbers(self) -> tuple[int, ...]:
-        """The batches' numbers."""
-        return tuple(entry.batch for entry in self.entries)
+    def identities(self) -> tuple[tuple[int, str], ...]:
+        """The batches' identities."""
+        return tuple(entry.identity for entry in self.entries)
 
 
 @dataclass(frozen=True, eq=False)

@@ -41,7 +41,7 @@ FENCES = {
 }
 """Libraries that only these files or folders know."""
 
-FILE_SYSTEM = {"glob", "os", "pathlib", "shutil", "tempfile", "manifest.files"}
+FILE_SYSTEM = {"glob", "os", "pathlib", "shutil", "tempfile", "catalog.durable", "manifest.files"}
 """What knows the file system; of the cold tier, `ScopeFolder` alone does."""
 
 FILE_SYSTEM_HOMES = {

@@ -13,7 +13,6 @@ from catalog.data_folder import DataFolder
 from catalog.definition import Scope, TableDef, TableKind
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import DEFAULT_NAMESPACE, TableName
-from catalog.keyvalue import KeyValueStore
 from catalog.store import CatalogStore
 from flush.rebuild import rebuild_scope
 from providers.cold.scope_folder import TableFolders
@@ -37,7 +36,7 @@ def _rebuild(table: str, data_dir: Path, user: str | None) -> tuple[int, int]:
     """Rebuild one scope; return how many batches and live rows its manifest lists."""
     folder = DataFolder(data_dir.resolve())
     try:
-        with KeyValueStore(folder.rocksdb) as keyvalue:
+        with folder.open_store() as keyvalue:
             definition = CatalogStore(keyvalue).registry.table(_name(table))
             scope = _scope(definition, user)
             manifest = rebuild_scope(keyvalue, TableFolders(folder.tables).scope(definition, scope), definition, scope)

@@ -25,7 +25,7 @@ BYTES_AT_A_TIME = 2 << 20
 BUFFER_BYTES = 1 << 19
 """Of a column chunk, read at a time."""
 
-_Kept = ByteBoundedCache[tuple[Scope, int, tuple[str, ...]], list[pa.RecordBatch]]
+_Kept = ByteBoundedCache[tuple[Scope, tuple[int, str], tuple[str, ...]], list[pa.RecordBatch]]
 
 
 class DecodedFiles:
@@ -53,7 +53,7 @@ class FileReader:
         if is_segment(entry.path):
             yield from read_rows(cold.folder, entry.path, names).to_batches(ROWS_AT_A_TIME)
             return
-        key = (cold.scope, entry.batch, tuple(names))
+        key = (cold.scope, entry.identity, tuple(names))
         known = self._kept.find(key)
         if known is not None:
             self._allows(sum(batch.nbytes for batch in known))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from catalog import durable
 from catalog.definition import Scope, TableDef
 from manifest import files
 from manifest.files import SummedFile, Unsynced
@@ -31,7 +32,7 @@ class ScopeFolder:
 
     def make(self) -> None:
         """Create the folder, durably, where it does not exist."""
-        files.make_folder(self.root)
+        durable.make_folder(self.root)
 
     def names(self) -> list[str]:
         """Names of all files."""
@@ -65,7 +66,7 @@ class ScopeFolder:
 
     def write_synced(self, name: str, data: bytes) -> str:
         """Write a new file and sync its bytes; return its checksum."""
-        files.write_synced(self.root / name, data)
+        durable.write_synced(self.root / name, data)
         return files.checksum(data)
 
     def open_summed(self, name: str, unsynced: Unsynced) -> SummedFile:
@@ -74,15 +75,15 @@ class ScopeFolder:
 
     def sync_file(self, name: str) -> None:
         """Sync the bytes of a file that a library wrote at its local path."""
-        files.sync_file(self.root / name)
+        durable.sync_file(self.root / name)
 
     def sync(self) -> None:
         """Make all names durable."""
-        files.sync_folder(self.root)
+        durable.sync_folder(self.root)
 
     def publish(self, name: str, data: bytes) -> None:
         """Replace a file atomically and durably."""
-        files.publish(self.root / name, data)
+        durable.publish(self.root / name, data)
 
     def rename(self, name: str, new: str) -> None:
         """Give a file another name; a file that has it already is replaced."""
@@ -107,7 +108,10 @@ class ScopeFolder:
 
 @dataclass(frozen=True)
 class TableFolders:
-    """The folders of all tables, whose scopes' folders lie in them."""
+    """The folders of all tables, whose scopes' folders lie in them.
+
+    Folders of tables that nobody knows are kept aside, below `.unknown`, until somebody knows them again.
+    """
 
     root: Path
 
@@ -116,13 +120,47 @@ class TableFolders:
         return ScopeFolder(scope_folder(self.root, table, scope))
 
     def table_ids(self) -> set[int]:
-        """Ids of all tables that have a folder."""
-        found = (table_id_of_folder(folder.name) for folder in self.root.glob("*/*"))
-        return {table_id for table_id in found if table_id is not None}
+        """Ids of all tables that have a folder in its place."""
+        return set(_by_table(self.root))
+
+    def ids_aside(self) -> set[int]:
+        """Ids of all tables that have a folder aside."""
+        return set(_by_table(self._aside))
 
     def remove(self, table_ids: Collection[int]) -> int:
         """Delete the folders of the tables with these ids; return how many."""
-        folders = [folder for folder in self.root.glob("*/*") if table_id_of_folder(folder.name) in table_ids]
+        folders = [folder for table_id, folder in _by_table(self.root).items() if table_id in table_ids]
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
         return len(folders)
+
+    def set_aside(self, table_ids: Collection[int]) -> list[str]:
+        """Move the folders of these tables aside; return where they are now."""
+        return self._move(table_ids, self.root, self._aside)
+
+    def bring_back(self, table_ids: Collection[int]) -> list[str]:
+        """Move the folders of these tables back from aside; return where they are now."""
+        return self._move(table_ids, self._aside, self.root)
+
+    @property
+    def _aside(self) -> Path:
+        return self.root / ".unknown"
+
+    @staticmethod
+    def _move(table_ids: Collection[int], source: Path, target: Path) -> list[str]:
+        moved = []
+        for table_id, folder in sorted(_by_table(source).items()):
+            if table_id in table_ids:
+                place = target / folder.relative_to(source)
+                durable.make_folder(place.parent)
+                folder.rename(place)
+                for changed in (place.parent, folder.parent):
+                    durable.sync_folder(changed)
+                moved.append(str(place))
+        return moved
+
+
+def _by_table(root: Path) -> dict[int, Path]:
+    """The folders of tables by their ids."""
+    found = {folder: table_id_of_folder(folder.name) for folder in root.glob("*/*")}
+    return {table_id: folder for folder, table_id in found.items() if table_id is not None}

@@ -5,7 +5,6 @@ import os
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +17,7 @@ from catalog.evolution import add_column, drop_column
 from flush import bulk, change, compaction
 from flush.compaction import Compacted
 from flush.worker import MaintenanceWorker
+from manifest.entries import ManifestFile
 from manifest.layout import is_segment
 from manifest.predicate import Unknown
 from providers.cold.pruning import prune
@@ -314,11 +314,11 @@ def test_a_segment_is_durable_before_a_manifest_names_it(
         sync(descriptor)
         synced.add(os.fstat(descriptor).st_ino)
 
-    def published(folder: ScopeFolder, *args: Any, **rest: Any) -> object:
-        for entry in rest["added"]:
+    def published(folder: ScopeFolder, manifest: ManifestFile, wanted: change.ColdChange, version: int) -> object:
+        for entry in wanted.added:
             named.append(Path(folder.local_path(entry.path)).stat().st_ino)
             assert named[-1] in synced
-        return publish(folder, *args, **rest)
+        return publish(folder, manifest, wanted, version)
 
     monkeypatch.setattr(os, "fsync", synced_file)
     monkeypatch.setattr(change, "next_manifest", published)

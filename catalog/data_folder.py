@@ -1,7 +1,12 @@
-"""The data folder: who may open it, and which format it has.
+"""The data folder: who may open it, which format it has, and that all of it is there.
 
 One process owns a folder at a time (an advisory lock on `LOCK`, released by the kernel when the process dies), and
 `FORMAT` holds the version of everything below it. A newer format is refused before anything is read.
+
+`FORMAT` comes last: a folder that has it was complete once, and whatever is missing from it now has been lost. While a
+new folder is being made, it has `FORMAT.tmp` instead. A folder with content and without either has lost its `FORMAT`.
+Nothing is ever made in the place of what was lost: an empty folder in the place of `rocksdb` would be a catalog that
+knows no table.
 """
 
 import fcntl
@@ -9,9 +14,13 @@ import json
 import os
 from pathlib import Path
 
+from catalog import durable
 from catalog.errors import DatabaseError, ErrorKind
+from catalog.keyvalue import KeyValueStore, is_new
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+
+_PUT_BACK = "put it back from a copy, or mount its volume"
 
 
 class DataFolder:
@@ -20,10 +29,14 @@ class DataFolder:
     def __init__(self, root: Path) -> None:
         root.mkdir(parents=True, exist_ok=True)
         self.root = root
+        self._format = root / "FORMAT"
+        self._beginning = root / "FORMAT.tmp"
         self._lock = _lock(root / "LOCK", root)
         try:
-            _check_format(root / "FORMAT")
-            self.tables.mkdir(exist_ok=True)
+            if self._format.exists():
+                self._check()
+            else:
+                self._begin()
         except BaseException:
             self.close()
             raise
@@ -38,9 +51,47 @@ class DataFolder:
         """Where the key-value store lives."""
         return self.root / "rocksdb"
 
+    def open_store(self, kind: type[KeyValueStore] = KeyValueStore, *, accept_loss: bool = False) -> KeyValueStore:
+        """Open the key-value store; with that, a new folder is complete."""
+        store = kind(self.rocksdb, accept_loss=accept_loss)
+        if self._beginning.exists():
+            self._beginning.replace(self._format)
+            durable.sync_folder(self.root)
+        return store
+
     def close(self) -> None:
         """Let another process open the folder."""
         os.close(self._lock)
+
+    def _check(self) -> None:
+        """Raise when the folder has another format, or lacks a part."""
+        try:
+            found = json.loads(self._format.read_text())["format"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise DatabaseError(ErrorKind.CORRUPT, f"{self._format} is damaged: it does not name a format") from error
+        if found != FORMAT_VERSION:
+            raise DatabaseError(
+                ErrorKind.UNSUPPORTED,
+                f"data folder {self.root} has format {found}, this server reads format {FORMAT_VERSION}; "
+                "use the server version that wrote it",
+            )
+        if is_new(self.rocksdb):
+            raise DatabaseError(
+                ErrorKind.CORRUPT, f"{self.rocksdb} is missing or empty, and with it every definition; {_PUT_BACK}"
+            )
+        if not self.tables.is_dir():
+            raise DatabaseError(ErrorKind.CORRUPT, f"{self.tables} is missing, and with it every batch; {_PUT_BACK}")
+
+    def _begin(self) -> None:
+        """Begin a new folder. Raise CORRUPT when it has content that nobody is known to have begun."""
+        has_tables = self.tables.is_dir() and any(self.tables.iterdir())
+        if not self._beginning.exists() and (has_tables or not is_new(self.rocksdb)):
+            raise DatabaseError(
+                ErrorKind.CORRUPT, f"data folder {self.root} has content and no FORMAT; put that back from a copy"
+            )
+        durable.write_synced(self._beginning, json.dumps({"format": FORMAT_VERSION}).encode())
+        self.tables.mkdir(exist_ok=True)
+        durable.sync_folder(self.root)
 
 
 def _lock(path: Path, root: Path) -> int:
@@ -53,27 +104,3 @@ def _lock(path: Path, root: Path) -> int:
             ErrorKind.UNAVAILABLE, f"data folder {root} is in use by another process; stop it or choose another folder"
         ) from error
     return descriptor
-
-
-def _check_format(path: Path) -> None:
-    if not path.exists():
-        temporary = path.with_name("FORMAT.tmp")
-        with temporary.open("w") as file:
-            json.dump({"format": FORMAT_VERSION}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        os.fsync(folder)
-        os.close(folder)
-        return
-    try:
-        found = json.loads(path.read_text())["format"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise DatabaseError(ErrorKind.CORRUPT, f"{path} is damaged: it does not name a format") from error
-    if found != FORMAT_VERSION:
-        raise DatabaseError(
-            ErrorKind.UNSUPPORTED,
-            f"data folder {path.parent} has format {found}, this server reads format {FORMAT_VERSION}; "
-            "use the server version that wrote it",
-        )

@@ -5,23 +5,34 @@ The only module that knows `rocksdict`. Three facts of the library shape it:
   write-ahead log without a sync, and then one `flush_wal` makes every batch appended so far durable (group commit).
 - An iterator over a damaged file ends early without an error unless its `status()` is asked; it always is.
 - With the default recovery mode a flipped bit in the log silently drops all later writes;
-  `tolerate_corrupted_tail_records` refuses to open instead.
+  `tolerate_corrupted_tail_records` refuses to open instead. A log that lost its end, or has zeros in it, opens all the
+  same: what was acknowledged is counted outside of it (`catalog.high_water`), and a store with less is refused before
+  anything of it is changed. To go on without what is missing, somebody must accept the loss.
 
 After a failed sync nobody knows what the disk holds, so the store refuses every later write until it is reopened.
 """
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from enum import Enum, unique
 from pathlib import Path
 from types import TracebackType
 
-from rocksdict import DBRecoveryMode, Options, Rdict, WriteBatch, WriteOptions
+from rocksdict import AccessType, DBRecoveryMode, Options, Rdict, WriteBatch, WriteOptions
 
+from catalog import high_water
 from catalog.errors import DatabaseError, ErrorKind
+from catalog.high_water import HighWater
+from catalog.log_file import spans
+
+log = logging.getLogger(__name__)
 
 WRITE_BUFFER_BYTES = 64 << 20
+_OLDEST_LOG = "rocksdb.min-log-number-to-keep"
+_WAY_OUT = "put the data folder back from a copy, or start with --accept-loss to go on without what is missing"
 
 
 @unique
@@ -55,18 +66,30 @@ class AtomicWrite:
 
 
 class KeyValueStore:
-    """Ordered byte keys in column families. Safe for use by many threads."""
+    """Ordered byte keys in column families. Safe for use by many threads.
 
-    def __init__(self, path: Path) -> None:
-        try:
-            self._db = Rdict(str(path), _options(), column_families={family.value: _options() for family in Family})
-        except Exception as error:
-            raise DatabaseError(ErrorKind.CORRUPT, f"the key-value store cannot be opened: {error}") from error
+    Opening raises CORRUPT when changes that were acknowledged are missing, and changes nothing then. With
+    `accept_loss`, what can be read is all there is from now on; a store that is missing altogether is no such loss.
+    """
+
+    def __init__(self, path: Path, *, accept_loss: bool = False) -> None:
+        mark = path.with_name(f"{path.name}.mark")
+        if is_new(path):
+            _begin(path, mark)
+        elif accept_loss:
+            _log_loss(path, mark)
+        else:
+            _check_complete(path, mark)
+        self._db = _open(path, accept_loss=accept_loss)
+        if accept_loss:
+            high_water.begin(mark)
         self._handles = {family: self._db.get_column_family_handle(family.value) for family in Family}
         self._columns = {family: self._db.get_column_family(family.value) for family in Family}
         self._unsynced = WriteOptions()
         self._append = threading.Lock()
-        self._sync = _GroupSync(self._db)
+        self._high_water = HighWater(mark, path)
+        self._high_water.note(self._db.latest_sequence_number())  # opening has synced all that it found
+        self._sync = _GroupSync(self._db, self._high_water)
 
     def __enter__(self) -> "KeyValueStore":
         return self
@@ -138,13 +161,20 @@ class KeyValueStore:
         self._columns.clear()
         self._handles.clear()
         self._db.close()
+        self._high_water.close()
+
+
+def is_new(path: Path) -> bool:
+    """Tell whether there is no store at a path."""
+    return not (path / "CURRENT").exists()
 
 
 class _GroupSync:
     """Turns many waits for durability into few syncs: one thread syncs for all who wrote before it began."""
 
-    def __init__(self, db: Rdict) -> None:
+    def __init__(self, db: Rdict, mark: HighWater) -> None:
         self._db = db
+        self._mark = mark
         self._state = threading.Condition()
         self._written = 0
         self._durable = 0
@@ -178,7 +208,9 @@ class _GroupSync:
             target = self._written
         failure = None
         try:
+            change = self._db.latest_sequence_number()
             self._db.flush_wal(True)
+            self._mark.note(change)
         except Exception as error:  # noqa: BLE001 - rocksdict raises bare Exception
             failure = str(error)
         with self._state:
@@ -199,11 +231,88 @@ def _damage_of(family: Family) -> Iterator[None]:
         raise DatabaseError(ErrorKind.CORRUPT, f"{family.value} records are damaged on disk") from error
 
 
+def _open(path: Path, *, accept_loss: bool) -> Rdict:
+    """Open a store, or make one. Where a loss is accepted, a log that is damaged is read as far as it can be."""
+    modes = [DBRecoveryMode.tolerate_corrupted_tail_records()]
+    if accept_loss:
+        modes += [DBRecoveryMode.point_in_time(), DBRecoveryMode.skip_any_corrupted_record()]
+    failures = []
+    for mode in modes:
+        options = _options()
+        options.set_wal_recovery_mode(mode)
+        try:
+            return Rdict(str(path), options, column_families={family.value: _options() for family in Family})
+        except Exception as error:  # noqa: BLE001 - rocksdict raises bare Exception
+            failures.append(error)
+    raise DatabaseError(ErrorKind.CORRUPT, f"the key-value store cannot be opened: {failures[0]}") from failures[0]
+
+
+def _begin(path: Path, mark: Path) -> None:
+    """Begin a new store's mark. Raise CORRUPT when something was acknowledged here: then the store was lost."""
+    acknowledged = high_water.read(mark)
+    if acknowledged is not None and acknowledged.change:
+        raise DatabaseError(
+            ErrorKind.CORRUPT,
+            f"the folder {path.name} is missing or empty, and with it every definition and {acknowledged.change} "
+            f"changes, the last of {_moment(acknowledged.at)}; put it back from a copy",
+        )
+    high_water.begin(mark)
+
+
+def _check_complete(path: Path, mark: Path) -> None:
+    """Raise CORRUPT when a store lacks something that was acknowledged. Nothing on disk is changed."""
+    newest, oldest_log = _extent(path)
+    try:
+        acknowledged = high_water.read(mark)
+    except DatabaseError as error:
+        raise DatabaseError(ErrorKind.CORRUPT, f"{error.message}; {_WAY_OUT}") from error
+    if acknowledged is None:
+        raise DatabaseError(
+            ErrorKind.CORRUPT,
+            f"{mark.name} is missing, so nobody can tell whether acknowledged changes are missing; {_WAY_OUT}",
+        )
+    logs = {number: spans(log.read_bytes()) for number, log in high_water.log_files(path).items()}
+    missing = high_water.missing_changes(acknowledged, newest, oldest_log, logs)
+    if missing:
+        count = sum(span.length for span in missing)
+        raise DatabaseError(
+            ErrorKind.CORRUPT,
+            f"the write-ahead log has lost {count} changes that were acknowledged, from change {missing[0].first} on; "
+            f"the newest was change {acknowledged.change}, of {_moment(acknowledged.at)}; {_WAY_OUT}",
+        )
+
+
+def _extent(path: Path) -> tuple[int, int]:
+    """The number of the newest change that can be read, and the number of the oldest log file that is needed."""
+    try:
+        names = Rdict.list_cf(str(path), _options())
+        families = {name: _options() for name in names}
+        options = _options()
+        options.set_wal_recovery_mode(DBRecoveryMode.tolerate_corrupted_tail_records())
+        store = Rdict(str(path), options, column_families=families, access_type=AccessType.read_only(False))
+    except Exception as error:
+        raise DatabaseError(ErrorKind.CORRUPT, f"the key-value store cannot be opened: {error}; {_WAY_OUT}") from error
+    newest, oldest_log = store.latest_sequence_number(), store.property_int_value(_OLDEST_LOG)
+    store.close()
+    return newest, oldest_log or 0
+
+
+def _log_loss(path: Path, mark: Path) -> None:
+    """Say what is given up."""
+    try:
+        _check_complete(path, mark)
+    except DatabaseError as error:
+        log.warning("a loss was accepted: %s", error.message)
+
+
+def _moment(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
+
+
 def _options() -> Options:
     options = Options(raw_mode=True)
     options.create_if_missing(True)
     options.create_missing_column_families(True)
-    options.set_wal_recovery_mode(DBRecoveryMode.tolerate_corrupted_tail_records())
     options.set_write_buffer_size(WRITE_BUFFER_BYTES)
     options.set_keep_log_file_num(4)
     return options

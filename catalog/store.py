@@ -1,11 +1,16 @@
 """The registry, made durable: every change is one synced RocksDB batch, then one reference assignment.
 
 Keys in the CATALOG family: `n/<namespace>`, `t/<namespace>/<table>`, `v/<namespace>/<view>` (names encoded as path
-components, so `/` cannot occur in them), and `next_table_id`. Readers take `registry` once and keep it.
+components, so `/` cannot occur in them), `gone/<table id>` and `next_table_id`. Readers take `registry` once and keep
+it.
+
+An id that was handed out and is no table, not yet or no more, is *gone*: what is stored under it may be deleted. That
+is on record from the moment the id is handed out until a definition has it, and again from the moment it is dropped
+until nothing is left. Of ids without such a record nothing is known, and so nothing of theirs may be deleted.
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeVar
@@ -19,6 +24,7 @@ from catalog.registry import Registry
 from catalog.sorted_map import SortedMap
 
 _NEXT_TABLE_ID = b"next_table_id"
+_GONE = b"gone/"
 Change = Callable[[Registry], Registry]
 Definition = TypeVar("Definition")
 
@@ -66,9 +72,32 @@ class CatalogStore:
             table_id = self._registry.next_table_id
             batch = AtomicWrite()
             batch.put(Family.CATALOG, _NEXT_TABLE_ID, str(table_id + 1).encode())
+            batch.put(Family.CATALOG, _gone_key(table_id), b"")
             self._keyvalue.commit(batch)
             self._registry = replace(self._registry, next_table_id=table_id + 1)
             return table_id
+
+    def skip_table_ids(self, last: int) -> None:
+        """Never hand out an id up to `last`: there are files of such a table, known or not."""
+        with self._lock:
+            if last >= self._registry.next_table_id:
+                batch = AtomicWrite()
+                batch.put(Family.CATALOG, _NEXT_TABLE_ID, str(last + 1).encode())
+                self._keyvalue.commit(batch)
+                self._registry = replace(self._registry, next_table_id=last + 1)
+
+    def gone_tables(self) -> frozenset[int]:
+        """Ids that are no tables, and of which something may be left."""
+        found = self._keyvalue.scan(Family.CATALOG, _GONE, _GONE + b"\xff")
+        return frozenset(int(key.removeprefix(_GONE)) for key, _ in found)
+
+    def forget_gone(self, table_ids: Collection[int]) -> None:
+        """Say that nothing is left of some tables that are gone."""
+        batch = AtomicWrite()
+        for table_id in table_ids:
+            batch.delete(Family.CATALOG, _gone_key(table_id))
+        if table_ids:
+            self._keyvalue.commit(batch)
 
 
 def _load(keyvalue: KeyValueStore) -> Registry:
@@ -101,6 +130,10 @@ def _put_difference(before: Registry, after: Registry, batch: AtomicWrite) -> No
         _put(batch, _key(b"t", table.key), table.after, encode_table)
     for view in changes.views:
         _put(batch, _key(b"v", view.key), view.after, encode_view)
+    for dropped in before.left_out_by(after):
+        batch.put(Family.CATALOG, _gone_key(dropped.id), b"")
+    for made in after.left_out_by(before):
+        batch.delete(Family.CATALOG, _gone_key(made.id))
     if after.next_table_id != before.next_table_id:
         batch.put(Family.CATALOG, _NEXT_TABLE_ID, str(after.next_table_id).encode())
 
@@ -114,6 +147,10 @@ def _put(batch: AtomicWrite, key: bytes, there: Definition | None, encode: Calla
 
 def _namespace_key(namespace: str) -> bytes:
     return b"n/" + path_component(namespace).encode()
+
+
+def _gone_key(table_id: int) -> bytes:
+    return _GONE + str(table_id).encode()
 
 
 def _key(kind: bytes, name: TableName) -> bytes:

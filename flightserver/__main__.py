@@ -49,8 +49,15 @@ def main() -> None:
 @click.option("--port", type=int, help="Port to listen on; 0 picks a free one.")
 @click.option("--dev", is_flag=True, default=None, help="Loopback only, no credentials needed: you are root.")
 @click.option("--log-level", default="WARNING", show_default=True, help="What goes to stderr.")
+@click.option("--accept-loss", is_flag=True, help="Go on without acknowledged commits that the data folder has lost.")
 def serve(
-    config: Path | None, data_dir: Path | None, host: str | None, port: int | None, dev: bool | None, log_level: str
+    config: Path | None,
+    data_dir: Path | None,
+    host: str | None,
+    port: int | None,
+    dev: bool | None,
+    log_level: str,
+    accept_loss: bool,
 ) -> None:
     """Run a server until SIGTERM or SIGINT."""
     from flightserver.app import serve as serve_database  # noqa: PLC0415
@@ -58,7 +65,8 @@ def serve(
 
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
-        serve_database(load_settings(config, {"data_dir": data_dir, "host": host, "port": port, "dev": dev}))
+        overrides: dict[str, object] = {"data_dir": data_dir, "host": host, "port": port, "dev": dev}
+        serve_database(load_settings(config, overrides), accept_loss=accept_loss)
     except DatabaseError as error:
         click.echo(f"flightserver: {error.message}", err=True)
         sys.exit(1)

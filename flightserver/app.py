@@ -28,12 +28,12 @@ from flightserver.transport.server import FlightSqlServer, choose_poller
 SIGNAL_POLL_SECONDS = 0.5
 
 
-def serve(settings: Settings) -> None:
-    """Run a server until SIGTERM or SIGINT."""
+def serve(settings: Settings, *, accept_loss: bool = False) -> None:
+    """Run a server until SIGTERM or SIGINT. With `accept_loss`, go on without acknowledged commits that are lost."""
     _check_exposure(settings)
     keep_freed_memory()
     choose_poller()
-    database = Database(settings)
+    database = Database(settings, accept_loss=accept_loss)
     try:
         gate = Gate(
             GateLimits(settings.statements_max, settings.statements_user_max, settings.queue_max, settings.queue_wait_s)

@@ -10,12 +10,12 @@ import tempfile
 from pathlib import Path
 
 from catalog.data_folder import DataFolder
-from catalog.keyvalue import KeyValueStore
 from catalog.store import CatalogStore
 from flightserver.settings import Settings
-from flush.reclaim import reclaim_tables, table_ids
+from flush.leftovers import clear_leftovers, reclaim_dropped
 from flush.worker import MaintenanceWorker
 from providers.cold.files import ColdFiles
+from providers.cold.scope_folder import TableFolders
 from providers.commit.scope_store import ScopeStore
 from providers.commit.transaction import Transaction
 from providers.commit.work import Autocommit
@@ -25,18 +25,20 @@ from providers.engine.streaming import StreamLoop
 
 
 class Database:
-    """An open data folder."""
+    """An open data folder. With `accept_loss`, one that has lost acknowledged commits is opened without them."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, accept_loss: bool = False) -> None:
         self.settings = settings
+        self._accepts_loss = accept_loss
         self._folder = DataFolder(settings.data_dir.resolve())
+        self._keyvalue = self._folder.open_store(accept_loss=accept_loss)
         self._scratch = Path(tempfile.mkdtemp(prefix="flightserver-"))
-        self._keyvalue = KeyValueStore(self._folder.rocksdb)
         self.catalog = CatalogStore(self._keyvalue)
+        self._tables = TableFolders(self._folder.tables)
         files = ColdFiles(settings.cache_mb << 20, settings.decoded_bytes)
         self.store = ScopeStore(
             self._keyvalue,
-            self._folder.tables,
+            self._tables,
             files,
             node=settings.node_id,
             durability=settings.durability,
@@ -49,15 +51,16 @@ class Database:
         self.relations = Relations(self.engine.context, files, self._scratch)
         self.streams = StreamLoop()
         self.autocommit = Autocommit(self.catalog, self.store)
-        self._worker = MaintenanceWorker(self.store, self.reclaim_dropped, compacts=settings.compaction)
+        self._worker = MaintenanceWorker(
+            self.store,
+            lambda: reclaim_dropped(self.catalog, self.store, self._tables),
+            compacts=settings.compaction,
+        )
 
     def start(self) -> None:
         """Begin background work: load scopes that have hot rows, so that their flush policies hold."""
-        registry = self.catalog.registry
-        known = {table.id for table in registry.tables.values()}
-        self.store.forget_unknown(known)
-        reclaim_tables(self._folder.tables, table_ids(self._folder.tables) - known)
-        for table in registry.tables.values():
+        clear_leftovers(self.catalog, self.store, self._tables, after_loss=self._accepts_loss)
+        for table in self.catalog.registry.tables.values():
             for user in self.store.users_with_hot_rows(table):
                 self.store.state(table, user)
         self._worker.start()
@@ -65,13 +68,6 @@ class Database:
     def begin(self) -> Transaction:
         """A new transaction."""
         return Transaction(self.catalog, self.store)
-
-    def reclaim_dropped(self) -> None:
-        """Delete what is left of dropped tables that nobody reads any more."""
-        if self.store.dropped_tables:
-            unread = self.store.dropped_tables - self.store.tables_in_use()
-            reclaim_tables(self._folder.tables, unread)
-            self.store.dropped_tables -= unread
 
     def close(self) -> None:
         """Stop background work and release the folder."""

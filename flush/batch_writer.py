@@ -6,10 +6,9 @@ that a point look-up decodes 4,096 rows, row groups of 131,072 rows so that one 
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -22,12 +21,12 @@ from bloom import BloomFilter, hash_rows
 from catalog.definition import BATCH_COLUMN, SEQ_COLUMN, Compression, Scope, TableDef
 from manifest import footer
 from manifest.entries import BatchFileEntry, BloomEntry, ColumnRange
-from manifest.files import checksum, file_checksum, sync_file, write_synced
 from manifest.footer import Footer, Lineage
 from manifest.layout import batch_name, bloom_name, staged_name
 from manifest.ranges import column_range
 from providers.clock import timestamp
 from providers.cold.files import KEY_FILTER
+from providers.cold.scope_folder import ScopeFolder
 from providers.rows.keys import Keys
 
 ROW_GROUP_ROWS = 131_072
@@ -77,20 +76,20 @@ def _key_order(keys: Keys) -> npt.NDArray[np.int64]:
 
 
 def write_batch(
-    folder: Path, batch: int, table: TableDef, scope: Scope, content: SortedRows, lineage: Lineage
+    folder: ScopeFolder, batch: int, table: TableDef, scope: Scope, content: SortedRows, lineage: Lineage
 ) -> BatchFileEntry:
     """Write and sync a batch's files under staged names, which `next_manifest` replaces; return the batch's entry."""
-    path = folder / staged_name(batch_name(batch))
+    name = staged_name(batch_name(batch))
     file_rows = _file_rows(content.rows, table, batch)
     seqs = pc.min_max(file_rows.column(SEQ_COLUMN))
     about = describe(table, scope, batch, file_rows.num_rows, (seqs["min"].as_py(), seqs["max"].as_py()), lineage)
     with ThreadPoolExecutor(max_workers=1) as beside:
         described = beside.submit(lambda: (_ranges(table, file_rows), _write_bloom(folder, batch, table, content)))
-        _write_parquet(path, file_rows, table, footer.encode(about))
-        sync_file(path)
-        crc, size = file_checksum(path)
+        _write_parquet(folder.local_path(name), file_rows, table, footer.encode(about))
+        folder.sync_file(name)
+        written = folder.checksum(name)
         ranges, bloom_entry = described.result()
-    return entry_of(about, path.name, (crc, size), ranges, bloom_entry)
+    return entry_of(about, name, written, ranges, bloom_entry)
 
 
 def describe(table: TableDef, scope: Scope, batch: int, rows: int, seqs: tuple[int, int], lineage: Lineage) -> Footer:
@@ -143,7 +142,7 @@ def _file_rows(rows: pa.Table, table: TableDef, batch: int) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=table.file_schema)
 
 
-def _write_parquet(path: Path, rows: pa.Table, table: TableDef, metadata: dict[bytes, bytes]) -> None:
+def _write_parquet(path: str, rows: pa.Table, table: TableDef, metadata: dict[bytes, bytes]) -> None:
     shared = _shared_paths(rows.schema)
     dictionary = [BATCH_COLUMN, *(name for name in _repeating_text_columns(rows) if name not in shared)]
     pq.write_table(
@@ -231,7 +230,7 @@ def _ranges(table: TableDef, rows: pa.Table) -> dict[int, ColumnRange]:
     return {column.id: column_range(rows.column(column.physical)) for column in table.columns}
 
 
-def _write_bloom(folder: Path, batch: int, table: TableDef, content: SortedRows) -> BloomEntry:
+def _write_bloom(folder: ScopeFolder, batch: int, table: TableDef, content: SortedRows) -> BloomEntry:
     fpp = table.options.bloom_fpp
     filters = {KEY_FILTER: BloomFilter.build(content.keys.hashes, fpp)}
     for column_id in table.options.bloom_columns:
@@ -239,13 +238,4 @@ def _write_bloom(folder: Path, batch: int, table: TableDef, content: SortedRows)
         filters[column_id] = BloomFilter.build(hash_rows([values]), fpp)
     data = bloom.encode(filters)
     name = staged_name(bloom_name(batch))
-    write_synced(folder / name, data)
-    return BloomEntry(name, tuple(filters), fpp, len(data), checksum(data))
-
-
-def drop_files(folder: Path, entries: Sequence[BatchFileEntry]) -> None:
-    """Delete the files of batches that no manifest names."""
-    for entry in entries:
-        (folder / entry.path).unlink(missing_ok=True)
-        if entry.bloom is not None:
-            (folder / entry.bloom.path).unlink(missing_ok=True)
+    return BloomEntry(name, tuple(filters), fpp, len(data), folder.write_synced(name, data))

@@ -24,10 +24,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from catalog.definition import SEQ_COLUMN, TableDef
-from flush.batch_writer import SortedRows, drop_files, sort_by_key, write_batch
+from flush.batch_writer import SortedRows, sort_by_key, write_batch
+from flush.change import ColdChange, publish_change
 from flush.hot_flush import write_hot_rows
-from flush.publication import keep_staged_names, next_manifest, retire
 from flush.segment_writer import write_segment
+from flush.staging import Staging
 from manifest.entries import BatchFileEntry, BulkCommit, ManifestFile
 from manifest.files import Unsynced
 from manifest.footer import Lineage
@@ -107,7 +108,7 @@ class BulkLoad:
         self._unsynced = Unsynced()
         self._parts: list[_Part] = []
         self._staged = _empty_stage(state.head.cold, table)
-        store.folder(state)
+        self._staging = Staging(store, state)
 
     def add(self, part: Change) -> None:
         """Begin to stage one part, of at most `PART_ROWS` rows. A failure of an earlier one may be raised here."""
@@ -116,7 +117,7 @@ class BulkLoad:
         self._offered += part.rows.num_rows
         self._collect(PARTS_AT_A_TIME - 1)
         count = part.rows.num_rows
-        batch, seqs = self._state.next_batch(), self._store.allocator.reserve_block(count)
+        batch, seqs = self._staging.next_batch(), self._store.allocator.reserve_block(count)
         is_raw = self._may_stay_as_it_came(len(self._running) * count)
         self._running.append(self._threads.submit(self._stage, part, batch, seqs, is_raw=is_raw))
 
@@ -166,27 +167,19 @@ class BulkLoad:
             self._stamp_after(head.last_seq)
             self._unsynced.sync()
             found = self._overwritten(head)
-            flushed = write_hot_rows(self._store, self._state, replace(head, hot=found.hot))
+            flushed = write_hot_rows(self._store, self._staging, replace(head, hot=found.hot))
             last_seq = max([self._first_free_seq(head), *(entry.max_seq for entry in self._entries)])
             outcome = Outcome(self._offered, last_seq)
-            dead = {**mark_dead(head, found.cold), **self._staged.dead}
-            if self._is_shown:
-                keep_staged_names(head.cold.folder, self._entries)
-            removed = self._removed(head)
-            manifest = next_manifest(
-                head.cold.folder,
-                head.manifest,
-                head.scope,
-                dead,
+            change = ColdChange(
                 added=[*self._entries, *(part.entry for part in flushed)],
-                removed=removed,
+                removed=self._removed(head),
+                dead={**mark_dead(head, found.cold), **self._staged.dead},
                 flushed_seq=last_seq,
                 schema_version=head.table.version,
-                last_bulk_commit=_bulk_commit(idempotency, outcome),
+                bulk_commit=_bulk_commit(idempotency, outcome),
+                shown=self._entries if self._is_shown else (),
             )
-            self._store.replace_manifest(self._state, manifest, dead, HotView(head.hot.key), last_seq=last_seq)
-            retire(head.cold.folder, removed)
-        self._store.clean_hot(self._state)
+            publish_change(self._store, self._state, change)
         return outcome
 
     def abort(self) -> None:
@@ -197,11 +190,10 @@ class BulkLoad:
                 self._take(part.result())
         self._running = []
         self._unsynced.forget()
-        if self._state.unsure:
-            return
         before = self._staged
         self._staged = _empty_stage(before.cold, self._table)
         self._discard(before)
+        self._staging.close()
 
     @property
     def _entries(self) -> tuple[BatchFileEntry, ...]:
@@ -232,25 +224,25 @@ class BulkLoad:
             gone, kept = np.flatnonzero(newest & deleted), np.flatnonzero(newest & ~deleted)
             tombstones = keys.take(gone) if len(gone) else None
             if not len(kept):
-                self._state.release_batches([batch])
+                self._staging.discard([batch])
                 return _Part(None, tombstones)
             rows, seqs = part.rows.take(pa.array(kept)), SeqBlock(seqs.first, len(kept))
             return _Part(self._write(batch, rows, keys.take(kept), seqs, is_raw=is_raw), tombstones)
         except BaseException:
-            self._state.release_batches([batch])
+            self._staging.discard([batch])
             raise
 
     def _write(self, batch: int, rows: pa.Table, keys: Keys, seqs: SeqBlock, *, is_raw: bool) -> BatchFileEntry:
         """Write rows with distinct keys as a segment, or as a batch."""
-        scope, folder = self._staged.scope, self._staged.cold.folder
+        scope, folder = self._staged.scope, self._staging.folder
         if is_raw:
             entry = write_segment(folder, batch, self._table, scope, rows, seqs, self._unsynced)
         else:
             content, _ = sort_by_key(rows, keys)
             content = SortedRows(content.rows.append_column(SEQ_COLUMN, pa.array(seqs.ids())), content.keys)
             entry = write_batch(folder, batch, self._table, scope, content, Lineage())
-            self._store.files.put_key_index(scope, batch, content.keys)
-        self._store.files.trust(scope, batch)
+            self._store.files.put_key_index(scope, entry, content.keys)
+        self._store.files.trust(scope, entry)
         return entry
 
     def _may_stay_as_it_came(self, waiting_rows: int) -> bool:
@@ -371,7 +363,7 @@ class BulkLoad:
             for entry in before.manifest.batches:
                 rows = self._store.files.rows(before.cold, entry, self._table.row_schema.names)
                 part = Change(pa.Table.from_arrays(rows.columns, schema=self._table.row_schema))
-                batch, seqs = self._state.next_batch(), self._store.allocator.reserve_block(entry.rows)
+                batch, seqs = self._staging.next_batch(), self._store.allocator.reserve_block(entry.rows)
                 self._take(self._stage(part, batch, seqs, is_raw=is_segment(entry.path)))
                 if entry.batch in before.dead:
                     dead[batch] = before.dead[entry.batch]
@@ -381,10 +373,11 @@ class BulkLoad:
 
     def _discard(self, staged: Snapshot) -> None:
         """Delete staged files; those that somebody may read are reclaimed when nobody does."""
-        if not self._is_shown:
-            drop_files(staged.cold.folder, staged.manifest.batches)
-        self._state.release_batches(entry.batch for entry in staged.manifest.batches)
-        self._state.has_leftovers |= self._is_shown
+        numbers = [entry.batch for entry in staged.manifest.batches]
+        if self._is_shown:
+            self._staging.leave(numbers)
+        else:
+            self._staging.discard(numbers)
 
 
 def _empty_stage(cold: ColdState, table: TableDef) -> Snapshot:

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from flush.batch_writer import SortedRows, drop_files, sort_by_key, write_batch
+from flush.batch_writer import SortedRows, sort_by_key, write_batch
+from flush.change import ColdChange, publish_change
 from flush.hot_flush import BATCH_ROWS_MAX
-from flush.publication import next_manifest, retire
+from flush.staging import Staging
 from manifest.dead_rows import DeadRows
 from manifest.entries import BatchFileEntry
 from manifest.footer import Lineage
@@ -103,27 +104,15 @@ def _rewrite(store: ScopeStore, state: ScopeState, chosen: Callable[[Snapshot], 
         if not inputs:
             return Compacted(0, 0)
         content, sources = _read_live(store, snapshot, inputs)
-        outputs = _write_outputs(store, state, snapshot, content, inputs)
-        with store.exclusive(state):
-            head = state.head
-            if any(entry.batch not in head.manifest.by_number for entry in inputs):
-                drop_files(head.cold.folder, outputs)
-                state.release_batches(entry.batch for entry in outputs)
-                return Compacted(0, 0)
-            died = _died_since(snapshot, head, inputs)
-            fresh = _dead_in_outputs(outputs, sources, died)
-            numbers = [entry.batch for entry in inputs]
-            dead = {batch: found for batch, found in head.dead.items() if batch not in numbers} | fresh
-            manifest = next_manifest(
-                head.cold.folder,
-                head.manifest,
-                head.scope,
-                fresh,
-                added=outputs,
-                removed=numbers,
-            )
-            store.replace_manifest(state, manifest, dead, head.hot)
-            retire(head.cold.folder, numbers)
+        with Staging(store, state) as staging:
+            outputs = _write_outputs(store, staging, snapshot, content, inputs)
+            with store.exclusive(state):
+                head = state.head
+                if any(entry.batch not in head.manifest.by_number for entry in inputs):
+                    return Compacted(0, 0)
+                dead = _dead_in_outputs(outputs, sources, _died_since(snapshot, head, inputs))
+                change = ColdChange(added=outputs, removed=[entry.batch for entry in inputs], dead=dead)
+                publish_change(store, state, change)
         return Compacted(len(inputs), len(outputs))
 
 
@@ -154,7 +143,7 @@ def _source(batch: int, positions: Positions) -> Positions:
 
 def _write_outputs(
     store: ScopeStore,
-    state: ScopeState,
+    staging: Staging,
     snapshot: Snapshot,
     content: SortedRows | None,
     inputs: list[BatchFileEntry],
@@ -165,15 +154,9 @@ def _write_outputs(
     outputs: list[BatchFileEntry] = []
     for start in range(0, content.rows.num_rows, BATCH_ROWS_MAX):
         part = content.slice(start, BATCH_ROWS_MAX)
-        batch = state.next_batch()
-        folder = snapshot.cold.folder
-        try:
-            outputs.append(write_batch(folder, batch, snapshot.table, snapshot.scope, part, lineage))
-        except BaseException:
-            drop_files(folder, outputs)
-            state.release_batches([batch, *(entry.batch for entry in outputs)])
-            raise
-        store.files.trust(snapshot.scope, batch)
+        entry = write_batch(staging.folder, staging.next_batch(), snapshot.table, snapshot.scope, part, lineage)
+        store.files.trust(snapshot.scope, entry)
+        outputs.append(entry)
     return outputs
 
 

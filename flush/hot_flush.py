@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from catalog.definition import SEQ_COLUMN
-from flush.batch_writer import drop_files, sort_by_key, write_batch
-from flush.publication import next_manifest
+from flush.batch_writer import sort_by_key, write_batch
+from flush.change import ColdChange, publish_change
+from flush.staging import Staging
 from manifest.dead_rows import DeadRows
 from manifest.entries import BatchFileEntry
 from manifest.footer import Lineage
@@ -44,47 +45,41 @@ def flush(store: ScopeStore, state: ScopeState) -> Flushed:
         snapshot = state.published
         if not snapshot.has_unflushed:
             return Flushed(0, 0)
-        written = write_hot_rows(store, state, snapshot)
-        entries = [part.entry for part in written]
-        with store.exclusive(state):
-            head = state.head
-            if head.manifest.flushed_seq >= snapshot.last_seq:
-                drop_files(head.cold.folder, entries)
-                state.release_batches(entry.batch for entry in entries)
-                return Flushed(0, 0)
-            fresh = {part.entry.batch: _died_since(part, head.hot) for part in written}
-            manifest = next_manifest(
-                store.folder(state),
-                head.manifest,
-                head.scope,
-                {**snapshot.dead, **fresh},
-                added=entries,
-                flushed_seq=snapshot.last_seq,
-                schema_version=snapshot.table.version,
-            )
-            store.replace_manifest(state, manifest, {**head.dead, **fresh}, head.hot.after(snapshot.last_seq))
-        store.clean_hot(state)
-        return Flushed(sum(entry.rows for entry in entries), len(entries))
+        with Staging(store, state) as staging:
+            written = write_hot_rows(store, staging, snapshot)
+            return _publish(store, state, snapshot, written)
 
 
-def write_hot_rows(store: ScopeStore, state: ScopeState, snapshot: Snapshot) -> list[_Written]:
+def _publish(store: ScopeStore, state: ScopeState, snapshot: Snapshot, written: list[_Written]) -> Flushed:
+    """Put written batches in the place of a snapshot's hot rows, unless a bulk load has flushed those meanwhile."""
+    entries = [part.entry for part in written]
+    with store.exclusive(state):
+        head = state.head
+        if head.manifest.flushed_seq >= snapshot.last_seq:
+            return Flushed(0, 0)
+        fresh = {part.entry.batch: _died_since(part, head.hot) for part in written}
+        change = ColdChange(
+            added=entries,
+            dead={**head.dead, **fresh},
+            flushed_seq=snapshot.last_seq,
+            schema_version=snapshot.table.version,
+        )
+        publish_change(store, state, change)
+    return Flushed(sum(entry.rows for entry in entries), len(entries))
+
+
+def write_hot_rows(store: ScopeStore, staging: Staging, snapshot: Snapshot) -> list[_Written]:
     """Write the live hot rows of a snapshot as batches that no manifest names yet."""
     if not snapshot.hot.live_count:
         return []
-    folder = store.folder(state)
     rows = pa.Table.from_batches(snapshot.hot.batches).combine_chunks()
     content, _ = sort_by_key(rows, key_of(snapshot.table, rows))
+    lineage = Lineage(flushed_seq=snapshot.last_seq)
     written: list[_Written] = []
     for start in range(0, rows.num_rows, BATCH_ROWS_MAX):
         part = content.slice(start, BATCH_ROWS_MAX)
-        batch = state.next_batch()
-        lineage = Lineage(flushed_seq=snapshot.last_seq)
-        try:
-            entry = write_batch(folder, batch, snapshot.table, snapshot.scope, part, lineage)
-        except BaseException:
-            state.release_batches([batch, *(done.entry.batch for done in written)])
-            raise
-        store.files.trust(snapshot.scope, batch)
+        entry = write_batch(staging.folder, staging.next_batch(), snapshot.table, snapshot.scope, part, lineage)
+        store.files.trust(snapshot.scope, entry)
         written.append(_Written(entry, part.rows.column(SEQ_COLUMN).to_numpy()))
     return written
 

@@ -13,7 +13,6 @@ Nobody else may use the scope meanwhile, and the scope must be loaded again afte
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -26,12 +25,12 @@ from catalog.definition import SEQ_COLUMN, Scope, TableDef
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.keyvalue import AtomicWrite, Family, KeyValueStore
 from flush.batch_writer import entry_of
-from flush.publication import next_manifest
+from flush.change import ColdChange, next_manifest
 from manifest import codec as manifest_codec
 from manifest import dead_rows, footer
 from manifest.dead_rows import DeadRows
 from manifest.entries import BatchFileEntry, BloomEntry, ManifestFile
-from manifest.files import checksum, file_checksum, make_folder, publish
+from manifest.files import checksum
 from manifest.footer import Footer, Lineage
 from manifest.layout import (
     MANIFEST_NAME,
@@ -49,7 +48,9 @@ from manifest.rebuild import FoundBatch, Numbers, dead_rows_of, replaced_batches
 from providers.clock import timestamp
 from providers.cold.files import KEY_FILTER
 from providers.cold.rows import read_rows
+from providers.cold.scope_folder import ScopeFolder
 from providers.commit.recovery import manifest_mark
+from providers.commit.used_names import put_used, recorded
 from providers.hot import record
 
 KeyColumns = Sequence[pa.ChunkedArray]
@@ -67,11 +68,10 @@ class _ReadBatch:
     dead: DeadRows
 
 
-def rebuild_scope(keyvalue: KeyValueStore, folder: Path, table: TableDef, scope: Scope) -> ManifestFile:
+def rebuild_scope(keyvalue: KeyValueStore, folder: ScopeFolder, table: TableDef, scope: Scope) -> ManifestFile:
     """Write a scope's deletion files and manifest anew; return the manifest."""
-    make_folder(folder)
-    names = frozenset(path.name for path in folder.iterdir() if path.is_file())
-    numbers = sorted({batch for name in names if (batch := batch_of_file(name)) is not None})
+    folder.make()
+    names = frozenset(folder.names())
     files = sorted((batch_of_file(name), name) for name in names if holds_rows(name) and name == published_name(name))
     batches = [_read_batch(folder, names, table, scope, name) for _, name in files]
     hot_columns, hot_seqs = _hot_versions(keyvalue, table, scope)
@@ -81,35 +81,31 @@ def rebuild_scope(keyvalue: KeyValueStore, folder: Path, table: TableDef, scope:
         for batch, numbered in zip(batches, keys, strict=True)
     ]
     replaced = replaced_batches(found)
-    manifest = next_manifest(
-        folder,
-        _empty_manifest(table, scope, names, numbers),
-        scope,
-        dead_rows_of(found, hot_keys, hot_seqs),
+    empty = _empty_manifest(table, scope)
+    used = recorded(keyvalue, scope).and_those_of(empty, names).next_version
+    change = ColdChange(
         added=[batch.entry for batch in batches if batch.entry.batch not in replaced],
+        dead=dead_rows_of(found, hot_keys, hot_seqs),
         flushed_seq=max([0, *(max(batch.lineage.flushed_seq, batch.entry.max_seq) for batch in batches)]),
         schema_version=max([1, *(batch.entry.schema_version for batch in batches)]),
     )
-    publish(folder / MANIFEST_NAME, manifest_codec.encode(manifest))
+    manifest = next_manifest(folder, replace(empty, max_batch=used.batch), change, used.version)
+    folder.publish(MANIFEST_NAME, manifest_codec.encode(manifest))
     mark = AtomicWrite()
+    put_used(mark, scope, used)
     mark.put(Family.META, manifest_mark(scope), str(manifest.version).encode())
     keyvalue.commit(mark)
     return manifest
 
 
-def _empty_manifest(table: TableDef, scope: Scope, names: frozenset[str], numbers: Sequence[int]) -> ManifestFile:
-    """A manifest without batches whose counters are those of the files, so that no name is used twice."""
+def _empty_manifest(table: TableDef, scope: Scope) -> ManifestFile:
     now = timestamp()
-    version = max([0, *(found for name in names if (found := deletion_version(name)) is not None)])
-    name = table.name
-    return ManifestFile(
-        table.id, name.namespace, name.table, scope.user, version, now, now, max_batch=max(numbers, default=0)
-    )
+    return ManifestFile(table.id, table.name.namespace, table.name.table, scope.user, 0, now, now)
 
 
-def _read_batch(folder: Path, names: frozenset[str], table: TableDef, scope: Scope, name: str) -> _ReadBatch:
-    path, number = folder / name, batch_of_file(name)
-    about, rows = _read_file(path)
+def _read_batch(folder: ScopeFolder, names: frozenset[str], table: TableDef, scope: Scope, name: str) -> _ReadBatch:
+    number = batch_of_file(name)
+    about, rows = _read_file(folder, name)
     if (about.table_id, about.user_id, about.batch, about.rows) != (scope.table_id, scope.user, number, len(rows)):
         raise DatabaseError(ErrorKind.CORRUPT, f"file {name} is not batch {number} of {table.name}")
     try:
@@ -119,21 +115,21 @@ def _read_batch(folder: Path, names: frozenset[str], table: TableDef, scope: Sco
     seqs = rows.column(SEQ_COLUMN).to_numpy()
     found = replace(about, min_seq=int(seqs.min()), max_seq=int(seqs.max()))
     bloom_entry = None if is_segment(name) else _describe_bloom(folder, about.batch, table, rows)
-    entry = entry_of(found, name, file_checksum(path), ranges, bloom_entry)
+    entry = entry_of(found, name, folder.checksum(name), ranges, bloom_entry)
     keys = [rows.column(column.physical) for column in table.key_columns]
     dead = _read_dead_rows(folder, names, scope, entry)
     return _ReadBatch(entry, about.lineage, retired_name(about.batch) in names, keys, seqs, dead)
 
 
-def _read_file(path: Path) -> tuple[Footer, pa.Table]:
+def _read_file(folder: ScopeFolder, name: str) -> tuple[Footer, pa.Table]:
     try:
-        rows = read_rows(path)
+        rows = read_rows(folder, name)
         return footer.decode(rows.schema.metadata), rows
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
-        raise DatabaseError(ErrorKind.CORRUPT, f"file {path.name} of the table is no readable batch") from error
+        raise DatabaseError(ErrorKind.CORRUPT, f"file {name} of the table is no readable batch") from error
 
 
-def _read_dead_rows(folder: Path, names: frozenset[str], scope: Scope, entry: BatchFileEntry) -> DeadRows:
+def _read_dead_rows(folder: ScopeFolder, names: frozenset[str], scope: Scope, entry: BatchFileEntry) -> DeadRows:
     """The union of all deletion files of a batch: a row that was dead once stays dead."""
     dead = DeadRows.none(entry.rows)
     for name in names:
@@ -141,7 +137,7 @@ def _read_dead_rows(folder: Path, names: frozenset[str], scope: Scope, entry: Ba
         if version is None or name != deletion_name(entry.batch, version):
             continue
         try:
-            found = dead_rows.decode((folder / name).read_bytes())
+            found = dead_rows.decode(folder.read(name) or b"")
         except DatabaseError as error:
             raise DatabaseError(ErrorKind.CORRUPT, f"file {name}: {error.message}") from error
         if (found.table_id, found.batch, found.dead.rows) != (scope.table_id, entry.batch, entry.rows):
@@ -150,25 +146,27 @@ def _read_dead_rows(folder: Path, names: frozenset[str], scope: Scope, entry: Ba
     return dead
 
 
-def _describe_bloom(folder: Path, number: int, table: TableDef, rows: pa.Table) -> BloomEntry:
+def _describe_bloom(folder: ScopeFolder, number: int, table: TableDef, rows: pa.Table) -> BloomEntry:
     """Describe a batch's bloom file; write it anew unless it is readable and knows every value of its columns."""
     physical = {column.id: [column.physical] for column in table.columns if column.physical in rows.column_names}
     physical[KEY_FILTER] = [column.physical for column in table.key_columns]
-    path = folder / bloom_name(number)
-    filters = _read_filters(path)
+    name = bloom_name(number)
+    data = folder.read(name) or b""
+    filters = _read_filters(data)
     asked = [KEY_FILTER, *(column_id for column_id in table.options.bloom_columns if column_id in physical)]
     if not _knows_all(filters, physical, rows):
         fpp = table.options.bloom_fpp
-        filters = {name: BloomFilter.build(_hashes(rows, physical[name]), fpp) for name in asked}
-        publish(path, bloom.encode(filters))
-    data = path.read_bytes()
-    return BloomEntry(path.name, tuple(filters), filters[KEY_FILTER].fpp, len(data), checksum(data))
+        filters = {filter_id: BloomFilter.build(_hashes(rows, physical[filter_id]), fpp) for filter_id in asked}
+        data = bloom.encode(filters)
+        folder.publish(name, data)
+    return BloomEntry(name, tuple(filters), filters[KEY_FILTER].fpp, len(data), checksum(data))
 
 
-def _read_filters(path: Path) -> dict[int, BloomFilter]:
+def _read_filters(data: bytes) -> dict[int, BloomFilter]:
+    """The filters in a bloom file's bytes; none when they are damaged."""
     try:
-        return bloom.decode(path.read_bytes())
-    except (FileNotFoundError, BloomCorrupt):
+        return bloom.decode(data)
+    except BloomCorrupt:
         return {}
 
 

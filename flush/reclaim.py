@@ -2,17 +2,15 @@
 
 A file of a scope may go when no living snapshot's manifest names it and no running job has its batch number. Age plays
 no part: a slow writer's files are known by number, not guessed by time. Deletion files are written with the writer lock
-held until a manifest names them, and may take the name of one that a crash left behind, so reclamation holds it too.
-Folders of dropped tables go when no snapshot of the table is alive.
+held until a manifest names them, so reclamation holds it too. No name of what is deleted comes back.
 """
 
-import shutil
-from collections.abc import Collection, Iterable
-from pathlib import Path
+from collections.abc import Iterable
 
 from manifest.entries import ManifestFile
-from manifest.layout import MANIFEST_NAME, batch_of_file, holds_rows, retired_name, staged_name, table_id_of_folder
+from manifest.layout import MANIFEST_NAME, batch_of_file, holds_rows, published_name, retired_name, staged_name
 from providers.commit.scope_state import ScopeState
+from providers.commit.scope_store import ScopeStore
 
 
 def unreachable(names: Iterable[str], manifests: Iterable[ManifestFile], in_flight: frozenset[int]) -> list[str]:
@@ -37,38 +35,25 @@ def unreachable(names: Iterable[str], manifests: Iterable[ManifestFile], in_flig
     return sorted(doomed, key=lambda name: (not holds_rows(name), name))
 
 
-def reclaim(state: ScopeState) -> int:
+def reclaim(store: ScopeStore, state: ScopeState) -> int:
     """Delete a scope's unreachable files; return how many."""
     folder = state.head.cold.folder
-    if not folder.exists():
-        return 0
+
     with state.lock:
         if state.unsure:
             return 0
-        names = [path.name for path in folder.iterdir() if path.is_file()]
+        names = folder.names()
         in_flight = state.batches_in_flight()
         doomed = unreachable(names, (snapshot.manifest for snapshot in state.living_snapshots()), in_flight)
+        if doomed:
+            store.names.keep_used(state)
         for name in doomed:
-            (folder / name).unlink(missing_ok=True)
+            folder.unlink(name)
     return len(doomed)
 
 
-def reclaim_leftovers(state: ScopeState) -> bool:
+def reclaim_leftovers(store: ScopeStore, state: ScopeState) -> bool:
     """Delete what transactions left behind and nobody reads; tell whether some of it is still read."""
-    reclaim(state)
-    folder = state.head.cold.folder
-    return folder.exists() and any(path.name != staged_name(MANIFEST_NAME) for path in folder.glob(staged_name("*")))
-
-
-def table_ids(tables: Path) -> set[int]:
-    """Ids of all tables that have a folder."""
-    found = (table_id_of_folder(folder.name) for folder in tables.glob("*/*"))
-    return {table_id for table_id in found if table_id is not None}
-
-
-def reclaim_tables(tables: Path, doomed: Collection[int]) -> int:
-    """Delete the folders of the tables with these ids; return how many."""
-    folders = [folder for folder in tables.glob("*/*") if table_id_of_folder(folder.name) in doomed]
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
-    return len(folders)
+    reclaim(store, state)
+    names = state.head.cold.folder.names()
+    return any(name != published_name(name) and name != staged_name(MANIFEST_NAME) for name in names)

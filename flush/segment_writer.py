@@ -4,18 +4,17 @@ Writing one costs a fraction of what a Parquet batch with its blooms takes, so t
 Only the ranges of key columns are measured: for the few seconds of a segment's life, others rule nothing out.
 """
 
-from pathlib import Path
-
 import pyarrow as pa
 
 from catalog.definition import Scope, TableDef
 from flush.batch_writer import describe, entry_of
 from manifest import footer
 from manifest.entries import BatchFileEntry, ColumnRange
-from manifest.files import SummedFile, Unsynced
+from manifest.files import Unsynced
 from manifest.footer import Lineage
 from manifest.layout import segment_name, staged_name
 from manifest.ranges import column_range
+from providers.cold.scope_folder import ScopeFolder
 from providers.rows.sequence import SeqBlock
 
 CHUNK_ROWS_MIN = 8_192
@@ -23,17 +22,17 @@ CHUNK_ROWS_MAX = 65_536
 
 
 def write_segment(
-    folder: Path, batch: int, table: TableDef, scope: Scope, rows: pa.Table, seqs: SeqBlock, unsynced: Unsynced
+    folder: ScopeFolder, batch: int, table: TableDef, scope: Scope, rows: pa.Table, seqs: SeqBlock, unsynced: Unsynced
 ) -> BatchFileEntry:
     """Write a segment under its staged name, to be synced later; `rows` have the table's columns and no key twice."""
-    path = folder / staged_name(segment_name(batch))
+    name = staged_name(segment_name(batch))
     about = describe(table, scope, batch, rows.num_rows, (seqs.first, seqs.last), Lineage())
     stored = pa.Table.from_arrays(rows.columns, schema=table.stored_schema.with_metadata(footer.encode(about)))
     if stored.num_rows < CHUNK_ROWS_MIN * max(column.num_chunks for column in stored.columns):
         stored = stored.combine_chunks()
-    with SummedFile(path, unsynced) as file, pa.ipc.new_file(file, stored.schema) as writer:
+    with folder.open_summed(name, unsynced) as file, pa.ipc.new_file(file, stored.schema) as writer:
         writer.write_table(stored, CHUNK_ROWS_MAX)
-    return entry_of(about, path.name, file.content, _ranges(table, stored), None)
+    return entry_of(about, name, file.content, _ranges(table, stored), None)
 
 
 def _ranges(table: TableDef, rows: pa.Table) -> dict[int, ColumnRange]:

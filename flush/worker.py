@@ -96,11 +96,11 @@ class MaintenanceWorker:
             settle(self._store, state)
         del snapshot
         if state.has_leftovers:
-            state.has_leftovers = reclaim_leftovers(state)
+            state.has_leftovers = reclaim_leftovers(self._store, state)
         current = state.published.manifest.version
         if current != self._seen_manifest.get(state.head.scope):
             if self._compacts:
                 compact(self._store, state)
-            reclaim(state)
+            reclaim(self._store, state)
             if all(living.manifest.version == state.published.manifest.version for living in state.living_snapshots()):
                 self._seen_manifest[state.head.scope] = current

@@ -67,6 +67,11 @@ class BatchFileEntry:
     created_at: str
     status: str = "committed"
 
+    @property
+    def identity(self) -> tuple[int, str]:
+        """What tells the batch's files from all others of its scope, whoever wrote those: number and checksum."""
+        return self.batch, self.checksum
+
 
 @dataclass(frozen=True)
 class BulkCommit:
@@ -123,6 +128,7 @@ class ManifestFile:
         self,
         *,
         updated_at: str,
+        version: int | None = None,
         added: Iterable[BatchFileEntry] = (),
         removed: Iterable[int] = (),
         changed: Callable[[BatchFileEntry], BatchFileEntry] | None = None,
@@ -138,7 +144,7 @@ class ManifestFile:
         batches = tuple(sorted((*kept, *added), key=lambda entry: entry.batch))
         after = replace(
             self,
-            version=self.version + 1,
+            version=version or self.version + 1,
             updated_at=updated_at,
             batches=batches,
             max_batch=max(self.max_batch, *(entry.batch for entry in batches), 0),

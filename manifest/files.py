@@ -1,8 +1,6 @@
-"""Durable files: write, checksum, publish. All file I/O of manifests, blooms and deletion vectors goes through here.
+"""Checksums of files: measured, checked, and taken from what is written.
 
-A file is durable when its bytes *and* its folder entry are synced; `publish` does both, in that order, around an
-atomic rename. Skipping the folder's sync leaves the previous file after a power cut.
-Checksums are the CRC-32 of zlib, by zlib-ng, which takes a fifth of the time.
+They are the CRC-32 of zlib, by zlib-ng, which takes a fifth of the time.
 """
 
 import ctypes
@@ -65,14 +63,6 @@ def verify(path: Path, expected: str, size: int) -> None:
         raise DatabaseError(ErrorKind.CORRUPT, f"file {path.name} of the table is missing") from error
     if found_size != size or found != expected:
         raise DatabaseError(ErrorKind.CORRUPT, f"file {path.name} of the table fails its checksum")
-
-
-def write_synced(path: Path, data: bytes) -> None:
-    """Write a new file and sync its bytes. The folder entry is durable only after `sync_folder`."""
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 class Unsynced:
@@ -154,36 +144,3 @@ class SummedFile(io.RawIOBase):
             count = self._size - self._passed_on
             _sync_file_range(self._file.fileno(), self._passed_on, count, _SYNC_FILE_RANGE_WRITE)
         self._passed_on = self._size
-
-
-def sync_file(path: Path) -> None:
-    """Sync the bytes of a file that another library wrote."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    sync_file(folder)
-
-
-def make_folder(folder: Path) -> None:
-    """Create a folder and its parents, each with a durable name."""
-    missing = []
-    while not folder.exists():
-        missing.append(folder)
-        folder = folder.parent
-    for new in reversed(missing):
-        new.mkdir(exist_ok=True)
-        sync_folder(new.parent)
-
-
-def publish(path: Path, data: bytes) -> None:
-    """Replace a file atomically and durably: temporary file, sync, rename, sync of the folder."""
-    temporary = path.with_name(path.name + ".tmp")
-    write_synced(temporary, data)
-    temporary.replace(path)
-    sync_folder(path.parent)

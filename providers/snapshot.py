@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from weakref import WeakSet
 
 import numpy as np
@@ -18,6 +17,7 @@ from catalog.definition import Scope, TableDef
 from manifest.dead_rows import DeadRows
 from manifest.entries import BatchFileEntry, ManifestFile
 from manifest.ranges import RangeTable
+from providers.cold.scope_folder import ScopeFolder
 from providers.hot.view import HotView
 
 FILTERS_TOGETHER = 64
@@ -39,16 +39,16 @@ class FilteredBatches:
     entries: tuple[BatchFileEntry, ...]
 
     @cached_property
-    def numbers(self) -> tuple[int, ...]:
-        """The batches' numbers."""
-        return tuple(entry.batch for entry in self.entries)
+    def identities(self) -> tuple[tuple[int, str], ...]:
+        """The batches' identities."""
+        return tuple(entry.identity for entry in self.entries)
 
 
 @dataclass(frozen=True, eq=False)
 class ColdState:
     """A scope's batches as one manifest version lists them. Shared by all snapshots of that version."""
 
-    folder: Path
+    folder: ScopeFolder
     table: TableDef
     scope: Scope
     manifest: ManifestFile
@@ -76,9 +76,9 @@ class ColdState:
                 found[filter_id].append(FilteredBatches(np.array(places), entries))
         return found
 
-    def path(self, entry: BatchFileEntry) -> Path:
-        """Where a batch's rows are."""
-        return self.folder / entry.path
+    def path(self, entry: BatchFileEntry) -> str:
+        """Where a library finds a batch's rows."""
+        return self.folder.local_path(entry.path)
 
 
 @dataclass(frozen=True, eq=False)

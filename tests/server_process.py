@@ -97,10 +97,10 @@ class ServerProcess:
             self._observer = _Observer(self.uri)
         return self._observer
 
-    def start(self) -> None:
+    def start(self, *options: str) -> None:
         """Start the process and wait until it listens."""
         command = [sys.executable, "-m", "flightserver", "serve", "--config", str(self._config)]
-        command += ["--data-dir", str(self.data_dir), "--port", "0", *(["--dev"] if self._dev else [])]
+        command += ["--data-dir", str(self.data_dir), "--port", "0", *(["--dev"] if self._dev else []), *options]
         with self._errors.open("a") as errors:
             self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
         assert self._process.stdout is not None
@@ -110,6 +110,16 @@ class ServerProcess:
             raise AssertionError(f"the server did not start: {self.log[-4000:]}")
         self.uri = line.removeprefix("listening on ").strip()
         self._started.add(self)
+
+    def refusal(self) -> str:
+        """Start the process, which refuses; return what it says."""
+        before = len(self.log) if self._errors.exists() else 0
+        try:
+            self.start()
+        except AssertionError:
+            return self.log[before:]
+        self.kill()
+        raise AssertionError("the server started")
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Ask the process to end; return its exit status."""

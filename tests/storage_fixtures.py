@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,12 @@ from catalog.store import CatalogStore
 from flush.bulk import BulkLoad
 from flush.compaction import Compacted, compact, settle
 from flush.hot_flush import Flushed, flush
+from flush.leftovers import clear_leftovers
 from flush.reclaim import reclaim
+from manifest.layout import MANIFEST_NAME, staged_name
 from providers.cold.files import ColdFiles
 from providers.cold.pruning import Pruned, prune
+from providers.cold.scope_folder import TableFolders
 from providers.commit.idempotency import Idempotency, Outcome
 from providers.commit.resolve import OnExisting
 from providers.commit.scope_state import ScopeState
@@ -42,18 +46,20 @@ Row = Mapping[str, Any]
 class Database:
     """One data folder, opened. Rows go in and come out as dicts of user column names."""
 
-    def __init__(self, root: Path, keyvalue: type[KeyValueStore] = KeyValueStore) -> None:
+    def __init__(self, root: Path, keyvalue: type[KeyValueStore] = KeyValueStore, *, scopes_max: int = 10_000) -> None:
         self.root = root
         self._keyvalue_type = keyvalue
+        self._scopes_max = scopes_max
         self._scratch = root / "scratch"
         self._scratch.mkdir(parents=True, exist_ok=True)
         self._open()
 
     def _open(self) -> None:
         self.folder = DataFolder(self.root / "data")
-        self.keyvalue = self._keyvalue_type(self.folder.rocksdb)
+        self.keyvalue = self.folder.open_store(self._keyvalue_type)
         self.catalog = CatalogStore(self.keyvalue)
-        self.store = ScopeStore(self.keyvalue, self.folder.tables, ColdFiles())
+        self.folders = TableFolders(self.folder.tables)
+        self.store = ScopeStore(self.keyvalue, self.folders, ColdFiles(), scopes_max=self._scopes_max)
         self.engine = QueryEngine(LIMITS, self._scratch)
         self.relations = Relations(self.engine.context, self.store.files, self._scratch)
 
@@ -66,6 +72,10 @@ class Database:
         """Close and open again: everything comes from disk."""
         self.close()
         self._open()
+
+    def clear_leftovers(self, *, after_loss: bool = False) -> None:
+        """What a server does of tables that are not there, before it serves anybody."""
+        clear_leftovers(self.catalog, self.store, self.folders, after_loss=after_loss)
 
     def create(
         self,
@@ -113,7 +123,7 @@ class TableAccess:
     @property
     def folder(self) -> Path:
         """The scope's folder of files."""
-        return self.state.head.cold.folder
+        return self.state.head.cold.folder.root
 
     def alter(self, change: Any) -> None:
         """Replace the definition by `change(definition)`."""
@@ -163,11 +173,19 @@ class TableAccess:
 
     def reclaim(self) -> int:
         """Delete unreachable files."""
-        return reclaim(self.state)
+        return reclaim(self.db.store, self.state)
 
-    def bulk(self) -> BulkLoad:
+    def bulk(self, rule: OnExisting = OnExisting.REPLACE) -> BulkLoad:
         """Begin a bulk load."""
-        return BulkLoad(self.db.store, self.state, self.definition)
+        return BulkLoad(self.db.store, self.state, self.definition, rule)
+
+    @contextmanager
+    def unwritable(self) -> Iterator[None]:
+        """Let no manifest be published: a folder stands where the next one would be written."""
+        place = self.folder / staged_name(MANIFEST_NAME)
+        place.mkdir(parents=True)
+        yield
+        place.rmdir()
 
     def part(self, *rows: Row, deleted: Sequence[bool] | None = None) -> Change:
         """A part of a bulk load."""

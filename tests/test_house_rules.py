@@ -41,6 +41,19 @@ FENCES = {
 }
 """Libraries that only these files or folders know."""
 
+FILE_SYSTEM = {"glob", "os", "pathlib", "shutil", "tempfile", "catalog.durable", "manifest.files"}
+"""What knows the file system; of the cold tier, `ScopeFolder` alone does."""
+
+FILE_SYSTEM_HOMES = {
+    "providers/cold/scope_folder.py": FILE_SYSTEM,
+    "providers/engine/relations.py": {"pathlib"},
+    "providers/engine/session.py": {"os", "pathlib"},
+    "providers/rows/defaults.py": {"os"},
+}
+"""Who knows it besides: for scratch files, the number of cores, random bytes."""
+
+WITHOUT_FILES = {"manifest.files.checksum", "manifest.files.Unsynced"}
+
 BANNED_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "base", "manager"}
 
 SIBLINGS = {
@@ -140,6 +153,17 @@ def _is_registry(node: ast.expr) -> bool:
     return (isinstance(node, ast.Name) and node.id == "registry") or (
         isinstance(node, ast.Attribute) and node.attr == "registry"
     )
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in sources() if p.relative_to(ROOT).parts[0] in {"providers", "flush"}], ids=module_name
+)
+def test_cold_files_are_reached_through_their_folder(path: Path) -> None:
+    """Jobs and readers name a scope's files and never touch the file system, so that a folder may lie elsewhere."""
+    allowed = FILE_SYSTEM_HOMES.get(path.relative_to(ROOT).as_posix(), set())
+    found = {name for name in imports(path) if name not in {"manifest.files", *WITHOUT_FILES}}
+    wrong = {name for name in found if any(name == one or name.startswith(f"{one}.") for one in FILE_SYSTEM - allowed)}
+    assert not wrong, f"{path.name} must not import {wrong}: ask the scope's ScopeFolder"
 
 
 def test_there_are_no_import_cycles() -> None:

@@ -13,10 +13,9 @@ from catalog.data_folder import DataFolder
 from catalog.definition import Scope, TableDef, TableKind
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import DEFAULT_NAMESPACE, TableName
-from catalog.keyvalue import KeyValueStore
 from catalog.store import CatalogStore
 from flush.rebuild import rebuild_scope
-from manifest.layout import scope_folder
+from providers.cold.scope_folder import TableFolders
 
 
 @click.command()
@@ -37,10 +36,10 @@ def _rebuild(table: str, data_dir: Path, user: str | None) -> tuple[int, int]:
     """Rebuild one scope; return how many batches and live rows its manifest lists."""
     folder = DataFolder(data_dir.resolve())
     try:
-        with KeyValueStore(folder.rocksdb) as keyvalue:
+        with folder.open_store() as keyvalue:
             definition = CatalogStore(keyvalue).registry.table(_name(table))
             scope = _scope(definition, user)
-            manifest = rebuild_scope(keyvalue, scope_folder(folder.tables, definition, scope), definition, scope)
+            manifest = rebuild_scope(keyvalue, TableFolders(folder.tables).scope(definition, scope), definition, scope)
             return len(manifest.batches), manifest.rows - manifest.dead
     finally:
         folder.close()

@@ -4,7 +4,6 @@ A file's checksum is verified when this process first opens it. What happens to 
 decodes it, without saying where, and a file that is gone it takes for one without rows.
 """
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -13,7 +12,6 @@ import pyarrow as pa
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import TableName
 from manifest.entries import BatchFileEntry
-from manifest.files import verify
 from providers.cold.pruning import Pruned
 from providers.snapshot import Snapshot
 from providers.stopping import Stop, check
@@ -24,13 +22,12 @@ _MAY_BE_DAMAGE = frozenset({ErrorKind.CORRUPT, ErrorKind.INTERNAL})
 def check_present(snapshots: Mapping[TableName, Snapshot], pruned: Mapping[TableName, Pruned]) -> None:
     """Raise CORRUPT when a file that a query is to read is missing or has lost its end."""
     for name, choice in pruned.items():
-        folder = str(snapshots[name].cold.folder)
+        folder = snapshots[name].cold.folder
         for entry in choice.kept:
-            try:
-                whole = os.stat(f"{folder}/{entry.path}").st_size == entry.bytes  # noqa: PTH116 - a third of the time
-            except FileNotFoundError as error:
-                raise _damaged(name, entry, "its file is missing") from error
-            if not whole:
+            size = folder.size(entry.path)
+            if size is None:
+                raise _damaged(name, entry, "its file is missing")
+            if size != entry.bytes:
                 raise _damaged(name, entry, "its file has another size")
 
 
@@ -56,7 +53,7 @@ def damage_named(
 
 def _verify(name: TableName, snapshot: Snapshot, entry: BatchFileEntry) -> None:
     try:
-        verify(snapshot.cold.path(entry), entry.checksum, entry.bytes)
+        snapshot.cold.folder.verify(entry.path, entry.checksum, entry.bytes)
     except DatabaseError as error:
         raise _damaged(name, entry, "its file is not what was written") from error
 

@@ -88,5 +88,5 @@ class Maintenance:
         replaced = self._settle(state)
         while done := compact(self._database.store, state, everything=True).inputs:
             replaced += done
-        reclaim(state)
+        reclaim(self._database.store, state)
         return replaced

@@ -7,7 +7,6 @@ budget keeps the beginning: the end would push it out each time.
 
 import threading
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -26,7 +25,7 @@ BYTES_AT_A_TIME = 2 << 20
 BUFFER_BYTES = 1 << 19
 """Of a column chunk, read at a time."""
 
-_Kept = ByteBoundedCache[tuple[Scope, int, tuple[str, ...]], list[pa.RecordBatch]]
+_Kept = ByteBoundedCache[tuple[Scope, tuple[int, str], tuple[str, ...]], list[pa.RecordBatch]]
 
 
 class DecodedFiles:
@@ -52,9 +51,9 @@ class FileReader:
     def rows(self, cold: ColdState, entry: BatchFileEntry, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """All rows of a batch in their order, some columns by their physical names; text may come as dictionaries."""
         if is_segment(entry.path):
-            yield from read_rows(cold.path(entry), names).to_batches(ROWS_AT_A_TIME)
+            yield from read_rows(cold.folder, entry.path, names).to_batches(ROWS_AT_A_TIME)
             return
-        key = (cold.scope, entry.batch, tuple(names))
+        key = (cold.scope, entry.identity, tuple(names))
         known = self._kept.find(key)
         if known is not None:
             self._allows(sum(batch.nbytes for batch in known))
@@ -76,7 +75,7 @@ class FileReader:
             return self._allowed_bytes >= 0
 
 
-def _decoded(path: Path, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+def _decoded(path: str, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
     metadata = pq.read_metadata(path)
     size = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
     rows = min(_power_of_two(BYTES_AT_A_TIME * metadata.num_rows // max(size, 1)), ROWS_AT_A_TIME)

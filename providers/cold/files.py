@@ -1,7 +1,7 @@
 """Opening batch and bloom files: checked once, then cached within a memory budget.
 
-A file's checksum is verified when this process first opens it; batches are immutable, so once is enough. Batch numbers
-are never reused inside a scope, so (scope, batch) names a cached value for ever.
+A file's checksum is verified when this process first opens it; batches are immutable, so once is enough. What is cached
+is kept under the scope and the batch's identity, its number and its checksum: never under a number alone.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,6 @@ from bloom import BloomCorrupt, BloomFilter, SlicedFilters
 from catalog.definition import SEQ_COLUMN, Scope
 from catalog.errors import DatabaseError, ErrorKind
 from manifest.entries import BatchFileEntry
-from manifest.files import read_checked, verify
 from providers.cold.decoded import DecodedFiles
 from providers.cold.rows import read_rows
 from providers.lru import ByteBoundedCache
@@ -65,6 +64,11 @@ class KeyIndex:
         return HashIndex.build(self.keys, np.arange(len(self.keys), dtype=np.int64))
 
 
+Identity = tuple[int, str]
+Identities = tuple[Identity, ...]
+CachedBatch = tuple[Scope, Identity]
+
+
 class ColdFiles:
     """All access to cold files that is not the engine's.
 
@@ -73,38 +77,36 @@ class ColdFiles:
 
     def __init__(self, cache_bytes: int = 512 << 20, decoded_bytes: int = 512 << 20) -> None:
         self.decoded = DecodedFiles(decoded_bytes)
-        self._verified: set[tuple[Scope, int]] = set()
-        self._indexes: ByteBoundedCache[tuple[Scope, int], KeyIndex] = ByteBoundedCache(cache_bytes)
-        self._filters: ByteBoundedCache[tuple[Scope, int], dict[int, BloomFilter]] = ByteBoundedCache(cache_bytes)
-        self._slices: ByteBoundedCache[tuple[Scope, int, tuple[int, ...]], SlicedFilters] = ByteBoundedCache(
-            cache_bytes
-        )
+        self._verified: set[CachedBatch] = set()
+        self._indexes: ByteBoundedCache[CachedBatch, KeyIndex] = ByteBoundedCache(cache_bytes)
+        self._filters: ByteBoundedCache[CachedBatch, dict[int, BloomFilter]] = ByteBoundedCache(cache_bytes)
+        self._slices: ByteBoundedCache[tuple[Scope, int, Identities], SlicedFilters] = ByteBoundedCache(cache_bytes)
 
-    def trust(self, scope: Scope, batch: int) -> None:
+    def trust(self, scope: Scope, entry: BatchFileEntry) -> None:
         """Take a batch file as checked: this process has just written it."""
-        self._verified.add((scope, batch))
+        self._verified.add((scope, entry.identity))
 
     def check(self, cold: ColdState, entry: BatchFileEntry) -> None:
         """Verify a batch file's checksum, the first time it is asked for."""
-        name = (cold.scope, entry.batch)
+        name = (cold.scope, entry.identity)
         if name not in self._verified:
-            verify(cold.path(entry), entry.checksum, entry.bytes)
+            cold.folder.verify(entry.path, entry.checksum, entry.bytes)
             self._verified.add(name)
 
     def key_index(self, cold: ColdState, entry: BatchFileEntry) -> KeyIndex:
         """The index from keys to row positions of a batch."""
         return self._indexes.get(
-            (cold.scope, entry.batch), lambda: self._load_index(cold, entry), lambda loaded: loaded.nbytes
+            (cold.scope, entry.identity), lambda: self._load_index(cold, entry), lambda loaded: loaded.nbytes
         )
 
     def has_key_index(self, cold: ColdState, entry: BatchFileEntry) -> bool:
         """Tell whether `key_index` costs no reading."""
-        return (cold.scope, entry.batch) in self._indexes
+        return (cold.scope, entry.identity) in self._indexes
 
-    def put_key_index(self, scope: Scope, batch: int, keys: Keys) -> None:
+    def put_key_index(self, scope: Scope, entry: BatchFileEntry, keys: Keys) -> None:
         """Cache the index of a batch that was just written, whose rows have `keys` in file order."""
         index = KeyIndex.of(keys)
-        self._indexes.put((scope, batch), index, index.nbytes)
+        self._indexes.put((scope, entry.identity), index, index.nbytes)
 
     def seqs(self, cold: ColdState, entry: BatchFileEntry) -> npt.NDArray[np.int64]:
         """The `_seq` of every row of a batch."""
@@ -114,12 +116,12 @@ class ColdFiles:
     def rows(self, cold: ColdState, entry: BatchFileEntry, columns: Sequence[str] | None = None) -> pa.Table:
         """Some columns of a whole batch by their physical names, or all."""
         self.check(cold, entry)
-        return read_rows(cold.path(entry), columns)
+        return read_rows(cold.folder, entry.path, columns)
 
     def filters(self, cold: ColdState, entry: BatchFileEntry) -> dict[int, BloomFilter]:
         """The bloom filters of a batch by filter id; none when it has no bloom file."""
         return self._filters.get(
-            (cold.scope, entry.batch),
+            (cold.scope, entry.identity),
             lambda: _load_filters(cold, entry),
             lambda loaded: sum(found.bits.nbytes for found in loaded.values()),
         )
@@ -127,7 +129,7 @@ class ColdFiles:
     def sliced(self, cold: ColdState, filter_id: int, batches: FilteredBatches) -> SlicedFilters:
         """The filters `filter_id` of some batches, bit-sliced."""
         return self._slices.get(
-            (cold.scope, filter_id, batches.numbers),
+            (cold.scope, filter_id, batches.identities),
             lambda: SlicedFilters([self.filters(cold, entry)[filter_id] for entry in batches.entries]),
             lambda loaded: loaded.nbytes,
         )
@@ -142,7 +144,7 @@ def _load_filters(cold: ColdState, entry: BatchFileEntry) -> dict[int, BloomFilt
     if entry.bloom is None:
         return {}
     try:
-        return bloom.decode(read_checked(cold.folder / entry.bloom.path, entry.bloom.checksum))
+        return bloom.decode(cold.folder.read_checked(entry.bloom.path, entry.bloom.checksum))
     except BloomCorrupt as error:
         raise DatabaseError(
             ErrorKind.CORRUPT, f"bloom file of batch {entry.batch} of {cold.table.name}: {error}"

@@ -6,7 +6,6 @@ follow from a row's position and what the file says of itself.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +15,7 @@ from catalog.definition import BATCH_COLUMN, DELETED_COLUMN, POSITION_COLUMN, SE
 from manifest import footer
 from manifest.footer import Footer
 from manifest.layout import is_segment
+from providers.cold.scope_folder import ScopeFolder
 from providers.rows.sequence import SeqBlock
 
 _DERIVED: Mapping[str, Callable[[Footer], pa.Array]] = {
@@ -27,11 +27,12 @@ _DERIVED: Mapping[str, Callable[[Footer], pa.Array]] = {
 """The columns that a segment does not store."""
 
 
-def read_rows(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+def read_rows(folder: ScopeFolder, name: str, columns: Sequence[str] | None = None) -> pa.Table:
     """Some columns of a batch file by their physical names, or all; the footer is in the schema's metadata."""
-    if not is_segment(path.name):
+    path = folder.local_path(name)
+    if not is_segment(name):
         return pq.read_table(path, columns=columns)
-    with pa.memory_map(str(path)) as file, pa.ipc.open_file(file) as reader:
+    with pa.memory_map(path) as file, pa.ipc.open_file(file) as reader:
         stored = reader.read_all()
     about = footer.decode(stored.schema.metadata)
     names = [*stored.schema.names, *_DERIVED] if columns is None else list(columns)

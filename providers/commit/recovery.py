@@ -8,7 +8,6 @@ with its dead rows left out.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -21,9 +20,9 @@ from manifest import codec as manifest_codec
 from manifest import dead_rows
 from manifest.dead_rows import DeadRows
 from manifest.entries import ManifestFile
-from manifest.files import read_checked
 from manifest.layout import MANIFEST_NAME
 from providers.clock import timestamp
+from providers.cold.scope_folder import ScopeFolder
 from providers.commit.apply import add_versions, mark_dead
 from providers.hot import record
 from providers.hot.record import HotRecord
@@ -35,7 +34,7 @@ from providers.snapshot import ColdState, Pins, Snapshot
 MANIFEST_MARK = b"manifest/"
 
 
-def load(keyvalue: KeyValueStore, folder: Path, table: TableDef, scope: Scope, pins: Pins) -> Snapshot:
+def load(keyvalue: KeyValueStore, folder: ScopeFolder, table: TableDef, scope: Scope, pins: Pins) -> Snapshot:
     """Read a scope from disk. `pins` holds the snapshots of it that are still read from an earlier time."""
     manifest = _read_manifest(keyvalue, folder, table, scope)
     cold = ColdState(folder, table, scope, manifest, pins)
@@ -68,14 +67,14 @@ def manifest_mark(scope: Scope) -> bytes:
     return MANIFEST_MARK + record.scope_prefix(scope)
 
 
-def _read_manifest(keyvalue: KeyValueStore, folder: Path, table: TableDef, scope: Scope) -> ManifestFile:
+def _read_manifest(keyvalue: KeyValueStore, folder: ScopeFolder, table: TableDef, scope: Scope) -> ManifestFile:
     """A scope's manifest, an empty one before its first; CORRUPT when it is missing or older than it was.
 
     To go on without it would serve a table without its rows, and reclaim their files.
     """
-    path = folder / MANIFEST_NAME
     published = int(keyvalue.get(Family.META, manifest_mark(scope)) or 0)
-    found = manifest_codec.decode(path.read_bytes()) if path.exists() else None
+    stored = folder.read(MANIFEST_NAME)
+    found = None if stored is None else manifest_codec.decode(stored)
     if published > (found.version if found else 0):
         raise DatabaseError(
             ErrorKind.CORRUPT,
@@ -88,11 +87,11 @@ def _read_manifest(keyvalue: KeyValueStore, folder: Path, table: TableDef, scope
     return ManifestFile(table.id, table.name.namespace, table.name.table, scope.user, 0, now, now)
 
 
-def _read_dead_rows(folder: Path, manifest: ManifestFile) -> dict[int, DeadRows]:
+def _read_dead_rows(folder: ScopeFolder, manifest: ManifestFile) -> dict[int, DeadRows]:
     dead = {}
     for entry in manifest.batches:
         if entry.dv is not None:
-            found = dead_rows.decode(read_checked(folder / entry.dv.path, entry.dv.checksum))
+            found = dead_rows.decode(folder.read_checked(entry.dv.path, entry.dv.checksum))
             if found.batch != entry.batch or found.dead.count != entry.dead:
                 raise DatabaseError(ErrorKind.CORRUPT, f"deletion file {entry.dv.path} contradicts its manifest")
             dead[entry.batch] = found.dead

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Collection, Iterable
 
-from manifest.layout import batch_of_file
+from providers.commit.used_names import UsedNames
 from providers.snapshot import Snapshot
 
 
@@ -14,13 +14,18 @@ class ScopeState:
 
     `lock` is the writer lock; `maintenance` keeps flush and compaction of a scope apart and is taken before `lock`.
     `unsure` says that a publication failed half-way, so that nobody knows which manifest the disk has: the scope takes
-    no more changes and deletes no more files until it is loaded again. `has_leftovers` says that a transaction left
-    staged files behind, which may go when nobody reads them any more.
+    no more changes and deletes no more files until it is loaded again. `has_leftovers` says that there are staged
+    files that no job writes any more, which may go when nobody reads them. `used` are the names that files have or had,
+    `recorded` what is on record of them, since `recorded_ticket`; all three change with `naming` held.
     """
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, used: UsedNames, recorded: UsedNames) -> None:
         self.lock = threading.RLock()
         self.maintenance = threading.Lock()
+        self.naming = threading.Lock()
+        self.used = used
+        self.recorded = recorded
+        self.recorded_ticket = 0
         self.head = snapshot
         self.ticket = 0
         self.dropped = False
@@ -31,7 +36,6 @@ class ScopeState:
         self._past: list[tuple[int, Snapshot]] = []
         snapshot.cold.pins.snapshots.add(snapshot)
         self._publication = threading.Lock()
-        self._next_batch: int | None = None
         self._in_flight: set[int] = set()
 
     @property
@@ -39,19 +43,15 @@ class ScopeState:
         """What a reader that starts now sees."""
         return self._published
 
-    def next_batch(self) -> int:
-        """Return a batch number that no file of the scope has, not even one that a crash left behind.
+    @property
+    def waits_for_maintenance(self) -> bool:
+        """Tell whether there is something to flush, to settle, or to clean up."""
+        return self.head.has_unflushed or bool(self.head.manifest.segments) or self.has_leftovers or self.unsure
 
-        The number is in flight, and its files safe from reclamation, until it is published or released.
-        """
+    def begin_batch(self, batch: int) -> None:
+        """Say that a job writes a batch: its files are safe from reclamation until it is published or released."""
         with self._publication:
-            if self._next_batch is None:
-                used = [batch_of_file(path.name) or 0 for path in self.head.cold.folder.glob("batch-*")]
-                self._next_batch = max([self.head.manifest.max_batch, *used]) + 1
-            batch = self._next_batch
-            self._next_batch += 1
             self._in_flight.add(batch)
-            return batch
 
     def release_batches(self, batches: Iterable[int]) -> None:
         """Say that no job writes these batches any more."""

@@ -9,6 +9,7 @@ Cold data changes by `replace_manifest` only: wait until all commits so far are 
 their dead rows; publish the manifest file; publish the snapshot.
 """
 
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -16,7 +17,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from enum import Enum, unique
 from itertools import islice
-from pathlib import Path
 from weakref import WeakValueDictionary
 
 import pyarrow as pa
@@ -27,15 +27,17 @@ from catalog.keyvalue import AtomicWrite, Family, KeyValueStore
 from manifest import codec as manifest_codec
 from manifest.dead_rows import DeadRows
 from manifest.entries import ManifestFile
-from manifest.files import make_folder, publish
-from manifest.layout import MANIFEST_NAME, scope_folder
+from manifest.layout import MANIFEST_NAME
 from providers.cold.files import ColdFiles
+from providers.cold.scope_folder import ScopeFolder, TableFolders
 from providers.commit import recovery
 from providers.commit.apply import adopted, after_commit, versions_of
 from providers.commit.definitions import dropped
+from providers.commit.file_names import FileNames
 from providers.commit.idempotency import Idempotency, Outcome, find_replay, put_outcome, restore_bulk_commit
 from providers.commit.resolve import OnExisting, Resolved, resolve
 from providers.commit.scope_state import ScopeState
+from providers.commit.used_names import USED, recorded
 from providers.commit.visibility import Visibility, nothing_more
 from providers.hot import record
 from providers.hot.record import HotRecord
@@ -44,6 +46,8 @@ from providers.rows.change import Change
 from providers.rows.keys import Positions
 from providers.rows.sequence import SeqAllocator
 from providers.snapshot import Pins, Snapshot
+
+log = logging.getLogger(__name__)
 
 _SEQ_CEILING = b"seq_ceiling"
 _LOADING_LOCKS = 64
@@ -67,7 +71,7 @@ class ScopeStore:
     def __init__(
         self,
         keyvalue: KeyValueStore,
-        tables: Path,
+        tables: TableFolders,
         files: ColdFiles,
         *,
         node: int = 0,
@@ -85,6 +89,7 @@ class ScopeStore:
         self._pins: WeakValueDictionary[Scope, Pins] = WeakValueDictionary()
         self.files = files
         self.visibility = Visibility()
+        self.names = FileNames(keyvalue)
         self._gone: set[int] = set()
         self.dropped_tables: set[int] = set()
         """Tables whose folders may still be there."""
@@ -134,7 +139,8 @@ class ScopeStore:
 
     def tables_in_use(self) -> set[int]:
         """Ids of tables that have a scope in memory, or a snapshot that somebody still reads."""
-        return {scope.table_id for scope in list(self._pins)}
+        with self._lock:
+            return {scope.table_id for scope in self._pins}
 
     def loaded(self) -> list[ScopeState]:
         """The scopes in memory."""
@@ -149,10 +155,10 @@ class ScopeStore:
             yield record.user_of(key)
             lower = record.prefix_end(key[: -record.SEQ_BYTES])
 
-    def folder(self, state: ScopeState) -> Path:
+    def folder(self, state: ScopeState) -> ScopeFolder:
         """A scope's folder, made when it does not exist yet."""
         folder = state.head.cold.folder
-        make_folder(folder)
+        folder.make()
         return folder
 
     @contextmanager
@@ -254,14 +260,19 @@ class ScopeStore:
         *,
         last_seq: int = 0,
     ) -> None:
-        """Publish cold data with the scope's writer lock held. The files that `manifest` names are durable already."""
+        """Publish cold data with the scope's writer lock held. The files that `manifest` names are durable already.
+
+        An error means that nothing was published, or that nobody knows: then the scope is `unsure`.
+        """
         head = state.head
+        state.ticket = restore_bulk_commit(self._keyvalue, head.scope, head.manifest.last_bulk_commit) or state.ticket
         self._keyvalue.wait_durable(state.ticket)
         self.visibility.show(state.ticket)
+        folder, data = self.folder(state), manifest_codec.encode(manifest)
         try:
-            publish(self.folder(state) / MANIFEST_NAME, manifest_codec.encode(manifest))
+            folder.publish(MANIFEST_NAME, data)
         except OSError:
-            state.unsure = True
+            state.unsure = _may_be_published(folder, data)
             raise
         after = Snapshot(
             version=head.version + 1,
@@ -273,11 +284,12 @@ class ScopeStore:
         state.head = after
         self.visibility.publish(state, after)
         state.release_batches(manifest.by_number)
-        batch = AtomicWrite()
-        batch.put(Family.META, recovery.manifest_mark(after.scope), str(manifest.version).encode())
-        state.ticket = self._keyvalue.append(batch)
-        restored = restore_bulk_commit(self._keyvalue, after.scope, manifest.last_bulk_commit)
-        state.ticket = restored or state.ticket
+        with self._may_be_lost():
+            batch = AtomicWrite()
+            batch.put(Family.META, recovery.manifest_mark(after.scope), str(manifest.version).encode())
+            state.ticket = self._keyvalue.append(batch)
+            restored = restore_bulk_commit(self._keyvalue, after.scope, manifest.last_bulk_commit)
+            state.ticket = restored or state.ticket
 
     def clean_hot(self, state: ScopeState) -> None:
         """Delete the hot records that a flush made invisible; may be lost or repeated.
@@ -287,7 +299,17 @@ class ScopeStore:
         scope, flushed = state.head.scope, state.head.manifest.flushed_seq
         batch = AtomicWrite()
         batch.delete_range(Family.HOT, record.scope_prefix(scope), record.record_key(scope, flushed + 1))
-        self._keyvalue.append(batch)
+        with self._may_be_lost():
+            self._keyvalue.append(batch)
+
+    @staticmethod
+    @contextmanager
+    def _may_be_lost() -> Iterator[None]:
+        """For records that follow a published manifest: the change has happened, whether they can be written or not."""
+        try:
+            yield
+        except DatabaseError as error:
+            log.warning("a record that follows a manifest was not written: %s", error.message)
 
     def drop_table(self, table: TableDef) -> None:
         """Forget all scopes of a table and delete its hot records. Its files are garbage from now on."""
@@ -300,26 +322,27 @@ class ScopeStore:
         for state in gone:
             with state.lock:
                 state.dropped = True
-        self._forget_records(table.id)
+        self.forget_tables([table.id])
         self.dropped_tables.add(table.id)
 
-    def forget_unknown(self, known: Collection[int]) -> None:
-        """Delete the records of tables that are not `known`, which a crash between two steps may have left."""
+    def tables_with_records(self) -> Iterator[int]:
+        """Ids of all tables that have hot records, known or not."""
         lower = b""
         while (key := self._keyvalue.first_key(Family.HOT, lower, b"\xff" * 9)) is not None:
             table_id = record.table_of(key)
-            if table_id not in known:
-                self._forget_records(table_id)
+            yield table_id
             lower = record.prefix_end(record.table_prefix(table_id))
 
-    def _forget_records(self, table_id: int) -> None:
-        prefix = record.table_prefix(table_id)
+    def forget_tables(self, table_ids: Collection[int]) -> None:
+        """Delete the records of tables that are gone."""
         batch = AtomicWrite()
-        for family in (Family.HOT, Family.IDEMPOTENCY):
-            batch.delete_range(family, prefix, record.prefix_end(prefix))
-        marks = recovery.MANIFEST_MARK + prefix
-        batch.delete_range(Family.META, marks, record.prefix_end(marks))
-        self._keyvalue.append(batch)
+        for prefix in map(record.table_prefix, table_ids):
+            for family in (Family.HOT, Family.IDEMPOTENCY):
+                batch.delete_range(family, prefix, record.prefix_end(prefix))
+            for kind in (recovery.MANIFEST_MARK, USED):
+                batch.delete_range(Family.META, kind + prefix, record.prefix_end(kind + prefix))
+        if table_ids:
+            self._keyvalue.append(batch)
 
     def _known(self, scope: Scope) -> ScopeState | None:
         with self._lock:
@@ -337,7 +360,7 @@ class ScopeStore:
         with self._lock:
             self._scopes[scope] = self._recent[scope] = state
             for candidate in list(islice(self._recent.values(), max(len(self._recent) - self._scopes_max, 0))):
-                if not candidate.head.has_unflushed and not candidate.head.manifest.segments:
+                if not candidate.waits_for_maintenance:
                     del self._recent[candidate.head.scope]
             return state
 
@@ -380,8 +403,11 @@ class ScopeStore:
     def _load(self, table: TableDef, scope: Scope) -> ScopeState:
         with self._lock:
             pins = self._pins.setdefault(scope, Pins())
-        snapshot = recovery.load(self._keyvalue, scope_folder(self._tables, table, scope), table, scope, pins)
-        state = ScopeState(snapshot)
+        folder = self._tables.scope(table, scope)
+        snapshot = recovery.load(self._keyvalue, folder, table, scope, pins)
+        known = recorded(self._keyvalue, scope)
+        self.allocator.pass_over(snapshot.last_seq)
+        state = ScopeState(snapshot, known.and_those_of(snapshot.manifest, folder.names()), known)
         state.ticket = restore_bulk_commit(self._keyvalue, scope, snapshot.manifest.last_bulk_commit) or 0
         return state
 
@@ -389,6 +415,14 @@ class ScopeStore:
         batch = AtomicWrite()
         batch.put(Family.META, _SEQ_CEILING, str(ceiling).encode())
         self._keyvalue.commit(batch)
+
+
+def _may_be_published(folder: ScopeFolder, manifest: bytes) -> bool:
+    """Tell whether a manifest that could not be published whole may be the one that the disk has."""
+    try:
+        return folder.read(MANIFEST_NAME) == manifest
+    except OSError:
+        return True
 
 
 def _read_by(table: TableDef, state: ScopeState, snapshot: Snapshot) -> Snapshot:

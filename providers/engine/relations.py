@@ -88,7 +88,7 @@ class Relations:
             if found is None or known != table.columns:
                 path = self._scratch / f"shape-{next(self._shape_files)}.parquet"
                 pq.write_table(pa.schema(_fields(table, columns)).empty_table(), path)
-                found = self._listed([path], f"t{table.id}").into_view()
+                found = self._listed([str(path)], f"t{table.id}").into_view()
                 self._shapes[key] = (table.columns, found)
             return found
 
@@ -180,17 +180,17 @@ class Relations:
         if batches:
             yield self._context.read_batches(batches)
 
-    def _scan(self, paths: Sequence[Path], schema: pa.Schema) -> DataFrame:
+    def _scan(self, paths: Sequence[str], schema: pa.Schema) -> DataFrame:
         """A native Parquet scan of exactly these files, which have at least the columns of `schema`."""
         if len(paths) == 1:  # what look-ups read: a sixth of the time, and the file is not opened
             (path,) = paths
-            return self._context.read_parquet(str(path), file_extension=path.suffix, schema=schema)
+            return self._context.read_parquet(path, file_extension=path[path.rindex(".") :], schema=schema)
         return self._listed(paths, f"b{uuid.uuid4().hex}")
 
-    def _listed(self, paths: Sequence[Path], name: str) -> DataFrame:
+    def _listed(self, paths: Sequence[str], name: str) -> DataFrame:
         """A native Parquet scan of exactly these files under a name, which is free again when this returns."""
         qualified = f"{_CATALOG}.{_SCHEMA}.{name}"
-        files = ",".join("'" + str(path).replace("'", "''") + "'" for path in paths)
+        files = ",".join("'" + path.replace("'", "''") + "'" for path in paths)
         with engine_errors():
             self._context.sql(f"CREATE EXTERNAL TABLE {qualified} STORED AS PARQUET LOCATION ({files})")
             found = self._context.table(qualified)

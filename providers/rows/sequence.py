@@ -92,6 +92,11 @@ class SeqAllocator:
             self._last_tick = last
         return SeqBlock(self._id(first), count)
 
+    def pass_over(self, seq: int) -> None:
+        """Hand out no id up to `seq` any more: it was met in data."""
+        with self._lock:
+            self._last_tick = max(self._last_tick, _tick_of(seq))
+
     def _id(self, tick: int) -> int:
         return int(_ids(np.array([tick], dtype=np.int64), self._node)[0])
 

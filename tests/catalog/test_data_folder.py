@@ -1,6 +1,7 @@
-"""The data folder: one owner at a time, one format."""
+"""The data folder: one owner at a time, one format, and nothing made anew in the place of what was lost."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -38,11 +39,56 @@ def test_a_folder_is_made_with_its_parents(tmp_path: Path) -> None:
     folder.close()
 
 
+def open_and_close(root: Path) -> None:
+    """Open a folder and its store, and close both."""
+    folder = DataFolder(root)
+    try:
+        folder.open_store().close()
+    finally:
+        folder.close()
+
+
 def test_a_folder_says_its_format(tmp_path: Path) -> None:
     """FORMAT is JSON and holds the version, and no temporary file is left beside it."""
-    DataFolder(tmp_path).close()
+    open_and_close(tmp_path)
     assert json.loads((tmp_path / "FORMAT").read_text()) == {"format": FORMAT_VERSION}
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["FORMAT", "LOCK", "tables"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["FORMAT", "LOCK", "rocksdb", "rocksdb.mark", "tables"]
+
+
+@pytest.mark.parametrize("made", ["LOCK", "FORMAT.tmp", "tables", "rocksdb"])
+def test_a_folder_that_was_half_made_is_finished(tmp_path: Path, made: str) -> None:
+    """A process that died while it made the folder left nothing that could be lost."""
+    open_and_close(tmp_path)
+    (tmp_path / "FORMAT").rename(tmp_path / "FORMAT.tmp")
+    order = ["LOCK", "FORMAT.tmp", "tables", "rocksdb"]
+    for name in order[order.index(made) + 1 :]:
+        shutil.rmtree(tmp_path / name) if (tmp_path / name).is_dir() else (tmp_path / name).unlink()
+    open_and_close(tmp_path)
+    assert (tmp_path / "FORMAT").exists()
+
+
+@pytest.mark.parametrize(("lost", "empty"), [("rocksdb", False), ("rocksdb", True), ("tables", False)])
+def test_a_folder_that_has_lost_a_part_is_refused(tmp_path: Path, lost: str, empty: bool) -> None:
+    """What is missing is named and not made anew; an empty folder in the place of the store is no store."""
+    open_and_close(tmp_path)
+    shutil.rmtree(tmp_path / lost)
+    if empty:
+        (tmp_path / lost).mkdir()
+    message = refused(ErrorKind.CORRUPT, lambda: DataFolder(tmp_path))
+    assert f"{tmp_path / lost} is missing" in message
+    assert not (tmp_path / lost / "CURRENT").exists()
+
+
+@pytest.mark.parametrize("content", ["rocksdb", "tables"])
+def test_content_without_a_format_is_refused(tmp_path: Path, content: str) -> None:
+    """A folder that has something and no FORMAT is no new folder of the newest format."""
+    open_and_close(tmp_path)
+    (tmp_path / "tables" / "public").mkdir()
+    for name in {"rocksdb", "tables"} - {content}:
+        shutil.rmtree(tmp_path / name)
+    (tmp_path / "FORMAT").unlink()
+    assert "has content and no FORMAT" in refused(ErrorKind.CORRUPT, lambda: DataFolder(tmp_path))
+    assert not (tmp_path / "FORMAT").exists()
 
 
 def test_another_process_is_refused(tmp_path: Path) -> None:

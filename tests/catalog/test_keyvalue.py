@@ -1,6 +1,7 @@
 """The key-value store on a real disk: batches, order, durability, and damage that is never silent."""
 
 import random
+import shutil
 import subprocess
 import sys
 import threading
@@ -30,13 +31,38 @@ for number in range(10):
 os._exit(9)
 """
 
+TWO_LOGS = """
+import os, sys
+from pathlib import Path
+from catalog import keyvalue
+from catalog.keyvalue import AtomicWrite, Family, KeyValueStore
+keyvalue.WRITE_BUFFER_BYTES = 300_000
+store = KeyValueStore(Path(sys.argv[1]))
+for number in range(60):
+    batch = AtomicWrite()
+    batch.put(Family.HOT, b"a%d" % number, os.urandom(10_000))
+    batch.put(Family.META, b"b%d" % number, b"")
+    store.commit(batch)
+os._exit(9)
+"""
+
+
+def newest_log(path: Path) -> Path:
+    """The log of a store."""
+    return max(path.glob("*.log"), key=lambda found: found.stat().st_size)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """All files of a folder."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
 
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
     """The write-ahead log of a store whose process died after ten commits."""
     killed = subprocess.run([sys.executable, "-c", KILLED_WRITER, tmp_path / "kv"], check=False)
     assert killed.returncode == 9
-    return max((tmp_path / "kv").glob("*.log"), key=lambda path: path.stat().st_size)
+    return newest_log(tmp_path / "kv")
 
 
 def put_all(store: KeyValueStore, pairs: dict[bytes, bytes], family: Family = HOT) -> None:
@@ -160,10 +186,95 @@ def test_a_commit_survives_the_death_of_its_process(log: Path) -> None:
         assert list(all_of(store)) == [b"a%d" % number for number in range(10)]
 
 
+def test_what_was_never_acknowledged_may_be_torn(tmp_path: Path) -> None:
+    """A batch that nobody waited for may be lost with the end of the log, and the store opens without it."""
+    path = tmp_path / "kv"
+    unsynced = KILLED_WRITER.replace("store.commit(batch)", "(store.commit if number < 7 else store.append)(batch)")
+    subprocess.run([sys.executable, "-c", unsynced, path], check=False)
+    log = newest_log(path)
+    log.write_bytes(log.read_bytes()[:-1])
+    with KeyValueStore(path) as store:
+        assert len(all_of(store)) == 9
+
+
 @pytest.mark.parametrize("lost", [1, 60, 200, 700])
-def test_a_torn_log_loses_batches_from_the_end_and_whole(log: Path, lost: int) -> None:
-    """Wherever the log ends, the store holds the first n batches, each of them completely."""
+def test_a_log_without_its_end_is_refused(log: Path, lost: int) -> None:
+    """Acknowledged commits that are missing are counted, and nothing on disk changes, however often it is tried."""
     log.write_bytes(log.read_bytes()[:-lost])
+    before = contents(log.parent)
+    for _ in range(2):
+        message = refused(ErrorKind.CORRUPT, lambda: KeyValueStore(log.parent))
+        assert "changes that were acknowledged" in message
+        assert "--accept-loss" in message
+    assert contents(log.parent) == before
+
+
+def test_a_missing_log_is_refused(log: Path) -> None:
+    """Also when the whole file is gone."""
+    log.unlink()
+    assert "has lost 20 changes" in refused(ErrorKind.CORRUPT, lambda: KeyValueStore(log.parent))
+
+
+def test_a_log_whose_middle_is_zeros_is_refused(log: Path) -> None:
+    """RocksDB passes over zeros without a word, and would apply what comes after them."""
+    data = log.read_bytes()
+    log.write_bytes(data[:100] + bytes(40_000) + data[100:])
+    refused(ErrorKind.CORRUPT, lambda: KeyValueStore(log.parent))
+
+
+@pytest.mark.parametrize("keep", [0, 40_000])
+def test_an_older_log_without_its_end_is_refused(tmp_path: Path, keep: int) -> None:
+    """Newer logs are whole, and so is the newest change: what is missing lies before them."""
+    path = tmp_path / "kv"
+    subprocess.run([sys.executable, "-c", TWO_LOGS, path], check=False)
+    logs = sorted(path.glob("*.log"))
+    assert len(logs) > 1
+    logs[0].write_bytes(logs[0].read_bytes()[:keep])
+    assert "changes that were acknowledged" in refused(ErrorKind.CORRUPT, lambda: KeyValueStore(path))
+    with KeyValueStore(path, accept_loss=True) as store:
+        assert len(all_of(store, Family.META)) < 60
+    with KeyValueStore(path):
+        pass
+
+
+def test_a_lost_store_is_not_made_anew(log: Path) -> None:
+    """A folder that is missing or empty where something was acknowledged is a loss, which nobody can accept."""
+    shutil.rmtree(log.parent)
+    for accept_loss in (False, True):
+        message = refused(ErrorKind.CORRUPT, lambda lost=accept_loss: KeyValueStore(log.parent, accept_loss=lost))
+        assert "the folder kv is missing or empty, and with it every definition and 20 changes" in message
+        log.parent.mkdir(exist_ok=True)
+
+
+@pytest.mark.parametrize(
+    "damage", [Path.unlink, lambda mark: mark.write_bytes(b"x"), lambda mark: mark.write_bytes(b"")]
+)
+def test_without_a_mark_nobody_can_tell(log: Path, damage: Callable[[Path], object]) -> None:
+    """A store whose mark is missing or damaged is refused, until somebody accepts what may be missing."""
+    damage(log.parent.with_name("kv.mark"))
+    assert "--accept-loss" in refused(ErrorKind.CORRUPT, lambda: KeyValueStore(log.parent))
+    with KeyValueStore(log.parent, accept_loss=True) as store:
+        assert len(all_of(store)) == 10
+    with KeyValueStore(log.parent):
+        pass
+
+
+def test_a_mark_that_was_half_written_is_no_loss(log: Path) -> None:
+    """It has two places, and the other one is whole."""
+    mark = log.parent.with_name("kv.mark")
+    data = bytearray(mark.read_bytes())
+    assert len(data) > 4096
+    data[10] ^= 1
+    mark.write_bytes(data)
+    with KeyValueStore(log.parent) as store:
+        assert len(all_of(store)) == 10
+
+
+@pytest.mark.parametrize("lost", [1, 60, 200, 700])
+def test_an_accepted_loss_is_of_batches_from_the_end_and_whole(log: Path, lost: int) -> None:
+    """Wherever the log ends, the store holds the first n batches, each of them completely, and is whole again."""
+    log.write_bytes(log.read_bytes()[:-lost])
+    KeyValueStore(log.parent, accept_loss=True).close()
     with KeyValueStore(log.parent) as store:
         count = len(all_of(store))
         assert count < 10
@@ -178,6 +289,8 @@ def test_a_damaged_log_is_refused(log: Path, place: float) -> None:
     data[int(len(data) * place)] ^= 1
     log.write_bytes(data)
     assert "cannot be opened" in refused(ErrorKind.CORRUPT, lambda: KeyValueStore(log.parent))
+    with KeyValueStore(log.parent, accept_loss=True) as store:
+        assert len(all_of(store)) < 10
 
 
 def test_damage_never_means_fewer_rows(sorted_file: tuple[Path, dict[bytes, bytes]]) -> None:

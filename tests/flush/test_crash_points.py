@@ -44,7 +44,11 @@ POINTS = [
     "_stage",
     "_overwritten",
     "_read_live",
-    "retire",
+    "touch",
+    "note",
+    "_record",
+    "publish_change",
+    "discard_batches",
 ]
 
 

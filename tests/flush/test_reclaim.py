@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from flush import hot_flush
-from flush.publication import next_manifest
-from flush.reclaim import reclaim_tables, unreachable
+from flush.change import ColdChange, next_manifest
+from flush.reclaim import unreachable
 from manifest.dead_rows import DeadRows
 from manifest.layout import deletion_name, table_folder
 from tests.storage_fixtures import Database, TableAccess, kv
@@ -146,7 +146,8 @@ def test_deletion_files_of_a_running_publication_stay(table: TableAccess) -> Non
     with store.exclusive(state):
         head = state.head
         dead = {1: DeadRows.none(2).with_positions(np.array([0]))}
-        manifest = next_manifest(head.cold.folder, head.manifest, head.scope, dead)
+        version = store.names.next_version(state)
+        manifest = next_manifest(head.cold.folder, head.manifest, ColdChange(dead=dead), version)
         reclaimer = threading.Thread(target=table.reclaim)
         reclaimer.start()
         reclaimer.join(0.3)
@@ -181,7 +182,7 @@ def test_folders_of_dropped_tables_go(db: Database) -> None:
     new = db.create()
     new.write(kv(2))
     new.flush()
-    assert reclaim_tables(db.folder.tables, frozenset({doomed})) == 1
+    assert db.folders.remove({doomed}) == 1
     assert not old_folder.exists()
     assert table_folder(db.folder.tables, new.definition).exists()
     assert sorted(new.values()) == [2]

@@ -5,7 +5,6 @@ import os
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,12 +14,14 @@ import pytest
 from catalog.definition import ColumnSpec, Default
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.evolution import add_column, drop_column
-from flush import bulk, compaction
+from flush import bulk, change, compaction
 from flush.compaction import Compacted
 from flush.worker import MaintenanceWorker
+from manifest.entries import ManifestFile
 from manifest.layout import is_segment
 from manifest.predicate import Unknown
 from providers.cold.pruning import prune
+from providers.cold.scope_folder import ScopeFolder
 from providers.engine.export import export
 from providers.rows.change import Change
 from tests.storage_fixtures import Database, TableAccess, kv
@@ -307,20 +308,20 @@ def test_a_segment_is_durable_before_a_manifest_names_it(
     """Also when it was written again, because another commit came in between."""
     synced: set[int] = set()
     named: list[int] = []
-    sync, publish = os.fsync, bulk.next_manifest
+    sync, publish = os.fsync, change.next_manifest
 
     def synced_file(descriptor: int) -> None:
         sync(descriptor)
         synced.add(os.fstat(descriptor).st_ino)
 
-    def published(folder: Path, *args: Any, **rest: Any) -> object:
-        for entry in rest["added"]:
-            named.append((folder / entry.path).stat().st_ino)
+    def published(folder: ScopeFolder, manifest: ManifestFile, wanted: change.ColdChange, version: int) -> object:
+        for entry in wanted.added:
+            named.append(Path(folder.local_path(entry.path)).stat().st_ino)
             assert named[-1] in synced
-        return publish(folder, *args, **rest)
+        return publish(folder, manifest, wanted, version)
 
     monkeypatch.setattr(os, "fsync", synced_file)
-    monkeypatch.setattr(bulk, "next_manifest", published)
+    monkeypatch.setattr(change, "next_manifest", published)
     load = table.bulk()
     load.add(table.part(kv(1), kv(2)))
     load.add(table.part(kv(3)))

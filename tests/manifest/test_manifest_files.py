@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from manifest_samples import refused
 
+from catalog.durable import make_folder, publish, write_synced
 from catalog.errors import ErrorKind
-from manifest.files import checksum, file_checksum, make_folder, publish, read_checked, verify, write_synced
+from manifest.files import checksum, file_checksum, read_checked, verify
 
 TRACED = {
-    "publish": "from manifest.files import publish; publish(folder / 'manifest.json', b'new')",
-    "make_folder": "from manifest.files import make_folder; make_folder(folder / 'a' / 'b')",
-    "write_synced": "from manifest.files import write_synced; write_synced(folder / 'x', b'new')",
+    "publish": "from catalog.durable import publish; publish(folder / 'manifest.json', b'new')",
+    "make_folder": "from catalog.durable import make_folder; make_folder(folder / 'a' / 'b')",
+    "write_synced": "from catalog.durable import write_synced; write_synced(folder / 'x', b'new')",
 }
 
 

@@ -24,7 +24,7 @@ def rebuild(table: TableAccess) -> ManifestFile:
     """Lose the manifest, rebuild it, and open everything again."""
     snapshot = table.snapshot
     (table.folder / MANIFEST_NAME).unlink(missing_ok=True)
-    manifest = rebuild_scope(table.db.keyvalue, table.folder, snapshot.table, snapshot.scope)
+    manifest = rebuild_scope(table.db.keyvalue, table.state.head.cold.folder, snapshot.table, snapshot.scope)
     del snapshot
     table.db.reopen()
     assert table.snapshot.manifest == manifest

@@ -2,7 +2,8 @@
 
 A state machine does everything that can be done to storage, in any order, to a SHARED table and two users' scopes of a
 USER table, and compares whole tables, counts, limits, look-ups and ranges after every step. Readers are pinned at
-random moments and looked at again later. `FLIGHTSERVER_MODEL_EXAMPLES` sets how many histories are tried.
+random moments and looked at again later. Fewer scopes may fit into memory than there are, and what is refused or fails
+half-way must leave nothing. `FLIGHTSERVER_MODEL_EXAMPLES` sets how many histories are tried.
 """
 
 import os
@@ -74,7 +75,6 @@ class StorageModel(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.root = Path(tempfile.mkdtemp(prefix="model-"))
-        self.db = Database(self.root)
         self.clock_offset = 0
         self.contents: dict[str, Contents] = {scope: {} for scope in SCOPES}
         self.written_at: dict[str, dict[Key, int]] = {scope: {} for scope in SCOPES}
@@ -83,9 +83,10 @@ class StorageModel(RuleBasedStateMachine):
         self.stream: Stream | None = None
         self.names = 0
 
-    @initialize()
-    def create(self) -> None:
+    @initialize(scopes_max=st.sampled_from([1, 2, 3, 10_000]))
+    def create(self, scopes_max: int) -> None:
         """One SHARED and one USER table, with a composite key that does not come first."""
+        self.db = Database(self.root, scopes_max=scopes_max)
         columns = [("v", pa.float64()), ("s", pa.string()), ("w", pa.float64()), ("n", pa.int64())]
         self.db.create(columns, ["n", "s"], name="shared")
         self.db.create(columns, ["n", "s"], name="private", kind=TableKind.USER)
@@ -96,7 +97,8 @@ class StorageModel(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Leave no folder behind."""
         self.pinned.clear()
-        self.db.close()
+        if hasattr(self, "db"):
+            self.db.close()
         shutil.rmtree(self.root)
 
     # -- helpers
@@ -262,7 +264,47 @@ class StorageModel(RuleBasedStateMachine):
         self.stream.load.abort()
         self.stream = None
 
+    @rule(scope=SCOPE, parts=st.lists(ROWS, min_size=1, max_size=2))
+    def load_new_rows(self, scope: str, parts: list[list[tuple[Key, Any]]]) -> None:
+        """A stream of rows that must be new: all of them, or an error and nothing."""
+        self.commits += 1
+        table = self.table(scope)
+        load = table.bulk(OnExisting.REFUSE)
+        rows = [row for part in parts for row in part]
+        keys = [key for key, _ in rows]
+        is_new = len(set(keys)) == len(keys) and not self.contents[scope].keys() & set(keys)
+        refused = None
+        try:
+            for part in parts:
+                load.add(table.part(*[self.row(scope, key, number) for key, number in part]))
+            load.commit()
+        except DatabaseError as error:
+            refused = error.kind
+            load.abort()
+        assert refused is (None if is_new else ErrorKind.ALREADY_EXISTS)
+        for key, number in rows if is_new else ():
+            self.set(scope, key, self.values(scope, number))
+
+    @rule(scope=SCOPE, rows=ROWS)
+    def load_onto_a_full_disk(self, scope: str, rows: list[tuple[Key, Any]]) -> None:
+        """A stream whose manifest cannot be written leaves nothing."""
+        table = self.table(scope)
+        load = table.bulk()
+        load.add(table.part(*[self.row(scope, key, number) for key, number in rows]))
+        with table.unwritable(), pytest.raises(OSError, match="directory"):
+            load.commit()
+        load.abort()
+
     # -- maintenance
+
+    @rule(scope=SCOPE)
+    def flush_onto_a_full_disk(self, scope: str) -> None:
+        """A flush whose manifest cannot be written changes nothing, and the next one does it."""
+        table = self.table(scope)
+        with table.unwritable():
+            if table.snapshot.has_unflushed:
+                with pytest.raises(OSError, match="directory"):
+                    table.flush()
 
     @rule(scope=SCOPE)
     def flush(self, scope: str) -> None:

@@ -10,9 +10,7 @@ import pytest
 
 from catalog.evolution import set_options
 from flush.batch_writer import Lineage, sort_by_key, write_batch
-from flush.publication import next_manifest
-from manifest.files import make_folder
-from providers.hot.view import HotView
+from flush.change import ColdChange, publish_change
 from providers.rows.change import key_of
 from tests.storage_fixtures import Database, TableAccess, kv
 
@@ -25,19 +23,21 @@ FPP = 0.0005
 def many_batches(table: TableAccess, *, interleaved: bool) -> None:
     """A thousand batches of twenty rows, with disjoint or with interleaved key ranges, in one manifest."""
     state, definition = table.state, table.definition
-    folder = table.folder
-    make_folder(folder)
+    folder = state.head.cold.folder
+    folder.make()
     entries = []
     for number in range(BATCHES):
         keys = range(number, BATCHES * ROWS, BATCHES) if interleaved else range(number * ROWS, (number + 1) * ROWS)
         seqs = table.db.store.allocator.reserve(ROWS)
         rows = pa.table({"v": list(keys), "k": list(keys), "_seq": seqs})
         content, _ = sort_by_key(rows, key_of(definition, rows))
-        entries.append(write_batch(folder, state.next_batch(), definition, state.head.scope, content, Lineage()))
+        entries.append(
+            write_batch(
+                folder, table.db.store.names.next_batch(state), definition, state.head.scope, content, Lineage()
+            )
+        )
     with table.db.store.exclusive(state):
-        head = state.head
-        manifest = next_manifest(folder, head.manifest, head.scope, {}, added=entries, flushed_seq=int(seqs[-1]))
-        table.db.store.replace_manifest(state, manifest, {}, HotView(("k",)), last_seq=int(seqs[-1]))
+        publish_change(table.db.store, state, ColdChange(added=entries, flushed_seq=int(seqs[-1])))
 
 
 @pytest.fixture(scope="module")

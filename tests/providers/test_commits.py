@@ -22,8 +22,8 @@ REQUEST = Idempotency("request-1", "hash-1")
 class WatchedStore(KeyValueStore):
     """A store that knows what would survive a power cut, and whose syncs can be held up."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
+    def __init__(self, path: Path, *, accept_loss: bool = False) -> None:
+        super().__init__(path, accept_loss=accept_loss)
         self.written: list[tuple[int, set[bytes]]] = []
         self.durable = 0
         self.may_sync = threading.Event()
@@ -120,7 +120,7 @@ def test_later_writer_builds_on_a_commit_that_is_not_yet_visible(watched: TableA
 
 def test_asynchronous_commit_does_not_wait_for_the_disk(db: Database, table: TableAccess) -> None:
     """With durability `async` a commit is visible and acknowledged without a sync, and a flush waits for it."""
-    store = ScopeStore(db.keyvalue, db.folder.tables, ColdFiles(), durability=Durability.ASYNC)
+    store = ScopeStore(db.keyvalue, db.folders, ColdFiles(), durability=Durability.ASYNC)
     db.store = store
     table.write(kv(1))
     assert table.values() == {1: 0}

@@ -33,7 +33,7 @@ def read(table: TableAccess, files: DecodedFiles, *names: str) -> list[int]:
 def lose_files(table: TableAccess, *numbers: int) -> None:
     """Delete the files of some batches, counted from 0."""
     for number in numbers:
-        table.snapshot.cold.path(table.snapshot.manifest.batches[number]).unlink()
+        (table.folder / table.snapshot.manifest.batches[number].path).unlink()
 
 
 def test_what_was_read_is_kept(table: TableAccess) -> None:

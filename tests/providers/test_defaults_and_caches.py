@@ -162,7 +162,7 @@ def test_file_is_checked_once(table: TableAccess) -> None:
     files, snapshot = ColdFiles(), table.snapshot
     (entry,) = snapshot.manifest.batches
     files.check(snapshot.cold, entry)
-    path = snapshot.cold.path(entry)
+    path = table.folder / entry.path
     path.write_bytes(path.read_bytes()[:-1])
     files.check(snapshot.cold, entry)
     with pytest.raises(DatabaseError) as caught:

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from catalog.durable import publish
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.keyvalue import AtomicWrite, Family
 from manifest import codec
-from manifest.files import publish
 from manifest.layout import MANIFEST_NAME
 from providers.hot.record import decode, record_key, scope_prefix
 from tests.storage_fixtures import Database, TableAccess, kv

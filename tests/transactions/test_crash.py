@@ -41,7 +41,7 @@ def check_survivor(root: Path) -> None:
         number = committed(database)
         assert number >= sum(1 for step in steps_done(acknowledged) if step)
         check(database, number)
-        database.store.forget_unknown({table.id for table in database.catalog.registry.tables.values()})
+        database.clear_leftovers()
         known = {table.id for table in database.catalog.registry.tables.values()}
         assert {record.table_of(key) for key, _ in database.keyvalue.scan(Family.HOT, b"", b"\xff" * 9)} <= known
         transaction(database, number + 1)

@@ -54,7 +54,7 @@ def test_a_load_that_is_rolled_back_leaves_no_file(table: TableAccess) -> None:
     load(transaction, table, ROWS)
     assert staged_files(table)
     transaction.rollback()
-    assert not reclaim_leftovers(table.state)
+    assert not reclaim_leftovers(table.db.store, table.state)
     assert staged_files(table) == []
     assert table.values() == {}
 
@@ -92,7 +92,7 @@ def test_a_load_after_a_savepoint_is_rolled_back_to_it(table: TableAccess) -> No
     assert Inside(table, transaction).values() == {1: 1}
     transaction.commit()
     assert table.values() == {1: 1}
-    assert not reclaim_leftovers(table.state)
+    assert not reclaim_leftovers(table.db.store, table.state)
 
 
 def test_a_load_conflicts_by_key(table: TableAccess) -> None:
@@ -105,7 +105,7 @@ def test_a_load_conflicts_by_key(table: TableAccess) -> None:
     assert lost.value.kind is ErrorKind.CONFLICT
     assert table.values() == {99: 0}
     del lost
-    assert not reclaim_leftovers(table.state)
+    assert not reclaim_leftovers(table.db.store, table.state)
 
 
 def test_a_load_does_not_conflict_with_other_keys(table: TableAccess) -> None:
@@ -126,10 +126,10 @@ def test_a_reader_of_the_transaction_goes_on_after_its_end(table: TableAccess, e
     load(transaction, table, ROWS)
     snapshot = Inside(table, transaction).snapshot
     end(transaction)
-    assert reclaim_leftovers(table.state)
+    assert reclaim_leftovers(table.db.store, table.state)
     assert table.values(snapshot) == ROWS
     del snapshot
-    assert not reclaim_leftovers(table.state)
+    assert not reclaim_leftovers(table.db.store, table.state)
 
 
 def test_a_reader_goes_on_when_a_commit_must_write_its_files_again(table: TableAccess) -> None:

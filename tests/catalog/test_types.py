@@ -172,8 +172,6 @@ def test_field_names_of_a_struct_are_unique() -> None:
 @pytest.mark.parametrize(
     ("offered", "stored"),
     [
-        (pa.null(), pa.string()),
-        (pa.list_(pa.null()), pa.list_(pa.string())),
         (pa.large_string(), pa.string()),
         (pa.string_view(), pa.string()),
         (pa.dictionary(pa.int8(), pa.large_string()), pa.string()),

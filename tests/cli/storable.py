@@ -41,7 +41,7 @@ def values(sql_type: str) -> pa.Array:
 
 
 def leaves(column: pa.Array) -> list[pa.Array]:
-    """What a column consists of, so that two columns are equal when their leaves are; NaN and the zeros are one each."""
+    """What a column consists of, so that two columns are equal when their leaves are; one zero is like the other."""
     if pa.types.is_list(column.type):
         return [pc.list_value_length(column), *leaves(column.flatten())]
     if pa.types.is_struct(column.type):

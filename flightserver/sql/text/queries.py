@@ -379,7 +379,7 @@ class QueryReader(ExpressionReader):
     def _part(self) -> str:
         token = self.peek()
         if token.kind is Kind.STRING:
-            raise self.unsupported('a text is no table: names have "…" around them, and files go in by `flightserver load`')
+            raise self.unsupported('a text is no table: quote names with ", and load files with `flightserver load`')
         if not is_identifier(token):
             raise self.error(f"expected a table, found {self.found()}")
         self.position += 1

@@ -15,6 +15,7 @@ from catalog.definition import ColumnSpec, TableDef, TableKind
 from catalog.evolution import create_table
 from catalog.identifiers import TableName, quote_identifier
 from catalog.keyvalue import KeyValueStore
+from catalog.plain import plain
 from catalog.store import CatalogStore
 from flush.bulk import BulkLoad
 from flush.compaction import Compacted, compact, settle
@@ -33,7 +34,6 @@ from providers.engine.predicates import scans, translate
 from providers.engine.relations import Columns, Relations
 from providers.engine.session import EngineLimits, QueryEngine
 from providers.rows.change import Change
-from providers.rows.plain import plain
 from providers.snapshot import Snapshot
 
 LIMITS = EngineLimits(memory_bytes=1 << 30, spill_bytes=1 << 30, threads=2)

@@ -34,8 +34,8 @@ from flightserver.sql.text.tokens import tokenize
 
 INTERRUPTED = 130
 MODES = ("create", "append", "replace", "create_append")
-ADDING = frozenset({"append", "create_append"})
-"""Modes that add to a table that exists."""
+KEEPING = frozenset({"append", "create_append", "replace"})
+"""Modes that keep a table that exists, and so its types."""
 
 
 @click.command("load")
@@ -115,8 +115,8 @@ def table_name(text: str) -> TableName:
 
 
 def _types(connection: dbapi.Connection, server: Target, table: TableName, mode: str) -> dict[str, pa.DataType]:
-    """The types by column of the table that rows are added to, if it exists."""
-    if mode not in ADDING:
+    """The types by column of the table that rows go into, if it exists."""
+    if mode not in KEEPING:
         return {}
     with driver_errors(server.uri):
         try:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import pyarrow as pa
 
 from catalog.errors import DatabaseError, ErrorKind
-from providers.rows.plain import plain_values
+from catalog.plain import plain_values
 
 UNKNOWN_TYPE = pa.string()
 

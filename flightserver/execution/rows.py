@@ -8,13 +8,13 @@ from itertools import zip_longest
 import pyarrow as pa
 
 from catalog.identifiers import CATALOG_NAME
+from catalog.plain import is_list
 from catalog.types import type_name
 from flightserver.protocol.schemas import column_metadata
 from flightserver.sql.meaning.output_names import plain_name
 from providers.engine.errors import engine_errors
 from providers.engine.export import in_schema
 from providers.engine.origins import Origin, Origins
-from providers.rows.plain import is_list
 from providers.snapshot import Snapshot
 from providers.stopping import Stop, never
 

@@ -12,13 +12,13 @@ from datafusion import expr as nodes
 from datafusion.plan import LogicalPlan
 
 from catalog.definition import POSITION_COLUMN, Column
+from catalog.plain import plain
 from manifest.entries import BatchFileEntry
 from providers.cold.decoded import FileReader
 from providers.cold.files import ColdFiles
 from providers.cold.pruning import Pruned
 from providers.engine.streaming import side_by_side
 from providers.rows.defaults import columns_by, missing_values
-from providers.rows.plain import plain
 from providers.snapshot import Snapshot
 from providers.stopping import Stop, check
 

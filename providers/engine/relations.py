@@ -29,6 +29,7 @@ from datafusion.catalog import Catalog, Schema, Table
 
 from catalog.definition import BATCH_COLUMN, DELETED_COLUMN, POSITION_COLUMN, SEQ_COLUMN, Column, TableDef
 from catalog.identifiers import quote_identifier
+from catalog.plain import plain_values
 from manifest.dead_rows import DeadRows
 from manifest.entries import BatchFileEntry
 from manifest.layout import is_segment
@@ -36,7 +37,6 @@ from providers.cold.files import ColdFiles
 from providers.cold.pruning import Pruned
 from providers.engine.errors import engine_errors
 from providers.rows.defaults import literal_value
-from providers.rows.plain import plain_values
 from providers.snapshot import ColdState, Snapshot
 
 _CATALOG, _SCHEMA = "storage", "files"

@@ -3,7 +3,7 @@
 INSERT, UPDATE, defaults, bound rows and streams all convert here; they differ in `Strictness` alone. Where several
 readings are possible, it is PostgreSQL's assignment: text is parsed, numbers are rounded half away from zero, and a
 float means its shortest decimal digits, so that it does not matter as what a number was read. What would lose more than
-digits behind a point or of a moment is refused. Results are plain (`plain.py`).
+digits behind a point or of a moment is refused. Results are plain (`catalog/plain.py`).
 """
 
 from collections.abc import Callable
@@ -12,6 +12,7 @@ from enum import Enum, unique
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from catalog.plain import plain_values
 from catalog.types import storage_type
 from providers.rows.moments import (
     is_moment,
@@ -20,7 +21,6 @@ from providers.rows.moments import (
     refuse_where,
     text_of_moments,
 )
-from providers.rows.plain import plain_values
 from providers.rows.uuids import canonical_uuids
 
 _TRUE = pa.array(["t", "tr", "tru", "true", "y", "ye", "yes", "on", "1"])

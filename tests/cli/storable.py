@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from catalog.plain import plain
 from catalog.types import parse_type, storage_type
 
 SCALARS = (
@@ -40,13 +41,13 @@ def values(sql_type: str) -> pa.Array:
 
 
 def leaves(column: pa.Array) -> list[pa.Array]:
-    """What a column consists of, so that two columns are equal when their leaves are; one NaN is like another."""
+    """What a column consists of, so that two columns are equal when their leaves are; one zero is like the other."""
     if pa.types.is_list(column.type):
         return [pc.list_value_length(column), *leaves(column.flatten())]
     if pa.types.is_struct(column.type):
         return [column.is_valid(), *(leaf for child in column.flatten() for leaf in leaves(child))]
     if pa.types.is_floating(column.type):
-        return [column.view(pa.from_numpy_dtype(f"uint{column.type.bit_width}"))]
+        return [plain(column).view(pa.from_numpy_dtype(f"uint{column.type.bit_width}"))]
     return [column]
 
 

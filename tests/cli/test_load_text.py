@@ -253,6 +253,12 @@ def test_a_url_is_no_file(call: Run):
     )
 
 
+def test_a_replacement_takes_the_types_of_the_table(load, server: ServerProcess):
+    """What replaces the rows of a table is read as they were."""
+    load("code\n007\n")
+    assert load("code\n8\n", "--mode", "replace") == [("8",)]
+
+
 def test_text_takes_the_types_of_the_table(load, server: ServerProcess, call: Run, tmp_path: Path):
     """Whatever it looks like."""
     change(server, "CREATE TABLE taken_types (code TEXT PRIMARY KEY, raw BYTEA, at TIMESTAMPTZ, list INT[])")

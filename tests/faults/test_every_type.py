@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from providers.rows.plain import plain_values
+from catalog.plain import plain_values
 from tests.faults.kinds import KINDS, Kind
 from tests.faults.tables import Tables
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pyarrow as pa
 import pytest
 
-from providers.rows.plain import plain_values
+from catalog.plain import plain_values
 from tests.faults.kinds import KINDS
 from tests.faults.tables import Tables
 

@@ -94,3 +94,10 @@ def test_sampling_is_refused() -> None:
     with pytest.raises(DatabaseError, match="TABLESAMPLE is not supported"):
         written("SELECT a FROM t TABLESAMPLE (10 PERCENT)")
     assert written("SELECT a AS tablesample FROM t") == "SELECT a AS tablesample FROM t"
+
+
+@pytest.mark.parametrize("sql", ["SELECT * FROM '/x.parquet'", "SELECT 1 FROM t, 's3://b/x.csv' AS f"])
+def test_a_file_is_no_table(sql: str) -> None:
+    """A text in the place of a table is refused as what it is; its path is named by nobody."""
+    with pytest.raises(DatabaseError, match="a text is no table: "):
+        written(sql)

@@ -21,7 +21,7 @@ class TextForm:
     asked: Mapping[str, pa.DataType] = field(default_factory=dict)
     """Types by column, as --type names them."""
     table: Mapping[str, pa.DataType] = field(default_factory=dict)
-    """Those of the table that rows are added to."""
+    """Those of the table that rows go into."""
     first: pa.Schema | None = None
     """What the first of several files has: the others have the same columns."""
     is_all_text: bool = False

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from catalog.encodings import plain
 from catalog.errors import DatabaseError
 from catalog.identifiers import check_name
+from catalog.plain import plain
 from catalog.types import storable
 from flightserver.cli.errors import CommandError
 from flightserver.cli.files.form import TextForm

@@ -6,8 +6,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from catalog.encodings import plain
+from catalog.plain import plain
 from flightserver.cli.values.moments import interval_texts, moment_texts
+
+_WHOLE = r"^-?[0-9]+$"
 
 
 def is_number(data_type: pa.DataType) -> bool:
@@ -35,6 +37,8 @@ def texts(column: pa.Array) -> pa.Array:
         return interval_texts(column)
     if types.is_temporal(data_type):
         return moment_texts(column)
+    if types.is_floating(data_type):
+        return pc.replace_substring_regex(column.cast(pa.string()), pattern=_WHOLE, replacement=r"\0.0")
     if is_number(data_type) or types.is_boolean(data_type):
         return column.cast(pa.string())
     if types.is_binary(data_type) or types.is_fixed_size_binary(data_type):

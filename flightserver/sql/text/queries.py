@@ -378,10 +378,12 @@ class QueryReader(ExpressionReader):
 
     def _part(self) -> str:
         token = self.peek()
-        if not is_identifier(token) and token.kind is not Kind.STRING:
+        if token.kind is Kind.STRING:
+            raise self.unsupported('a text is no table: quote names with ", and load files with `flightserver load`')
+        if not is_identifier(token):
             raise self.error(f"expected a table, found {self.found()}")
         self.position += 1
-        return identifier_name(token) if is_identifier(token) else token.text
+        return identifier_name(token)
 
     def _alias(self) -> tuple[str | None, tuple[str, ...]]:
         alias = None

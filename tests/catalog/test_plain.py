@@ -5,7 +5,7 @@ import math
 import pyarrow as pa
 import pytest
 
-from providers.rows.plain import plain, plain_values
+from catalog.plain import plain, plain_values
 
 
 def encoded(values: pa.Array) -> pa.DictionaryArray:
@@ -115,7 +115,7 @@ def test_what_is_plain_is_not_copied() -> None:
 
 def test_an_array_that_is_too_large_for_its_offsets_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its values are those that came."""
-    monkeypatch.setattr("providers.rows.plain.PIECE_BYTES_MAX", 100)
+    monkeypatch.setattr("catalog.plain.PIECE_BYTES_MAX", 100)
     letters = pa.array(["x" * 60, None, "y" * 60, "z" * 200], pa.large_string())
     found = plain_values(pa.chunked_array([letters]))
     assert found.num_chunks > 1

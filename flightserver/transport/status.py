@@ -159,17 +159,19 @@ def flight_errors(
     """
     try:
         yield
+        return
     except DatabaseError as error:
+        failure = error
         if error.kind in {ErrorKind.INTERNAL, ErrorKind.CORRUPT}:
             log.exception("a request failed")
-        if _reads_details(user_agent):
-            send_trailer(DETAILS_TRAILER, status_details(error))
-        raise to_flight(error, "" if by_code else user_agent) from None
     except (flight.FlightError, GeneratorExit, StopIteration, *_CODES):
         raise
     except Exception:
+        failure = DatabaseError(ErrorKind.INTERNAL, "the request failed by a defect of the server")
         log.exception("a request failed unexpectedly")
-        raise flight.FlightInternalError("the request failed by a defect of the server") from None
+    if _reads_details(user_agent):
+        send_trailer(DETAILS_TRAILER, status_details(failure))
+    raise to_flight(failure, "" if by_code else user_agent)
 
 
 def send_lines_alone() -> None:

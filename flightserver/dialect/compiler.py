@@ -1,13 +1,14 @@
 """SQL and DDL text, where the server differs from SQLAlchemy's default.
 
 Foreign keys are left out of CREATE TABLE: the server does not enforce them, but an ORM needs them declared to know how
-tables join. UNIQUE, CHECK and indexes promise something by themselves, so they are refused, unless the engine was made
-with `unenforced="omit"`.
+tables join. UNIQUE and CHECK promise something by themselves, so they are refused, unless the engine was made with
+`unenforced="omit"`. An index that is not unique promises nothing but speed, and pandas makes one of every frame's own:
+it is left out with a warning, or with that option without one.
 """
 
 from typing import Any
 
-from sqlalchemy import exc
+from sqlalchemy import exc, util
 from sqlalchemy import types as sa
 from sqlalchemy.sql import compiler, functions
 from sqlalchemy.sql.elements import BindParameter, ColumnClause
@@ -236,13 +237,16 @@ class FlightServerDDLCompiler(compiler.DDLCompiler):
         self._leave_out("CHECK", constraint.table)
 
     def visit_create_index(self, create: Any, *args: Any, **kw: Any) -> str:
-        """Refused or left out; the server has bloom filters instead."""
-        self._leave_out(f"index {create.element.name}", create.element.table)
+        """Left out, unless it is unique; the server has ranges and bloom filters instead."""
+        index = create.element
+        if index.unique:
+            self._leave_out(f"UNIQUE index {index.name}", index.table)
+        elif not self.dialect.omits_unenforced:  # type: ignore[attr-defined]
+            util.warn(f"index {index.name} on table {index.table.name} is left out: the server has no indexes")
         return ""
 
     def visit_drop_index(self, drop: Any, **kw: Any) -> str:
-        """Refused or left out."""
-        self._leave_out(f"index {drop.element.name}", drop.element.table)
+        """Nothing is there."""
         return ""
 
     def _leave_out(self, what: str, table: Any) -> None:

@@ -1,22 +1,66 @@
 """SQL and DDL text, where the server differs from SQLAlchemy's default.
 
 Foreign keys are left out of CREATE TABLE: the server does not enforce them, but an ORM needs them declared to know how
-tables join. UNIQUE, CHECK and indexes promise something by themselves, so they are refused, unless the engine was made
-with `unenforced="omit"`.
+tables join. UNIQUE and CHECK promise something by themselves, so they are refused, unless the engine was made with
+`unenforced="omit"`. An index that is not unique promises nothing but speed, and pandas makes one of every frame's own:
+it is left out with a warning, or with that option without one.
 """
 
 from typing import Any
 
-from sqlalchemy import exc
+from sqlalchemy import exc, util
 from sqlalchemy import types as sa
 from sqlalchemy.sql import compiler, functions
-from sqlalchemy.sql.elements import BindParameter
+from sqlalchemy.sql.elements import BindParameter, ColumnClause
 
 from flightserver.dialect import types
+from flightserver.dialect.moments import MomentCompiler, span_of
+from flightserver.dialect.values import engine_name, is_span, tells_its_type
 
 
-class FlightServerCompiler(compiler.SQLCompiler):
+class FlightServerCompiler(MomentCompiler):
     """Queries and changes of rows."""
+
+    def visit_column(self, column: Any, *args: Any, as_stored: bool = False, **kw: Any) -> str:
+        """A column; one of spans holds microseconds, which are a span again wherever they are read."""
+        text = str(super().visit_column(column, *args, **kw))
+        is_plain = as_stored or column.is_literal or not is_span(column.type, self.dialect)
+        return text if is_plain else span_of(text)
+
+    def visit_selected(self, element: Any, **kw: Any) -> str:
+        """What the SELECT would be without it."""
+        return str(self.process(element.element, **kw))
+
+    def _label_select_column(self, *args: Any, **kw: Any) -> Any:
+        """A column of a SELECT: one of spans is written as an expression, and so named, in sub-queries too."""
+        kw["need_column_expressions"] = True
+        return super()._label_select_column(*args, **kw)  # type: ignore[no-untyped-call]
+
+    def visit_bindparam(self, bindparam: Any, *args: Any, **kw: Any) -> str:
+        """A parameter; one that is assigned to a column has its type from that."""
+        if bindparam._is_crud and tells_its_type(bindparam.type, self.dialect):
+            kw["skip_bind_expression"] = True
+        return str(super().visit_bindparam(bindparam, *args, **kw))  # type: ignore[no-untyped-call]
+
+    def visit_cast(self, cast: Any, **kw: Any) -> str:
+        """A CAST, in the engine's way where SQL has no name for the type."""
+        name = engine_name(cast.type.dialect_impl(self.dialect))
+        if name is None:
+            return str(super().visit_cast(cast, **kw))  # type: ignore[no-untyped-call]
+        return f"arrow_cast({self.process(cast.clause, **kw)}, '{name}')"
+
+    def visit_getitem_binary(self, binary: Any, operator: Any, **kw: Any) -> str:
+        """An item of a list; spans are kept in lists as in columns."""
+        text = f"{self.process(binary.left, **kw)}[{self.process(binary.right, **kw)}]"
+        return span_of(text) if is_span(binary.type, self.dialect) else text
+
+    def visit_json_getitem_op_binary(self, binary: Any, operator: Any, **kw: Any) -> str:
+        """JSON has no parts."""
+        raise exc.CompileError("JSON is text here: the server has no functions for it")
+
+    def visit_json_path_getitem_op_binary(self, binary: Any, operator: Any, **kw: Any) -> str:
+        """JSON has no parts."""
+        return self.visit_json_getitem_op_binary(binary, operator, **kw)
 
     def limit_clause(self, select: Any, **kw: Any) -> str:
         """LIMIT and OFFSET, each by itself."""
@@ -79,12 +123,6 @@ class FlightServerCompiler(compiler.SQLCompiler):
     def _query_type(self, type_: Any, **_: Any) -> str:
         return str(self.dialect.type_compiler_instance.process(type_, in_query=True))
 
-    def visit_truediv_binary(self, binary: Any, operator: Any, **kw: Any) -> str:
-        """A division with a fraction: integers are divided as floats."""
-        left, right = self.process(binary.left, **kw), self.process(binary.right, **kw)
-        has_fraction = {binary.left.type._type_affinity, binary.right.type._type_affinity} & {sa.Numeric, sa.Float}
-        return f"{left} / {right}" if has_fraction else f"{left} / CAST({right} AS DOUBLE)"
-
     def visit_bitwise_not_op_unary_operator(self, element: Any, operator: Any, **kw: Any) -> str:
         """All bits turned; the query engine has no operator for it."""
         return f"(-1 ^ {self.process(element.element, **kw)})"
@@ -137,11 +175,15 @@ class FlightServerCompiler(compiler.SQLCompiler):
         key = ", ".join(self.preparer.quote(column.name) for column in table.primary_key)
         kw |= {"include_table": True, "use_schema": False}
         changes = ", ".join(
-            f"{self.preparer.quote(table.c[name].name)} = {self.process(value.self_group(), **kw)}"
+            f"{self.preparer.quote(table.c[name].name)} = {self._assigned(value, **kw)}"
             for name, value in clause.changes(table)
         )
         text = f"ON CONFLICT ({key}) DO UPDATE SET {changes}"
         return text if clause.where is None else f"{text} WHERE {self.process(clause.where, **kw)}"
+
+    def _assigned(self, value: Any, **kw: Any) -> str:
+        """A value for a column; another column's is written as it is stored."""
+        return str(self.process(value.self_group(), as_stored=isinstance(value, ColumnClause), **kw))
 
 
 class FlightServerDDLCompiler(compiler.DDLCompiler):
@@ -195,13 +237,16 @@ class FlightServerDDLCompiler(compiler.DDLCompiler):
         self._leave_out("CHECK", constraint.table)
 
     def visit_create_index(self, create: Any, *args: Any, **kw: Any) -> str:
-        """Refused or left out; the server has bloom filters instead."""
-        self._leave_out(f"index {create.element.name}", create.element.table)
+        """Left out, unless it is unique; the server has ranges and bloom filters instead."""
+        index = create.element
+        if index.unique:
+            self._leave_out(f"UNIQUE index {index.name}", index.table)
+        elif not self.dialect.omits_unenforced:  # type: ignore[attr-defined]
+            util.warn(f"index {index.name} on table {index.table.name} is left out: the server has no indexes")
         return ""
 
     def visit_drop_index(self, drop: Any, **kw: Any) -> str:
-        """Refused or left out."""
-        self._leave_out(f"index {drop.element.name}", drop.element.table)
+        """Nothing is there."""
         return ""
 
     def _leave_out(self, what: str, table: Any) -> None:
@@ -274,6 +319,30 @@ class FlightServerTypeCompiler(compiler.GenericTypeCompiler):
     def visit_uuid(self, type_: Any, **kw: Any) -> str:
         """UUID."""
         return self.visit_UUID(type_, **kw)
+
+    def visit_INTERVAL(self, type_: Any, **kw: Any) -> str:  # noqa: N802
+        """Microseconds: columns hold no intervals."""
+        return "BIGINT"
+
+    def visit_NCHAR(self, type_: Any, **kw: Any) -> str:  # noqa: N802
+        """CHAR: all text is Unicode."""
+        return str(self.visit_CHAR(type_, **kw))
+
+    def visit_NVARCHAR(self, type_: Any, **kw: Any) -> str:  # noqa: N802
+        """VARCHAR."""
+        return str(self.visit_VARCHAR(type_, **kw))
+
+    def visit_CLOB(self, type_: Any, **kw: Any) -> str:  # noqa: N802
+        """TEXT."""
+        return "TEXT"
+
+    def visit_BINARY(self, type_: Any, **kw: Any) -> str:  # noqa: N802
+        """BYTEA."""
+        return "BYTEA"
+
+    def visit_VARBINARY(self, type_: Any, **kw: Any) -> str:  # noqa: N802
+        """BYTEA."""
+        return "BYTEA"
 
     def visit_JSON(self, type_: Any, **kw: Any) -> str:  # noqa: N802
         """Text; the server has no functions for JSON."""

@@ -17,10 +17,10 @@ from sqlalchemy.engine import URL, ConnectArgsType, Connection, ExceptionContext
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.schema import Table
 
-from flightserver.dialect import types
 from flightserver.dialect.compiler import FlightServerCompiler, FlightServerDDLCompiler, FlightServerTypeCompiler
 from flightserver.dialect.keys import KeyNumbers
 from flightserver.dialect.reflection import Reflection
+from flightserver.dialect.values import COLSPECS
 
 DEFAULT_PORT = 31337
 DEFAULT_NAMESPACE = "public"
@@ -66,7 +66,7 @@ class FlightServerDialect(Reflection):
     ddl_compiler = FlightServerDDLCompiler
     type_compiler_cls = FlightServerTypeCompiler
     execution_ctx_cls = FlightServerContext
-    colspecs = types.COLSPECS
+    colspecs = COLSPECS
     construct_arguments = [(Table, {"with": None})]  # noqa: RUF012 - SQLAlchemy reads it from the class
 
     supports_alter = False

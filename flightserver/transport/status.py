@@ -159,17 +159,23 @@ def flight_errors(
     """
     try:
         yield
-    except DatabaseError as error:
-        if error.kind in {ErrorKind.INTERNAL, ErrorKind.CORRUPT}:
-            log.exception("a request failed")
-        if _reads_details(user_agent):
-            send_trailer(DETAILS_TRAILER, status_details(error))
-        raise to_flight(error, "" if by_code else user_agent) from None
     except (flight.FlightError, GeneratorExit, StopIteration, *_CODES):
         raise
-    except Exception:
-        log.exception("a request failed unexpectedly")
-        raise flight.FlightInternalError("the request failed by a defect of the server") from None
+    except Exception as error:  # noqa: BLE001 - what is not ours is logged, and its text is nobody's business
+        failure = _failure_of(error)
+        if _reads_details(user_agent):
+            send_trailer(DETAILS_TRAILER, status_details(failure))
+        raise to_flight(failure, "" if by_code else user_agent) from None
+
+
+def _failure_of(error: Exception) -> DatabaseError:
+    """A failure as clients may know it; what is the server's own fault is logged."""
+    if not isinstance(error, DatabaseError):
+        log.error("a request failed unexpectedly", exc_info=error)
+        return DatabaseError(ErrorKind.INTERNAL, "the request failed by a defect of the server")
+    if error.kind in {ErrorKind.INTERNAL, ErrorKind.CORRUPT}:
+        log.error("a request failed", exc_info=error)
+    return error
 
 
 def send_lines_alone() -> None:

@@ -225,8 +225,8 @@ def test_kind_and_options_of_a_table(engine: sa.Engine, metadata: sa.MetaData) -
 
 @pytest.mark.parametrize(
     "unkept",
-    [sa.UniqueConstraint("v"), sa.CheckConstraint("v > 0"), sa.Index("by_v", "v")],
-    ids=["unique", "check", "index"],
+    [sa.UniqueConstraint("v"), sa.CheckConstraint("v > 0"), sa.Index("by_v", "v", unique=True)],
+    ids=["unique", "check", "unique index"],
 )
 def test_what_would_not_be_kept_is_refused(engine: sa.Engine, unkept: Any) -> None:
     """No promise is dropped in silence."""
@@ -235,6 +235,16 @@ def test_what_would_not_be_kept_is_refused(engine: sa.Engine, unkept: Any) -> No
     table.append_constraint(unkept) if isinstance(unkept, sa.Constraint) else unkept._set_parent(table)
     with pytest.raises(sa.exc.CompileError, match="unenforced"):
         metadata.create_all(engine)
+
+
+def test_an_index_is_left_out_with_a_warning(engine: sa.Engine, metadata: sa.MetaData) -> None:
+    """It promises nothing but speed."""
+    table = sa.Table("indexed", metadata, sa.Column("k", sa.INT, primary_key=True), sa.Column("v", sa.INT))
+    index = sa.Index("by_v", table.c.v)
+    with pytest.warns(sa.exc.SAWarning, match="index by_v on table indexed is left out"):
+        metadata.create_all(engine)
+    assert sa.inspect(engine).has_table("indexed")
+    index.drop(engine)
 
 
 def test_what_would_not_be_kept_can_be_left_out(url: URL) -> None:
@@ -319,6 +329,17 @@ def test_pandas_over_an_engine(engine: sa.Engine, metadata: sa.MetaData) -> None
     found = pd.read_sql_table("frame", engine)
     assert found["x"].sum() == 8.0
     assert found["at"].tolist() == frame["at"].tolist() * 2
+
+
+def test_pandas_writes_a_frame_with_its_index(engine: sa.Engine, metadata: sa.MetaData) -> None:
+    """Which is what it does unless it is told not to: the index is a column, and its index in the table is left out."""
+    sa.Table("with_index", metadata)
+    frame = pd.DataFrame({"x": [1.5, 2.5]})
+    with pytest.warns(sa.exc.SAWarning, match="ix_with_index_index"):
+        assert frame.to_sql("with_index", engine, if_exists="replace") == 2
+    pd.testing.assert_frame_equal(
+        pd.read_sql_table("with_index", engine, index_col="index").sort_index(), frame, check_names=False
+    )
 
 
 def test_ibis_expressions_run_on_the_server(engine: sa.Engine, metadata: sa.MetaData) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from catalog.definition import TableDef, TableKind
 from catalog.identifiers import DEFAULT_NAMESPACE, TableName
 from catalog.registry import Registry
-from catalog.store import Change
+from flightserver.access.door import Door, Use
 from flightserver.activity.statement import RunningStatement
 from flightserver.sql.statements import TableRef
 from flightserver.temporary import TemporaryTables
@@ -33,13 +33,18 @@ class Context:
     idempotency: Idempotency | None = None
 
     @property
-    def registry(self) -> Registry:
-        """The definitions that the statement sees."""
-        return self.temporary.over(self.work.registry)
+    def door(self) -> Door:
+        """The way from names to tables and views, as the statement sees them now."""
+        return Door(self.work.registry, self.temporary.by_name)
 
-    def define(self, change: Change) -> list[TableDef]:
-        """Change the definitions that the statement sees; return temporary tables that are gone, rows and all."""
-        return self.temporary.define(self.work, change)
+    @property
+    def registry(self) -> Registry:
+        """The definitions that the statement sees, with the session's temporary tables in front."""
+        return self.door.seen
+
+    def table(self, ref: TableRef, use: Use) -> TableDef:
+        """The table that the statement means; NOT_FOUND when there is none that it may use so."""
+        return self.door.table(self.name(ref), use)
 
     def may_see(self, user: str) -> bool:
         """Tell whether this user may see what sessions and queries of another do."""

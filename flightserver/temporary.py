@@ -1,25 +1,24 @@
 """Temporary tables: seen by one session alone, gone with it.
 
 Their definitions are not in the catalog, so a crash leaves nothing: unknown tables are deleted when the server starts.
-A temporary table hides a table of the same name. Its definition is no part of a transaction; its rows are.
+A temporary table hides whatever else has its name, and stands in nobody's way. Its definition is no part of a
+transaction; its rows are.
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
 
 from catalog.definition import TableDef
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import TableName
-from catalog.registry import Changes, Registry
-from catalog.sorted_map import Difference
-from catalog.store import Change
 from flightserver.activity.entries import Kind
 from flightserver.activity.ledger import Account, Ending, Kept
-from providers.commit.work import Work
+from providers.commit.definitions import dropped
 
 
 class TemporaryTables:
-    """The temporary tables of a session."""
+    """The temporary tables of a session. Each change leaves the mapping that others look at as it is."""
 
     def __init__(self, account: Account | None = None) -> None:
         self._account = account
@@ -32,6 +31,11 @@ class TemporaryTables:
     def tables(self) -> list[TableDef]:
         """All of them."""
         return list(self._tables.values())
+
+    @property
+    def by_name(self) -> Mapping[TableName, TableDef]:
+        """All of them, as they are now."""
+        return MappingProxyType(self._tables)
 
     def add(self, table: TableDef) -> TableDef | None:
         """Show a table to this session; return the temporary one that it replaces. RESOURCES when it has too many."""
@@ -48,6 +52,22 @@ class TemporaryTables:
             self._let_go_of_others()
             return replaced
 
+    def alter(self, table: TableDef, change: Callable[[TableDef], TableDef]) -> None:
+        """Define a table anew, by what it is now."""
+        with self._lock:
+            now = self._tables.get(table.name)
+            if now is None or now.id != table.id:
+                raise dropped(table)
+            self._tables = {**self._tables, now.name: change(now)}
+
+    def remove(self, names: Collection[TableName]) -> list[TableDef]:
+        """Forget some tables; return those that there were."""
+        with self._lock:
+            gone = [table for name, table in self._tables.items() if name in names]
+            self._tables = {name: table for name, table in self._tables.items() if name not in names}
+            self._let_go_of_others()
+            return gone
+
     def close(self) -> list[TableDef]:
         """Forget all tables, and take no more; return those that there were."""
         with self._lock:
@@ -63,36 +83,6 @@ class TemporaryTables:
             if kept is not None:
                 kept.note_size(size_of(table))
 
-    def over(self, registry: Registry) -> Registry:
-        """A registry with these tables in front of its own."""
-        return registry.with_changes(_in_front(self._tables, registry)) if self._tables else registry
-
-    def define(self, work: Work, change: Change) -> list[TableDef]:
-        """Change definitions; what concerns a temporary table stays here. Return the temporary tables that are gone."""
-        mine = self._tables
-        if not mine:
-            work.define(change)
-            return []
-        after: dict[TableName, TableDef] = {}
-
-        def durable(registry: Registry) -> Registry:
-            changed = change(self.over(registry))
-            back = []
-            for name, table in mine.items():
-                found = changed.tables.get(name)
-                if found is not None and found.id != table.id:
-                    raise DatabaseError(ErrorKind.ALREADY_EXISTS, f"{name} is a temporary table; drop it first")
-                if found is not None:
-                    after[name] = found
-                back.append(Difference(name, found, registry.tables.get(name)))
-            return changed.with_changes(Changes(tables=back))
-
-        work.define(durable)
-        with self._lock:
-            self._tables = after
-            self._let_go_of_others()
-        return [table for name, table in mine.items() if name not in after]
-
     def _let_go_of_others(self) -> None:
         """Take tables off the ledger that are gone."""
         known = {table.id for table in self._tables.values()}
@@ -102,7 +92,3 @@ class TemporaryTables:
 
 def _goes_with_session(_: Ending) -> None:
     """A temporary table is dropped by its session."""
-
-
-def _in_front(tables: Mapping[TableName, TableDef], registry: Registry) -> Changes:
-    return Changes(tables=[Difference(name, registry.tables.get(name), table) for name, table in tables.items()])

@@ -51,6 +51,25 @@ SIBLINGS = {
 """Sub-packages without I/O, which import nothing of ours but these."""
 
 
+DOORKEEPERS = (
+    "catalog/",
+    "providers/",
+    "flightserver/access/",
+    "flightserver/database.py",
+    "flightserver/cli/rebuild.py",
+)
+"""Who may look into a registry: who keeps it, the door, and who works on a data folder that nobody is served from."""
+
+NOT_THROUGH_THE_DOOR = {
+    "flightserver/execution/names.py",
+    "flightserver/execution/reading.py",
+}
+"""Modules that still look names up by themselves."""
+
+LOOK_UPS = {"table", "tables", "view", "views", "exists"}
+"""What a registry finds by name."""
+
+
 def sources() -> list[Path]:
     """Every module of ours, generated code left out."""
     found = [path for package in MAY_IMPORT for path in (ROOT / package).rglob("*.py")]
@@ -100,6 +119,27 @@ def test_libraries_stay_behind_their_fence(path: Path) -> None:
         used = any(name == library or name.startswith(f"{library}.") for name in imports(path))
         at_home = any(relative == home or (home.endswith("/") and relative.startswith(home)) for home in homes)
         assert not used or at_home, f"{relative} must not import {library}; it belongs to {sorted(homes)}"
+
+
+@pytest.mark.parametrize("path", sources(), ids=module_name)
+def test_names_lead_to_tables_through_the_door(path: Path) -> None:
+    """Whether a statement finds a table or a view is decided in one place, for every path."""
+    relative = path.relative_to(ROOT).as_posix()
+    looked_up = [
+        f"line {node.lineno}: registry.{node.attr}"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and node.attr in LOOK_UPS and _is_registry(node.value)
+    ]
+    if relative in NOT_THROUGH_THE_DOOR:
+        assert looked_up, f"{relative} goes through the door now: strike it off the list"
+    elif not relative.startswith(DOORKEEPERS):
+        assert not looked_up, f"{relative} must ask Context.table or Context.door: {looked_up}"
+
+
+def _is_registry(node: ast.expr) -> bool:
+    return (isinstance(node, ast.Name) and node.id == "registry") or (
+        isinstance(node, ast.Attribute) and node.attr == "registry"
+    )
 
 
 def test_there_are_no_import_cycles() -> None:

@@ -1,21 +1,22 @@
-"""Definitions: namespaces, tables, columns, views. Each statement is one durable change of the catalog."""
+"""Definitions: namespaces, tables, columns, views. Each statement is one durable change of the catalog.
+
+What exists is decided in the change itself, which nobody's other change can come before. A name that a temporary table
+hides is not taken by it: what is made to last is made beside it, and what is dropped or altered is what the name means.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
-from functools import partial
-
-import pyarrow as pa
 
 from catalog.definition import ColumnSpec, TableDef, TableKind, ViewDef
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.evolution import add_column, create_table, drop_column, rename_column, set_options
 from catalog.identifiers import TableName
 from catalog.registry import Registry
-from catalog.store import Change
 from catalog.types import is_nested, storable
+from flightserver.access.door import Door, Use
 from flightserver.context import Context
 from flightserver.database import Database
-from flightserver.execution.ingest import Load, ingest
+from flightserver.execution.ingest import Load
+from flightserver.execution.new_table import NewTable
 from flightserver.execution.reading import Reader
 from flightserver.execution.rows import Affected
 from flightserver.sql.options import parse_options
@@ -80,53 +81,42 @@ class Ddl:
         _check_defaults(table)
         return _with_options(table, options) if options else table
 
-    def publish(self, table: TableDef, context: Context, *, replacing: bool = False) -> None:
-        """Put a new table into the catalog; one that it replaces is gone in the same moment."""
-
-        def change(registry: Registry) -> Registry:
-            if table.name in registry.tables and not replacing:
-                raise DatabaseError(ErrorKind.ALREADY_EXISTS, f"table {table.name} exists already")
-            return registry.with_table(table)
-
-        self._change(context, change)
-
-    def publish_temporary(self, table: TableDef, context: Context) -> None:
-        """Show a new table to its session alone, in the place of an older temporary one."""
-        replaced = context.temporary.add(table)
-        if replaced is not None:
-            self._database.store.drop_table(replaced)
-
-    def _change(self, context: Context, change: Change) -> None:
-        for table in context.define(change):
-            self._database.store.drop_table(table)
-
     def _create_namespace(self, statement: CreateNamespace, context: Context) -> Affected:
-        if not (statement.if_not_exists and statement.name in context.registry.namespaces):
-            self._change(context, lambda registry: registry.with_namespace(statement.name))
+        def change(registry: Registry) -> Registry:
+            there = statement.name in _door(context, registry).namespaces
+            return registry if there and statement.if_not_exists else registry.with_namespace(statement.name)
+
+        context.work.define(change)
         return _DONE
 
     def _drop_namespace(self, statement: DropNamespace, context: Context) -> Affected:
-        registry = context.registry
-        if statement.if_exists and statement.name not in registry.namespaces:
-            return _DONE
+        """Temporary tables of the session go with it; those of others are nobody's business."""
+        mine = [name for name in context.temporary.by_name if name.namespace == statement.name]
+        if mine and not statement.cascade:
+            raise DatabaseError(
+                ErrorKind.INVALID, f"namespace {statement.name} still holds {mine[0]}; drop it first or use CASCADE"
+            )
 
         def change(registry: Registry) -> Registry:
+            door = _door(context, registry)
+            if statement.if_exists and statement.name not in door.namespaces:
+                return registry
             if statement.cascade:
-                for view in registry.views_in(statement.name):
+                for view in door.views_in(statement.name, Use.DEFINE):
                     registry = registry.without_view(view.name)
-                for table in registry.tables_in(statement.name):
+                for table in door.tables_in(statement.name, Use.DEFINE):
                     registry = registry.without_table(table.name)
             return registry.without_namespace(statement.name)
 
-        self._change(context, change)
+        context.work.define(change)
+        self._forget(mine, context)
         return _DONE
 
     def _create_table(self, statement: CreateTable, context: Context) -> Affected:
         name = context.name(statement.table)
-        if _is_taken(name, context, temporary=statement.temporary, allowed=statement.if_not_exists):
-            return _DONE
-        table = self.define(name, statement.kind, statement.columns, statement.primary_key, statement.options)
-        self._publisher(table, context, temporary=statement.temporary)()
+        if not _is_taken(name, context, temporary=statement.temporary, allowed=statement.if_not_exists):
+            table = self.define(name, statement.kind, statement.columns, statement.primary_key, statement.options)
+            self._new_table(table, statement, context).publish()
         return _DONE
 
     def _create_table_as(self, statement: CreateTableAs, context: Context) -> Affected:
@@ -138,71 +128,77 @@ class Ddl:
         table = self.define(name, statement.kind, columns, statement.primary_key, statement.options)
         rows = planned.rows().start(context.stop)
         load = Load(OnExisting.REFUSE, Strictness.STATEMENT)
-        publish = self._publisher(table, context, temporary=statement.temporary)
-        return Affected(self.create_loaded(table, context, rows, load, publish))
+        return Affected(self._new_table(table, statement, context).publish_filled(rows, load) or 0)
 
-    def _publisher(self, table: TableDef, context: Context, *, temporary: bool) -> Callable[[], None]:
-        return partial(self.publish_temporary if temporary else self.publish, table, context)
-
-    def create_loaded(
-        self,
-        table: TableDef,
-        context: Context,
-        batches: Iterable[pa.RecordBatch],
-        load: Load,
-        publish: Callable[[], None],
-    ) -> int:
-        """Load a table that nobody sees yet, then publish it; return how many rows it got."""
-        unseen = replace(context, work=self._database.autocommit)
-        try:
-            outcome = ingest(self._database, table, unseen, batches, load)
-            publish()
-        except BaseException:
-            self._database.store.drop_table(table)
-            raise
-        return outcome.affected
+    def _new_table(self, table: TableDef, statement: CreateTable | CreateTableAs, context: Context) -> NewTable:
+        return NewTable(self._database, table, context, statement.temporary, statement.if_not_exists)
 
     def _drop_table(self, statement: DropTable, context: Context) -> Affected:
         name = context.name(statement.table)
-        if not (statement.if_exists and name not in context.registry.tables):
-            self._change(context, lambda registry: registry.without_table(name))
-        return _DONE
-
-    def _alter_table(self, statement: AlterTable, context: Context) -> Affected:
-        name = context.name(statement.table)
+        if name in context.temporary.by_name:
+            self._forget([name], context)
+            return _DONE
 
         def change(registry: Registry) -> Registry:
-            table = registry.table(name)
-            after = _altered(table, statement.action)
-            _check_defaults(after)
-            return registry.with_table(after)
+            door = _door(context, registry)
+            if statement.if_exists and door.find_table(name, Use.DEFINE) is None:
+                return registry
+            return registry.without_table(door.table(name, Use.DEFINE).name)
 
-        self._change(context, change)
+        context.work.define(change)
+        return _DONE
+
+    def _forget(self, names: Iterable[TableName], context: Context) -> None:
+        """Drop temporary tables."""
+        for table in context.temporary.remove(list(names)):
+            self._database.store.drop_table(table)
+
+    def _alter_table(self, statement: AlterTable, context: Context) -> Affected:
+        table = context.table(statement.table, Use.DEFINE)
+        if table.name in context.temporary.by_name:
+            context.temporary.alter(table, lambda now: _altered(now, statement.action))
+            return _DONE
+
+        def change(registry: Registry) -> Registry:
+            now = _door(context, registry).table(table.name, Use.DEFINE)
+            return registry.with_table(_altered(now, statement.action))
+
+        context.work.define(change)
         return _DONE
 
     def _create_view(self, statement: CreateView, context: Context) -> Affected:
         name = context.name(statement.table)
-        registry = context.registry
-        if statement.if_not_exists and name in registry.views:
+        if _is_taken_by_view(name, statement, context.work.registry, context):
             return _DONE
-        if name in registry.views and not statement.or_replace:
-            raise DatabaseError(ErrorKind.ALREADY_EXISTS, f"view {name} exists already")
         self._reader.describe(statement.query_text, context)
         view = ViewDef(name, statement.query_text, context.namespace)
 
         def change(registry: Registry) -> Registry:
+            if _is_taken_by_view(name, statement, registry, context):
+                return registry
             after = registry.with_view(view)
             self._reader.check_view(view, after)
             return after
 
-        self._change(context, change)
+        context.work.define(change)
         return _DONE
 
     def _drop_view(self, statement: DropView, context: Context) -> Affected:
         name = context.name(statement.table)
-        if not (statement.if_exists and name not in context.registry.views):
-            self._change(context, lambda registry: registry.without_view(name))
+
+        def change(registry: Registry) -> Registry:
+            door = _door(context, registry)
+            if statement.if_exists and door.find_view(name, Use.DEFINE) is None:
+                return registry
+            return registry.without_view(door.view(name, Use.DEFINE).name)
+
+        context.work.define(change)
         return _DONE
+
+
+def _door(context: Context, registry: Registry) -> Door:
+    """The door to what lasts, among the definitions that a change finds."""
+    return context.door.lasting.onto(registry)
 
 
 def _is_taken(name: TableName, context: Context, *, temporary: bool, allowed: bool) -> bool:
@@ -210,19 +206,32 @@ def _is_taken(name: TableName, context: Context, *, temporary: bool, allowed: bo
 
     A temporary table is only in the way of another one.
     """
-    registry = context.registry
-    registry.require_namespace(name.namespace)
-    if temporary and all(table.name != name for table in context.temporary.tables):
+    door = context.door
+    door.require_namespace(name.namespace)
+    if temporary and name not in context.temporary.by_name:
         return False
-    if name in registry.tables and allowed:
+    beside = door if temporary else door.lasting
+    if allowed and beside.find_table(name, Use.DESCRIBE) is not None:
         return True
-    if registry.exists(name):
-        what = "table" if name in registry.tables else "view"
-        raise DatabaseError(ErrorKind.ALREADY_EXISTS, f"{what} {name} exists already")
+    beside.refuse_taken(name)
     return False
 
 
+def _is_taken_by_view(name: TableName, statement: CreateView, registry: Registry, context: Context) -> bool:
+    """Tell whether a view exists, where that is allowed and it stays; raise where it is not."""
+    found = _door(context, registry).find_view(name, Use.DEFINE)
+    if found is not None and not statement.if_not_exists and not statement.or_replace:
+        raise DatabaseError(ErrorKind.ALREADY_EXISTS, f"view {name} exists already")
+    return found is not None and statement.if_not_exists
+
+
 def _altered(table: TableDef, action: AlterAction) -> TableDef:
+    after = _changed(table, action)
+    _check_defaults(after)
+    return after
+
+
+def _changed(table: TableDef, action: AlterAction) -> TableDef:
     match action:
         case AddColumn(column, if_not_exists):
             return table if if_not_exists and column.name in table.by_name else add_column(table, column)

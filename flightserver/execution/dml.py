@@ -14,6 +14,7 @@ import pyarrow as pa
 from catalog.definition import TableDef
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import TableName, quote_identifier
+from flightserver.access.door import Use
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.constants import column_of_constants
@@ -76,7 +77,7 @@ class Dml:
 
     def insert(self, statement: Insert, context: Context, bound: pa.Table | None) -> Affected:
         """Add rows; an existing key is an error unless ON CONFLICT says otherwise."""
-        table = context.registry.table(context.name(statement.table))
+        table = context.table(statement.table, Use.INSERT)
         names = inserted_columns(statement, table)
         if bound is not None and statement.placeholders_only is not None:
             batches = _bound_columns(statement.placeholders_only, bound, names)
@@ -96,7 +97,7 @@ class Dml:
 
     def update(self, statement: Update, context: Context, bound: pa.Table | None) -> Affected:
         """Write new versions of the rows that match."""
-        table = context.registry.table(context.name(statement.table))
+        table = context.table(statement.table, Use.UPDATE)
         assigned = assigned_columns(statement.assignments, table)
         name = statement.alias or statement.table.table
 
@@ -130,7 +131,7 @@ class Dml:
         """Write tombstones for the rows that match."""
         if statement.where is None and statement.using_text is None:
             return self.truncate(Truncate(statement.table), context, None)
-        table = context.registry.table(context.name(statement.table))
+        table = context.table(statement.table, Use.DELETE)
         name = statement.alias or statement.table.table
 
         def find(snapshot: Snapshot, parameters: Parameters | None, rows: pa.Table | None) -> Change:
@@ -156,7 +157,7 @@ class Dml:
 
     def truncate(self, statement: Truncate, context: Context, _: pa.Table | None) -> Affected:
         """Remove every row of the scope."""
-        table = context.registry.table(context.name(statement.table))
+        table = context.table(statement.table, Use.DELETE)
         store = self._database.store
         if not context.in_transaction:
             return Affected(truncate(store, store.state(*context.scope(table))))
@@ -201,7 +202,7 @@ class Dml:
         names: Sequence[str],
     ) -> Affected:
         """ON CONFLICT DO UPDATE with expressions: offered rows whose key exists update the existing row."""
-        store, table = self._database.store, context.registry.table(context.name(ref))
+        store, table = self._database.store, context.table(ref, Use.INSERT)
         rows = _as_table(batches, table, names)
         offered = admitted(table, rows, context.user, store.allocator, Strictness.STATEMENT)
 
@@ -217,7 +218,7 @@ class Dml:
         self, statement: Insert, conflict: OnConflict, context: Context, bound: pa.Table, names: Sequence[str]
     ) -> Affected:
         """ON CONFLICT DO UPDATE with parameters of its own: one row of them after another, as one commit."""
-        table = context.registry.table(context.name(statement.table))
+        table = context.table(statement.table, Use.INSERT)
         allocator = self._database.store.allocator
 
         def find(snapshot: Snapshot, parameters: Parameters | None, _: pa.Table | None) -> Change:

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from catalog.definition import TableKind
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.types import parse_type, storage_type
+from flightserver.access.door import Use
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.ddl import Ddl
 from flightserver.execution.dml import Dml
+from flightserver.execution.maintenance import Maintenance
 from flightserver.execution.parameters import bound_rows, check_bound, parameter_schema
 from flightserver.execution.reading import PlannedQuery, Reader
 from flightserver.execution.rewriting import finding_query
@@ -20,14 +21,10 @@ from flightserver.execution.show import Show
 from flightserver.execution.sources import Parameters
 from flightserver.execution.system import SystemTables
 from flightserver.sql.parser import Parsed
-from flightserver.sql.statements import Compact, Flush, Insert, Query, Statement, SubstraitQuery, TableRef, Update
+from flightserver.sql.statements import Compact, Flush, Insert, Query, Statement, SubstraitQuery, Update
 from flightserver.sql.text.constants import is_constant
 from flightserver.sql.text.parameters import places_in_values
-from flush.compaction import compact, settle
-from flush.hot_flush import flush
-from flush.reclaim import reclaim
 from providers.commit.definitions import StaleDefinitionError
-from providers.commit.scope_state import ScopeState
 from providers.lru import ByteBoundedCache
 
 CONSTANTS_BYTES = 1 << 20
@@ -57,6 +54,7 @@ class Executor:
         self.ddl = Ddl(database, self.reader)
         self._dml = Dml(database, self.reader)
         self._show = Show(database, self.reader)
+        self._maintenance = Maintenance(database)
         self._constants: ByteBoundedCache[str, pa.Table] = ByteBoundedCache(CONSTANTS_BYTES)
 
     def prepare(self, parsed: Parsed, context: Context) -> Prepared:
@@ -95,11 +93,8 @@ class Executor:
             return self._show.run(statement, context)
         if self.ddl.handles(statement):
             return self.ddl.run(statement, context)
-        match statement:
-            case Flush(table):
-                return Affected(sum(self._flush(state) for state in self._states(table, context)))
-            case Compact(table):
-                return Affected(sum(self._compact(state) for state in self._states(table, context)))
+        if isinstance(statement, Flush | Compact):
+            return self._maintenance.run(statement, context)
         raise DatabaseError(ErrorKind.UNSUPPORTED, f"{type(statement).__name__} is not served by this version")
 
     def asks_about_server(self, parsed: Parsed, context: Context) -> bool:
@@ -155,60 +150,17 @@ class Executor:
         if isinstance(statement, Insert):
             types = {**_inserted_types(statement, context), **types}
         if isinstance(statement, Update):
-            table = context.registry.table(context.name(statement.table))
+            table = context.table(statement.table, Use.UPDATE)
             for assignment in statement.assignments:
                 expression = assignment.expression.strip()
                 if expression.startswith("$") and expression[1:].isdigit():
                     types[int(expression[1:])] = table.column(assignment.column).storage
         return types
 
-    def _states(self, ref: TableRef | None, context: Context) -> list[ScopeState]:
-        """The scopes that a storage command means: of one table, or of all, for every user who has any.
-
-        They are read by committed definitions: a transaction's own are nobody else's business.
-        """
-        registry, store = context.registry, self._database.store
-        named = list(registry.tables.values()) if ref is None else [registry.table(context.name(ref))]
-        committed, temporary = self._database.catalog.registry, {table.id: table for table in context.temporary.tables}
-        found = [temporary.get(table.id) or committed.table_of(table.id) for table in named]
-        tables = [table for table in found if table is not None]
-        if ref is not None and not tables:
-            raise DatabaseError(
-                ErrorKind.INVALID,
-                f"table {named[0].name} is not committed yet; COMMIT, then flush or compact",
-            )
-        states = []
-        for table in tables:
-            users = {None} if table.kind is TableKind.SHARED else set(store.users_with_hot_rows(table))
-            loaded = {s.head.scope.user for s in store.loaded() if s.head.table.id == table.id}
-            states += [store.state(table, user) for user in sorted(users | loaded, key=lambda user: user or "")]
-        return states
-
-    def _flush(self, state: ScopeState) -> int:
-        """Move hot rows into batches and settle those that are still as they came; return how many rows were hot."""
-        flushed = flush(self._database.store, state).rows
-        self._settle(state)
-        return flushed
-
-    def _settle(self, state: ScopeState) -> int:
-        """Encode what is still as it came; return how many batches were replaced."""
-        replaced = 0
-        while done := settle(self._database.store, state).inputs:
-            replaced += done
-        return replaced
-
-    def _compact(self, state: ScopeState) -> int:
-        """Merge until there is nothing to gain; return how many batches were replaced."""
-        replaced = self._settle(state)
-        while done := compact(self._database.store, state, everything=True).inputs:
-            replaced += done
-        reclaim(state)
-        return replaced
-
 
 def _inserted_types(statement: Insert, context: Context) -> dict[int, pa.DataType]:
     """Types of parameters in rows of VALUES: what they are cast to, or the type of the column that they are for."""
-    table = context.registry.table(context.name(statement.table))
+    table = context.table(statement.table, Use.INSERT)
     names = statement.columns or [column.name for column in table.visible_columns]
     types: dict[int, pa.DataType] = {}
     for place in places_in_values(statement.source):

@@ -10,7 +10,7 @@ The columns that a stream names are looked up when it begins; should one of them
 stream is refused.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -134,12 +134,10 @@ class _Ingest:
 
     def _take(self) -> Change:
         """What is buffered, in the table's form."""
-        offered = as_table(self._buffer, self._table)
+        offered = _as_table(self._buffer, self._table)
         self._buffer, self._rows, self._bytes = [], 0, 0
         return admitted(self._table, offered, self._context.user, self._store.allocator, self._load.strictness)
 
 
-def as_table(batches: Iterable[pa.RecordBatch], table: TableDef) -> pa.Table:
-    """Rows with the columns that users know, of which there may be none."""
-    listed = list(batches)
-    return pa.Table.from_batches(listed) if listed else table.schema.empty_table()
+def _as_table(batches: Sequence[pa.RecordBatch], table: TableDef) -> pa.Table:
+    return pa.Table.from_batches(batches) if batches else table.schema.empty_table()

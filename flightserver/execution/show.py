@@ -9,6 +9,7 @@ from catalog.definition import Column, TableDef
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import SYSTEM_NAMESPACE, TableName
 from catalog.types import format_type, type_name
+from flightserver.access.door import Use
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.reading import Reader
@@ -87,16 +88,16 @@ class Show:
         return Rows.of_table(table.cast(client_schema(table.schema)))
 
     def _namespaces(self, _: ShowNamespaces, context: Context) -> pa.Table:
-        return pa.table([sorted([*context.registry.namespaces, SYSTEM_NAMESPACE])], schema=_NAMESPACES)
+        return pa.table([sorted([*context.door.namespaces, SYSTEM_NAMESPACE])], schema=_NAMESPACES)
 
     def _tables(self, statement: ShowTables, context: Context) -> pa.Table:
-        registry = context.registry
+        door, temporary = context.door, context.temporary.by_name
         namespace = statement.namespace or context.namespace
         if namespace != SYSTEM_NAMESPACE:
-            registry.require_namespace(namespace)
-        temporary = {table.name for table in context.temporary.tables}
-        listed = [(t.name, "TEMPORARY" if t.name in temporary else t.kind.value) for t in registry.tables_in(namespace)]
-        listed += [(view.name, "VIEW") for view in registry.views_in(namespace)]
+            door.require_namespace(namespace)
+        tables, views = door.tables_in(namespace, Use.DESCRIBE), door.views_in(namespace, Use.DESCRIBE)
+        listed = [(t.name, "TEMPORARY" if t.name in temporary else t.kind.value) for t in tables]
+        listed += [(view.name, "VIEW") for view in views]
         listed += [(name, "SYSTEM") for name in self._reader.system if name.namespace == namespace]
         listed.sort()
         columns = [[name.namespace for name, _ in listed], [name.table for name, _ in listed], [k for _, k in listed]]
@@ -104,26 +105,23 @@ class Show:
 
     def _columns(self, statement: Describe | ShowColumns, context: Context) -> pa.Table:
         name = context.name(statement.table)
-        registry = context.registry
-        if name in registry.views or name in self._reader.system:
+        door = context.door
+        if name in self._reader.system or door.find_view(name, Use.DESCRIBE) is not None:
             described = self._reader.describe(QueryText(f"SELECT * FROM {qualified(name)}"), context)
             rows: list[_ColumnRow] = [(f.name, type_name(f.type), f.nullable, None, None) for f in described.schema]
         else:
-            table = registry.table(name)
+            table = door.table(name, Use.DESCRIBE)
             rows = [_described(column, table) for column in table.visible_columns]
         return pa.table([list(values) for values in zip(*rows, strict=True)], schema=_COLUMNS)
 
     def _create(self, statement: ShowCreate, context: Context) -> pa.Table:
         name = context.name(statement.table)
-        registry = context.registry
-        if name in registry.views:
-            text = create_view_text(registry.views[name])
-        else:
-            text = create_table_text(registry.table(name))
+        view = context.door.find_view(name, Use.DESCRIBE)
+        text = create_view_text(view) if view is not None else create_table_text(context.door.table(name, Use.DESCRIBE))
         return pa.table([[str(name)], [text]], schema=_CREATE)
 
     def _manifest(self, statement: ShowManifest, context: Context) -> pa.Table:
-        table = context.registry.table(context.name(statement.table))
+        table = context.table(statement.table, Use.DESCRIBE)
         (snapshot,) = context.work.snapshots([context.scope(table)])
         rows = [
             {

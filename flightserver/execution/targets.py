@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from catalog.definition import TableDef
 from catalog.errors import DatabaseError, ErrorKind
+from flightserver.access.door import Use
 from flightserver.context import Context
 from flightserver.sql.statements import Assignment, Delete, Insert, OnConflict, Statement, Update
 from flightserver.sql.text.query_text import QueryText
@@ -13,14 +14,14 @@ def check_target(statement: Statement, context: Context, source_width: int) -> N
     """Raise what the change would raise of its table and columns, with a source or a search of so many columns."""
     match statement:
         case Insert():
-            table = context.registry.table(context.name(statement.table))
+            table = context.table(statement.table, Use.INSERT)
             check_width(inserted_columns(statement, table), source_width)
             if statement.on_conflict is not None:
                 check_conflict(statement.on_conflict, table)
         case Update():
-            assigned_columns(statement.assignments, context.registry.table(context.name(statement.table)))
+            assigned_columns(statement.assignments, context.table(statement.table, Use.UPDATE))
         case Delete():
-            context.registry.table(context.name(statement.table))
+            context.table(statement.table, Use.DELETE)
 
 
 def inserted_columns(statement: Insert, table: TableDef) -> list[str]:

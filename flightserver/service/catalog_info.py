@@ -9,6 +9,7 @@ from catalog.definition import Column, DefaultFunction, TableDef
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import CATALOG_NAME, SYSTEM_NAMESPACE, TableName
 from catalog.types import format_type, type_name
+from flightserver.access.door import Use
 from flightserver.context import Context
 from flightserver.execution.reading import Reader
 from flightserver.execution.rewriting import qualified
@@ -48,7 +49,7 @@ def describe_catalog(
         case commands.GetCatalogs():
             return metadata.catalogs([CATALOG_NAME])
         case commands.GetDbSchemas():
-            names = [*context.registry.namespaces, SYSTEM_NAMESPACE]
+            names = [*context.door.namespaces, SYSTEM_NAMESPACE]
             return metadata.db_schemas([metadata.DbSchemaInfo(CATALOG_NAME, name) for name in names], command)
         case commands.GetTables():
 
@@ -81,9 +82,9 @@ def _milliseconds(seconds: float) -> int:
 
 def _tables(reader: Reader, context: Context, command: commands.GetTables) -> Iterator[metadata.TableInfo]:
     """The tables and views that a command's patterns name."""
-    registry, system = context.registry, _as_rows(list(reader.system))
-    yield from _named(TABLE_TYPE, registry.tables.made_of_keys(_as_rows), command)
-    yield from _named(VIEW_TYPE, [*registry.views.made_of_keys(_as_rows), system], command)
+    door, system = context.door, _as_rows(list(reader.system))
+    yield from _named(TABLE_TYPE, door.table_names(_as_rows), command)
+    yield from _named(VIEW_TYPE, [*door.view_names(_as_rows), system], command)
 
 
 def _named(table_type: str, names: list[pa.RecordBatch], command: commands.GetTables) -> Iterator[metadata.TableInfo]:
@@ -105,7 +106,7 @@ def _as_rows(names: Sequence[TableName]) -> pa.RecordBatch:
 
 def _schema(info: metadata.TableInfo, reader: Reader, context: Context) -> pa.Schema:
     name = TableName(info.db_schema or "", info.name)
-    table = context.registry.tables.get(name)
+    table = context.door.find_table(name, Use.DESCRIBE)
     if table is not None:
         return described_schema(table)
     if name in reader.system:
@@ -156,9 +157,9 @@ def _described(
 
 def _key_columns(context: Context, command: commands.GetPrimaryKeys) -> Iterator[metadata.KeyColumn]:
     """The keys of the tables of the command's name, in every namespace."""
-    registry = context.registry
-    for namespace in registry.namespaces:
-        table = registry.tables.get(TableName(namespace, command.table))
+    door = context.door
+    for namespace in door.namespaces:
+        table = door.find_table(TableName(namespace, command.table), Use.DESCRIBE)
         if table is not None and not table.has_hidden_key:
             for position, column in enumerate(table.key_columns, start=1):
                 key_name = f"{command.table}_pkey"

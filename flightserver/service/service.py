@@ -11,6 +11,7 @@ from functools import partial
 import pyarrow as pa
 
 from catalog.errors import DatabaseError, ErrorKind
+from flightserver.access.door import Use
 from flightserver.activity.entries import Kind
 from flightserver.activity.gate import Access, Gate, no_access
 from flightserver.activity.statement import RunningStatement, StatementState
@@ -176,7 +177,8 @@ class Service:
     def list_flights(self, call: Call) -> Iterator[tuple[tuple[str, str], Pending]]:
         """Every table that the user may read: its name, and the command that reads it, which is its own ticket."""
         context = call.session.context(_seen(call))
-        for name, table in sorted(context.registry.tables.items()):
+        for table in context.door.tables(Use.DESCRIBE):
+            name = table.name
             yield (name.namespace, name.table), Pending(table.schema, commands.rows_of(name))
 
     def _described(self, command: Command, call: Call) -> pa.Table:

@@ -1,20 +1,25 @@
-"""The bulk versioned insert: one stream, one commit, in one of four modes."""
+"""The bulk versioned insert: one stream, one commit, in one of four modes.
+
+Mode replace replaces the rows that the user's statements see, and nothing else: the table keeps its kind, key, defaults
+and options, and a stream that does not fit them is refused.
+"""
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from catalog.definition import ColumnSpec, TableDef, TableKind
+from catalog.definition import DELETED_COLUMN, ColumnSpec, TableDef, TableKind
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import CATALOG_NAME, TableName
 from catalog.types import storable
+from flightserver.access.door import Use
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.ddl import Ddl
 from flightserver.execution.ingest import Load, NoteBuffered, ignore, ingest
+from flightserver.execution.new_table import NewTable
 from flightserver.protocol.commands import IfExists, IfNotExist, StatementIngest
 from providers.commit.idempotency import Idempotency
 
@@ -78,44 +83,74 @@ class TableLoad:
             raise DatabaseError(ErrorKind.NOT_FOUND, f"catalog {command.catalog} does not exist; use {CATALOG_NAME}")
         name = TableName(command.schema or context.namespace, command.table)
         if_exists, if_missing = _mode(command)
-        existing = self._existing(name, command, context)
+        existing = _existing(name, command, context)
         if existing is not None and if_exists is IfExists.FAIL:
             raise DatabaseError(ErrorKind.ALREADY_EXISTS, f"table {name} exists already")
-        if existing is not None and if_exists is IfExists.APPEND:
-            load = _load(command, stream)
-            return ingest(self._database, existing, context, load.batches, load.rules).affected
         if existing is None and if_missing is IfNotExist.FAIL:
-            context.registry.table(name)
-        return self._create(name, command, context, stream)
-
-    @staticmethod
-    def _existing(name: TableName, command: StatementIngest, context: Context) -> TableDef | None:
-        """The table that the stream is for. A temporary table may be made beside one that is not."""
-        found = context.registry.tables.get(name)
-        if command.temporary and found is not None and found not in context.temporary.tables:
-            return None
-        return found
+            existing = context.door.table(name, Use.INSERT)
+        if existing is None:
+            return self._create(name, command, context, stream)
+        load = _load(command, stream)
+        if if_exists is IfExists.REPLACE:
+            _refuse_another_definition(existing, command, stream)
+            door = context.door if existing is context.temporary.by_name.get(name) else context.door.lasting
+            door.table(name, Use.DELETE)
+            load = replace(load, rules=replace(load.rules, replaces=True))
+        return ingest(self._database, existing, context, load.batches, load.rules).affected
 
     def _create(self, name: TableName, command: StatementIngest, context: Context, stream: Stream) -> int:
-        """Load a table that nobody sees yet, then put it into the catalog, in the place of an old one."""
-        registry = context.registry
-        registry.require_namespace(name.namespace)
-        if name in registry.views:
-            raise DatabaseError(ErrorKind.ALREADY_EXISTS, f"{name} exists already as a view")
+        """Load a table that nobody sees yet, then put it into the catalog."""
+        context.door.require_namespace(name.namespace)
+        if not command.temporary:
+            context.door.lasting.refuse_taken(name)
         if stream.schema is None:
             raise DatabaseError(ErrorKind.INVALID, f"the stream for {name} has no schema to make a table of")
         columns = tuple(ColumnSpec(f.name, storable(f.type, f.name), f.nullable) for f in stream.schema)
-        key = tuple(part.strip() for part in command.options.get(PRIMARY_KEY_OPTION, "").split(",") if part.strip())
-        table = self._ddl.define(name, TableKind.SHARED, columns, key, {})
+        table = self._ddl.define(name, TableKind.SHARED, columns, _asked_key(command), {})
         load = _load(command, stream)
-        return self._ddl.create_loaded(
-            table, context, load.batches, load.rules, self._publisher(table, command, context)
+        if_absent = _mode(command)[0] is not IfExists.FAIL
+        new = NewTable(self._database, table, context, command.temporary, if_absent)
+        loaded = new.publish_filled(load.batches, load.rules)
+        if loaded is None:
+            raise DatabaseError(
+                ErrorKind.CONFLICT, f"table {name} was made by another client meanwhile; send the stream again"
+            )
+        return loaded
+
+
+def _existing(name: TableName, command: StatementIngest, context: Context) -> TableDef | None:
+    """The table that the stream is for: the session's temporary one where that is meant, else the one that lasts.
+
+    Where none lasts and none is to be made, it is what the name means to the session.
+    """
+    if command.temporary:
+        return context.temporary.by_name.get(name)
+    return context.door.lasting.find_table(name, Use.INSERT)
+
+
+def _refuse_another_definition(table: TableDef, command: StatementIngest, stream: Stream) -> None:
+    """A replacement keeps what the table is; raise INVALID for a stream that asks for something else."""
+    if stream.schema is None:
+        raise DatabaseError(ErrorKind.INVALID, f"the stream for {table.name} has no schema, so it replaces nothing")
+    unknown = [name for name in stream.schema.names if name != DELETED_COLUMN and name not in table.by_name]
+    if unknown:
+        raise DatabaseError(
+            ErrorKind.INVALID,
+            f"a replacement keeps the columns of {table.name}, and there is no {unknown[0]!r} among them; "
+            "drop the table to make another one",
+        )
+    key = () if table.has_hidden_key else tuple(column.name for column in table.key_columns)
+    if _asked_key(command) not in ((), key):
+        kept = ", ".join(key) or "none"
+        raise DatabaseError(
+            ErrorKind.INVALID,
+            f"a replacement keeps the key of {table.name} ({kept}); drop the table to make another one",
         )
 
-    def _publisher(self, table: TableDef, command: StatementIngest, context: Context) -> Callable[[], None]:
-        if command.temporary:
-            return partial(self._ddl.publish_temporary, table, context)
-        return partial(self._ddl.publish, table, context, replacing=table.name in context.registry.tables)
+
+def _asked_key(command: StatementIngest) -> tuple[str, ...]:
+    """The key that a table shall be made with, empty for none."""
+    return tuple(part.strip() for part in command.options.get(PRIMARY_KEY_OPTION, "").split(",") if part.strip())
 
 
 @dataclass(frozen=True)

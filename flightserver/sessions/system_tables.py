@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
+from flightserver.access.door import Use
 from flightserver.activity.entries import STREAMS, Kind
 from flightserver.activity.gate import Gate
 from flightserver.activity.ledger import Ledger
@@ -140,8 +141,8 @@ def system_tables(watched: Watched) -> Mapping[str, SystemTable]:
         ]
 
     def views_seen(context: Context) -> list[dict[str, object]]:
-        views = sorted(context.registry.views.items())
-        return [{"namespace": name.namespace, "view": name.table, "definition": v.query} for name, v in views]
+        views = context.door.views(Use.DESCRIBE)
+        return [{"namespace": v.name.namespace, "view": v.name.table, "definition": v.query} for v in views]
 
     return {
         "kept": _table(_KEPT, kept_seen),

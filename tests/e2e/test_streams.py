@@ -49,13 +49,14 @@ def test_append_is_an_upsert_by_key(db: Client, make: Make) -> None:
     assert db.column(f"SELECT v FROM {t} WHERE id IN (4, 5, 6) ORDER BY id") == [0, 2, 1]
 
 
-def test_replace_swaps_the_table_as_a_whole(db: Client, make: Make) -> None:
-    """Mode replace: old rows and old columns are gone."""
+def test_replace_swaps_the_rows_as_a_whole(db: Client, make: Make) -> None:
+    """Mode replace: old rows are gone, hot and cold; columns that are not sent have their default."""
     t = make()
     db.ingest(t, rows(0, 10))
     db.run(f"FLUSH TABLE {t}")
-    assert db.ingest(t, pa.table({"other": ["a", "b"]}), mode="replace") == 2
-    assert db.column(f"SELECT * FROM {t} ORDER BY other") == ["a", "b"]
+    db.ingest(t, rows(10, 10))
+    assert db.ingest(t, pa.table({"id": [5, 30], "v": [1, 2]}), mode="replace") == 2
+    assert db.rows(f"SELECT * FROM {t} ORDER BY id") == [(5, 1, None), (30, 2, None)]
 
 
 def test_a_replacement_that_fails_leaves_the_old_table(db: Client, make: Make) -> None:

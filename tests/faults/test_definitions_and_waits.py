@@ -14,12 +14,14 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from catalog.errors import DatabaseError
+from catalog.errors import DatabaseError, ErrorKind
+from catalog.identifiers import TableName
 from catalog.registry import Registry
 from catalog.store import Change as DefinitionChange
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.executor import Executor
+from flightserver.execution.rows import Rows
 from flightserver.protocol.commands import IfExists, IfNotExist, StatementIngest, TableDefinitionOptions
 from flightserver.service.table_load import Stream, TableLoad
 from flightserver.settings import Settings
@@ -182,12 +184,17 @@ class House:
         """Run a statement."""
         self._executor.run(parse_numbered(text), context, bound)
 
+    def stream(self, table: str, modes: TableDefinitionOptions, context: Context) -> None:
+        """Ingest two rows."""
+        self._load.run(
+            StatementIngest(table, modes), context, Stream(lambda: STREAMED.schema, iter(STREAMED.to_batches()))
+        )
+
     def change(self, kind: str, table: str, context: Context) -> None:
         """Make a change."""
         what = CHANGES[kind]
         if isinstance(what, IfExists):
-            command = StatementIngest(table, TableDefinitionOptions(IfNotExist.FAIL, what))
-            self._load.run(command, context, Stream(STREAMED.schema, iter(STREAMED.to_batches())))
+            self.stream(table, TableDefinitionOptions(IfNotExist.FAIL, what), context)
         elif isinstance(what, str):
             self.run(what.format(t=table), context)
         else:
@@ -205,7 +212,9 @@ class House:
 
     def seen(self, table: str) -> Seen:
         """What everybody sees."""
-        rows = self._executor.reader.plan(f"SELECT * FROM {table} ORDER BY id", self.context).rows().to_table()
+        found = self._executor.run(parse_numbered(f"SELECT * FROM {table} ORDER BY id"), self.context, None)
+        assert isinstance(found, Rows)
+        rows = found.to_table()
         return Seen(tuple(rows.column_names), tuple(tuple(row.values()) for row in rows.to_pylist()))
 
 
@@ -273,3 +282,37 @@ def test_an_upsert_keeps_what_was_acknowledged_while_it_waited(house: House) -> 
     waits = Meanwhile(house.database.autocommit, partial(house.define_and_use, "a column more", table, house.context))
     house.change("upsert", table, replace(house.context, work=waits))
     assert house.seen(table).rows == ((1, 11, "a", 7), (2, 20, "b", 7), (3, 30, "c", 7), (9, 90, "d", 5))
+
+
+@pytest.mark.parametrize(
+    ("statement", "meanwhile"),
+    [
+        ("CREATE TABLE IF NOT EXISTS {t}n (id BIGINT)", "CREATE TABLE {t}n (other BIGINT)"),
+        ("CREATE TABLE IF NOT EXISTS {t}n AS SELECT 1 AS id", "CREATE TABLE {t}n (other BIGINT)"),
+        ("CREATE VIEW IF NOT EXISTS {t}n AS SELECT 1 AS id", "CREATE VIEW {t}n AS SELECT 2 AS other"),
+        ("CREATE OR REPLACE VIEW {t}n AS SELECT 1 AS other", "CREATE VIEW {t}n AS SELECT 2 AS id"),
+        ("CREATE NAMESPACE IF NOT EXISTS {t}n", "CREATE NAMESPACE {t}n"),
+        ("DROP TABLE IF EXISTS {t}", "DROP TABLE {t}"),
+    ],
+)
+def test_what_may_be_there_may_come_meanwhile(house: House, statement: str, meanwhile: str) -> None:
+    """IF EXISTS and IF NOT EXISTS speak of the moment in which the definition changes."""
+    table = house.table()
+    waits = Meanwhile(house.database.autocommit, lambda: house.run(meanwhile.format(t=table), house.context))
+    house.run(statement.format(t=table), replace(house.context, work=waits))
+    made = house.database.catalog.registry.tables.get(TableName("public", f"{table}n"))
+    assert made is None or list(made.by_name) == ["_row", "other"]
+
+
+def test_a_table_that_is_made_while_a_stream_makes_it_is_a_conflict(house: House) -> None:
+    """The stream may come again, and is then appended; nothing is left of it."""
+    table = f"{house.table()}n"
+    make = f"CREATE TABLE {table} (id BIGINT PRIMARY KEY, v BIGINT)"
+    waits = Meanwhile(house.database.autocommit, lambda: house.run(make, house.context))
+    modes = TableDefinitionOptions(IfNotExist.CREATE, IfExists.APPEND)
+    with pytest.raises(DatabaseError, match="send the stream again") as caught:
+        house.stream(table, modes, replace(house.context, work=waits))
+    assert caught.value.kind is ErrorKind.CONFLICT
+    assert house.seen(table).rows == ()
+    house.stream(table, modes, house.context)
+    assert house.seen(table).rows == ((1, 11), (9, 90))

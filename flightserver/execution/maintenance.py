@@ -1,0 +1,92 @@
+"""FLUSH and COMPACT: what happens by itself, at once.
+
+A user's command is about the rows that the user's statements see, and so is the number that it returns: a USER table's
+other scopes are no business of it. An admin's command is about everybody's.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from catalog.definition import TableDef, TableKind
+from catalog.errors import DatabaseError, ErrorKind
+from flightserver.access.door import Use
+from flightserver.context import Context
+from flightserver.database import Database
+from flightserver.execution.rows import Affected
+from flightserver.sql.statements import Compact, Flush, Statement, TableRef
+from flush.compaction import compact, settle
+from flush.hot_flush import flush
+from flush.reclaim import reclaim
+from providers.commit.definitions import StaleDefinitionError
+from providers.commit.scope_state import ScopeState
+
+
+class Maintenance:
+    """Runs storage commands."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._jobs: dict[type[Statement], Callable[[ScopeState], int]] = {Flush: self._flush, Compact: self._compact}
+
+    def run(self, statement: Flush | Compact, context: Context) -> Affected:
+        """Run a command over one table, or over all."""
+        job = self._jobs[type(statement)]
+        if statement.table is not None:
+            table = self._committed(statement.table, context)
+            return Affected(sum(job(state) for state in self._scopes(table, context)))
+        tables = self._outside(context).door.tables(Use.MAINTAIN)
+        return Affected(sum(self._over(table, job, context) for table in tables))
+
+    def _over(self, table: TableDef, job: Callable[[ScopeState], int], context: Context) -> int:
+        """Run a job over one table of all; one that is dropped meanwhile needs none."""
+        done = 0
+        try:
+            for state in self._scopes(table, context):
+                done += job(state)
+        except StaleDefinitionError:
+            return done
+        return done
+
+    def _committed(self, ref: TableRef, context: Context) -> TableDef:
+        """The committed definition of a table: a transaction's own is nobody else's business."""
+        table = context.table(ref, Use.MAINTAIN)
+        committed = self._outside(context).door.find_table(table.name, Use.MAINTAIN)
+        if committed is None or committed.id != table.id:
+            raise DatabaseError(
+                ErrorKind.INVALID, f"table {table.name} is not committed yet; COMMIT, then flush or compact"
+            )
+        return committed
+
+    def _outside(self, context: Context) -> Context:
+        return replace(context, work=self._database.autocommit)
+
+    def _scopes(self, table: TableDef, context: Context) -> Iterator[ScopeState]:
+        """The scopes of a table that the command is about."""
+        store = self._database.store
+        if table.kind is TableKind.SHARED or not context.is_admin:
+            yield store.state(*context.scope(table))
+            return
+        loaded = {state.head.scope.user for state in store.loaded() if state.head.table.id == table.id}
+        for user in sorted({*store.users_with_hot_rows(table), *loaded}, key=lambda user: user or ""):
+            yield store.state(table, user)
+
+    def _flush(self, state: ScopeState) -> int:
+        """Move hot rows into batches and settle those that are still as they came; return how many rows were hot."""
+        flushed = flush(self._database.store, state).rows
+        self._settle(state)
+        return flushed
+
+    def _settle(self, state: ScopeState) -> int:
+        """Encode what is still as it came; return how many batches were replaced."""
+        replaced = 0
+        while done := settle(self._database.store, state).inputs:
+            replaced += done
+        return replaced
+
+    def _compact(self, state: ScopeState) -> int:
+        """Merge until there is nothing to gain; return how many batches were replaced."""
+        replaced = self._settle(state)
+        while done := compact(self._database.store, state, everything=True).inputs:
+            replaced += done
+        reclaim(state)
+        return replaced

@@ -93,7 +93,8 @@ class TableLoad:
         load = _load(command, stream)
         if if_exists is IfExists.REPLACE:
             _refuse_another_definition(existing, command, stream)
-            context.door.table(name, Use.DELETE)
+            door = context.door if existing is context.temporary.by_name.get(name) else context.door.lasting
+            door.table(name, Use.DELETE)
             load = replace(load, rules=replace(load.rules, replaces=True))
         return ingest(self._database, existing, context, load.batches, load.rules).affected
 

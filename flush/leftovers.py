@@ -20,7 +20,7 @@ def clear_leftovers(catalog: CatalogStore, store: ScopeStore, folders: TableFold
     After the loss of some commits was accepted, the records of what is gone may be older than what they speak of: then
     nothing is deleted.
     """
-    known = {table.id for table in catalog.registry.tables.values()}
+    known = set(catalog.registry.ids)
     catalog.skip_table_ids(max([0, *folders.table_ids(), *folders.ids_aside(), *store.tables_with_records()]))
     for place in folders.bring_back(known - folders.table_ids()):
         log.warning("%s is known again and was brought back", place)

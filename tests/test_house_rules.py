@@ -48,7 +48,7 @@ FILE_SYSTEM_HOMES = {
     "providers/cold/scope_folder.py": FILE_SYSTEM,
     "providers/engine/relations.py": {"pathlib"},
     "providers/engine/session.py": {"os", "pathlib"},
-    "providers/rows/defaults.py": {"os"},
+    "providers/rows/uuids.py": {"os"},
 }
 """Who knows it besides: for scratch files, the number of cores, random bytes."""
 

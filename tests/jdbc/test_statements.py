@@ -234,6 +234,25 @@ def test_a_query_times_out(server: ServerProcess, endless: tuple[Jdbc, str]) -> 
     assert server.is_idle_within(15)
 
 
+def test_large_unsigned_numbers_are_right_as_text(db: Jdbc, make: Make) -> None:
+    """The driver's own objects and longs of them are negative."""
+    t = make("id INT PRIMARY KEY, u BIGINT UNSIGNED")
+    db.run(f"INSERT INTO {t} VALUES (1, 18446744073709551615)")
+    assert db.row(f"SELECT u FROM {t}", "getString") == ("18446744073709551615",)
+    assert db.row(f"SELECT u FROM {t}", "getLong") == (-1,)
+
+
+def test_the_namespace_is_a_statement(server: ServerProcess, db: Jdbc, t: str) -> None:
+    """The driver does nothing for setSchema, but USE holds for the connection."""
+    db.run(f"CREATE NAMESPACE ns_{t}")
+    db.run(f"CREATE TABLE ns_{t}.{t} (id INT PRIMARY KEY)")
+    with Jdbc(server.uri) as jdbc:
+        jdbc.connection.setSchema(f"ns_{t}")
+        assert "not found" in failure(lambda: jdbc.rows(f"SELECT * FROM {t}"))
+        jdbc.run(f"USE ns_{t}")
+        assert jdbc.rows(f"SELECT * FROM {t}") == []
+
+
 @pytest.mark.parametrize(("sql", "message"), ERRORS, ids=[case[0] for case in ERRORS])
 def test_errors_are_one_line(db: Jdbc, make: Make, sql: str, message: str) -> None:
     """An SQLException with the server's message, without a traceback; the connection stays usable."""

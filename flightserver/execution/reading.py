@@ -391,12 +391,14 @@ class _Trusting:
 
     def holds(self, pinned: Mapping[TableName, Snapshot]) -> bool:
         """Tell whether the numbers are so small."""
-        return all(self._fits(summed, pinned[of_all_columns(summed.table) or summed.table]) for summed in self.sums)
+        return all(self._fits(summed, pinned.get(of_all_columns(summed.table) or summed.table)) for summed in self.sums)
 
     @staticmethod
-    def _fits(summed: Summed, snapshot: Snapshot) -> bool:
-        column = snapshot.table.by_name.get(summed.column)
-        largest = None if column is None else largest_magnitude(snapshot, column)
+    def _fits(summed: Summed, snapshot: Snapshot | None) -> bool:
+        column = None if snapshot is None else snapshot.table.by_name.get(summed.column)
+        if snapshot is None or column is None:  # of a view or a system table
+            return False
+        largest = largest_magnitude(snapshot, column)
         return largest is not None and largest * max(snapshot.live_count, 1) < SUM_MAX
 
 

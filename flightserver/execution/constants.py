@@ -20,10 +20,27 @@ def column_of_constants(constants: Constants, column: Column) -> pa.Array:
     if not constants.are_numbers or pa.types.is_string(column.storage):
         return pa.array(texts, pa.string())
     try:
-        return _numbers(texts, column.storage)
+        found = _numbers(texts, column.storage)
+        _check_range(texts, found, column)
+        return found
     except (pa.ArrowException, ValueError, InvalidOperation) as error:
         message = f"column {column.name}: a number does not fit type {format_type(column.type)}"
         raise DatabaseError(ErrorKind.INVALID, message) from error
+
+
+def _check_range(texts: list[str | None], numbers: pa.Array, column: Column) -> None:
+    """Raise INVALID for the first number that a column of whole numbers does not hold, by name."""
+    if not pa.types.is_integer(column.storage) or not pa.types.is_decimal128(numbers.type) or numbers.type.scale:
+        return
+    width = column.storage.bit_width
+    is_signed = pa.types.is_signed_integer(column.storage)
+    low, high = (-(2 ** (width - 1)), 2 ** (width - 1) - 1) if is_signed else (0, 2**width - 1)
+    for text in texts:
+        if text is not None and not low <= int(text) <= high:
+            raise DatabaseError(
+                ErrorKind.INVALID,
+                f"column {column.name} has type {format_type(column.type)}, which {text} does not fit",
+            )
 
 
 def _numbers(texts: list[str | None], target: pa.DataType) -> pa.Array:

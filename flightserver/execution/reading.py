@@ -32,7 +32,7 @@ from flightserver.sql.meaning.scopes import Relation
 from flightserver.sql.meaning.system_columns import of_all_columns
 from flightserver.sql.statements import SubstraitQuery
 from flightserver.sql.text.query_text import QueryText
-from manifest.predicate import AnyOf, Predicate
+from manifest.predicate import AnyOf, Predicate, Unknown
 from providers.cold.files import ColdFiles
 from providers.cold.magnitude import largest_magnitude
 from providers.cold.pruning import Pruned, prune
@@ -337,6 +337,7 @@ class _Reads:
     system: dict[TableName, SystemTable] = field(default_factory=dict)
     behind_views: set[TableName] = field(default_factory=set)
     has_optional_sides: bool = False
+    hidden: set[TableName] = field(default_factory=set)
 
     def add(
         self,
@@ -345,26 +346,27 @@ class _Reads:
         of_view: Callable[[ViewDef, Names], EngineText],
         *,
         is_behind_view: bool = False,
+        is_hidden: bool = False,
     ) -> None:
         """Add what a text names, and what the views that it names do."""
         self.has_optional_sides |= text.has_optional_sides
-        for name in text.relations:
+        for name in text.relations - names.given.keys():
             table = of_all_columns(name) or name
             view = names.registry.views.get(name)
+            hides = is_hidden or table in text.hidden
             if is_behind_view:
                 self.behind_views.add(table)
-            if name in names.given or name in self.variants or name in self.views:
-                continue
             if table in names.registry.tables:
                 self.tables[table] = names.registry.tables[table]
                 self.variants[name] = (table, Columns.VISIBLE if table == name else Columns.ALL)
+                self.hidden |= {table} if hides else set()
             elif name in names.system:
                 self.system[name] = names.system[name]
-            elif view is not None:
+            elif view is not None and (hides or name not in self.views):
                 within = names.within(view)
                 written = of_view(view, within)
-                self.add(written, within, of_view, is_behind_view=True)
-                self.views[name] = _View(written.text, view.namespace)
+                self.add(written, within, of_view, is_behind_view=True, is_hidden=hides)
+                self.views.setdefault(name, _View(written.text, view.namespace))
 
 
 @dataclass(frozen=True)
@@ -435,6 +437,7 @@ class _Query:
                 name = by_shape[scan.table]
                 parts[name].append(translate(scan.filters, pinned[name].table))
         predicates = {name: some[0] if len(some) == 1 else AnyOf(tuple(some)) for name, some in parts.items()}
+        predicates |= dict.fromkeys(self.reads.hidden, Unknown())
         is_whole = [columns for _, columns in self.reads.variants.values()] == [Columns.VISIBLE]
         exported = selected_columns(plan) if is_whole and len(found.scans) == 1 and predicates else None
         dialect = self.dialect
@@ -442,7 +445,8 @@ class _Query:
             dialect = SqlDialect.MERGED_JOINS
         elif casts_lose(plan, (snapshot.table for snapshot in pinned.values())):
             dialect = SqlDialect.WITHOUT_ESTIMATES
-        return _Use(self.database.engine.schema_of(plan), predicates, found.multiplies, exported, dialect)
+        multiplies = found.multiplies or bool(self.reads.hidden)
+        return _Use(self.database.engine.schema_of(plan), predicates, multiplies, exported, dialect)
 
     def frame(self, tables: Mapping[TableName, EngineTable]) -> Frame:
         """Plan the text over these relations."""

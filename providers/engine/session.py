@@ -253,8 +253,6 @@ def _session(limits: EngineLimits, scratch: Path, names: _StatementNames, dialec
         .set("datafusion.optimizer.hash_join_single_partition_threshold_rows", str(BUILD_ROWS_MAX))
         .set("datafusion.execution.sort_spill_reservation_bytes", str(sort_merge_bytes))
         .set("datafusion.execution.time_zone", "UTC")
-        # A sub-query that is a value stays out of the plan's tree, and a condition with one is pushed below aggregates.
-        .set("datafusion.optimizer.enable_physical_uncorrelated_scalar_subquery", "false")
         # Sorts of several partitions take the whole pool and leave nothing to the merge of their results.
         .set("datafusion.optimizer.repartition_sorts", "false")
     )

@@ -50,7 +50,8 @@ class EngineText:
     """A query for the engine. `relations` are the names that it may read, `looked_up` what each name was found to be.
 
     `has_optional_sides` says that it has a RIGHT or a FULL join; `sums` are the columns of its only table that it sums,
-    where whatever those hold tells that no sum needs to be checked.
+    where whatever those hold tells that no sum needs to be checked. `hidden` are the relations of sub-queries that are
+    values: the engine's plan does not show how it reads them.
     """
 
     text: str
@@ -58,6 +59,7 @@ class EngineText:
     looked_up: tuple[tuple[tuple[str, ...], Relation | None], ...]
     has_optional_sides: bool
     sums: frozenset[Summed] | None = None
+    hidden: frozenset[TableName] = frozenset()
 
 
 def for_engine(text: QueryText, definitions: Definitions, circumstances: Circumstances) -> EngineText:
@@ -93,4 +95,18 @@ def for_engine(text: QueryText, definitions: Definitions, circumstances: Circums
     )
     is_alone = len(named) == 1 and not any(query.is_recursive for query, _ in writing.of_kind(tree.Query))
     sums = summed_columns(writing) if is_alone and not circumstances.trusts_sums else None
-    return EngineText(writing.edits.done(), frozenset(relations), tuple(looked_up.items()), has_optional_sides, sums)
+    values = [node for node, _ in writing.of_kind(tree.ScalarQuery)]
+    hidden = {
+        relation.name
+        for source, _ in writing.of_kind(tree.TableSource)
+        if any(node.start <= source.start < node.end for node in values)
+        if (relation := looked_up.get(source.parts)) is not None
+    }
+    return EngineText(
+        writing.edits.done(),
+        frozenset(relations),
+        tuple(looked_up.items()),
+        has_optional_sides,
+        sums,
+        frozenset(hidden),
+    )

@@ -21,11 +21,11 @@ def column_of_constants(constants: Constants, column: Column) -> pa.Array:
         return pa.array(texts, pa.string())
     try:
         found = _numbers(texts, column.storage)
-        _check_range(texts, found, column)
-        return found
     except (pa.ArrowException, ValueError, InvalidOperation) as error:
         message = f"column {column.name}: a number does not fit type {format_type(column.type)}"
         raise DatabaseError(ErrorKind.INVALID, message) from error
+    _check_range(texts, found, column)
+    return found
 
 
 def _check_range(texts: list[str | None], numbers: pa.Array, column: Column) -> None:

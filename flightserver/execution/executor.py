@@ -1,5 +1,6 @@
 """Which statement goes where: the one entrance for everything that a client can say."""
 
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -29,6 +30,9 @@ from providers.lru import ByteBoundedCache
 
 CONSTANTS_BYTES = 1 << 20
 
+TREE_DEPTH_MAX = 20_000
+"""Calls within calls: a chain of as many operators as a statement may have is as deep as it is long."""
+
 ATTEMPTS = 4
 """How often a change is made whose table is defined anew each time."""
 
@@ -49,6 +53,7 @@ class Executor:
     """Runs statements."""
 
     def __init__(self, database: Database, system: SystemTables) -> None:
+        sys.setrecursionlimit(max(sys.getrecursionlimit(), TREE_DEPTH_MAX))
         self._database = database
         self.reader = Reader(database, system)
         self.ddl = Ddl(database, self.reader)

@@ -30,6 +30,8 @@ def write_output_names(writing: Writing) -> None:
                 continue
             known = _engine_name(writing, item)
             kept = writing.kept_names.get(id(item))
+            if kept is None and item.alias is None and any(isinstance(n, tree.Query) for n in tree.walk(item.value)):
+                kept = writing.written(item.value)  # the engine calls all sub-queries the same
             name = item.alias or kept or known
             count = seen[known if kept is None else name] = seen.get(known if kept is None else name, 0) + 1
             is_bare = item.alias is not None or kept is not None or not _is_qualified(item.value)

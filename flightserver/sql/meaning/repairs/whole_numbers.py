@@ -23,6 +23,9 @@ class Summed(NamedTuple):
 
 
 _CHECKED = {"+": "checked_add", "-": "checked_subtract", "*": "checked_multiply"}
+CALLS_MAX = 16
+"""How deep calls may nest: the engine's parser takes some 50 levels in all."""
+
 _SMALL = 1 << 31
 """The sum and the product of two numbers below it are far from the end of BIGINT."""
 
@@ -42,9 +45,12 @@ def repair(writing: Writing) -> None:
 
 
 def _check(writing: Writing, node: tree.Binary, found: Visit) -> None:
-    left, right = writing.type_of(node.left, found), writing.type_of(node.right, found)
-    if not is_whole(left) or not is_whole(right) or (_is_small(writing, node.left) and _is_small(writing, node.right)):
+    if not _is_checked(writing, node, found):
         return
+    if _is_in_long_chain(node, found):
+        _check_chain(writing, node, found)
+        return
+    left, right = writing.type_of(node.left, found), writing.type_of(node.right, found)
     edits, function = writing.edits, _CHECKED[node.operator]
     is_narrow = left == right == pa.int32()
 
@@ -55,6 +61,49 @@ def _check(writing: Writing, node: tree.Binary, found: Visit) -> None:
 
     edits.write(node, written)
     writing.keep_name(found, writing.written(node))
+
+
+def _is_checked(writing: Writing, node: tree.Node, found: Visit) -> bool:
+    """Tell whether a node adds, takes off or multiplies whole numbers that are not both small constants."""
+    if not isinstance(node, tree.Binary) or node.operator not in _CHECKED:
+        return False
+    is_constant = _is_small(writing, node.left) and _is_small(writing, node.right)
+    return not is_constant and all(is_whole(writing.type_of(part, found)) for part in (node.left, node.right))
+
+
+def _is_in_long_chain(node: tree.Binary, found: Visit) -> bool:
+    """Tell whether so many operators stand within each other that calls would be nested too deeply for the engine."""
+    return _depth(_top(node, found)) > CALLS_MAX
+
+
+def _top(node: tree.Binary, found: Visit) -> tree.Binary:
+    """The outermost operator of a chain."""
+    top = node
+    for above in found.ancestors():
+        if isinstance(above.node, tree.Binary) and above.node.operator in _CHECKED:
+            top = above.node
+        elif not isinstance(above.node, tree.Brackets):
+            break
+    return top
+
+
+def _depth(node: tree.Node) -> int:
+    depth = 0
+    level: list[tree.Node] = [node]
+    while level and depth <= CALLS_MAX:
+        depth += 1
+        level = [part for one in level for part in tree.parts_of(one) if isinstance(part, tree.Binary | tree.Brackets)]
+    return depth
+
+
+def _check_chain(writing: Writing, node: tree.Binary, found: Visit) -> None:
+    """Work a long chain out in decimals, which hold 38 digits, and bring its result back."""
+    for part in (node.left, node.right):
+        if not isinstance(part, tree.Binary | tree.Brackets):
+            writing.edits.wrap(part, "CAST(", " AS DECIMAL(38,0))")
+    if _top(node, found) is node:
+        writing.edits.wrap(node, "CAST(", " AS BIGINT)")
+        writing.keep_name(found, writing.written(node))
 
 
 def _as_bigint(text: str, data_type: pa.DataType | None) -> str:

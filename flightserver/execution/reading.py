@@ -337,6 +337,7 @@ class _Reads:
     system: dict[TableName, SystemTable] = field(default_factory=dict)
     behind_views: set[TableName] = field(default_factory=set)
     has_optional_sides: bool = False
+    has_values: bool = False
     hidden: set[TableName] = field(default_factory=set)
 
     def add(
@@ -350,6 +351,7 @@ class _Reads:
     ) -> None:
         """Add what a text names, and what the views that it names do."""
         self.has_optional_sides |= text.has_optional_sides
+        self.has_values |= text.has_values
         for name in text.relations - names.given.keys():
             table = of_all_columns(name) or name
             view = names.registry.views.get(name)
@@ -445,7 +447,7 @@ class _Query:
             dialect = SqlDialect.MERGED_JOINS
         elif casts_lose(plan, (snapshot.table for snapshot in pinned.values())):
             dialect = SqlDialect.WITHOUT_ESTIMATES
-        multiplies = found.multiplies or bool(self.reads.hidden)
+        multiplies = found.multiplies or self.reads.has_values
         return _Use(self.database.engine.schema_of(plan), predicates, multiplies, exported, dialect)
 
     def frame(self, tables: Mapping[TableName, EngineTable]) -> Frame:

@@ -60,7 +60,7 @@ def variant(node: Expr | LogicalPlan) -> Any:
 
 
 def facts(plan: LogicalPlan) -> PlanFacts:
-    """Read an optimized plan, in which every sub-query has become a join."""
+    """Read an optimized plan. Sub-queries have become joins, but for those that are values: nothing shows those."""
     scans: list[Scan] = []
     multiplies = mixes_names = False
     for part in walk(plan):

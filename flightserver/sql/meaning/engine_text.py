@@ -17,6 +17,7 @@ from flightserver.sql.meaning.scopes import Definitions, Relation
 from flightserver.sql.meaning.system_columns import show_system_columns
 from flightserver.sql.meaning.table_queries import write_table_queries
 from flightserver.sql.meaning.uuids import write_uuids
+from flightserver.sql.meaning.values import hidden_relations
 from flightserver.sql.meaning.writing import Writing
 from flightserver.sql.text import tree
 from flightserver.sql.text.query_text import QueryText
@@ -50,8 +51,8 @@ class EngineText:
     """A query for the engine. `relations` are the names that it may read, `looked_up` what each name was found to be.
 
     `has_optional_sides` says that it has a RIGHT or a FULL join; `sums` are the columns of its only table that it sums,
-    where whatever those hold tells that no sum needs to be checked. `hidden` are the relations of sub-queries that are
-    values: the engine's plan does not show how it reads them.
+    where whatever those hold tells that no sum needs to be checked. `has_values` says that a sub-query of its stays a
+    value: the engine's plan shows neither what that does nor how it reads the relations that are `hidden` in it.
     """
 
     text: str
@@ -59,6 +60,7 @@ class EngineText:
     looked_up: tuple[tuple[tuple[str, ...], Relation | None], ...]
     has_optional_sides: bool
     sums: frozenset[Summed] | None = None
+    has_values: bool = False
     hidden: frozenset[TableName] = frozenset()
 
 
@@ -95,18 +97,12 @@ def for_engine(text: QueryText, definitions: Definitions, circumstances: Circums
     )
     is_alone = len(named) == 1 and not any(query.is_recursive for query, _ in writing.of_kind(tree.Query))
     sums = summed_columns(writing) if is_alone and not circumstances.trusts_sums else None
-    values = [node for node, _ in writing.of_kind(tree.ScalarQuery)]
-    hidden = {
-        relation.name
-        for source, _ in writing.of_kind(tree.TableSource)
-        if any(node.start <= source.start < node.end for node in values)
-        if (relation := looked_up.get(source.parts)) is not None
-    }
     return EngineText(
         writing.edits.done(),
         frozenset(relations),
         tuple(looked_up.items()),
         has_optional_sides,
         sums,
-        frozenset(hidden),
+        bool(writing.values),
+        hidden_relations(writing, looked_up),
     )

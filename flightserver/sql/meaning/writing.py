@@ -51,6 +51,11 @@ class Writing:
         """Every node with its scope."""
         return visit(query_of(self.text), self.definitions, self._type_of_parameter)
 
+    @cached_property
+    def values(self) -> list[tree.Node]:
+        """The nodes that are sub-queries as values, and those that a rule writes as one."""
+        return [node for node, _ in self.of_kind(tree.ScalarQuery)]
+
     @property
     def visits(self) -> list[Visit]:
         """The nodes, each before its parts."""

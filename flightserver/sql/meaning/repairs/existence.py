@@ -24,6 +24,7 @@ def _ask_having(writing: Writing, node: tree.Exists, select: tree.Select) -> Non
     having, query = select.having, node.query
     if having is None or query.common or query.limit_start is not None or select.from_start is None:
         raise writing.unsupported(node, "EXISTS over an aggregate with HAVING is not supported here; compare its value")
+    writing.values.append(node)
     edits, start = writing.edits, select.from_start
     end = select.from_end if select.where is None else select.where.end
     edits.write(node, lambda: f"coalesce((SELECT ({edits.text_of(having)}) {edits.text_between(start, end)}), false)")

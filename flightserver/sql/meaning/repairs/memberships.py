@@ -94,6 +94,7 @@ def _decide(writing: Writing, node: _Comparison, visit: Visit, *, is_negated: bo
     word = "NOT IN" if is_negated else "IN"
     if is_one_row(node.query):
         operator = "<>" if is_negated else "="
+        writing.values.append(node)
         writing.edits.write(node, lambda: f"({_left(writing, node)} {operator} ({writing.edits.text_of(node.query)}))")
     elif use is _Use.JOIN and not (is_negated and _needs_values(writing, node)):
         if isinstance(node, tree.Quantified) or isinstance(node.query.body, tree.Values):

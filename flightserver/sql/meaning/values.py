@@ -1,0 +1,33 @@
+"""What a query reads inside of its values.
+
+The engine keeps a sub-query that is a value, and uses nothing of the queries around it, within an expression. Its plan
+does not show such a sub-query (DataFusion 55 hands out the expression without what is in it), so what it reads is found
+in the text: the relations that it names, and where it names a common table expression those of all of them.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from catalog.identifiers import TableName
+from flightserver.sql.meaning.scopes import Relation, Visit
+from flightserver.sql.meaning.writing import Writing
+from flightserver.sql.text import tree
+
+
+def hidden_relations(writing: Writing, looked_up: Mapping[tuple[str, ...], Relation | None]) -> frozenset[TableName]:
+    """The relations that may be read within the values of a query."""
+    inside = list(_sources_in(writing, writing.values))
+    if any(_is_common(source, visit) for source, visit in inside):
+        inside += _sources_in(writing, (table for table, _ in writing.of_kind(tree.CommonTable)))
+    relations = (looked_up.get(source.parts) for source, _ in inside)
+    return frozenset(relation.name for relation in relations if relation is not None)
+
+
+def _sources_in(writing: Writing, nodes: Iterable[tree.Node]) -> Iterator[tuple[tree.TableSource, Visit]]:
+    around = list(nodes)
+    for source, visit in writing.of_kind(tree.TableSource) if around else ():
+        if any(node.start <= source.start < node.end for node in around):
+            yield source, visit
+
+
+def _is_common(source: tree.TableSource, visit: Visit) -> bool:
+    return len(source.parts) == 1 and source.parts[0] in visit.scope.common

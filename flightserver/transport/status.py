@@ -165,7 +165,16 @@ def flight_errors(
         failure = _failure_of(error)
         if _reads_details(user_agent):
             send_trailer(DETAILS_TRAILER, status_details(failure))
+        _forget_frames(error)
         raise to_flight(failure, "" if by_code else user_agent) from None
+
+
+def _forget_frames(error: BaseException) -> None:
+    """Let go of what a failure passed through: the library keeps the last one, and so would keep a query running."""
+    for behind in (error.__cause__, error.__context__):
+        if behind is not None and behind.__traceback__ is not None:
+            _forget_frames(behind)
+    error.__traceback__ = None
 
 
 def _failure_of(error: Exception) -> DatabaseError:

@@ -14,6 +14,7 @@ from tests.e2e.wire import Wire
 from tests.server_process import PATIENCE_SECONDS, ServerProcess
 
 HOT_ROWS = 40_000
+COPIES = 40
 
 
 @pytest.fixture(scope="module")
@@ -74,12 +75,13 @@ def test_a_large_result_that_was_read_is_gone(wire: Wire) -> None:
 
 
 def test_a_fetch_that_broke_off_can_be_repeated(wire: Wire) -> None:
-    """The result is as it was."""
-    info = wire.info(StatementQuery("SELECT id, s FROM hot"))
+    """The result is as it was. It is larger than what is on its way between two processes, so it has not been sent."""
+    times = ", ".join(f"({n})" for n in range(COPIES))
+    info = wire.info(StatementQuery(f"SELECT id, n, s FROM hot CROSS JOIN (VALUES {times}) AS copies(n)"))
     reader = wire.reader(info.endpoints[0].ticket)
     reader.read_chunk()
     reader.cancel()
-    assert wire.fetch(info).num_rows == HOT_ROWS
+    assert wire.fetch(info).num_rows == COPIES * HOT_ROWS
 
 
 def test_results_that_wait_are_charged_for_what_others_have_left_behind(wire: Wire, db: Client) -> None:

@@ -26,6 +26,7 @@ from flightserver.database import Database
 from flightserver.execution.reading import Reader
 from flightserver.execution.rows import Rows
 from flightserver.settings import Settings
+from flightserver.sql.text.query_text import QueryText
 from providers.engine.session import BATCH_ROWS
 from providers.stopping import never
 
@@ -77,7 +78,7 @@ def run(scale: Scale) -> list[Figure]:
 def directly(database: Database) -> Callable[[str], Rows]:
     """Queries without Flight."""
     reader, context = Reader(database, {}), Context("root", database.autocommit)
-    return lambda text: reader.plan(text, context).rows()
+    return lambda text: reader.plan(QueryText(text), context).rows()
 
 
 def read_by(plan: Callable[[str], Rows]) -> Run:

@@ -150,7 +150,7 @@ def test_a_savepoint_brings_the_rows_back(mixed: TableAccess) -> None:
     assert mine.values() == before
     transaction.commit()
     assert mixed.values() == before
-    assert not reclaim_leftovers(mixed.state)
+    assert not reclaim_leftovers(mixed.db.store, mixed.state)
 
 
 @pytest.mark.parametrize("more", [False, True])

@@ -268,7 +268,7 @@ class ExpressionReader(Cursor):
             case "[":
                 return self._list(start, "]")
             case "{":
-                return self._fields(start)
+                return self._entries(start, "{}", has_names=True)
         raise self.error(f"expected an expression, found {self.found()}")
 
     def _word(self, start: int) -> Expression:
@@ -300,6 +300,8 @@ class ExpressionReader(Cursor):
                 return self._extract(start)
             case "ARRAY":
                 return self._array(start)
+            case "MAP":
+                return self._map(start)
         return None
 
     def _precedes_string(self, start: int) -> bool:
@@ -557,17 +559,27 @@ class ExpressionReader(Cursor):
         self.expect(close)
         return tree.Compound(start, self.position, "[]", items)
 
-    def _fields(self, start: int) -> Expression:
+    def _map(self, start: int) -> Expression | None:
+        """Read `MAP {key: value, …}`, whose keys are values, too."""
+        if not self.at("MAP", "{"):
+            return None
+        self.position += 1
+        return self._entries(start, "MAP", has_names=False)
+
+    def _entries(self, start: int, what: str, *, has_names: bool) -> Expression:
         """Read `{name: value, …}`."""
         self.expect("{")
         values: list[Expression] = []
         while not self.accept("}"):
-            self.next()
+            if has_names:
+                self.next()
+            else:
+                values.append(self.expression())
             self.expect(":")
             values.append(self.expression())
             if not self.at("}"):
                 self.expect(",")
-        return tree.Compound(start, self.position, "{}", tuple(values))
+        return tree.Compound(start, self.position, what, tuple(values))
 
     def _not(self, start: int) -> Expression | None:
         self.expect("NOT")

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 
 from catalog.definition import TableDef, TableKind
 from catalog.identifiers import DEFAULT_NAMESPACE, TableName
-from catalog.registry import Registry
 from flightserver.access.door import Door, Use
 from flightserver.activity.statement import RunningStatement
 from flightserver.sql.statements import TableRef
@@ -36,11 +35,6 @@ class Context:
     def door(self) -> Door:
         """The way from names to tables and views, as the statement sees them now."""
         return Door(self.work.registry, self.temporary.by_name)
-
-    @property
-    def registry(self) -> Registry:
-        """The definitions that the statement sees, with the session's temporary tables in front."""
-        return self.door.seen
 
     def table(self, ref: TableRef, use: Use) -> TableDef:
         """The table that the statement means; NOT_FOUND when there is none that it may use so."""

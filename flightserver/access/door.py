@@ -32,10 +32,11 @@ class Use(Enum):
     DELETE = "rows of it gone"
     DEFINE = "another definition, or none"
     DESCRIBE = "what it is"
+    DEPEND = "to know what it reads, and that it goes with that"
     MAINTAIN = "its files written anew"
 
 
-_OF_VIEWS = frozenset({Use.READ, Use.DEFINE, Use.DESCRIBE})
+_OF_VIEWS = frozenset({Use.READ, Use.DEFINE, Use.DESCRIBE, Use.DEPEND})
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,12 @@ class Door:
         """The same door without temporary tables: what a name means where they hide nothing."""
         return Door(self.registry)
 
+    def behind(self, _: ViewDef) -> "Door":
+        """The door for the names in a view's query. Who may read a view reads what it reads."""
+        return self
+
     @cached_property
-    def seen(self) -> Registry:
+    def _seen(self) -> Registry:
         """All definitions, with the temporary tables in the place of what they hide."""
         hidden = [Difference(name, self.registry.tables.get(name), table) for name, table in self.temporary.items()]
         views = [Difference(name, view, None) for name in self.temporary if (view := self.registry.views.get(name))]
@@ -101,27 +106,27 @@ class Door:
 
     def tables(self, use: Use) -> Iterator[TableDef]:
         """Every table that may be used so, by name; those that a temporary one hides are left out."""
-        return (table for table in self.seen.tables.values() if self._admits(use, table))
+        return (table for table in self._seen.tables.values() if self._admits(use, table))
 
     def tables_in(self, namespace: str, use: Use) -> Iterator[TableDef]:
         """Those of a namespace."""
-        return (table for table in self.seen.tables_in(namespace) if self._admits(use, table))
+        return (table for table in self._seen.tables_in(namespace) if self._admits(use, table))
 
     def views(self, use: Use) -> Iterator[ViewDef]:
         """Every view that may be used so, by name; those that a temporary table hides are left out."""
-        return (view for view in self.seen.views.values() if self._admits(use, view))
+        return (view for view in self._seen.views.values() if self._admits(use, view))
 
     def views_in(self, namespace: str, use: Use) -> Iterator[ViewDef]:
         """Those of a namespace."""
-        return (view for view in self.seen.views_in(namespace) if self._admits(use, view))
+        return (view for view in self._seen.views_in(namespace) if self._admits(use, view))
 
     def table_names(self, make: Callable[[Sequence[TableName]], Made]) -> list[Made]:
         """What `make` makes of the names of the tables that may be described, some neighbours at a time."""
-        return self.seen.tables.made_of_keys(make)
+        return self._seen.tables.made_of_keys(make)
 
     def view_names(self, make: Callable[[Sequence[TableName]], Made]) -> list[Made]:
         """What `make` makes of the names of the views that may be described."""
-        return self.seen.views.made_of_keys(make)
+        return self._seen.views.made_of_keys(make)
 
     def refuse_taken(self, name: TableName) -> None:
         """Raise ALREADY_EXISTS when a table or a view has the name."""

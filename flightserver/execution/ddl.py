@@ -16,6 +16,7 @@ from flightserver.access.door import Door, Use
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.ingest import Load
+from flightserver.execution.names import names_in_view
 from flightserver.execution.new_table import NewTable
 from flightserver.execution.reading import Reader
 from flightserver.execution.rows import Affected
@@ -144,16 +145,10 @@ class Ddl:
             if statement.if_exists and door.find_table(name, Use.DEFINE) is None:
                 return registry
             after = registry.without_table(door.table(name, Use.DEFINE).name)
-            return self._without_readers(name, after) if statement.cascade else after
+            return _without_readers(name, door.onto(after)) if statement.cascade else after
 
         context.work.define(change)
         return _DONE
-
-    def _without_readers(self, name: TableName, registry: Registry) -> Registry:
-        """Definitions without the views that read a relation, and those that read them."""
-        for view in self._reader.readers_of(name, registry):
-            registry = self._without_readers(view, registry.without_view(view))
-        return registry
 
     def _forget(self, names: Iterable[TableName], context: Context) -> None:
         """Drop temporary tables."""
@@ -184,7 +179,7 @@ class Ddl:
             if _is_taken_by_view(name, statement, registry, context):
                 return registry
             after = registry.with_view(view)
-            self._reader.check_view(view, after)
+            self._reader.check_view(view, _door(context, after))
             return after
 
         context.work.define(change)
@@ -198,7 +193,7 @@ class Ddl:
             if statement.if_exists and door.find_view(name, Use.DEFINE) is None:
                 return registry
             after = registry.without_view(door.view(name, Use.DEFINE).name)
-            return self._without_readers(name, after) if statement.cascade else after
+            return _without_readers(name, door.onto(after)) if statement.cascade else after
 
         context.work.define(change)
         return _DONE
@@ -207,6 +202,14 @@ class Ddl:
 def _door(context: Context, registry: Registry) -> Door:
     """The door to what lasts, among the definitions that a change finds."""
     return context.door.lasting.onto(registry)
+
+
+def _without_readers(name: TableName, door: Door) -> Registry:
+    """Definitions without the views that read a relation, and those that read them."""
+    for view in [view.name for view in door.views(Use.DEPEND) if name in names_in_view(view)]:  # before any is gone
+        if door.find_view(view, Use.DEPEND) is not None:
+            door = door.onto(_without_readers(view, door.onto(door.registry.without_view(view))))
+    return door.registry
 
 
 def _is_taken(name: TableName, context: Context, *, temporary: bool, allowed: bool) -> bool:

@@ -10,7 +10,7 @@ from catalog import definition
 from catalog.definition import DELETED_COLUMN, SEQ_COLUMN, TableDef, ViewDef
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import CATALOG_NAME, TableName
-from catalog.registry import Registry
+from flightserver.access.door import Door, Use
 from flightserver.execution.system import SystemTable
 from flightserver.sql.meaning.scopes import Column, Relation, visit
 from flightserver.sql.meaning.system_columns import of_all_columns
@@ -30,9 +30,12 @@ def view_text(text: str) -> QueryText:
 
 @dataclass(frozen=True)
 class Names:
-    """Finds relations by their names, bare ones in `namespace`. `given` are those that a statement brings."""
+    """Finds relations by their names, bare ones in `namespace`. `given` are those that a statement brings.
 
-    registry: Registry
+    Every table and view is asked of the door; a view's query has a door of its own.
+    """
+
+    door: Door
     system: Mapping[TableName, SystemTable]
     namespace: str
     given: Mapping[TableName, Relation] = field(default_factory=dict)
@@ -40,44 +43,59 @@ class Names:
 
     def __call__(self, parts: tuple[str, ...]) -> Relation | None:
         """What a name stands for, None where there is nothing of that name."""
+        name = self.full(parts)
+        return None if name is None else self.relation(name)
+
+    def full(self, parts: tuple[str, ...]) -> TableName | None:
+        """A name in full, None in another catalog than ours."""
         if len(parts) == 3 and parts[0] != CATALOG_NAME:
             return None
-        return self.relation(self._full(parts))
+        return _full(parts, self.namespace)
+
+    def find(self, name: TableName) -> TableDef | ViewDef | SystemTable | None:
+        """What may be read under a full name, rows that the statement brings left out."""
+        whole = of_all_columns(name)
+        if whole is not None:
+            return self.door.find_table(whole, Use.READ)
+        return self.system.get(name) or self.door.find(name, Use.READ)
 
     def relation(self, name: TableName) -> Relation | None:
         """What a full name stands for."""
         if name in self.given:
             return self.given[name]
-        table = self.registry.tables.get(of_all_columns(name) or name)
-        if table is not None:
-            return _of_table(table, name, has_all=of_all_columns(name) is not None)
-        if name in self.system:
-            return _of_schema(self.system[name].schema, name)
-        view = self.registry.views.get(name)
-        return None if view is None else Relation(name, self._columns_of(view))
+        match self.find(name):
+            case TableDef() as table:
+                return _of_table(table, name, has_all=of_all_columns(name) is not None)
+            case SystemTable(schema):
+                return _of_schema(schema, name)
+            case ViewDef() as view:
+                return Relation(name, self._columns_of(view))
+        return None
 
     def within(self, view: ViewDef) -> "Names":
         """The names that a view's query sees; INVALID when views nest without end."""
         if self.depth >= VIEW_DEPTH_MAX:
             raise DatabaseError(ErrorKind.INVALID, f"views are nested deeper than {VIEW_DEPTH_MAX}")
-        return Names(self.registry, self.system, view.namespace, depth=self.depth + 1)
-
-    def named_in(self, view: ViewDef) -> set[TableName]:
-        """The full names of what a view's query reads, whether it is there or not."""
-        named: set[TableName] = set()
-
-        def note(parts: tuple[str, ...]) -> None:
-            named.add(self._full(parts))
-
-        visit(query_of(view_text(view.query)), note)
-        return named
-
-    def _full(self, parts: tuple[str, ...]) -> TableName:
-        return TableName(parts[-2] if len(parts) > 1 else self.namespace, parts[-1])
+        return Names(self.door.behind(view), self.system, view.namespace, depth=self.depth + 1)
 
     def _columns_of(self, view: ViewDef) -> tuple[Column, ...] | None:
         query = query_of(view_text(view.query))
         return visit(query, self.within(view)).outputs[id(query)]
+
+
+def names_in_view(view: ViewDef) -> set[TableName]:
+    """The full names of what a view's query reads, whether it is there or not."""
+    named: set[TableName] = set()
+
+    def note(parts: tuple[str, ...]) -> None:
+        named.add(_full(parts, view.namespace))
+
+    visit(query_of(view_text(view.query)), note)
+    return named
+
+
+def _full(parts: tuple[str, ...], namespace: str) -> TableName:
+    return TableName(parts[-2] if len(parts) > 1 else namespace, parts[-1])
 
 
 class _Same:

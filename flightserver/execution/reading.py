@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from catalog.definition import TableDef, ViewDef
 from catalog.identifiers import CATALOG_NAME, SYSTEM_NAMESPACE, TableName
-from catalog.registry import Registry
+from flightserver.access.door import Door
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.damage import check_present, damage_named
@@ -169,9 +169,10 @@ class Reader:
         counted = counted_table(text)
         if counted is None:
             return None
-        relation = Names(context.registry, self.system, context.namespace)(counted.parts)
-        table = context.registry.tables.get(relation.name) if relation is not None else None
-        if table is None:
+        names = self._names(context)
+        name = names.full(counted.parts)
+        table = None if name is None else names.find(name)
+        if not isinstance(table, TableDef):
             return None
         (snapshot,) = context.work.snapshots([context.scope(table)])
         schema = client_schema(pa.schema([(counted.column, pa.int64())]))
@@ -179,16 +180,11 @@ class Reader:
 
     def parameter_types(self, text: QueryText, context: Context) -> dict[int, pa.DataType]:
         """The types of a query's parameters by number, as far as it tells them."""
-        return parameter_types(text, Names(context.registry, self.system, context.namespace))
+        return parameter_types(text, self._names(context))
 
-    def readers_of(self, name: TableName, registry: Registry) -> list[TableName]:
-        """The views whose queries name a relation."""
-        views = registry.views.values()
-        return [view.name for view in views if name in Names(registry, self.system, view.namespace).named_in(view)]
-
-    def check_view(self, view: ViewDef, registry: Registry) -> None:
+    def check_view(self, view: ViewDef, door: Door) -> None:
         """Raise INVALID when views nest too deeply under `view`, or in a circle."""
-        Names(registry, self.system, view.namespace).relation(view.name)
+        Names(door, self.system, view.namespace).relation(view.name)
 
     def reads_system_only(self, text: QueryText, context: Context) -> bool:
         """Tell whether all that a query reads are system tables."""
@@ -196,7 +192,7 @@ class Reader:
         return bool(reads.system) and not reads.tables and not reads.views
 
     def _query(self, text: QueryText, context: Context, parameters: Parameters | None, given: Given) -> "_Query":
-        names = Names(context.registry, self.system, context.namespace, given.relations)
+        names = self._names(context, given)
         bound = {int(name): value.type for name, value in (parameters or {}).items()}
         constants = constant_parameters(text, names)
         if parameters:
@@ -213,12 +209,15 @@ class Reader:
         return replace(query, trusting=_Trusting(written.sums, SqlText(trusting.text, parameters)))
 
     def _substrait_query(self, query: SubstraitQuery, context: Context) -> "_Query":
-        names = Names(context.registry, self.system, context.namespace)
+        names = self._names(context)
         reads = _Reads()
         for ref in query.tables:
             text = EngineText("", frozenset({context.name(ref)}), (), has_optional_sides=False)
             reads.add(text, names, self._view_reader(context))
         return _Query(self._database, SubstraitPlan(query.plan), context, reads, SqlDialect.STABLE_JOIN_ORDER)
+
+    def _names(self, context: Context, given: Given = NOTHING) -> Names:
+        return Names(context.door, self.system, context.namespace, given.relations)
 
     def _view_reader(self, context: Context) -> Callable[[ViewDef, Names], EngineText]:
         """Writes the query of a view for the engine."""
@@ -354,21 +353,21 @@ class _Reads:
         self.has_values |= text.has_values
         for name in text.relations - names.given.keys():
             table = of_all_columns(name) or name
-            view = names.registry.views.get(name)
             hides = is_hidden or table in text.hidden
             if is_behind_view:
                 self.behind_views.add(table)
-            if table in names.registry.tables:
-                self.tables[table] = names.registry.tables[table]
-                self.variants[name] = (table, Columns.VISIBLE if table == name else Columns.ALL)
-                self.hidden |= {table} if hides else set()
-            elif name in names.system:
-                self.system[name] = names.system[name]
-            elif view is not None and (hides or name not in self.views):
-                within = names.within(view)
-                written = of_view(view, within)
-                self.add(written, within, of_view, is_behind_view=True, is_hidden=hides)
-                self.views.setdefault(name, _View(written.text, view.namespace))
+            match names.find(name):
+                case TableDef() as found:
+                    self.tables[table] = found
+                    self.variants[name] = (table, Columns.VISIBLE if table == name else Columns.ALL)
+                    self.hidden |= {table} if hides else set()
+                case SystemTable() as found:
+                    self.system[name] = found
+                case ViewDef() as found if hides or name not in self.views:
+                    within = names.within(found)
+                    written = of_view(found, within)
+                    self.add(written, within, of_view, is_behind_view=True, is_hidden=hides)
+                    self.views.setdefault(name, _View(written.text, found.namespace))
 
 
 @dataclass(frozen=True)

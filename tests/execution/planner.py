@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from catalog.identifiers import TableName
 from catalog.types import format_type
+from flightserver.access.door import Use
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.executor import Executor
@@ -37,7 +38,7 @@ class Planner:
             f"{part.name} {format_type(part.type)}{'' if part.nullable else ' NOT NULL'}" for part in rows.schema
         )
         self.run(f"CREATE TABLE {name} ({columns}, PRIMARY KEY ({rows.schema.names[0]}))")
-        table = self.context.registry.tables[TableName(self.context.namespace, name)]
+        table = self.context.door.table(TableName(self.context.namespace, name), Use.INSERT)
         ingest(self.database, table, self.context, rows.to_batches(), Load())
         self.run(f"FLUSH {name}")
 

@@ -6,6 +6,7 @@ from typing import Any
 import pyarrow as pa
 
 from catalog.identifiers import TableName
+from flightserver.access.door import Use
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.executor import Executor
@@ -38,7 +39,7 @@ class Tables:
 
     def hot(self, table: str, *rows: pa.Table) -> None:
         """Ingest rows, a stream for each table of them."""
-        definition = self.context.registry.table(TableName("public", table))
+        definition = self.context.door.table(TableName("public", table), Use.INSERT)
         for some in rows:
             ingest(self.database, definition, self.context, some.to_batches(), Load())
 
@@ -50,7 +51,7 @@ class Tables:
 
     def segments(self, table: str, *rows: pa.Table) -> None:
         """The same as large streams come: each is a segment that waits to be settled."""
-        definition = self.context.registry.table(TableName("public", table))
+        definition = self.context.door.table(TableName("public", table), Use.INSERT)
         store = self.database.store
         for some in rows:
             load = BulkLoad(store, store.state(definition, None), definition)

@@ -214,6 +214,16 @@ def test_drop_table_takes_cascade(client: Client) -> None:
     client.run("DROP TABLE IF EXISTS dropped CASCADE")
 
 
+def test_cascade_takes_every_view_once(client: Client) -> None:
+    """Also one that reads the table and another view of it."""
+    client.run("CREATE TABLE below (id INT PRIMARY KEY)")
+    client.run("CREATE VIEW one_way AS SELECT id FROM below")
+    client.run("CREATE VIEW two_ways AS SELECT below.id FROM below JOIN one_way ON below.id = one_way.id")
+    client.run("DROP TABLE below CASCADE")
+    assert "one_way does not exist" in client.error("DROP VIEW one_way")
+    assert "two_ways does not exist" in client.error("DROP VIEW two_ways")
+
+
 def test_a_context_value_gives_its_column_a_name_for_people(client: Client) -> None:
     """Not the engine's literal."""
     (name,) = client.arrow("SELECT current_schema()").column_names

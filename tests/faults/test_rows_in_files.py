@@ -76,15 +76,20 @@ LISTS = {
 }
 
 
+@pytest.fixture(scope="module")
+def lists(tables: Tables) -> Tables:
+    """A row in each of three batches."""
+    tables.run("CREATE TABLE lists (id INT PRIMARY KEY, l BIGINT[], s STRUCT<a BIGINT>, h FLOAT16)")
+    for row in ("(1, [1, 2], {'a': 1}, 0.5)", "(2, [3], {'a': 2}, -1)", "(3, NULL, NULL, NULL)"):
+        tables.run(f"INSERT INTO lists VALUES {row}")
+        tables.run("FLUSH lists")
+    return tables
+
+
 @pytest.mark.parametrize("condition", LISTS)
-def test_what_arrow_cannot_compare_rules_out_no_batch(tables: Tables, condition: str) -> None:
+def test_what_arrow_cannot_compare_rules_out_no_batch(lists: Tables, condition: str) -> None:
     """Lists, structs and half floats are compared by the engine alone."""
-    if "lists" not in {name.table for name in tables.context.registry.tables}:
-        tables.run("CREATE TABLE lists (id INT PRIMARY KEY, l BIGINT[], s STRUCT<a BIGINT>, h FLOAT16)")
-        for row in ("(1, [1, 2], {'a': 1}, 0.5)", "(2, [3], {'a': 2}, -1)", "(3, NULL, NULL, NULL)"):
-            tables.run(f"INSERT INTO lists VALUES {row}")
-            tables.run("FLUSH lists")
-    assert tables.ids(f"SELECT id FROM lists WHERE {condition} ORDER BY id") == LISTS[condition]
+    assert lists.ids(f"SELECT id FROM lists WHERE {condition} ORDER BY id") == LISTS[condition]
 
 
 LOSING = {
@@ -102,15 +107,20 @@ LOSING = {
 """Conditions with casts that lose digits, and the rows that satisfy them."""
 
 
+@pytest.fixture(scope="module")
+def losing(tables: Tables) -> Tables:
+    """Values that no cast to a smaller type keeps."""
+    tables.run("CREATE TABLE losing (id INT PRIMARY KEY, ts TIMESTAMP, x DOUBLE, f FLOAT, d DECIMAL(10,2))")
+    tables.run(
+        "INSERT INTO losing VALUES (1, '1969-12-31 23:59:59.999999', -1.5, 0.5, -1.25), "
+        "(2, '2024-03-31 02:30:00.5', 3, 2.5, 3.75)"
+    )
+    tables.run("FLUSH losing")
+    return tables
+
+
 @pytest.mark.parametrize("condition", LOSING)
-def test_a_cast_that_loses_digits_may_stand_in_a_condition(tables: Tables, condition: str) -> None:
+def test_a_cast_that_loses_digits_may_stand_in_a_condition(losing: Tables, condition: str) -> None:
     """What the engine estimates of it must not end the query."""
-    if "losing" not in {name.table for name in tables.context.registry.tables}:
-        tables.run("CREATE TABLE losing (id INT PRIMARY KEY, ts TIMESTAMP, x DOUBLE, f FLOAT, d DECIMAL(10,2))")
-        tables.run(
-            "INSERT INTO losing VALUES (1, '1969-12-31 23:59:59.999999', -1.5, 0.5, -1.25), "
-            "(2, '2024-03-31 02:30:00.5', 3, 2.5, 3.75)"
-        )
-        tables.run("FLUSH losing")
     expected: Any = LOSING[condition]
-    assert tables.ids(f"SELECT id FROM losing WHERE {condition} ORDER BY id") == expected
+    assert losing.ids(f"SELECT id FROM losing WHERE {condition} ORDER BY id") == expected

@@ -21,6 +21,8 @@ from bench.report import Figure, Target, at_least, at_most, compare, millisecond
 from bench.scale import THREADS, Scale
 from bench.server import Server
 from bench.timing import in_turns, seconds
+from catalog.roles import Role
+from flightserver.access.principal import Principal
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.reading import Reader
@@ -77,7 +79,7 @@ def run(scale: Scale) -> list[Figure]:
 
 def directly(database: Database) -> Callable[[str], Rows]:
     """Queries without Flight."""
-    reader, context = Reader(database, {}), Context("root", database.autocommit)
+    reader, context = Reader(database, {}), Context(Principal.of("root", Role.SYSTEM), database.autocommit)
     return lambda text: reader.plan(QueryText(text), context).rows()
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from catalog.definition import TableDef, TableKind
 from catalog.identifiers import DEFAULT_NAMESPACE, TableName
 from flightserver.access.door import Door, Use
+from flightserver.access.principal import Principal
 from flightserver.activity.statement import RunningStatement
 from flightserver.sql.statements import TableRef
 from flightserver.temporary import TemporaryTables
@@ -21,15 +22,19 @@ class Context:
     `idempotency` of an earlier one is not made again.
     """
 
-    user: str
+    principal: Principal
     work: Work
     namespace: str = DEFAULT_NAMESPACE
-    is_admin: bool = False
     in_transaction: bool = False
     temporary: TemporaryTables = field(default_factory=TemporaryTables)
     statement: RunningStatement | None = None
     stop: Stop = never
     idempotency: Idempotency | None = None
+
+    @property
+    def user(self) -> str:
+        """Whose rows the statement reads and writes."""
+        return self.principal.user
 
     @property
     def door(self) -> Door:
@@ -39,10 +44,6 @@ class Context:
     def table(self, ref: TableRef, use: Use) -> TableDef:
         """The table that the statement means; NOT_FOUND when there is none that it may use so."""
         return self.door.table(self.name(ref), use)
-
-    def may_see(self, user: str) -> bool:
-        """Tell whether this user may see what sessions and queries of another do."""
-        return self.is_admin or user == self.user
 
     def name(self, ref: TableRef) -> TableName:
         """The full name of a table as the statement wrote it."""

@@ -63,7 +63,7 @@ class Maintenance:
     def _scopes(self, table: TableDef, context: Context) -> Iterator[ScopeState]:
         """The scopes of a table that the command is about."""
         store = self._database.store
-        if table.kind is TableKind.SHARED or not context.is_admin:
+        if table.kind is TableKind.SHARED or not context.principal.is_admin:
             yield store.state(*context.scope(table))
             return
         loaded = {state.head.scope.user for state in store.loaded() if state.head.table.id == table.id}

@@ -463,7 +463,7 @@ def _context_values(context: Context, namespace: str) -> dict[str, str]:
     """What the words that say something of the session stand for."""
     return {
         "CURRENT_USER": context.user,
-        "SESSION_USER": context.user,
+        "SESSION_USER": context.principal.actor.name,
         "CURRENT_SCHEMA": namespace,
         "CURRENT_CATALOG": CATALOG_NAME,
     }

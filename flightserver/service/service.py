@@ -305,7 +305,7 @@ class Service:
         """What a statement may use of the places that are kept."""
 
         def access() -> Access:
-            if session.is_admin:
+            if session.principal.is_admin:
                 return Access.ADMIN
             context = session.context(None)
             return Access.ASKS_ABOUT_SERVER if self._executor.asks_about_server(parsed, context) else Access.NONE

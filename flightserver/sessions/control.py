@@ -110,24 +110,19 @@ class Control:
 
     def _kill_query(self, statement: KillQuery, session: Session, _: Transaction | None) -> Affected:
         doomed = self._statements.get(statement.number)
-        if not may_see(session, doomed.user):
+        if not session.principal.may_see(doomed.user):
             raise DatabaseError(ErrorKind.NOT_FOUND, f"query {statement.number} does not exist; see system.queries")
         return Affected(int(doomed.cancel(f"query {statement.number} was killed by {session.user}")))
 
     def _kill_session(self, statement: KillSession, session: Session, _: Transaction | None) -> Affected:
         doomed = self._sessions.get(statement.session_id)
-        if not may_see(session, doomed.user):
+        if not session.principal.may_see(doomed.user):
             raise DatabaseError(
                 ErrorKind.NOT_FOUND, f"session {statement.session_id} does not exist; see system.sessions"
             )
         self._statements.cancel_all(doomed.id, f"the session was killed by {session.user}")
         self._sessions.cut_off(doomed)
         return Affected(1)
-
-
-def may_see(session: Session, user: str) -> bool:
-    """Tell whether a session may see and end what belongs to a user."""
-    return session.is_admin or session.user == user
 
 
 def _refuse_named(named: Transaction | None, how: str) -> None:

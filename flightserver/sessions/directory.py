@@ -14,6 +14,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection
 
 from catalog.errors import DatabaseError, ErrorKind
+from catalog.roles import Role
+from flightserver.access.principal import Principal
 from flightserver.activity.ledger import Ledger
 from flightserver.database import Database
 from flightserver.sessions.session import Session
@@ -132,7 +134,8 @@ class Sessions:
             return self._sessions[session_id]
 
     def _open(self, user: str, peer: str, *keys: str) -> Session:
-        session = Session(self._database, self._ledger, user, peer, is_admin=user in self._settings.all_admins)
+        role = Role.SYSTEM if user in self._settings.all_admins else Role.USER
+        session = Session(self._database, self._ledger, Principal.of(user, role), peer)
         with self._lock:
             left_out = self._make_room()
             self._sessions[session.id] = session

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 
 from catalog.definition import TableDef
 from catalog.errors import DatabaseError, ErrorKind
+from flightserver.access.principal import Principal
 from flightserver.activity.entries import STREAMS, Kind
 from flightserver.activity.ledger import Account, Ending, Kept, Ledger
 from flightserver.activity.statement import RunningStatement
@@ -39,13 +40,12 @@ class Session:
     It `ends_with_connection` when its client shows that it keeps neither token nor cookie.
     """
 
-    def __init__(self, database: Database, ledger: Ledger, user: str, peer: str, *, is_admin: bool) -> None:
+    def __init__(self, database: Database, ledger: Ledger, principal: Principal, peer: str) -> None:
         self._database = database
         self.id = secrets.token_hex(8)
-        self.user = user
-        self.account = ledger.account(user, self.id)
+        self.principal = principal
+        self.account = ledger.account(self.user, self.id)
         self.peer = peer
-        self.is_admin = is_admin
         self.keys: tuple[str, ...] = ()
         self.ends_with_connection = False
         self.created_at = datetime.now(UTC)
@@ -57,6 +57,11 @@ class Session:
         self._used_at = time.monotonic()
         self._running = 0
         self._closed = False
+
+    @property
+    def user(self) -> str:
+        """The name of who is logged in."""
+        return self.principal.actor.name
 
     @property
     def open_transactions(self) -> int:
@@ -105,10 +110,9 @@ class Session:
     ) -> Context:
         """A statement's view, in a transaction or in none."""
         return Context(
-            self.user,
+            self.principal,
             transaction or self._database.autocommit,
             self.options.namespace,
-            is_admin=self.is_admin,
             in_transaction=transaction is not None,
             temporary=self.temporary,
             statement=statement,

@@ -99,7 +99,7 @@ def system_tables(watched: Watched) -> Mapping[str, SystemTable]:
                 "kept_bytes": session.account.bytes,
             }
             for session in sessions.listed()
-            if context.may_see(session.user)
+            if context.principal.may_see(session.user)
         ]
 
     def kept_seen(context: Context) -> list[dict[str, object]]:
@@ -112,12 +112,12 @@ def system_tables(watched: Watched) -> Mapping[str, SystemTable]:
                 "idle_s": round(entry.idle_seconds, 3),
                 "in_use": entry.is_in_use,
             }
-            for entry in ledger.listed(None if context.is_admin else context.user)
+            for entry in ledger.listed(None if context.principal.is_admin else context.user)
         ]
 
     def limits_seen(context: Context) -> list[dict[str, object]]:
         own = [(context.user, name, used, at_most) for name, used, at_most in ledger.usage(context.user)]
-        rows = own + ([(None, *row) for row in _of_server(watched)] if context.is_admin else [])
+        rows = own + ([(None, *row) for row in _of_server(watched)] if context.principal.is_admin else [])
         return [dict(zip(_LIMITS.names, row, strict=True)) for row in rows]
 
     def queries_seen(context: Context) -> list[dict[str, object]]:
@@ -137,7 +137,7 @@ def system_tables(watched: Watched) -> Mapping[str, SystemTable]:
                 "error": statement.error,
             }
             for statement in statements.listed()
-            if context.may_see(statement.user)
+            if context.principal.may_see(statement.user)
         ]
 
     def views_seen(context: Context) -> list[dict[str, object]]:

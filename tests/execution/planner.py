@@ -8,8 +8,10 @@ from pathlib import Path
 import pyarrow as pa
 
 from catalog.identifiers import TableName
+from catalog.roles import Role
 from catalog.types import format_type
 from flightserver.access.door import Use
+from flightserver.access.principal import Principal
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.executor import Executor
@@ -61,6 +63,6 @@ def opened(folder: Path) -> Iterator[Planner]:
     """A planner over a new database, which is closed at the end."""
     database = Database(Settings(data_dir=folder / "data"))
     try:
-        yield Planner(database, Executor(database, {}), Context("root", database.autocommit))
+        yield Planner(database, Executor(database, {}), Context(Principal.of("root", Role.SYSTEM), database.autocommit))
     finally:
         database.close()

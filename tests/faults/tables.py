@@ -6,7 +6,9 @@ from typing import Any
 import pyarrow as pa
 
 from catalog.identifiers import TableName
+from catalog.roles import Role
 from flightserver.access.door import Use
+from flightserver.access.principal import Principal
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.executor import Executor
@@ -24,7 +26,7 @@ class Tables:
 
     def __init__(self, folder: Path) -> None:
         self.database = Database(Settings(data_dir=folder / "data"))
-        self.context = Context("root", self.database.autocommit)
+        self.context = Context(Principal.of("root", Role.SYSTEM), self.database.autocommit)
         self._executor = Executor(self.database, {})
 
     def run(self, text: str, bound: pa.Table | None = None) -> Any:

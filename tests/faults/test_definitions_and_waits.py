@@ -17,7 +17,9 @@ import pytest
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import TableName
 from catalog.registry import Registry
+from catalog.roles import Role
 from catalog.store import Change as DefinitionChange
+from flightserver.access.principal import Principal
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.executor import Executor
@@ -169,7 +171,7 @@ class House:
         self.database = database
         self._executor = Executor(database, {})
         self._load = TableLoad(database, self._executor.ddl)
-        self.context = Context("root", database.autocommit)
+        self.context = Context(Principal.of("root", Role.SYSTEM), database.autocommit)
         self._tables = 0
 
     def table(self) -> str:

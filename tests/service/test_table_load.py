@@ -6,6 +6,8 @@ import pyarrow as pa
 import pytest
 
 from catalog.errors import DatabaseError, ErrorKind
+from catalog.roles import Role
+from flightserver.access.principal import Principal
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.executor import Executor
@@ -18,7 +20,10 @@ def test_a_stream_that_ends_before_its_schema_replaces_nothing(tmp_path: Path) -
     """It was broken off, and does not say that there shall be no rows."""
     database = Database(Settings(data_dir=tmp_path / "data"))
     try:
-        load, context = TableLoad(database, Executor(database, {}).ddl), Context("root", database.autocommit)
+        load, context = (
+            TableLoad(database, Executor(database, {}).ddl),
+            Context(Principal.of("root", Role.SYSTEM), database.autocommit),
+        )
         rows = pa.table({"id": [1, 2]})
 
         def run(mode: IfExists, stream: Stream) -> int:

@@ -1,6 +1,6 @@
 """Settings of all tests: no test is timed, because machines differ; the JVM's tests run in a process of their own.
 
-After each test, every server that runs is asked whether a stream is open whose client is gone.
+After each test, its server is asked whether a stream is open whose client is gone.
 """
 
 import os
@@ -20,9 +20,12 @@ collect_ignore = [] if os.environ.get(JDBC_HERE) else ["jdbc"]
 
 
 @pytest.fixture(autouse=True)
-def no_stream_is_left() -> Iterator[None]:
+def no_stream_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
     """Clients are gone when a test has ended, and so are their streams."""
     yield
     servers = sys.modules.get("tests.server_process")
-    for process in servers.ServerProcess.all_running() if servers is not None else ():
-        process.check_no_stream_is_left()
+    if servers is not None:
+        used = [found for found in request.node.funcargs.values() if isinstance(found, servers.ServerProcess)]
+        for process in used:
+            if process.is_running:
+                process.check_no_stream_is_left()

@@ -1,6 +1,7 @@
 """A real server process on a data folder, for tests: start, stop, kill -9, restart, connect as a user.
 
-After each test, and at its own end, a server is asked what it keeps for clients that are gone: nothing may be left.
+After each test that uses it, and at its own end, a server is asked what it keeps for clients that are gone: nothing may
+be left.
 """
 
 import os
@@ -12,8 +13,6 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import ClassVar
-from weakref import WeakSet
 
 from adbc_driver_flightsql import DatabaseOptions, dbapi
 from pyarrow import flight
@@ -33,8 +32,6 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 class ServerProcess:
     """`flightserver serve` on a free port. A context manager: entering starts it, leaving kills what still runs."""
-
-    _started: ClassVar["WeakSet[ServerProcess]"] = WeakSet()
 
     def __init__(
         self,
@@ -73,11 +70,6 @@ class ServerProcess:
         finally:
             self.kill()
 
-    @classmethod
-    def all_running(cls) -> list["ServerProcess"]:
-        """The servers that run at present."""
-        return [process for process in cls._started if process.is_running]
-
     def check_no_stream_is_left(self) -> None:
         """Fail when a stream stays open although its client is gone."""
         if self._dev:
@@ -109,7 +101,6 @@ class ServerProcess:
             self.kill()
             raise AssertionError(f"the server did not start: {self.log[-4000:]}")
         self.uri = line.removeprefix("listening on ").strip()
-        self._started.add(self)
 
     def refusal(self) -> str:
         """Start the process, which refuses; return what it says."""
@@ -191,7 +182,6 @@ class ServerProcess:
 
     def _ended(self, process: subprocess.Popen[str], seconds: float) -> int:
         status = process.wait(seconds)
-        self._started.discard(self)
         if self._observer is not None:
             self._observer.close()
             self._observer = None

@@ -5,10 +5,9 @@ Each message says what to do instead. The import direction is drawn in ARCHITECT
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parent.parent
 
@@ -83,62 +82,90 @@ def sources() -> list[Path]:
     return sorted(path for path in found if "generated" not in path.parts)
 
 
+def relative(path: Path) -> str:
+    """A path as messages name it."""
+    return path.relative_to(ROOT).as_posix()
+
+
 def module_name(path: Path) -> str:
     """The dotted name of a module."""
     parts = path.relative_to(ROOT).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imports(path: Path) -> Iterator[str]:
+@cache
+def parsed(path: Path) -> ast.Module:
+    """A module, read once for all rules."""
+    return ast.parse(path.read_text())
+
+
+@cache
+def imports(path: Path) -> frozenset[str]:
     """Every module that a file imports, wherever in it."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    found: set[str] = set()
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            found.add(node.module)
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return frozenset(found)
 
 
-@pytest.mark.parametrize("path", sources(), ids=module_name)
-def test_a_package_imports_only_what_lies_below_it(path: Path) -> None:
+def are_kept(broken: Iterable[str]) -> None:
+    """Fail with every place that breaks a rule."""
+    found = list(broken)
+    assert not found, "\n".join(found)
+
+
+def is_below(name: str, package: str) -> bool:
+    """Tell whether a module is a package, or in it."""
+    return name == package or name.startswith(f"{package}.")
+
+
+def test_a_package_imports_only_what_lies_below_it() -> None:
     """Imports run one way: bloom, catalog <- manifest <- providers <- flush <- flightserver."""
-    package = path.relative_to(ROOT).parts[0]
-    allowed = MAY_IMPORT[package] | {package}
-    wrong = {name for name in imports(path) if name.split(".")[0] in MAY_IMPORT and name.split(".")[0] not in allowed}
-    assert not wrong, f"{path.name} must not import {wrong}: move the shared part down"
+    are_kept(
+        f"{relative(path)} must not import {name}: move the shared part down"
+        for path in sources()
+        for name in imports(path)
+        if (package := name.split(".")[0]) in MAY_IMPORT
+        and package not in MAY_IMPORT[path.relative_to(ROOT).parts[0]] | {path.relative_to(ROOT).parts[0]}
+    )
 
 
-@pytest.mark.parametrize("path", sources(), ids=module_name)
-def test_pure_sub_packages_stay_pure(path: Path) -> None:
+def test_pure_sub_packages_stay_pure() -> None:
     """Protocol and SQL are text and bytes in, values out."""
-    for prefix, allowed in SIBLINGS.items():
-        if module_name(path).startswith(prefix):
-            ours = {name for name in imports(path) if name.split(".")[0] in MAY_IMPORT}
-            wrong = {name for name in ours if not name.startswith(prefix) and name.split(".")[0] not in allowed}
-            assert not wrong, f"{path.name} must not import {wrong}"
+    are_kept(
+        f"{relative(path)} must not import {name}: {pure} does no work beside its own"
+        for pure, allowed in SIBLINGS.items()
+        for path in sources()
+        if is_below(module_name(path), pure)
+        for name in imports(path)
+        if name.split(".")[0] in MAY_IMPORT and not is_below(name, pure) and name.split(".")[0] not in allowed
+    )
 
 
-@pytest.mark.parametrize("path", sources(), ids=module_name)
-def test_libraries_stay_behind_their_fence(path: Path) -> None:
+def test_libraries_stay_behind_their_fence() -> None:
     """A library that shapes its callers is known in one place."""
-    relative = str(path.relative_to(ROOT))
-    for library, homes in FENCES.items():
-        used = any(name == library or name.startswith(f"{library}.") for name in imports(path))
-        at_home = any(relative == home or (home.endswith("/") and relative.startswith(home)) for home in homes)
-        assert not used or at_home, f"{relative} must not import {library}; it belongs to {sorted(homes)}"
+    are_kept(
+        f"{relative(path)} must not import {library}; it belongs to {sorted(homes)}"
+        for path in sources()
+        for library, homes in FENCES.items()
+        if any(is_below(name, library) for name in imports(path))
+        and not any(relative(path).startswith(home) for home in homes)
+    )
 
 
-@pytest.mark.parametrize("path", sources(), ids=module_name)
-def test_names_lead_to_tables_through_the_door(path: Path) -> None:
+def test_names_lead_to_tables_through_the_door() -> None:
     """Whether a statement finds a table or a view is decided in one place, for every path."""
-    relative = path.relative_to(ROOT).as_posix()
-    looked_up = [
-        f"line {node.lineno}: registry.{node.attr}"
-        for node in ast.walk(ast.parse(path.read_text()))
+    are_kept(
+        f"{relative(path)}:{node.lineno} must ask Context.table or Context.door, not registry.{node.attr}"
+        for path in sources()
+        if not relative(path).startswith(DOORKEEPERS)
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.Attribute) and node.attr in LOOK_UPS and _is_registry(node.value)
-    ]
-    if not relative.startswith(DOORKEEPERS):
-        assert not looked_up, f"{relative} must ask Context.table or Context.door: {looked_up}"
+    )
 
 
 def _is_registry(node: ast.expr) -> bool:
@@ -147,15 +174,15 @@ def _is_registry(node: ast.expr) -> bool:
     )
 
 
-@pytest.mark.parametrize(
-    "path", [p for p in sources() if p.relative_to(ROOT).parts[0] in {"providers", "flush"}], ids=module_name
-)
-def test_cold_files_are_reached_through_their_folder(path: Path) -> None:
+def test_cold_files_are_reached_through_their_folder() -> None:
     """Jobs and readers name a scope's files and never touch the file system, so that a folder may lie elsewhere."""
-    allowed = FILE_SYSTEM_HOMES.get(path.relative_to(ROOT).as_posix(), set())
-    found = {name for name in imports(path) if name not in {"manifest.files", *WITHOUT_FILES}}
-    wrong = {name for name in found if any(name == one or name.startswith(f"{one}.") for one in FILE_SYSTEM - allowed)}
-    assert not wrong, f"{path.name} must not import {wrong}: ask the scope's ScopeFolder"
+    are_kept(
+        f"{relative(path)} must not import {name}: ask the scope's ScopeFolder"
+        for path in sources()
+        if path.relative_to(ROOT).parts[0] in {"providers", "flush"}
+        for name in imports(path) - {"manifest.files", *WITHOUT_FILES}
+        if any(is_below(name, one) for one in FILE_SYSTEM - FILE_SYSTEM_HOMES.get(relative(path), set()))
+    )
 
 
 def test_there_are_no_import_cycles() -> None:
@@ -175,50 +202,58 @@ def test_there_are_no_import_cycles() -> None:
         visit(name, ())
 
 
-@pytest.mark.parametrize("path", sources(), ids=module_name)
-def test_imports_stand_at_the_top(path: Path) -> None:
-    """No import hides in a function."""
-    tree = ast.parse(path.read_text())
-    local = [
-        inner.lineno
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+def test_imports_stand_at_the_top() -> None:
+    """No import hides in a function; only the command line's may."""
+    are_kept(
+        f"{relative(path)}:{inner.lineno} imports inside a function"
+        for path in sources()
+        if relative(path) != "flightserver/__main__.py"
+        for node in functions(path)
         for inner in ast.walk(node)
         if isinstance(inner, ast.Import | ast.ImportFrom)
-    ]
-    allowed = path.relative_to(ROOT).as_posix() == "flightserver/__main__.py"
-    assert not local or allowed, f"{path.name}:{local} imports inside a function; only the command line may"
+    )
 
 
-@pytest.mark.parametrize("path", sources(), ids=module_name)
-def test_names_say_what_a_module_is(path: Path) -> None:
+def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Every function of a module, wherever in it."""
+    return (node for node in ast.walk(parsed(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def test_names_say_what_a_module_is() -> None:
     """No drawer for odds and ends."""
-    assert path.stem not in BANNED_NAMES, f"{path} is a drawer; name the concept"
+    are_kept(f"{relative(path)} is a drawer; name the concept" for path in sources() if path.stem in BANNED_NAMES)
 
 
-@pytest.mark.parametrize("path", [*sources(), *sorted((ROOT / "tests").rglob("test_*.py"))], ids=lambda path: path.stem)
-def test_modules_and_tests_have_docstrings(path: Path) -> None:
-    """A module says what it is for; a test says which fact it holds."""
-    tree = ast.parse(path.read_text())
-    if path.stem != "__init__" or tree.body:
-        assert ast.get_docstring(tree), f"{path} needs a module docstring"
-    tests = [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
-    ]
-    silent = [test.name for test in tests if not ast.get_docstring(test)]
-    assert not silent, f"{path.name}: {silent} need one sentence each"
+def test_modules_have_docstrings() -> None:
+    """A module says what it is for."""
+    are_kept(
+        f"{relative(path)} needs a module docstring"
+        for path in [*sources(), *specifications()]
+        if not ast.get_docstring(parsed(path)) and (path.stem != "__init__" or parsed(path).body)
+    )
 
 
-def documents() -> list[Path]:
-    """Every Markdown page of the project."""
-    return [path for path in ROOT.rglob("*.md") if not {".venv", "node_modules", ".git"} & set(path.parts)]
+def test_tests_have_docstrings() -> None:
+    """A test says which fact it holds."""
+    are_kept(
+        f"{relative(path)}:{node.lineno} {node.name} needs one sentence"
+        for path in specifications()
+        for node in functions(path)
+        if node.name.startswith("test_") and not ast.get_docstring(node)
+    )
 
 
-@pytest.mark.parametrize("page", documents(), ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_in_pages_lead_somewhere(page: Path) -> None:
+def specifications() -> list[Path]:
+    """Every module of tests."""
+    return sorted((ROOT / "tests").rglob("test_*.py"))
+
+
+def test_links_in_pages_lead_somewhere() -> None:
     """A relative link names a file that exists."""
-    targets = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", page.read_text())
-    broken = [target for target in targets if not (page.parent / target).exists()]
-    assert not broken, f"{page.name} links to {broken}"
+    pages = [page for page in ROOT.rglob("*.md") if not {".venv", "node_modules", ".git"} & set(page.parts)]
+    are_kept(
+        f"{relative(page)} links to {target}"
+        for page in pages
+        for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", page.read_text())
+        if not (page.parent / target).exists()
+    )

@@ -16,14 +16,14 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 """Runs `flightserver` to its end, with its arguments."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A server on a folder of its own, without passwords."""
     with ServerProcess(tmp_path_factory.mktemp("cli") / "data") as process:
         yield process
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def environment(server: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """What commands find in their environment: the server, this installation, nobody's history."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -32,7 +32,7 @@ def environment(server: ServerProcess, tmp_path_factory: pytest.TempPathFactory)
     return {name: value for name, value in os.environ.items() if not name.startswith("FLIGHTSERVER_")} | ours
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def run(environment: dict[str, str]) -> Run:
     """Run `flightserver` to its end."""
 
@@ -45,7 +45,7 @@ def run(environment: dict[str, str]) -> Run:
     return run_command
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def call(environment: dict[str, str]) -> Run:
     """Run `flightserver` to its end inside this process, which is faster."""
 

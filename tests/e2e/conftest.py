@@ -14,7 +14,7 @@ USERS = {"alice": "wonder land", "bob": "b:o:b"}
 _NUMBERS = itertools.count(1)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A running server with the users alice and bob; without credentials one is root."""
     with ServerProcess(tmp_path_factory.mktemp("server") / "data", users=USERS) as process:
@@ -23,21 +23,21 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
         assert process.stop() == 0
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def db(server: ServerProcess) -> Iterator[Client]:
     """A client without credentials."""
     with server.connect() as connection:
         yield Client(connection)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def alice(server: ServerProcess) -> Iterator[Client]:
     """A client who logged in as alice."""
     with server.connect("alice") as connection:
         yield Client(connection)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def bob(server: ServerProcess) -> Iterator[Client]:
     """A client who logged in as bob."""
     with server.connect("bob") as connection:
@@ -72,7 +72,7 @@ def wire(server: ServerProcess) -> Iterator[Wire]:
         yield client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def batches(db: Client) -> str:
     """Seven batches of a hundred keys each, with a bloom on s: too few to be merged in the background."""
     db.run(

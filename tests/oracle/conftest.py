@@ -9,7 +9,7 @@ from tests.oracle.run import ANOTHER
 from tests.server_process import ServerProcess
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A server with another user than the one who asks."""
     with ServerProcess(tmp_path_factory.mktemp("oracle") / "data", users={ANOTHER: "another"}) as started:

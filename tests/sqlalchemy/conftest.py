@@ -11,7 +11,7 @@ from tests.server_process import ServerProcess
 USERS = {"alice": "wonder land"}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A running server that has the namespaces that SQLAlchemy's suite expects."""
     folder = tmp_path_factory.mktemp("sqlalchemy")
@@ -24,13 +24,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
         assert process.stop() == 0
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def url(server: ServerProcess) -> URL:
     """Where the server is, for somebody without credentials."""
     return sa.make_url(server.uri.replace("grpc://", "flightserver://"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def engine(url: URL) -> Iterator[sa.Engine]:
     """An engine on the server."""
     engine = sa.create_engine(url)

@@ -1,13 +1,14 @@
 """Functions that the engine lacks, or gets wrong, done by Arrow: whole columns at a time.
 
-Their names begin with `checked_` or `interval_` and are written by the repairs of a text, not by users, whom they would
-not harm. Faults are ArrowInvalid with one line, which reaches the client as it is.
+Their names begin with `checked_`, `interval_` or `double_` and are written by the repairs of a text, not by users, whom
+they would not harm. Faults are ArrowInvalid with one line, which reaches the client as it is.
 """
 
 from collections.abc import Callable
 from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from datafusion import SessionContext, udf
@@ -38,6 +39,8 @@ def add_functions(session: SessionContext) -> None:
     truncate = udf(moment_trunc, [pa.string(), moments], moments, "immutable", name="moment_trunc")
     session.register_udf(truncate)
     session.register_udf(udf(interval_length, [INTERVAL], pa.int64(), "immutable", name="interval_length"))
+    session.register_udf(udf(double_place, [pa.float64()], pa.int64(), "immutable", name="double_place"))
+    session.register_udf(udf(double_at, [pa.int64()], pa.float64(), "immutable", name="double_at"))
     session.register_udf(udf(interval_justified, [INTERVAL], INTERVAL, "immutable", name="interval_justified"))
 
 
@@ -68,6 +71,25 @@ def moment_trunc(units: pa.Array, moments: pa.Array) -> pa.Array:
     if unit not in _UNITS:
         raise ValueError(f"moments have no part that is called {unit!r}")
     return pc.floor_temporal(moments, unit=unit)
+
+
+def double_place(doubles: pa.Array) -> pa.Array:
+    """The places of doubles in their order, as in PostgreSQL: -0 is 0, and NaN, of which there is one, is last."""
+    missing = _missing(doubles)
+    given = doubles.fill_null(0.0).to_numpy(zero_copy_only=False) + 0.0
+    bits = np.where(np.isnan(given), np.nan, given).view(np.int64)
+    return pa.array(_mirrored(bits), mask=missing)
+
+
+def double_at(places: pa.Array) -> pa.Array:
+    """The doubles at places in their order."""
+    bits = _mirrored(places.fill_null(0).to_numpy(zero_copy_only=False))
+    return pa.array(bits.view(np.float64), mask=_missing(places))
+
+
+def _mirrored(bits: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Bits of doubles as numbers in the same order, and back: those below zero count the other way."""
+    return bits ^ ((bits >> 63) & np.int64(0x7FFF_FFFF_FFFF_FFFF))
 
 
 def interval_length(intervals: pa.Array) -> pa.Array:

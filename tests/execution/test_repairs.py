@@ -44,6 +44,9 @@ TABLES = {
             "ended": pa.array(["2024-03-03 12:00:00"]).cast(pa.timestamp("us")),
         }
     ),
+    "doubles": pa.table(
+        {"k": pa.array([1, 2, 3], pa.int64()), "x": [float("-inf"), float("nan"), 1.0], "z": [0.0, -0.0, 1.0]}
+    ),
     "present": pa.table([[1], [1]], schema=pa.schema([("k", pa.int64()), pa.field("y", pa.int64(), nullable=False)])),
     "empty": pa.schema([("k", pa.int64())]).empty_table(),
 }
@@ -57,10 +60,12 @@ class Specimen(NamedTuple):
 
 
 SPECIMENS = {
+    "dates": Specimen("SELECT k FROM stays WHERE CAST(begun AS DATE) + INTERVAL '1 hour' > begun", [(1,)]),
     "distinct_from": Specimen("SELECT k FROM flags WHERE f IS DISTINCT FROM true AND g", [(3,)]),
     "existence": Specimen(
         "SELECT k FROM unknown WHERE EXISTS (SELECT count(*) FROM empty WHERE empty.k = unknown.k)", [(1,)]
     ),
+    "extremes": Specimen("SELECT max(x) AS m FROM doubles WHERE k = 1 GROUP BY k", [(float("-inf"),)]),
     "global_aggregates": Specimen("SELECT count(*) AS n FROM flags HAVING count(*) BETWEEN NULL AND 5", []),
     "guarded_cases": Specimen("SELECT k FROM divisors WHERE CASE WHEN h <> 0 THEN 10 / h > 1 ELSE false END", [(2,)]),
     "intervals": Specimen("SELECT k FROM stays WHERE ended - begun > INTERVAL '1 day'", [(1,)]),
@@ -88,7 +93,12 @@ SPECIMENS = {
         " FROM (VALUES (1, 1e20), (2, 1e0), (3, 1e0)) t(k, v) ORDER BY k",
         [(1e20,), (1e20,), (2.0,)],
     ),
+    "truth_values": Specimen("SELECT DISTINCT f IS FALSE AS n FROM flags ORDER BY n", [(False,), (True,)]),
+    "value_lists": Specimen(
+        "SELECT k FROM flags WHERE 'a' NOT IN (CASE WHEN f THEN 'b' END, 'c') ORDER BY k", [(1,), (2,)]
+    ),
     "whole_numbers": Specimen("SELECT n + 1 AS m FROM large", None),
+    "zeros": Specimen("SELECT rank() OVER (ORDER BY z) AS r FROM doubles ORDER BY k", [(1,), (1,), (3,)]),
 }
 
 

@@ -17,6 +17,7 @@ TypeOfParameter = Callable[[tree.Parameter], pa.DataType | None]
 
 TESTS = frozenset({"=", "==", "<>", "!=", "<", ">", "<=", ">=", "AND", "OR", "XOR", "LIKE", "ILIKE", "~"})
 ARITHMETIC = frozenset({"+", "-", "*", "/", "%"})
+_INTERVAL = pa.month_day_nano_interval()
 _LITERALS = {
     "integer": pa.int64(),
     "float": pa.float64(),
@@ -25,10 +26,13 @@ _LITERALS = {
     "boolean": pa.bool_(),
     "DATE": pa.date32(),
     "TIMESTAMP": pa.timestamp("us"),
-    "INTERVAL": pa.month_day_nano_interval(),
+    "INTERVAL": _INTERVAL,
 }
 _OF_FIRST_KNOWN = frozenset({"coalesce", "nullif", "greatest", "least", "nvl", "ifnull"})
 _OF_ARGUMENT = frozenset({"min", "max", "first_value", "last_value", "lag", "lead", "abs", "nth_value", "any_value"})
+_OF_DOUBLE = frozenset({"floor", "ceil", "round", "trunc", "power", "pow", "signum", "sign", "median"})
+"""Functions of doubles that yield doubles; of other numbers they yield this and that."""
+
 _FIXED = {
     **dict.fromkeys(("count", "row_number", "rank", "dense_rank", "ntile", "array_length", "list_length"), pa.int64()),
     **dict.fromkeys(("cardinality", "array_position", "list_position", "approx_distinct"), pa.int64()),
@@ -68,12 +72,10 @@ class TypeReader:
                 found = _FIXED.get(value.parts[0]) if found is None and value.is_plain else found
             case tree.Parameter():
                 found = self._of_parameter(value)
-            case tree.Brackets(items=(inner,)):
-                found = self.of(inner)
+            case tree.Brackets(items=(inner,)) | tree.Unary(operand=inner):
+                found = self.of(inner)  # NOT is of a truth value
             case tree.Cast(type_text=text):
                 found = cast_type(text)
-            case tree.Unary(operator=operator, operand=operand):
-                found = pa.bool_() if operator == "NOT" else self.of(operand)
             case tree.Binary():
                 found = self._binary(value)
             case tree.Case(branches=branches, otherwise=otherwise):
@@ -82,6 +84,8 @@ class TypeReader:
                 found = self._of_query(query)
             case tree.Call():
                 found = self._call(value)
+            case tree.Compound():
+                found = _INTERVAL if value.what == "INTERVAL" else None
         return found
 
     def _binary(self, value: tree.Binary) -> pa.DataType | None:
@@ -106,6 +110,8 @@ class TypeReader:
         first = self.of(call.arguments[0]) if call.arguments else None
         if call.name in _OF_ARGUMENT:
             return first
+        if call.name in _OF_DOUBLE:
+            return first if first is not None and pa.types.is_floating(first) else None
         if call.name == "avg":
             return None if first is None else ANY_DECIMAL if pa.types.is_decimal(first) else pa.float64()
         if call.name == "date_trunc":
@@ -141,9 +147,18 @@ def arithmetic_type(operator: str, left: pa.DataType | None, right: pa.DataType 
         return ANY_DECIMAL
     if pa.types.is_timestamp(left) and pa.types.is_timestamp(right) and operator == "-":
         return pa.duration("us")
-    if pa.types.is_timestamp(left) and pa.types.is_interval(right):
-        return left
-    return None
+    if operator not in {"+", "-"}:
+        return None
+    return _moved_type(left, right) or (_moved_type(right, left) if operator == "+" else None)
+
+
+def _moved_type(moment: pa.DataType, by: pa.DataType) -> pa.DataType | None:
+    """The type of a moment, a date or an interval that is moved by an interval."""
+    if not pa.types.is_interval(by):
+        return None
+    if pa.types.is_date(moment):
+        return pa.timestamp("us")
+    return moment if pa.types.is_timestamp(moment) or pa.types.is_interval(moment) else None
 
 
 def sum_type(data_type: pa.DataType | None) -> pa.DataType | None:

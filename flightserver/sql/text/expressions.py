@@ -162,8 +162,9 @@ class ExpressionReader(Cursor):
         self.expect("(")
         if self._begins_query():
             query = self.query()
-            self.expect(")")
-            return tree.InQuery(start, self.position, left, query, is_negated, bracket)
+            if self.accept(")"):
+                return tree.InQuery(start, self.position, left, query, is_negated, bracket)
+            self.position = bracket + 1  # it is a list whose first value is or begins with a sub-query
         items = () if self.at(")") else self.expressions()
         self.expect(")")
         return tree.InList(start, self.position, left, items, is_negated)

@@ -7,8 +7,10 @@ Faults that only a plan shows are repaired in `providers/engine/repairs`.
 from collections.abc import Callable, Mapping
 
 from flightserver.sql.meaning.repairs import (
+    dates,
     distinct_from,
     existence,
+    extremes,
     global_aggregates,
     guarded_cases,
     intervals,
@@ -24,13 +26,18 @@ from flightserver.sql.meaning.repairs import (
     set_operations,
     signed_numbers,
     sliding_frames,
+    truth_values,
+    value_lists,
     whole_numbers,
+    zeros,
 )
 from flightserver.sql.meaning.writing import Writing
 
 REPAIRS: Mapping[str, Callable[[Writing], None]] = {
+    "dates": dates.repair,
     "distinct_from": distinct_from.repair,
     "existence": existence.repair,
+    "extremes": extremes.repair,
     "global_aggregates": global_aggregates.repair,
     "guarded_cases": guarded_cases.repair,
     "intervals": intervals.repair,
@@ -46,5 +53,8 @@ REPAIRS: Mapping[str, Callable[[Writing], None]] = {
     "set_operations": set_operations.repair,
     "signed_numbers": signed_numbers.repair,
     "sliding_frames": sliding_frames.repair,
+    "truth_values": truth_values.repair,
+    "value_lists": value_lists.repair,
     "whole_numbers": whole_numbers.repair,
+    "zeros": zeros.repair,
 }

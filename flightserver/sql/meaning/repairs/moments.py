@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
+from flightserver.sql.meaning.repairs.dates import are_days
 from flightserver.sql.meaning.scopes import Visit
 from flightserver.sql.meaning.writing import Writing
 from flightserver.sql.text import tree
@@ -42,6 +43,8 @@ def repair(writing: Writing) -> None:
 
 
 def _compare(writing: Writing, found: Visit, values: Sequence[tree.Expression]) -> None:
+    if are_days(writing, values, found):
+        return
     types = [_FINEST if _is_time(value) else writing.type_of(value, found) for value in values]
     known = [data_type for data_type in types if data_type is not None]
     if any(map(pa.types.is_timestamp, known)):

@@ -1,0 +1,39 @@
+"""0 and -0 are equal, and so they are to `=` and to groups: but DataFusion 55 orders and looks them up by their bits.
+
+So -0 comes before 0 in an order, is a partition of its own in windows, another value to `CASE x WHEN 0` and to nullif.
+Where that tells, zero is added, which makes 0 of -0.
+"""
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from flightserver.sql.meaning.scopes import Visit
+from flightserver.sql.meaning.types import is_pointed
+from flightserver.sql.meaning.writing import Writing
+from flightserver.sql.text import tree
+
+
+def repair(writing: Writing) -> None:
+    """Add zero to doubles."""
+    for window, found in writing.of_kind(tree.Window):
+        _without_signs(writing, (*window.partition_by, *window.order_by), found)
+    for query, _ in writing.of_kind(tree.Query):
+        if len(query.order_by) > 1 and isinstance(query.body, tree.Select) and not query.body.is_distinct:
+            scope = next(visit for select, visit in writing.of_kind(tree.Select) if select is query.body)
+            _without_signs(writing, query.order_by[:-1], scope)
+    for case, found in writing.of_kind(tree.Case):
+        if case.operand is not None:
+            _without_signs(writing, (case.operand, *(value for value, _ in case.branches)), found)
+    for call, found in writing.of_kind(tree.Call):
+        _without_signs(writing, call.order_by[:-1], found)
+        if call.name == "nullif" and len(call.arguments) == 2:
+            _without_signs(writing, call.arguments, found)
+            writing.keep_name(found, writing.written(call))
+
+
+def _without_signs(writing: Writing, values: Sequence[tree.Expression], found: Visit) -> None:
+    for value in values:
+        known = writing.type_of(value, found)
+        if is_pointed(value) or (known is not None and pa.types.is_floating(known)):
+            writing.edits.wrap(value, "(", " + 0)")

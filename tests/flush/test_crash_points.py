@@ -5,20 +5,16 @@ left is opened again: every acknowledged step is there; the one in flight is the
 one version; every file that is named exists and is whole; the scope can be used and cleaned up.
 """
 
-import os
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from catalog.identifiers import TableName
 from manifest.files import read_checked
-from tests.flush.crash_driver import PROJECT
 from tests.flush.crash_workload import STEPS, Contents, contents_after
+from tests.flush.crashes import Crashes, crashes
 from tests.storage_fixtures import Database, TableAccess, kv
-
-OCCURRENCES = int(os.environ.get("FLIGHTSERVER_CRASH_OCCURRENCES", "3"))
 
 POINTS = [
     "_persist_ceiling",
@@ -52,24 +48,21 @@ POINTS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def crashing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crashes]:
+    """The workload, to be killed."""
+    with crashes("tests.flush.crash_workload", tmp_path_factory.mktemp("crashes")) as process:
+        yield process
+
+
 @pytest.mark.parametrize("event", ["call", "return"])
 @pytest.mark.parametrize("function", POINTS)
-def test_killed_process_loses_nothing_and_leaves_nothing_half_done(tmp_path: Path, function: str, event: str) -> None:
+def test_killed_process_loses_nothing_and_leaves_nothing_half_done(
+    crashing: Crashes, function: str, event: str
+) -> None:
     """Killed at any point, the database holds what was acknowledged, and at most the one request in flight besides."""
-    for survivor in crash("tests.flush.crash_workload", tmp_path, function, event):
+    for survivor in crashing.at(function, event):
         check_survivor(survivor)
-
-
-def crash(workload: str, folder: Path, function: str, event: str) -> list[Path]:
-    """Run a workload that is killed at some occurrences of a point; return the folders that are left."""
-    command = [sys.executable, "-m", "tests.flush.crash_driver", workload, str(folder), function, event]
-    done = subprocess.run(
-        [*command, str(OCCURRENCES)], cwd=PROJECT, capture_output=True, text=True, timeout=120, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    occurrences = done.stdout.split()
-    assert occurrences, f"the workload never calls {function}"
-    return [folder / number for number in occurrences]
 
 
 def check_survivor(root: Path) -> None:

@@ -1,5 +1,6 @@
 """kill -9 at every step of commits over several scopes and definitions: all of a transaction is there, or nothing."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from catalog.keyvalue import Family
 from providers.commit.idempotency import Idempotency
 from providers.hot import record
-from tests.flush.test_crash_points import crash
+from tests.flush.crashes import Crashes, crashes
 from tests.storage_fixtures import Database, TableAccess, kv
 from tests.transactions.crash_workload import KEYS, created, scopes, transaction
 from tests.transactions.inside import inside
@@ -25,11 +26,18 @@ POINTS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def crashing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crashes]:
+    """The workload, to be killed."""
+    with crashes("tests.transactions.crash_workload", tmp_path_factory.mktemp("crashes")) as process:
+        yield process
+
+
 @pytest.mark.parametrize("event", ["call", "return"])
 @pytest.mark.parametrize("function", POINTS)
-def test_a_killed_process_leaves_whole_transactions(tmp_path: Path, function: str, event: str) -> None:
+def test_a_killed_process_leaves_whole_transactions(crashing: Crashes, function: str, event: str) -> None:
     """Every scope, the definitions and the idempotency records tell the same number of committed transactions."""
-    for survivor in crash("tests.transactions.crash_workload", tmp_path, function, event):
+    for survivor in crashing.at(function, event):
         check_survivor(survivor)
 
 

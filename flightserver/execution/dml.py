@@ -267,12 +267,8 @@ class Dml:
             f"{name}.{quote_identifier(c.name)} = {EXCLUDED}.{quote_identifier(f'{EXCLUDED}.{c.name}')}"
             for c in table.key_columns
         )
-        where = (
-            QueryText.joined([same_key, " AND (", qualify_excluded(conflict.where), ")"])
-            if conflict.where
-            else QueryText(same_key)
-        )
-        text = select_from(items, context.name(ref), None, [EXCLUDED], where)
+        also = [" AND (", qualify_excluded(conflict.where), ")"] if conflict.where else []
+        text = select_from(items, context.name(ref), None, [EXCLUDED], QueryText.joined([same_key, *also]))
         found = self._read(text, context, snapshot, parameters, {EXCLUDED: excluded})
         return admitted(table, found, context.user, self._database.store.allocator, Strictness.STATEMENT).rows
 

@@ -83,9 +83,9 @@ def _replaced(text: QueryText, pieces: Sequence[str | None]) -> QueryText:
     """The text with some tokens written in another way."""
     if not any(piece is not None for piece in pieces):
         return text
-    written: list[str] = []
-    end = 0
-    for token, piece in zip(text.tokens, pieces, strict=True):
-        written += [text[end : token.start], token.text if piece is None else piece]
+    parts: list[str] = []
+    end = text.tokens[0].start
+    for place, (token, piece) in enumerate(zip(text.tokens, pieces, strict=True)):
+        parts += [str(text)[end : token.start], text.part(place, place + 1) if piece is None else piece]
         end = token.end
-    return QueryText("".join([*written, text[end:]]))
+    return QueryText.joined(parts)

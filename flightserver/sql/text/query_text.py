@@ -9,7 +9,14 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from flightserver.sql.text import tree
+from flightserver.sql.text.remembered import remembered
 from flightserver.sql.text.tokens import Token, tokenize
+
+
+@remembered
+def _tokens_between(text: str) -> tuple[Token, ...]:
+    """The tokens of what stands between parts of statements, which is the same in most of them."""
+    return tuple(tokenize(text))
 
 
 class QueryText(str):
@@ -29,7 +36,7 @@ class QueryText(str):
         pieces: list[str] = []
         length = 0
         for part in parts:
-            own = part.tokens if isinstance(part, QueryText) else tokenize(part)
+            own = part.tokens if isinstance(part, QueryText) else _tokens_between(part)
             tokens += [t._replace(start=t.start + length, end=t.end + length) for t in own]
             pieces.append(part)
             length += len(part)

@@ -1,0 +1,126 @@
+"""How often a statement is cut into tokens and planned: work that is counted, because time cannot be tested."""
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+import pyarrow as pa
+import pytest
+
+from flightserver.execution.rows import Rows
+from flightserver.sql.parser import parse_numbered
+from flightserver.sql.text.tokens import tokenize
+from providers.engine.session import QueryEngine
+from tests.execution.planner import Planner, opened
+
+COUNTED = {tokenize.__code__: "cut", QueryEngine.plan.__code__: "planned"}
+ROWS = 200
+
+
+@pytest.fixture(scope="module")
+def planner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planner]:
+    """A table in files, and a view of it."""
+    with opened(tmp_path_factory.mktemp("counted")) as planner:
+        numbers = pa.array(range(ROWS), pa.int64())
+        planner.load("t", pa.table({"id": numbers, "v": numbers, "w": numbers}))
+        planner.run("CREATE VIEW seen AS SELECT id, v + 1 AS next FROM t WHERE v > 3")
+        yield planner
+
+
+def work(act: Callable[[], object]) -> Counter[str]:
+    """How often something is done while `act` runs."""
+    done: Counter[str] = Counter()
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code in COUNTED:
+            done[COUNTED[frame.f_code]] += 1
+
+    sys.setprofile(note)
+    try:
+        act()
+    finally:
+        sys.setprofile(None)
+    return done
+
+
+def running(planner: Planner, text: str, *columns: list[int]) -> Callable[[], object]:
+    """Runs a statement with columns of parameters to its end."""
+    bound = pa.table({str(number + 1): values for number, values in enumerate(columns)}) if columns else None
+
+    def run() -> object:
+        answer = planner.executor.run(parse_numbered(text), planner.context, bound)
+        return answer.to_table() if isinstance(answer, Rows) else answer
+
+    return run
+
+
+def test_a_query_is_cut_once_and_planned_twice(planner: Planner) -> None:
+    """Against shapes and against what is chosen; when it comes again, it is known what it says."""
+    run = running(planner, "SELECT w, count(*) FROM t WHERE id BETWEEN 5 AND 90 GROUP BY w ORDER BY w LIMIT 5")
+    assert work(run) == {"cut": 1, "planned": 2}
+    assert work(run) == {"planned": 2}
+
+
+def test_a_view_is_planned_as_often_as_its_query(planner: Planner) -> None:
+    """And its text is cut when it is first read."""
+    run = running(planner, "SELECT sum(next) FROM seen WHERE id < 50")
+    run()
+    assert work(run) == {"planned": 4}
+
+
+def test_a_count_of_a_table_is_not_planned(planner: Planner) -> None:
+    """Its snapshot knows."""
+    assert work(running(planner, "SELECT count(*) AS n FROM t")) == {"cut": 1}
+
+
+def test_a_constant_is_planned_for_its_first_answer_only(planner: Planner) -> None:
+    """What connection pools ask all day."""
+    run = running(planner, "SELECT 4711 AS alive")
+    run()
+    assert work(run) == {}
+
+
+def test_preparing_plans_once(planner: Planner) -> None:
+    """Against shapes, where its result's types come from; running it cuts nothing."""
+    text = "SELECT sum(v) FROM t WHERE w < ?"
+    assert work(lambda: planner.executor.prepare(parse_numbered(text), planner.context)) == {"cut": 1, "planned": 1}
+    run = running(planner, text, [7])
+    assert work(run) == {"planned": 2}
+    assert work(running(planner, text, [8])) == {"planned": 2}
+
+
+CHANGES = {
+    "UPDATE": "UPDATE t SET v = v + 1 WHERE w BETWEEN 5 AND 10",
+    "UPDATE FROM": "UPDATE t SET v = o.v FROM t AS o WHERE o.id = t.id + 1 AND t.id < 9",
+    "DELETE": "DELETE FROM t WHERE id = 199",
+    "ON CONFLICT": "INSERT INTO t VALUES (1, 1, 1) ON CONFLICT (id) DO UPDATE SET v = t.v + excluded.v",
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_is_planned_twice(planner: Planner, change: str) -> None:
+    """The query that finds its rows is put together of parts that are cut already."""
+    run = running(planner, CHANGES[change])
+    run()
+    assert work(run) == {"planned": 2}
+
+
+MANY = {
+    "SET a parameter": ("UPDATE t SET v = $1 WHERE id = $2", 2),
+    "SET an expression": ("UPDATE t SET v = v + $1 WHERE id = $2", 2),
+    "DELETE": ("DELETE FROM t WHERE id = $1", 1),
+    "ON CONFLICT": ("INSERT INTO t VALUES ($1, $2, $3) ON CONFLICT (id) DO UPDATE SET v = t.v + excluded.v", 3),
+    "INSERT": ("INSERT INTO t VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", 3),
+}
+
+
+@pytest.mark.parametrize("change", MANY)
+def test_many_rows_of_parameters_are_no_more_work_than_one(planner: Planner, change: str) -> None:
+    """They are joined with the table at once."""
+    text, width = MANY[change]
+    one = running(planner, text, *([[150]] * width))
+    fifty = running(planner, text, *([list(range(100, 150))] * width))
+    for run in (one, fifty):
+        run()
+    assert work(fifty) == work(one)

@@ -21,9 +21,10 @@ from enum import Enum, unique
 from pathlib import Path
 from types import TracebackType
 
-from rocksdict import AccessType, DBRecoveryMode, Options, Rdict, WriteBatch, WriteOptions
+from rocksdict import AccessType, DBRecoveryMode, Options, Rdict, RdictIter, WriteBatch, WriteOptions
 
 from catalog import high_water
+from catalog.audit import Link
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.high_water import HighWater
 from catalog.log_file import spans
@@ -31,6 +32,10 @@ from catalog.log_file import spans
 log = logging.getLogger(__name__)
 
 WRITE_BUFFER_BYTES = 64 << 20
+AUDIT_HEAD = b"audit_head"
+AUDIT_BASE = b"audit_base"
+"""In META: the places of the audit log's newest record, and of the newest that was cut off its beginning."""
+
 _OLDEST_LOG = "rocksdb.min-log-number-to-keep"
 _WAY_OUT = "put the data folder back from a copy, or start with --accept-loss to go on without what is missing"
 
@@ -43,6 +48,7 @@ class Family(Enum):
     HOT = "hot"
     IDEMPOTENCY = "idempotency"
     META = "meta"
+    AUDIT = "audit"
 
 
 class AtomicWrite:
@@ -51,6 +57,7 @@ class AtomicWrite:
     def __init__(self) -> None:
         self.operations: list[tuple[Family, bytes, bytes | None]] = []
         self.deleted_ranges: list[tuple[Family, bytes, bytes]] = []
+        self.audited: list[bytes] = []
 
     def put(self, family: Family, key: bytes, value: bytes) -> None:
         """Set `key` to `value`."""
@@ -63,6 +70,10 @@ class AtomicWrite:
     def delete_range(self, family: Family, lower: bytes, upper: bytes) -> None:
         """Remove every key with `lower <= key < upper`."""
         self.deleted_ranges.append((family, lower, upper))
+
+    def audit(self, record: bytes) -> None:
+        """Add a record to the audit log: it is there if, and only if, everything else of the batch is."""
+        self.audited.append(record)
 
 
 class KeyValueStore:
@@ -87,6 +98,7 @@ class KeyValueStore:
         self._columns = {family: self._db.get_column_family(family.value) for family in Family}
         self._unsynced = WriteOptions()
         self._append = threading.Lock()
+        self._audit_head = Link.decode(self.get(Family.META, AUDIT_HEAD))
         self._high_water = HighWater(mark, path)
         self._high_water.note(self._db.latest_sequence_number())  # opening has synced all that it found
         self._sync = _GroupSync(self._db, self._high_water)
@@ -109,14 +121,15 @@ class KeyValueStore:
         """Yield pairs with `lower <= key < upper` in key order; raise CORRUPT when a file is damaged."""
         cursor = self._columns[family].iter()
         cursor.seek(lower)
-        while cursor.valid():
-            key: bytes = cursor.key()
-            if key >= upper:
-                break
-            yield key, cursor.value()
-            cursor.next()
-        with _damage_of(family):
-            cursor.status()
+        yield from _walk(cursor, family, upper)
+
+    def audit_log(self) -> tuple[Link, Link, Iterator[tuple[bytes, bytes]]]:
+        """Where the audit log begins and ends, and its records by their keys: all as of one moment."""
+        with self._append:
+            base, head = (Link.decode(self.get(Family.META, key)) for key in (AUDIT_BASE, AUDIT_HEAD))
+            cursor = self._columns[Family.AUDIT].iter()
+        cursor.seek_to_first()
+        return base, head, _walk(cursor, Family.AUDIT, None)
 
     def first_key(self, family: Family, lower: bytes, upper: bytes) -> bytes | None:
         """Return the smallest key with `lower <= key < upper`, without reading its value; raise CORRUPT for damage."""
@@ -142,11 +155,23 @@ class KeyValueStore:
             native.delete_range(lower, upper, self._handles[family])
         with self._append:
             self._sync.refuse_after_failure()
+            audit_head = self._chain(batch.audited, native)
             try:
                 self._db.write(native, self._unsynced)
             except Exception as error:
                 raise DatabaseError(ErrorKind.UNAVAILABLE, f"the write-ahead log refuses writes: {error}") from error
+            self._audit_head = audit_head
             return self._sync.appended()
+
+    def _chain(self, records: list[bytes], native: WriteBatch) -> Link:
+        """Put records at the end of the audit log; return where it ends then. Nobody else may append meanwhile."""
+        link, audit = self._audit_head, self._handles[Family.AUDIT]
+        for body in records:
+            link = link.then(body)
+            native.put(link.key, link.digest + body, audit)
+        if records:
+            native.put(AUDIT_HEAD, link.encode(), self._handles[Family.META])
+        return link
 
     def wait_durable(self, ticket: int) -> None:
         """Return when the batch of `ticket` survives a power cut; one sync serves all waiting threads."""
@@ -167,6 +192,18 @@ class KeyValueStore:
 def is_new(path: Path) -> bool:
     """Tell whether there is no store at a path."""
     return not (path / "CURRENT").exists()
+
+
+def _walk(cursor: RdictIter, family: Family, upper: bytes | None) -> Iterator[tuple[bytes, bytes]]:
+    """The pairs from a cursor's place on; raise CORRUPT when a file is damaged."""
+    while cursor.valid():
+        key: bytes = cursor.key()
+        if upper is not None and key >= upper:
+            break
+        yield key, cursor.value()
+        cursor.next()
+    with _damage_of(family):
+        cursor.status()
 
 
 class _GroupSync:

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 from manifest_samples import EMPTY, MADE_AT, entry_of
 
+from catalog.audit import START, AuditRecord, Verdict
 from catalog.codec import encode_table, encode_view
 from catalog.data_folder import FORMAT_VERSION
 from catalog.definition import ColumnSpec, Default, Scope, TableKind, ViewDef
@@ -50,7 +51,12 @@ def table_example() -> str:
     return encode_table(create_table(7, TableName("public", "t"), TableKind.SHARED, specs, ["k"])).decode()
 
 
+AUDITED = AuditRecord(1_000, "ann", "ann", "DROP TABLE", "public.t", Verdict.ALLOWED, rows=1).encode()
+
+
 EXAMPLES = {
+    "audit.md record": AUDITED.decode(),
+    "audit.md hash": START.then(AUDITED).digest.hex(),
     "manifest.md manifest": manifest_example(),
     "deletion-vector.md deletion": hex_lines(dead_rows.encode(DeadRows.none(10).with_positions(POSITIONS), 7, 3, 4)),
     "hot-record.md hot-shared": record.record_key(Scope(7, None), 2**40).hex(),
@@ -77,7 +83,9 @@ def test_an_example_is_what_the_code_writes(example: str) -> None:
     assert EXAMPLES[example] in page
 
 
-@pytest.mark.parametrize("page", ["manifest.md", "batch.md", "deletion-vector.md", "hot-record.md", "catalog.md"])
+@pytest.mark.parametrize(
+    "page", ["manifest.md", "batch.md", "deletion-vector.md", "hot-record.md", "catalog.md", "audit.md"]
+)
 def test_every_page_says_which_package_it_describes(page: str) -> None:
     """A reader finds the code."""
     assert "Package" in (FORMATS / page).read_text()

@@ -14,7 +14,20 @@ from pathlib import Path
 from bench.report import Figure, print_figures
 from bench.scale import Scale
 
-NAMES = ("tpch", "scan", "ingest", "upsert", "lookup", "insert", "memory", "basics", "roundtrip", "transfer", "clients")
+NAMES = (
+    "tpch",
+    "scan",
+    "ingest",
+    "upsert",
+    "lookup",
+    "insert",
+    "memory",
+    "basics",
+    "roundtrip",
+    "transfer",
+    "clients",
+    "growth",
+)
 README = Path(__file__).with_name("README.md")
 MARKS = "<!-- {name} begins -->", "<!-- {name} ends -->"
 

@@ -1,5 +1,6 @@
 """A real server process with a data folder of its own, for as long as a `with` block lasts."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -67,6 +68,11 @@ class Server(AbstractContextManager["Server"]):
     def connect(self) -> dbapi.Connection:
         """An ADBC connection."""
         return dbapi.connect(self.uri, autocommit=True)
+
+    def cpu_seconds(self) -> float:
+        """Processor time of the server so far."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def memory_mb(self, field: str) -> float:
         """`VmRSS` (now) or `VmHWM` (the peak) of the server."""

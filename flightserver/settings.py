@@ -40,7 +40,7 @@ class Settings(BaseModel):
     node_id: int = Field(0, ge=0, le=1023, description="this server's part of every _seq")
     memory_limit_mb: int = Field(4096, ge=64, description="memory of all running queries; beyond it they spill or fail")
     spill_limit_mb: int = Field(32768, ge=0, description="disk space for spilled data")
-    cache_mb: int = Field(512, ge=16, description="memory for key indexes, and as much again for blooms")
+    cache_mb: int = Field(512, ge=16, description="memory for keys of batches, and as much again for blooms")
     decoded_mb: int = Field(
         512, ge=0, description="memory for exported rows kept decoded, at most an eighth of memory_limit_mb; 0: none"
     )

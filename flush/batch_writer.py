@@ -27,7 +27,7 @@ from manifest.ranges import column_range
 from providers.clock import timestamp
 from providers.cold.files import KEY_FILTER
 from providers.cold.scope_folder import ScopeFolder
-from providers.rows.keys import Keys
+from providers.rows.keys import Keys, is_text
 
 ROW_GROUP_ROWS = 131_072
 PAGE_ROWS = 4_096
@@ -187,7 +187,7 @@ def _repeating_text_columns(rows: pa.Table) -> list[str]:
     sample = pa.array(np.arange(0, rows.num_rows, step, dtype=np.int64))
     names = []
     for field in rows.schema:
-        if _is_text(field.type):
+        if is_text(field.type):
             values = rows.column(field.name).take(sample)
             if pc.count_distinct(values, mode="all").as_py() <= max(len(values) * DICTIONARY_SHARE_MAX, 1):
                 names.append(field.name)
@@ -214,10 +214,6 @@ def _leaf_paths(path: str, data_type: pa.DataType) -> list[str]:
     if pa.types.is_struct(data_type):
         return [leaf for child in data_type for leaf in _leaf_paths(f"{path}.{child.name}", child.type)]
     return [path]
-
-
-def _is_text(data_type: pa.DataType) -> bool:
-    return bool(pa.types.is_string(data_type) or pa.types.is_binary(data_type))
 
 
 def _is_integer_backed(data_type: pa.DataType) -> bool:

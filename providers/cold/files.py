@@ -4,7 +4,7 @@ A file's checksum is verified when this process first opens it; batches are immu
 is kept under the scope and the batch's identity, its number and its checksum: never under a number alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,23 +17,34 @@ from bloom import BloomCorrupt, BloomFilter, SlicedFilters
 from catalog.definition import SEQ_COLUMN, Scope
 from catalog.errors import DatabaseError, ErrorKind
 from manifest.entries import BatchFileEntry
+from manifest.layout import is_segment
 from providers.cold.decoded import DecodedFiles
-from providers.cold.rows import read_rows
+from providers.cold.key_parts import KeyGroups, NumberPart, Part, TextPart, has_ordered_key, key_groups, part_of
+from providers.cold.rows import group_bounds, read_groups, read_rows
 from providers.lru import ByteBoundedCache
 from providers.rows.hash_index import HashIndex
-from providers.rows.keys import Keys, Positions
+from providers.rows.keys import Hashes, Keys, Mask, OrderedKeys, Positions
 from providers.snapshot import ColdState, FilteredBatches
 
 KEY_FILTER = 0
 """Id of the whole key's filter in a bloom file; other filters have their column's id."""
 
+NOWHERE: tuple[Positions, Positions] = (np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
+"""No row of the keys, no row of the batch."""
 
-_NUMBER_BYTES = 8
+WHOLE = -1
+"""In the place of a row group's number: all rows of a batch."""
+
+MANY_KEYS_SHARE = 8
+"""One key for this many rows of a batch is many: text is not sorted for them, and blooms are not asked.
+
+Matching by hash is then cheaper, and nearly every bloom says maybe.
+"""
 
 
 @dataclass(frozen=True, eq=False)
 class KeyIndex:
-    """Where a batch's keys are.
+    """Where all of a batch's keys are, when they have no cheap order, or the rows are not in it.
 
     Keys of one integer-like column are searched by number, mostly as they stand in the file; for others an index of
     hashes is built when it is first probed. Exact keys are kept without values that nothing needs.
@@ -47,21 +58,30 @@ class KeyIndex:
         return cls(Keys((), keys.hashes, exact=True) if keys.exact and keys.numbers is None else keys)
 
     def probe(self, keys: Keys) -> tuple[Positions, Positions]:
-        """Return all pairs (row of `keys`, row of the batch) that match; inexact ones are to be confirmed."""
+        """Return all pairs (row of `keys`, row of the batch) of equal keys."""
         if self.keys.ascending is not None and keys.ascending is not None:
             return self.keys.ascending.find(keys.ascending)
-        return self._index.probe(keys)
+        rows, positions = self._index.probe(keys)
+        equal = keys.confirm(rows, self.keys, positions)
+        return rows[equal], positions[equal]
 
     @property
     def nbytes(self) -> int:
-        """Memory in bytes, once probed."""
-        indexed = 4 if self.keys.numbers is None else 2
-        return indexed * _NUMBER_BYTES * len(self.keys) + sum(int(column.nbytes) for column in self.keys.stored)
+        """Memory in bytes, once probed and looked for elsewhere."""
+        return self._derived_bytes * len(self.keys) + sum(int(column.nbytes) for column in self.keys.stored)
+
+    @property
+    def _derived_bytes(self) -> int:
+        """Of a row: numbers in order, where they are not, and their rows; or hashes, the same in order, and rows."""
+        if self.keys.numbers is None:
+            return 8 + 8 + 4
+        in_one_piece = len(self.keys.numbers) == 1
+        return (0 if in_one_piece else 8) + (0 if self.keys.are_sorted else 16)
 
     @cached_property
     def _index(self) -> HashIndex:
         """From hashes to row positions."""
-        return HashIndex.build(self.keys, np.arange(len(self.keys), dtype=np.int64))
+        return HashIndex.of_rows(self.keys.hashes)
 
 
 Identity = tuple[int, str]
@@ -72,13 +92,14 @@ CachedBatch = tuple[Scope, Identity]
 class ColdFiles:
     """All access to cold files that is not the engine's.
 
-    `cache_bytes` bounds each of key indexes and blooms, `decoded_bytes` what is kept of exported files.
+    `cache_bytes` bounds each of keys and blooms, `decoded_bytes` what is kept of exported files.
     """
 
     def __init__(self, cache_bytes: int = 512 << 20, decoded_bytes: int = 512 << 20) -> None:
         self.decoded = DecodedFiles(decoded_bytes)
         self._verified: set[CachedBatch] = set()
-        self._indexes: ByteBoundedCache[CachedBatch, KeyIndex] = ByteBoundedCache(cache_bytes)
+        self._keys: ByteBoundedCache[tuple[CachedBatch, int], KeyIndex | Part] = ByteBoundedCache(cache_bytes)
+        self._groups: ByteBoundedCache[CachedBatch, KeyGroups] = ByteBoundedCache(cache_bytes // 8)
         self._filters: ByteBoundedCache[CachedBatch, dict[int, BloomFilter]] = ByteBoundedCache(cache_bytes)
         self._slices: ByteBoundedCache[tuple[Scope, int, Identities], SlicedFilters] = ByteBoundedCache(cache_bytes)
 
@@ -93,20 +114,34 @@ class ColdFiles:
             cold.folder.verify(entry.path, entry.checksum, entry.bytes)
             self._verified.add(name)
 
-    def key_index(self, cold: ColdState, entry: BatchFileEntry) -> KeyIndex:
-        """The index from keys to row positions of a batch."""
-        return self._indexes.get(
-            (cold.scope, entry.identity), lambda: self._load_index(cold, entry), lambda loaded: loaded.nbytes
-        )
+    def find_keys(self, cold: ColdState, entry: BatchFileEntry, keys: Keys) -> tuple[Positions, Positions]:
+        """Return all pairs (row of `keys`, row of a batch) of equal keys; rows that are dead, too."""
+        are_few = len(keys) * MANY_KEYS_SHARE < entry.rows
+        groups = self._key_groups(cold, entry) if are_few or keys.numbers is not None else None
+        if groups is not None and keys.ordered is not None:
+            return self._find_ordered(cold, entry, groups, keys, keys.ordered)
+        if are_few and not self._has_index(cold, entry) and not self._may_contain(cold, entry, keys.hashes).any():
+            return NOWHERE
+        return self.key_index(cold, entry).probe(keys)
 
-    def has_key_index(self, cold: ColdState, entry: BatchFileEntry) -> bool:
-        """Tell whether `key_index` costs no reading."""
-        return (cold.scope, entry.identity) in self._indexes
+    def key_index(self, cold: ColdState, entry: BatchFileEntry) -> KeyIndex:
+        """The keys of all rows of a batch, and where they are."""
+        name = ((cold.scope, entry.identity), WHOLE)
+        found = self._keys.find(name)
+        if isinstance(found, KeyIndex):
+            return found
+        index = self._load_index(cold, entry)
+        self._keys.put(name, index, index.nbytes)
+        return index
+
+    def knows_keys(self, cold: ColdState, entry: BatchFileEntry) -> bool:
+        """Tell whether something of a batch's keys was looked at lately."""
+        return (cold.scope, entry.identity) in self._groups or self._has_index(cold, entry)
 
     def put_key_index(self, scope: Scope, entry: BatchFileEntry, keys: Keys) -> None:
         """Cache the index of a batch that was just written, whose rows have `keys` in file order."""
         index = KeyIndex.of(keys)
-        self._indexes.put((scope, entry.identity), index, index.nbytes)
+        self._keys.put(((scope, entry.identity), WHOLE), index, index.nbytes)
 
     def seqs(self, cold: ColdState, entry: BatchFileEntry) -> npt.NDArray[np.int64]:
         """The `_seq` of every row of a batch."""
@@ -134,10 +169,74 @@ class ColdFiles:
             lambda loaded: loaded.nbytes,
         )
 
+    def _has_index(self, cold: ColdState, entry: BatchFileEntry) -> bool:
+        return ((cold.scope, entry.identity), WHOLE) in self._keys
+
     def _load_index(self, cold: ColdState, entry: BatchFileEntry) -> KeyIndex:
         names = [column.physical for column in cold.table.key_columns]
         table = self.rows(cold, entry, names)
         return KeyIndex.of(Keys.of([table.column(name) for name in names]))
+
+    def _may_contain(self, cold: ColdState, entry: BatchFileEntry, hashes: Hashes) -> Mask:
+        """Tell which keys a batch may hold, by their hashes."""
+        found = self.filters(cold, entry).get(KEY_FILTER)
+        return np.ones(len(hashes), dtype=np.bool_) if found is None else found.may_contain(hashes)
+
+    def _key_groups(self, cold: ColdState, entry: BatchFileEntry) -> KeyGroups | None:
+        """The row groups of a batch with ordered keys; None when it is to be searched as a whole."""
+        key = cold.table.key_columns
+        if is_segment(entry.path) or not has_ordered_key([column.storage for column in key]):
+            return None
+        if self._has_index(cold, entry):
+            return None
+        name = (cold.scope, entry.identity)
+        found = self._groups.find(name)
+        if found is None:
+            self.check(cold, entry)
+            found = key_groups(group_bounds(cold.folder, entry.path, key[0].physical), key[0].storage)
+            if found is not None:
+                self._groups.put(name, found, found.nbytes)
+        return found
+
+    def _find_ordered(
+        self, cold: ColdState, entry: BatchFileEntry, groups: KeyGroups, keys: Keys, ordered: OrderedKeys
+    ) -> tuple[Positions, Positions]:
+        """Look into the row groups that may hold one of some ordered keys."""
+        places = groups.places(ordered)
+        known = {number: self._keys.find(((cold.scope, entry.identity), number)) for number in places}
+        parts = {number: part for number, part in known.items() if isinstance(part, NumberPart | TextPart)}
+        absent = {number: ordered.row(here) for number, here in places.items() if number not in parts}
+        parts |= self._read_parts(cold, entry, self._worth_reading(cold, entry, keys, absent))
+        rows, positions = [NOWHERE[0]], [NOWHERE[1]]
+        for number, part in parts.items():
+            here = places[number]
+            hits, found = part.find(ordered.values[here[0] : here[-1] + 1])
+            rows.append(ordered.row(hits + here[0]))
+            positions.append(found + groups.starts[number])
+        return np.concatenate(rows), np.concatenate(positions)
+
+    def _worth_reading(
+        self, cold: ColdState, entry: BatchFileEntry, keys: Keys, wanted: Mapping[int, Positions]
+    ) -> list[int]:
+        """The numbers of row groups that may hold one of the rows of `keys` wanted of them, as far as blooms tell."""
+        if not wanted or len(keys) * MANY_KEYS_SHARE >= entry.rows:
+            return list(wanted)
+        possible = self._may_contain(cold, entry, keys.hashes[np.concatenate(list(wanted.values()))])
+        starts = np.cumsum([0, *map(len, wanted.values())])[:-1]
+        counts = np.add.reduceat(possible.astype(np.int64), starts)
+        return [number for number, count in zip(wanted, counts, strict=True) if count]
+
+    def _read_parts(self, cold: ColdState, entry: BatchFileEntry, numbers: Sequence[int]) -> dict[int, Part]:
+        """The keys of some row groups, from the file."""
+        if not numbers:
+            return {}
+        (column,) = cold.table.key_columns
+        self.check(cold, entry)
+        parts = {}
+        for number, values in read_groups(cold.folder, entry.path, column.physical, numbers):
+            parts[number] = part_of(values)
+            self._keys.put(((cold.scope, entry.identity), number), parts[number], parts[number].nbytes)
+        return parts
 
 
 def _load_filters(cold: ColdState, entry: BatchFileEntry) -> dict[int, BloomFilter]:

@@ -1,8 +1,8 @@
-"""From keys to live cold rows: ranges rule out batches, blooms rule out more, key indexes give positions.
+"""From keys to live cold rows: ranges rule out batches, blooms rule out more, the batches' keys give positions.
 
 The order of work is by cost: column ranges are one vectorised comparison for all batches, blooms cost microseconds a
-batch for a few keys, an index must read a batch's key columns unless it is cached. For many keys the blooms are
-skipped where they could not pay.
+batch for a few keys, a batch's keys must be read unless they are cached. For many keys the blooms are skipped where
+they could not pay.
 """
 
 from collections.abc import Sequence
@@ -23,9 +23,6 @@ from providers.snapshot import FILTERS_TOGETHER, ColdState, Snapshot
 
 FEW_KEYS = 64
 """Up to this many keys, blooms are probed for all batches at once."""
-
-BLOOM_SHARE_MAX = 8
-"""Above one key for this many rows of a batch, nearly every bloom says maybe: go to the index directly."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,17 +108,7 @@ def may_contain_any(
 
 
 def _find_in(snapshot: Snapshot, entry: BatchFileEntry, keys: Keys, files: ColdFiles) -> ColdRows:
-    cold = snapshot.cold
-    few = len(keys) * BLOOM_SHARE_MAX < entry.rows
-    if few and len(keys) > FEW_KEYS and not files.has_key_index(cold, entry):
-        found = files.filters(cold, entry).get(KEY_FILTER)
-        if found is not None and not found.may_contain(keys.hashes).any():
-            return ColdRows.concat([])
-    index = files.key_index(cold, entry)
-    rows, positions = index.probe(keys)
-    if not keys.exact and len(rows):
-        equal = keys.confirm(rows, index.keys, positions)
-        rows, positions = rows[equal], positions[equal]
+    rows, positions = files.find_keys(snapshot.cold, entry, keys)
     dead = snapshot.dead.get(entry.batch)
     if dead is not None and len(rows):
         live = dead.live_mask[positions]

@@ -1,11 +1,12 @@
-"""The rows of a batch file, whole columns at a time: a Parquet file, or a segment.
+"""The rows of a batch file, whole columns or row groups at a time: a Parquet file, or a segment.
 
 A segment (docs/formats/segment.md) is an Arrow IPC file with the rows of a large stream in the order of their arrival.
 It is mapped into memory, not read, and holds the user's columns only: `_seq`, `_deleted`, `_batch` and `_position`
 follow from a row's position and what the file says of itself.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -38,3 +39,35 @@ def read_rows(folder: ScopeFolder, name: str, columns: Sequence[str] | None = No
     names = [*stored.schema.names, *_DERIVED] if columns is None else list(columns)
     arrays = [_DERIVED[name](about) if name in _DERIVED else stored.column(name) for name in names]
     return pa.table(dict(zip(names, arrays, strict=True)), metadata=stored.schema.metadata)
+
+
+@dataclass(frozen=True)
+class GroupBounds:
+    """One row group of a Parquet file: its rows, and a column's bounds as they are stored; None where it has none."""
+
+    rows: int
+    low: int | bytes | None
+    high: int | bytes | None
+
+
+def group_bounds(folder: ScopeFolder, name: str, column: str) -> list[GroupBounds]:
+    """The row groups of a Parquet file, with the bounds of a flat column."""
+    metadata = pq.read_metadata(folder.local_path(name))
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    leaves = range(groups[0].num_columns)
+    leaf = next(leaf for leaf in leaves if groups[0].column(leaf).path_in_schema == column)
+    found = []
+    for group in groups:
+        known = group.column(leaf).statistics
+        low, high = (known.min_raw, known.max_raw) if known is not None and known.has_min_max else (None, None)
+        found.append(GroupBounds(group.num_rows, low, high))
+    return found
+
+
+def read_groups(
+    folder: ScopeFolder, name: str, column: str, numbers: Sequence[int]
+) -> Iterator[tuple[int, pa.ChunkedArray]]:
+    """One column of some row groups of a Parquet file, each by its number."""
+    with pq.ParquetFile(folder.local_path(name)) as file:
+        for number in numbers:
+            yield number, file.read_row_group(number, columns=[column]).column(0)

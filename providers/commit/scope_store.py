@@ -19,8 +19,6 @@ from enum import Enum, unique
 from itertools import islice
 from weakref import WeakValueDictionary
 
-import pyarrow as pa
-
 from catalog.definition import SEQ_COLUMN, Scope, TableDef
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.keyvalue import AtomicWrite, Family, KeyValueStore
@@ -43,7 +41,7 @@ from providers.hot import record
 from providers.hot.record import HotRecord
 from providers.hot.view import CHUNK_ROWS_MAX, HotView
 from providers.rows.change import Change
-from providers.rows.keys import Positions
+from providers.rows.keys import Positions, is_text
 from providers.rows.sequence import SeqAllocator
 from providers.snapshot import Pins, Snapshot
 
@@ -436,4 +434,4 @@ def _read_by(table: TableDef, state: ScopeState, snapshot: Snapshot) -> Snapshot
 
 def _text_columns(table: TableDef) -> int:
     """How many columns the engine handles as views."""
-    return sum(pa.types.is_string(field.type) or pa.types.is_binary(field.type) for field in table.row_schema)
+    return sum(is_text(field.type) for field in table.row_schema)

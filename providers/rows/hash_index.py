@@ -1,7 +1,7 @@
 """A sorted index from key hashes to row addresses. Pure.
 
-An address is whatever the owner says: a row position of a batch, or the `_seq` of a hot row. Building sorts once;
-probing is a merge of two sorted arrays, searched from the smaller side.
+An address is whatever the owner says: a row position of a batch, or the `_seq` of a hot row. It is kept as narrow as
+the owner gives it. Building sorts once; probing is a merge of two sorted arrays, searched from the smaller side.
 """
 
 from dataclasses import dataclass
@@ -17,12 +17,18 @@ class HashIndex:
     """`hashes` ascending, and the address of each."""
 
     hashes: Hashes
-    addresses: npt.NDArray[np.int64]
+    addresses: npt.NDArray[np.int64] | npt.NDArray[np.uint32]
 
     @classmethod
     def build(cls, keys: Keys, addresses: npt.NDArray[np.int64]) -> "HashIndex":
         """Index the rows of `keys`, which have `addresses`."""
         return cls(keys.sorted_hashes, addresses[keys.order])
+
+    @classmethod
+    def of_rows(cls, hashes: Hashes) -> "HashIndex":
+        """Index the rows of a batch, which has fewer than 2^32, by their positions."""
+        order = np.argsort(hashes)
+        return cls(hashes[order], order.astype(np.uint32))
 
     @classmethod
     def merge(cls, parts: "list[HashIndex]") -> "HashIndex":
@@ -46,7 +52,7 @@ class HashIndex:
             entries, rows = _matches(self.hashes, keys.sorted_hashes)
         else:
             rows, entries = _matches(keys.sorted_hashes, self.hashes)
-        return keys.order[rows], self.addresses[entries]
+        return keys.order[rows], self.addresses[entries].astype(np.int64, copy=False)
 
     def kept(self, keep: npt.NDArray[np.bool_]) -> "HashIndex":
         """The entries of `keep`."""

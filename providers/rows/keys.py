@@ -58,6 +58,18 @@ class Ascending:
 
 
 @dataclass(frozen=True, eq=False)
+class OrderedKeys:
+    """Keys of one column in ascending order, numbers or else text and bytes, and the row of each; None: as they are."""
+
+    values: Numbers | pa.Array
+    rows: Positions | None
+
+    def row(self, places: Positions) -> Positions:
+        """The rows at some places of the order."""
+        return places if self.rows is None else self.rows[places]
+
+
+@dataclass(frozen=True, eq=False)
 class Keys:
     """The keys of a sequence of rows. `stored` are the key's columns in key order, without NULL.
 
@@ -116,6 +128,16 @@ class Keys:
             return Ascending(numbers, None)
         order = _stable_order(numbers)
         return Ascending(numbers[order], order)
+
+    @cached_property
+    def ordered(self) -> OrderedKeys | None:
+        """The keys in the order in which batches have them; None when that is not cheap to tell."""
+        if self.ascending is not None:
+            return OrderedKeys(self.ascending.numbers, self.ascending.rows)
+        if len(self.stored) != 1 or not is_text(self.stored[0].type):
+            return None
+        order = pc.sort_indices(self.columns[0])
+        return OrderedKeys(self.columns[0].take(order), order.to_numpy().astype(np.int64))
 
     @cached_property
     def sorted_hashes(self) -> Hashes:
@@ -223,7 +245,7 @@ def _are_distinct_and_dense(parts: Sequence[Keys]) -> bool:
 
 def _as_numbers(column: pa.Array | pa.ChunkedArray) -> Sequence[Numbers] | None:
     """A column without NULL as integers in the same order, in pieces, or None when its type has no such image."""
-    if column.null_count or not (pa.types.is_signed_integer(column.type) or pa.types.is_temporal(column.type)):
+    if column.null_count or not is_whole_number(column.type):
         return None
     width = pa.int32() if column.type.bit_width == 32 else pa.int64()
     chunks = (column.chunks or [pa.array([], column.type)]) if isinstance(column, pa.ChunkedArray) else [column]
@@ -242,6 +264,16 @@ def _is_strictly_ascending(pieces: Sequence[Numbers]) -> bool:
 def _show(value: object) -> str:
     text = repr(value) if isinstance(value, str | bytes) else str(value)
     return text if len(text) <= 80 else text[:77] + "..."
+
+
+def is_whole_number(data_type: pa.DataType) -> bool:
+    """Tell whether values of a type are stored as integers that have the same order."""
+    return bool(pa.types.is_signed_integer(data_type) or pa.types.is_temporal(data_type))
+
+
+def is_text(data_type: pa.DataType) -> bool:
+    """Tell whether a type is text or bytes, which compare byte by byte."""
+    return bool(pa.types.is_string(data_type) or pa.types.is_binary(data_type))
 
 
 def flatten(column: pa.Array | pa.ChunkedArray) -> pa.Array:

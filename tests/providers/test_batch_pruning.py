@@ -128,7 +128,7 @@ def test_update_of_one_key_reads_one_batch(disjoint: TableAccess) -> None:
     loaded = [
         entry
         for entry in disjoint.snapshot.manifest.batches
-        if disjoint.db.store.files.has_key_index(disjoint.snapshot.cold, entry)
+        if disjoint.db.store.files.knows_keys(disjoint.snapshot.cold, entry)
     ]
     assert len(loaded) == 1
     assert disjoint.select("SELECT v FROM t WHERE k = 10000") == [-1]

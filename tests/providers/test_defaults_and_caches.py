@@ -100,13 +100,42 @@ def test_missing_values_are_those_of_literal_defaults(table: TableAccess) -> Non
 
 
 def test_cache_forgets_what_was_used_longest_ago() -> None:
-    """Beyond its size the cache drops the oldest use first."""
+    """Beyond its size the cache drops the oldest use first, for what is asked for again."""
     cache: ByteBoundedCache[str, int] = ByteBoundedCache(30)
     for name in "abc":
         cache.put(name, ord(name), 10)
-    assert cache.get("a", lambda: -1, lambda _: 10) == ord("a")
-    cache.put("d", 1, 10)
+    for name in "dacd":
+        assert cache.get(name, lambda name=name: ord(name), lambda _: 10) == ord(name)
     assert [name in cache for name in "abcd"] == [True, False, True, True]
+
+
+def test_cache_lets_nothing_go_for_what_is_asked_for_once() -> None:
+    """A full cache takes nothing new at once."""
+    cache: ByteBoundedCache[int, int] = ByteBoundedCache(30)
+    for number in range(100):
+        assert cache.get(number, lambda number=number: number, lambda _: 10) == number
+    assert [number for number in range(100) if number in cache] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("keys", [31, 40, 100])
+def test_cache_is_of_use_to_walks_over_more_than_it_holds(keys: int) -> None:
+    """Walks over all keys in one order find, from the second on, as many as there is room for."""
+    cache: ByteBoundedCache[int, int] = ByteBoundedCache(30)
+    loads = 0
+    for _ in range(5):
+        for number in range(keys):
+            if cache.find(number) is None:
+                loads += 1
+                cache.put(number, number, 1)
+    assert loads == keys + 4 * (keys - 30)
+
+
+def test_cache_turns_to_what_is_walked_over_now() -> None:
+    """What is not asked for any more gives way at the second walk over others."""
+    cache: ByteBoundedCache[int, int] = ByteBoundedCache(30)
+    for number in [*range(30)] * 9 + [*range(30, 60)] * 2:
+        cache.get(number, lambda number=number: number, lambda _: 1)
+    assert all(number in cache for number in range(30, 60))
 
 
 def test_cache_loads_what_it_lacks_once() -> None:
@@ -119,11 +148,14 @@ def test_cache_loads_what_it_lacks_once() -> None:
 
 
 def test_cache_keeps_one_value_that_is_too_large() -> None:
-    """The newest value stays, however large, alone."""
+    """A value stays, however large, alone, until others are the better ones to keep."""
     cache: ByteBoundedCache[str, int] = ByteBoundedCache(30)
-    cache.put("a", 1, 10)
     cache.put("b", 2, 1000)
-    assert ("a" in cache, "b" in cache) == (False, True)
+    cache.put("c", 3, 10)
+    assert ("b" in cache, "c" in cache) == (True, False)
+    cache.find("other")
+    cache.put("c", 3, 10)
+    cache.find("other")
     cache.put("c", 3, 10)
     assert ("b" in cache, "c" in cache) == (False, True)
 
@@ -176,9 +208,9 @@ def test_key_index_finds_every_row_of_its_batch(table: TableAccess) -> None:
     table.flush()
     files, snapshot = ColdFiles(), table.snapshot
     (entry,) = snapshot.manifest.batches
-    assert not files.has_key_index(snapshot.cold, entry)
+    assert not files.knows_keys(snapshot.cold, entry)
     index = files.key_index(snapshot.cold, entry)
-    assert files.has_key_index(snapshot.cold, entry)
+    assert files.knows_keys(snapshot.cold, entry)
     rows, positions = index.probe(Keys.of([pa.array(range(1500))]))
     assert rows.tolist() == list(range(0, 1500, 3))
     assert positions.tolist() == list(range(500))

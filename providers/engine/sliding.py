@@ -1,8 +1,10 @@
-"""Aggregates over frames of a fixed number of rows, each worked out from its own rows alone.
+"""Aggregates over frames that do not begin with their partition, each worked out from its own rows alone.
 
 The engine takes what leaves a frame off what it has summed, so that a NaN stays for ever and 1e20 takes small numbers
-with it. Here rows are cut into blocks as long as a frame. A frame is the end of one block and the beginning of the
-next, whose aggregates are built by adding only (van Herk's scheme), so the work does not depend on its length.
+with it. Where frames have a fixed number of rows, rows are cut into blocks of that length. A frame is the end of one
+block and the beginning of the next, whose aggregates are built by adding only (van Herk's scheme), so the work does not
+depend on its length. Other frames are put together of blocks, blocks of blocks, and so on, and of what is left of the
+rows at both ends.
 
 An aggregate is three columns: how many values there are, their mean, and the squares of their distances from it (Chan,
 Golub and LeVeque's way to join two such); for sums the mean is the sum.
@@ -16,6 +18,9 @@ import numpy.typing as npt
 import pyarrow as pa
 from datafusion import SessionContext, udwf
 from datafusion.user_defined import WindowEvaluator
+
+FAN = 256
+"""How many rows, or blocks, are one block."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -42,6 +47,22 @@ def _moments(left: _Parts, right: _Parts) -> _Parts:
     means = np.where(left.counts > 0, left.totals + distance * share, right.totals)
     squares = left.squares + right.squares + distance * distance * left.counts * share
     return _Parts(counts, means, squares)
+
+
+def _sums_of(parts: _Parts) -> _Parts:
+    return _Parts(parts.counts.sum(axis=-1), parts.totals.sum(axis=-1), parts.squares.sum(axis=-1))
+
+
+def _moments_of(parts: _Parts) -> _Parts:
+    counts = parts.counts.sum(axis=-1)
+    weighted = np.where(parts.counts > 0, parts.counts * parts.totals, 0.0).sum(axis=-1)
+    means = np.divide(weighted, counts, out=np.zeros_like(counts), where=counts > 0)
+    distances = np.where(parts.counts > 0, parts.totals - means[..., np.newaxis], 0.0)
+    return _Parts(counts, means, parts.squares.sum(axis=-1) + (distances**2 * parts.counts).sum(axis=-1))
+
+
+_OF_MANY: dict[Joined, Callable[[_Parts], _Parts]] = {_sums: _sums_of, _moments: _moments_of}
+"""How all parts along the last axis are joined at once."""
 
 
 def _sum(parts: _Parts) -> Floats:
@@ -106,6 +127,46 @@ def _running(blocks: _Parts, joined: Joined, places: range, step: int) -> _Parts
     return _Parts(*(column.reshape(-1) for column in found))
 
 
+class Frames:
+    """The rows of a partition, ready to be aggregated over any frame of it."""
+
+    def __init__(self, name: str, values: pa.Array) -> None:
+        joined, self._result, self._needed = _AGGREGATES[name]
+        self._joined = _OF_MANY[joined]
+        valid = np.asarray(values.is_valid().to_numpy(zero_copy_only=False), dtype=np.float64)
+        given = np.array(values.to_numpy(zero_copy_only=False), dtype=np.float64)
+        given[valid == 0] = 0.0
+        self._levels = [_Parts(valid, given, np.zeros(len(values)))]
+        with np.errstate(invalid="ignore", over="ignore"):
+            while len(self._levels[-1].counts) > 2 * FAN:
+                self._levels.append(self._joined(_in_blocks(self._levels[-1])))
+
+    def over(self, start: int, end: int) -> float | None:
+        """The aggregate of the rows from one to before another."""
+        pieces: list[_Parts] = []
+        for level in self._levels:
+            first, last = -(-start // FAN), end // FAN
+            if last <= first or level is self._levels[-1]:
+                pieces.append(_cut(level, start, end))
+                break
+            pieces += [_cut(level, start, first * FAN), _cut(level, last * FAN, end)]
+            start, end = first, last
+        (together,) = pieces if len(pieces) == 1 else [_Parts(*map(np.concatenate, zip(*pieces, strict=True)))]
+        with np.errstate(invalid="ignore", over="ignore"):
+            parts = self._joined(_Parts(*(column[np.newaxis] for column in together)))
+            return float(self._result(parts)[0]) if parts.counts[0] >= self._needed else None
+
+
+def _in_blocks(parts: _Parts) -> _Parts:
+    """Whole blocks; what is left of the rows behind them is in none."""
+    whole = len(parts.counts) // FAN
+    return _Parts(*(column[: whole * FAN].reshape(whole, FAN) for column in parts))
+
+
+def _cut(parts: _Parts, start: int, end: int) -> _Parts:
+    return _Parts(*(column[start:end] for column in parts))
+
+
 def _at(parts: _Parts, places: npt.NDArray[np.int64]) -> _Parts:
     return _Parts(*(column[places] for column in parts))
 
@@ -124,8 +185,30 @@ def _evaluator(aggregate: str) -> type[WindowEvaluator]:
     return OverFrames
 
 
+def _framed(aggregate: str) -> type[WindowEvaluator]:
+    class OverOwnFrames(WindowEvaluator):
+        """One partition of a window, whose frames the engine finds."""
+
+        def __init__(self) -> None:
+            self._frames: Frames | None = None
+
+        def uses_window_frame(self) -> bool:
+            """They are what this is about."""
+            return True
+
+        def evaluate(self, values: list[pa.Array], eval_range: tuple[int, int]) -> pa.Scalar:
+            """The aggregate of one frame."""
+            if self._frames is None:
+                self._frames = Frames(aggregate, values[0])
+            return pa.scalar(self._frames.over(*eval_range), pa.float64())
+
+    return OverOwnFrames
+
+
 def add_sliding_aggregates(session: SessionContext) -> None:
-    """Let a session's texts call `sliding_sum(x, rows before, rows behind) OVER (…)` and its kin."""
+    """Let a session's texts call `sliding_sum(x, before, behind) OVER (…)`, `framed_sum(x) OVER (…)` and their kin."""
     for name in _AGGREGATES:
+        framed = udwf(_framed(name), [pa.float64()], pa.float64(), "immutable", name=f"framed_{name}")
+        session.register_udwf(framed)
         types = [pa.float64(), pa.int64(), pa.int64()]
         session.register_udwf(udwf(_evaluator(name), types, pa.float64(), "immutable", name=f"sliding_{name}"))

@@ -60,12 +60,14 @@ class Specimen(NamedTuple):
 
 
 SPECIMENS = {
+    "cast_names": Specimen("SELECT sum(CAST(k AS INT)) AS a, sum(k) AS b FROM flags", [(6, 6)]),
     "dates": Specimen("SELECT k FROM stays WHERE CAST(begun AS DATE) + INTERVAL '1 hour' > begun", [(1,)]),
     "distinct_from": Specimen("SELECT k FROM flags WHERE f IS DISTINCT FROM true AND g", [(3,)]),
     "existence": Specimen(
         "SELECT k FROM unknown WHERE EXISTS (SELECT count(*) FROM empty WHERE empty.k = unknown.k)", [(1,)]
     ),
     "extremes": Specimen("SELECT max(x) AS m FROM doubles WHERE k = 1 GROUP BY k", [(float("-inf"),)]),
+    "function_names": Specimen("SELECT sign(k) AS s FROM groups WHERE k = 2", [(1.0,)]),
     "global_aggregates": Specimen("SELECT count(*) AS n FROM flags HAVING count(*) BETWEEN NULL AND 5", []),
     "guarded_cases": Specimen("SELECT k FROM divisors WHERE CASE WHEN h <> 0 THEN 10 / h > 1 ELSE false END", [(2,)]),
     "intervals": Specimen("SELECT k FROM stays WHERE ended - begun > INTERVAL '1 day'", [(1,)]),
@@ -82,6 +84,7 @@ SPECIMENS = {
         "(SELECT 1 FROM divisors i WHERE i.k = m.k AND i.k = o.g))",
         [(1,)],
     ),
+    "rowless_queries": Specimen("SELECT k FROM flags WHERE (SELECT flags.k + 1) = 3", [(2,)]),
     "set_operations": Specimen(
         "SELECT a FROM (VALUES (1), (1)) v(a) EXCEPT ALL SELECT a FROM (VALUES (1)) w(a)", [(1,)]
     ),
@@ -92,6 +95,13 @@ SPECIMENS = {
         "SELECT sum(v) OVER (ORDER BY k ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS s"
         " FROM (VALUES (1, 1e20), (2, 1e0), (3, 1e0)) t(k, v) ORDER BY k",
         [(1e20,), (1e20,), (2.0,)],
+    ),
+    "sub_query_names": Specimen(
+        "SELECT k FROM flags WHERE EXISTS (SELECT 1 AS k FROM groups WHERE groups.k = flags.k) ORDER BY k", [(1,), (2,)]
+    ),
+    "text_constants": Specimen(
+        "SELECT x FROM (VALUES (CASE 'a' WHEN 'a' THEN 'a' WHEN 'b' THEN CAST(NULL AS VARCHAR) END), ('a')) v(x)",
+        [("a",), ("a",)],
     ),
     "truth_values": Specimen("SELECT DISTINCT f IS FALSE AS n FROM flags ORDER BY n", [(False,), (True,)]),
     "value_lists": Specimen(

@@ -22,6 +22,13 @@ KNOWN: tuple[Known, ...] = (
     Known("NotImplementedException", "DuckDB cannot plan it"),
     Known("ParserException", "DuckDB has no such operator"),
     Known(
+        "may not use columns of the outer query; write EXISTS",
+        "a comparison with ANY or ALL beside others, tied to the outer query, is refused (docs/sql.md)",
+    ),
+    Known("SUM not supported for Null", "a sum of nothing but NULL has no type; PostgreSQL refuses it, too"),
+    Known("Cannot infer common string type", "NULL || 1 is of no type; PostgreSQL refuses it, too"),
+    Known("Aggregate function calls cannot be nested", "DuckDB takes aggregates in FILTER; PostgreSQL does not"),
+    Known(
         "a sub-query at this place is not supported; write it as a join",
         "a scalar sub-query that is tied to the outer query by more than equalities is refused (docs/sql.md)",
     ),

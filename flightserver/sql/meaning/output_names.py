@@ -22,6 +22,8 @@ def plain_name(name: str) -> str:
 def write_output_names(writing: Writing) -> None:
     """Give items the names that changes took from them, and number those that come again."""
     for select, _ in writing.of_kind(tree.Select):
+        if id(select) in writing.nameless:
+            continue
         seen: dict[str, int] = {}
         stars = sum(isinstance(item.value, tree.Star) for item in select.items)
         qualified = [item.value.parts[-1] for item in select.items if item.alias is None and _is_qualified(item.value)]

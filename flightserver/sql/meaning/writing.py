@@ -45,6 +45,8 @@ class Writing:
         self.definitions = definitions
         self.edits = Edits(text)
         self.kept_names: dict[int, str] = {}
+        self.nameless: set[int] = set()
+        """The SELECTs whose items are written where no name may stand."""
 
     @cached_property
     def visited(self) -> Visited:

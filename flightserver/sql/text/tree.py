@@ -350,6 +350,13 @@ class Query(Node):
     limit_start: int | None
 
 
+def unbracketed(query: Query) -> Query:
+    """The query within brackets that are all there is of a query."""
+    while isinstance(query.body, BracketBody) and not (query.common or query.order_by or query.limit_start is not None):
+        query = query.body.query
+    return query
+
+
 def parts_of(node: Node) -> Iterator[Node]:
     """The nodes right below a node, in no particular order."""
     for field in node.__dataclass_fields__:

@@ -7,10 +7,12 @@ Faults that only a plan shows are repaired in `providers/engine/repairs`.
 from collections.abc import Callable, Mapping
 
 from flightserver.sql.meaning.repairs import (
+    cast_names,
     dates,
     distinct_from,
     existence,
     extremes,
+    function_names,
     global_aggregates,
     guarded_cases,
     intervals,
@@ -23,9 +25,12 @@ from flightserver.sql.meaning.repairs import (
     moments,
     offsets,
     outer_columns,
+    rowless_queries,
     set_operations,
     signed_numbers,
     sliding_frames,
+    sub_query_names,
+    text_constants,
     truth_values,
     value_lists,
     whole_numbers,
@@ -34,10 +39,12 @@ from flightserver.sql.meaning.repairs import (
 from flightserver.sql.meaning.writing import Writing
 
 REPAIRS: Mapping[str, Callable[[Writing], None]] = {
+    "cast_names": cast_names.repair,
     "dates": dates.repair,
     "distinct_from": distinct_from.repair,
     "existence": existence.repair,
     "extremes": extremes.repair,
+    "function_names": function_names.repair,
     "global_aggregates": global_aggregates.repair,
     "guarded_cases": guarded_cases.repair,
     "intervals": intervals.repair,
@@ -50,9 +57,12 @@ REPAIRS: Mapping[str, Callable[[Writing], None]] = {
     "moments": moments.repair,
     "offsets": offsets.repair,
     "outer_columns": outer_columns.repair,
+    "rowless_queries": rowless_queries.repair,
     "set_operations": set_operations.repair,
     "signed_numbers": signed_numbers.repair,
     "sliding_frames": sliding_frames.repair,
+    "sub_query_names": sub_query_names.repair,
+    "text_constants": text_constants.repair,
     "truth_values": truth_values.repair,
     "value_lists": value_lists.repair,
     "whole_numbers": whole_numbers.repair,

@@ -13,15 +13,16 @@ def repair(writing: Writing) -> None:
     if not writing.has("EXISTS"):
         return
     for node, _ in writing.of_kind(tree.Exists):
-        body = node.query.body
+        query = tree.unbracketed(node.query)
+        body = query.body
         if is_one_row(node.query):
             writing.edits.span(node.start, node.end, "true")
         elif isinstance(body, tree.Select) and aggregates_all(body):
-            _ask_having(writing, node, body)
+            _ask_having(writing, node, query, body)
 
 
-def _ask_having(writing: Writing, node: tree.Exists, select: tree.Select) -> None:
-    having, query = select.having, node.query
+def _ask_having(writing: Writing, node: tree.Exists, query: tree.Query, select: tree.Select) -> None:
+    having = select.having
     if having is None or query.common or query.limit_start is not None or select.from_start is None:
         raise writing.unsupported(node, "EXISTS over an aggregate with HAVING is not supported here; compare its value")
     writing.values.append(node)

@@ -21,8 +21,9 @@ def repair(writing: Writing) -> None:
             if select.group_by and all(isinstance(group, tree.Name) for group in select.group_by):
                 _group_by_all(writing, select, found.scope)
     for node, _ in writing.of_kind(tree.ScalarQuery):
-        body = node.query.body
-        if isinstance(body, tree.Select) and not node.query.common and node.query.limit_start is None:
+        query = tree.unbracketed(node.query)
+        body = query.body
+        if isinstance(body, tree.Select) and not query.common and query.limit_start is None:
             _ask_for_one(writing, body)
 
 

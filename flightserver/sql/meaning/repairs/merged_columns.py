@@ -1,6 +1,7 @@
 """The column of USING and NATURAL over RIGHT and FULL joins: DataFusion 55 takes the left one, which may be missing.
 
 The bare name, and the star, get the column of the side that always has rows; over FULL the one of both that is there.
+Over other joins the engine does not know within an expression which of both the name means, and is told.
 """
 
 from flightserver.sql.meaning.scopes import output_name, star_columns
@@ -11,12 +12,14 @@ from flightserver.sql.text import tree
 
 def repair(writing: Writing) -> None:
     """Write what a merged column stands for."""
-    if not writing.has("USING", "NATURAL") or not writing.has("RIGHT", "FULL"):
+    if not writing.has("USING", "NATURAL"):
         return
     for name, visit in writing.of_kind(tree.Name):
         found = visit.scope.find(name.parts)
         merged = found[0].merged.get(name.parts[0]) if found is not None and len(name.parts) == 1 else None
-        if merged is None or merged.is_exact or _is_selected(name, visit.above.node if visit.above else None):
+        above = visit.above.node if visit.above else None
+        is_plain = merged is not None and merged.is_exact and isinstance(above, tree.Item)
+        if merged is None or is_plain or _is_selected(name, above):
             continue
         writing.edits.span(name.start, name.end, merged_value(merged))
         writing.keep_name(visit, name.parts[0])

@@ -1,9 +1,10 @@
 """Definitions to and from JSON, as the CATALOG column family holds them (docs/formats/catalog.md).
 
-Decoding trusts nothing: bytes that are not a definition raise CORRUPT.
+Decoding trusts nothing: bytes that are not a definition, or fail the checksum in front of it, raise CORRUPT.
 """
 
 import json
+import zlib
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -14,18 +15,22 @@ from catalog.definition import (
     Default,
     DefaultFunction,
     FlushPolicy,
+    NamespaceDef,
     TableDef,
     TableKind,
     TableOptions,
     ViewDef,
 )
 from catalog.errors import DatabaseError, ErrorKind
+from catalog.grants import Grant, Grantee, GranteeType, ObjectId, ObjectType, Privilege
 from catalog.identifiers import TableName
 from catalog.types import format_type, parse_type
 
 TYPES_REMEMBERED = 1_024
 
-_Definition = TypeVar("_Definition", TableDef, ViewDef)
+_CHECKSUM_BYTES = 9
+
+_Definition = TypeVar("_Definition", TableDef, ViewDef, NamespaceDef, Grant)
 
 _type = lru_cache(TYPES_REMEMBERED)(parse_type)
 """Many columns have few types, and to parse one takes longer than to read the rest of its column."""
@@ -45,6 +50,7 @@ def encode_table(table: TableDef) -> bytes:
             "next_column_id": table.next_column_id,
             "options": _options_to_json(table.options),
             "used_physical": sorted(table.used_physical),
+            "owner": table.owner,
         }
     )
 
@@ -62,6 +68,8 @@ def encode_view(view: ViewDef) -> bytes:
             "view": view.name.table,
             "query": view.query,
             "search_namespace": view.namespace,
+            "id": view.id,
+            "owner": view.owner,
         }
     )
 
@@ -69,17 +77,68 @@ def encode_view(view: ViewDef) -> bytes:
 def decode_view(data: bytes) -> ViewDef:
     """Read what `encode_view` wrote."""
     return _decode(
-        data, lambda raw: ViewDef(TableName(raw["namespace"], raw["view"]), raw["query"], raw["search_namespace"])
+        data,
+        lambda raw: ViewDef(
+            TableName(raw["namespace"], raw["view"]), raw["query"], raw["search_namespace"], raw["id"], raw["owner"]
+        ),
+    )
+
+
+def encode_namespace(namespace: NamespaceDef) -> bytes:
+    """Write a namespace as JSON."""
+    return _dump({"namespace": namespace.name, "id": namespace.id, "owner": namespace.owner})
+
+
+def decode_namespace(data: bytes) -> NamespaceDef:
+    """Read what `encode_namespace` wrote."""
+    return _decode(data, lambda raw: NamespaceDef(raw["namespace"], raw["id"], raw["owner"]))
+
+
+def encode_grant(grant: Grant) -> bytes:
+    """Write a grant as JSON."""
+    return _dump(
+        {
+            "on": grant.object.type.value,
+            "id": grant.object.id,
+            "privilege": grant.privilege.value,
+            "to": grant.grantee.type.value,
+            "grantee": grant.grantee.name,
+            "grantor": grant.grantor,
+            "grant_option": grant.grant_option,
+        }
+    )
+
+
+def decode_grant(data: bytes) -> Grant:
+    """Read what `encode_grant` wrote."""
+    return _decode(
+        data,
+        lambda raw: Grant(
+            ObjectId(ObjectType(raw["on"]), raw["id"]),
+            Privilege(raw["privilege"]),
+            Grantee(GranteeType(raw["to"]), raw["grantee"]),
+            raw["grantor"],
+            raw["grant_option"],
+        ),
     )
 
 
 def _dump(value: dict[str, Any]) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+    written = json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+    return _checksum(written) + written
+
+
+def _checksum(written: bytes) -> bytes:
+    """What stands in front of a definition."""
+    return b"%08x " % zlib.crc32(written)
 
 
 def _decode(data: bytes, build: Callable[[dict[str, Any]], _Definition]) -> _Definition:
+    written = data[_CHECKSUM_BYTES:]
+    if data[:_CHECKSUM_BYTES] != _checksum(written):
+        raise DatabaseError(ErrorKind.CORRUPT, "a definition in the catalog fails its checksum")
     try:
-        return build(json.loads(data))
+        return build(json.loads(written))
     except (ValueError, KeyError, TypeError, DatabaseError) as error:
         raise DatabaseError(ErrorKind.CORRUPT, "a definition in the catalog is damaged") from error
 
@@ -137,4 +196,5 @@ def _table_from_json(raw: dict[str, Any]) -> TableDef:
         next_column_id=raw["next_column_id"],
         options=_options_from_json(raw["options"]),
         used_physical=frozenset(raw["used_physical"]),
+        owner=raw["owner"],
     )

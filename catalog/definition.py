@@ -4,9 +4,11 @@ Invariants:
 - A column's `id` is never reused inside a table, and neither is its `physical` name (the name in Parquet files and hot
   batches). Renaming changes `name` only, so old files stay readable.
 - Key columns are NOT NULL, cannot be dropped, and their order in `key` is the order of the declared key.
-- `version` grows with every change of the definition; `added` of a column is the version that brought it.
+- `version` grows with every change of the columns or options; `added` of a column is the version that brought it.
+- Who owns a thing is a user by name. What nobody owns belongs to those who look after the server.
 """
 
+import secrets
 from dataclasses import dataclass, field
 from enum import Enum, unique
 from functools import cached_property
@@ -14,8 +16,14 @@ from functools import cached_property
 import pyarrow as pa
 
 from catalog.errors import DatabaseError, ErrorKind
+from catalog.grants import ObjectId, ObjectType
 from catalog.identifiers import TableName
 from catalog.types import storage_type
+
+NOBODY = ""
+"""The owner of what has none."""
+
+ID_BITS = 62
 
 SEQ_COLUMN = "_seq"
 DELETED_COLUMN = "_deleted"
@@ -146,6 +154,12 @@ class TableDef:
     next_column_id: int
     options: TableOptions = field(default_factory=TableOptions)
     used_physical: frozenset[str] = frozenset()
+    owner: str = NOBODY
+
+    @property
+    def object(self) -> ObjectId:
+        """What grants know it by."""
+        return ObjectId(ObjectType.TABLE, self.id)
 
     @cached_property
     def by_name(self) -> dict[str, Column]:
@@ -220,15 +234,37 @@ class NamespaceDef:
     """A namespace."""
 
     name: str
+    id: int = 0
+    owner: str = NOBODY
+
+    @property
+    def object(self) -> ObjectId:
+        """What grants know it by."""
+        return ObjectId(ObjectType.NAMESPACE, self.id)
 
 
 @dataclass(frozen=True)
 class ViewDef:
-    """A view: a name for a query. `namespace` is where its unqualified names resolve."""
+    """A view: a name for a query, which reads with the rights of the owner.
+
+    `namespace` is where its unqualified names resolve. The id stays when the query is replaced.
+    """
 
     name: TableName
     query: str
     namespace: str
+    id: int
+    owner: str
+
+    @property
+    def object(self) -> ObjectId:
+        """What grants know it by."""
+        return ObjectId(ObjectType.VIEW, self.id)
+
+
+def fresh_id() -> int:
+    """An id for a view or a namespace that nothing has or had: of so many numbers that chance takes none twice."""
+    return secrets.randbits(ID_BITS)
 
 
 @dataclass(frozen=True)

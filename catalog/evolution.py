@@ -28,7 +28,10 @@ COLUMNS_MAX = 2000
 def create_table(
     table_id: int, name: TableName, kind: TableKind, columns: Sequence[ColumnSpec], key: Sequence[str]
 ) -> TableDef:
-    """Define a new table with default options. `key` names the key columns in key order; empty: a hidden key."""
+    """Define a new table with default options. `key` names the key columns in key order; empty: a hidden key.
+
+    It is nobody's yet.
+    """
     check_name("table", name.table)
     table = TableDef(
         id=table_id, name=name, kind=kind, version=0, columns=(), key=(), next_column_id=1, options=TableOptions()

@@ -4,11 +4,12 @@ Registries share what they have in common (`SortedMap`): a change costs what it 
 two of them, however many definitions there are.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from catalog.definition import NamespaceDef, TableDef, ViewDef
+from catalog.definition import NOBODY, NamespaceDef, TableDef, ViewDef, fresh_id
 from catalog.errors import DatabaseError, ErrorKind
+from catalog.grants import Grant, Grantee, GranteeType, GrantKey, ObjectId, Privilege, handed_over
 from catalog.identifiers import DEFAULT_NAMESPACE, RESERVED_NAMESPACES, TableName, check_name
 from catalog.sorted_map import Difference, Key, SortedMap, Value
 
@@ -20,11 +21,15 @@ class Changes:
     namespaces: Sequence[Difference[str, NamespaceDef]] = ()
     tables: Sequence[Difference[TableName, TableDef]] = ()
     views: Sequence[Difference[TableName, ViewDef]] = ()
+    grants: Sequence[Difference[GrantKey, Grant]] = ()
 
 
 @dataclass(frozen=True)
 class Registry:
-    """Namespaces, tables and views by name, and the names of tables by id. Tables and views share one name space."""
+    """Namespaces, tables and views by name, the names of tables by id, and grants, which go with what they are on.
+
+    Tables and views share one name space.
+    """
 
     namespaces: SortedMap[str, NamespaceDef] = field(
         default_factory=lambda: SortedMap([(DEFAULT_NAMESPACE, NamespaceDef(DEFAULT_NAMESPACE))])
@@ -33,6 +38,7 @@ class Registry:
     views: SortedMap[TableName, ViewDef] = field(default_factory=SortedMap)
     ids: SortedMap[int, TableName] = field(default_factory=SortedMap)
     next_table_id: int = 1
+    grants: SortedMap[GrantKey, Grant] = field(default_factory=SortedMap)
 
     def table(self, name: TableName) -> TableDef:
         """Return the table called `name`, or raise NOT_FOUND."""
@@ -81,14 +87,30 @@ class Registry:
                 ErrorKind.NOT_FOUND, f"namespace {namespace} does not exist; create it with CREATE NAMESPACE"
             )
 
-    def with_namespace(self, namespace: str) -> "Registry":
+    def grants_on(self, thing: ObjectId) -> Iterator[Grant]:
+        """All grants of a thing."""
+        low = GrantKey(thing, Privilege.DELETE, _FIRST, "")
+        high = GrantKey(thing._replace(id=thing.id + 1), Privilege.DELETE, _FIRST, "")
+        return (grant for _, grant in self.grants.between(low, high))
+
+    def is_granted(self, thing: ObjectId, privilege: Privilege, grantees: Iterable[Grantee]) -> bool:
+        """Tell whether somebody of these has a privilege for a thing, from whomever."""
+        if not self.grants:
+            return False
+        return any(
+            next(self.grants.between(GrantKey(thing, privilege, g, ""), GrantKey(thing, privilege, g, _LAST)), None)
+            for g in grantees
+        )
+
+    def with_namespace(self, namespace: str, owner: str = NOBODY) -> "Registry":
         """Add a namespace."""
         check_name("namespace", namespace)
         if namespace in RESERVED_NAMESPACES:
             raise DatabaseError(ErrorKind.INVALID, f"namespace name {namespace} is reserved")
         if namespace in self.namespaces:
             raise DatabaseError(ErrorKind.ALREADY_EXISTS, f"namespace {namespace} exists already")
-        return replace(self, namespaces=self.namespaces.with_item(namespace, NamespaceDef(namespace)))
+        made = NamespaceDef(namespace, fresh_id(), owner)
+        return replace(self, namespaces=self.namespaces.with_item(namespace, made))
 
     def without_namespace(self, namespace: str) -> "Registry":
         """Remove an empty namespace; the default one stays."""
@@ -100,7 +122,7 @@ class Registry:
             raise DatabaseError(
                 ErrorKind.INVALID, f"namespace {namespace} still holds {left}; drop it first or use CASCADE"
             )
-        return replace(self, namespaces=self.namespaces.without(namespace))
+        return self.with_changes(Changes(namespaces=[Difference(namespace, self.namespaces[namespace], None)]))
 
     def with_table(self, table: TableDef) -> "Registry":
         """Add a table, or replace the definition of the same name."""
@@ -122,8 +144,38 @@ class Registry:
 
     def without_view(self, name: TableName) -> "Registry":
         """Remove a view."""
-        self.view(name)
-        return replace(self, views=self.views.without(name))
+        return self.with_changes(Changes(views=[Difference(name, self.view(name), None)]))
+
+    def with_grants(self, granted: Iterable[Grant]) -> "Registry":
+        """Add grants. A grant option that is there stays."""
+        grants = self.grants
+        for grant in granted:
+            before = grants.get(grant.key)
+            if before is None or (grant.grant_option and not before.grant_option):
+                grants = grants.with_item(grant.key, grant)
+        return replace(self, grants=grants)
+
+    def with_grants_on(self, thing: ObjectId, left: Collection[Grant]) -> "Registry":
+        """Let a thing have just these grants."""
+        grants, kept = self.grants, {grant.key: grant for grant in left}
+        for grant in self.grants_on(thing):
+            if grant.key not in kept:
+                grants = grants.without(grant.key)
+        for key, grant in kept.items():
+            if grants.get(key) != grant:
+                grants = grants.with_item(key, grant)
+        return replace(self, grants=grants)
+
+    def owned_by(self, thing: NamespaceDef | TableDef | ViewDef, owner: str) -> "Registry":
+        """Give a thing to somebody, who takes the place of the owner in its grants, too."""
+        after = self.with_grants_on(thing.object, handed_over(self.grants_on(thing.object), thing.owner, owner))
+        match thing:
+            case NamespaceDef():
+                return replace(after, namespaces=self.namespaces.with_item(thing.name, replace(thing, owner=owner)))
+            case TableDef():
+                return after.with_table(replace(thing, owner=owner))
+            case ViewDef():
+                return after.with_view(replace(thing, owner=owner))
 
     def changes_since(self, before: "Registry") -> Changes:
         """What leads from an earlier registry to this one."""
@@ -131,6 +183,7 @@ class Registry:
             self.namespaces.changes_since(before.namespaces),
             self.tables.changes_since(before.tables),
             self.views.changes_since(before.views),
+            self.grants.changes_since(before.grants),
         )
 
     def with_changes(self, changes: Changes) -> "Registry":
@@ -141,13 +194,21 @@ class Registry:
         for there in (found.after for found in changes.tables if found.after is not None):
             ids = ids.with_item(there.id, there.name)
             next_table_id = max(next_table_id, there.id + 1)
-        return Registry(
+        after = Registry(
             _changed(self.namespaces, changes.namespaces),
             _changed(self.tables, changes.tables),
             _changed(self.views, changes.views),
             ids,
             next_table_id,
+            _changed(self.grants, changes.grants),
         )
+        return after._without_grants_of(_gone(changes))
+
+    def _without_grants_of(self, things: Collection[ObjectId]) -> "Registry":
+        grants = self.grants
+        for key in [grant.key for thing in things for grant in self.grants_on(thing)] if grants else []:
+            grants = grants.without(key)
+        return self if grants is self.grants else replace(self, grants=grants)
 
     def left_out_by(self, after: "Registry") -> list[TableDef]:
         """The tables that a later registry does not have, under whatever name."""
@@ -160,6 +221,8 @@ class Registry:
         _refuse_changed(onto.namespaces, mine.namespaces, "namespace ")
         _refuse_changed(onto.tables, mine.tables)
         _refuse_changed(onto.views, mine.views)
+        if any(onto.grants.get(grant.key) is not grant.before for grant in mine.grants):
+            raise _conflict(f"a grant to {mine.grants[0].key.grantee}")
         merged = onto.with_changes(mine)
         for namespace in mine.namespaces:
             if namespace.after is None and merged.first_in(namespace.key) is not None:
@@ -172,6 +235,25 @@ class Registry:
             if name in merged.tables and name in merged.views:
                 raise _conflict(str(name))
         return replace(merged, next_table_id=max(self.next_table_id, merged.next_table_id))
+
+
+_FIRST, _LAST = Grantee(GranteeType.PUBLIC, ""), "\U0010ffff"
+
+
+def _gone(changes: Changes) -> set[ObjectId]:
+    """What is there no more, under whatever name."""
+    before: set[ObjectId] = set()
+    after: set[ObjectId] = set()
+    for table in changes.tables:
+        before |= {table.before.object} if table.before else set()
+        after |= {table.after.object} if table.after else set()
+    for view in changes.views:
+        before |= {view.before.object} if view.before else set()
+        after |= {view.after.object} if view.after else set()
+    for namespace in changes.namespaces:
+        before |= {namespace.before.object} if namespace.before else set()
+        after |= {namespace.after.object} if namespace.after else set()
+    return before - after
 
 
 def _of_namespace(definitions: SortedMap[TableName, Value], namespace: str) -> Iterator[Value]:

@@ -15,9 +15,18 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeVar
 
-from catalog.codec import decode_table, decode_view, encode_table, encode_view
-from catalog.definition import NamespaceDef
+from catalog.codec import (
+    decode_grant,
+    decode_namespace,
+    decode_table,
+    decode_view,
+    encode_grant,
+    encode_namespace,
+    encode_table,
+    encode_view,
+)
 from catalog.errors import DatabaseError, ErrorKind
+from catalog.grants import GrantKey
 from catalog.identifiers import TableName, path_component
 from catalog.keyvalue import AtomicWrite, Family, KeyValueStore
 from catalog.registry import Registry
@@ -103,12 +112,13 @@ class CatalogStore:
 def _load(keyvalue: KeyValueStore) -> Registry:
     namespaces = dict(Registry().namespaces)
     for key, value in keyvalue.scan(Family.CATALOG, b"n/", b"n0"):
-        name = value.decode()
-        if key != _namespace_key(name):
+        namespace = decode_namespace(value)
+        if key != _namespace_key(namespace.name):
             raise DatabaseError(ErrorKind.CORRUPT, "a namespace record in the catalog is damaged")
-        namespaces[name] = NamespaceDef(name)
+        namespaces[namespace.name] = namespace
     tables = [decode_table(value) for _, value in keyvalue.scan(Family.CATALOG, b"t/", b"t0")]
     views = [decode_view(value) for _, value in keyvalue.scan(Family.CATALOG, b"v/", b"v0")]
+    grants = [decode_grant(value) for _, value in keyvalue.scan(Family.CATALOG, b"g/", b"g0")]
     for found in [*(table.name for table in tables), *(view.name for view in views)]:
         if found.namespace not in namespaces:
             raise DatabaseError(ErrorKind.CORRUPT, f"the namespace of {found} is missing from the catalog")
@@ -119,17 +129,20 @@ def _load(keyvalue: KeyValueStore) -> Registry:
         SortedMap((view.name, view) for view in views),
         SortedMap((table.id, table.name) for table in tables),
         max([reserved, *(table.id + 1 for table in tables)]),
+        SortedMap((grant.key, grant) for grant in grants),
     )
 
 
 def _put_difference(before: Registry, after: Registry, batch: AtomicWrite) -> None:
     changes = after.changes_since(before)
     for namespace in changes.namespaces:
-        _put(batch, _namespace_key(namespace.key), namespace.after, lambda there: there.name.encode())
+        _put(batch, _namespace_key(namespace.key), namespace.after, encode_namespace)
     for table in changes.tables:
         _put(batch, _key(b"t", table.key), table.after, encode_table)
     for view in changes.views:
         _put(batch, _key(b"v", view.key), view.after, encode_view)
+    for grant in changes.grants:
+        _put(batch, _grant_key(grant.key), grant.after, encode_grant)
     for dropped in before.left_out_by(after):
         batch.put(Family.CATALOG, _gone_key(dropped.id), b"")
     for made in after.left_out_by(before):
@@ -147,6 +160,12 @@ def _put(batch: AtomicWrite, key: bytes, there: Definition | None, encode: Calla
 
 def _namespace_key(namespace: str) -> bytes:
     return b"n/" + path_component(namespace).encode()
+
+
+def _grant_key(key: GrantKey) -> bytes:
+    thing, privilege, grantee, grantor = key
+    parts = (thing.type, str(thing.id), privilege.lower(), grantee.type, grantee.name, grantor)
+    return b"/".join((b"g", *(path_component(part).encode() for part in parts)))
 
 
 def _gone_key(table_id: int) -> bytes:

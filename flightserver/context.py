@@ -1,11 +1,13 @@
 """Who a statement runs for, what it sees, and when it must stop."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from catalog.definition import TableDef, TableKind
+from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import DEFAULT_NAMESPACE, TableName
-from flightserver.access.door import Door, Use
-from flightserver.access.principal import Principal
+from flightserver.access.door import Door
+from flightserver.access.principal import FindIdentity, Principal, only_themselves
+from flightserver.access.rights import Use, kind_of
 from flightserver.activity.statement import RunningStatement
 from flightserver.sql.statements import TableRef
 from flightserver.temporary import TemporaryTables
@@ -19,7 +21,7 @@ class Context:
     """One statement's view of the database.
 
     `work` is the committed state or a transaction; `temporary` are the tables of the session alone. A change with the
-    `idempotency` of an earlier one is not made again.
+    `idempotency` of an earlier one is not made again. `find_identity` tells who the owners of views are.
     """
 
     principal: Principal
@@ -30,6 +32,7 @@ class Context:
     statement: RunningStatement | None = None
     stop: Stop = never
     idempotency: Idempotency | None = None
+    find_identity: FindIdentity = only_themselves
 
     @property
     def user(self) -> str:
@@ -39,11 +42,23 @@ class Context:
     @property
     def door(self) -> Door:
         """The way from names to tables and views, as the statement sees them now."""
-        return Door(self.work.registry, self.temporary.by_name)
+        subject = self.principal.subject
+        return Door(self.work.registry, subject, self.principal, self.find_identity, self.temporary.by_name)
+
+    def acting_for(self, user: str) -> "Context":
+        """The same statement for another user, who has nothing of the session's own tables."""
+        principal = self.principal.acting_for(user, self.find_identity)
+        return replace(self, principal=principal, temporary=TemporaryTables())
 
     def table(self, ref: TableRef, use: Use) -> TableDef:
         """The table that the statement means; NOT_FOUND when there is none that it may use so."""
         return self.door.table(self.name(ref), use)
+
+    def refuse_making(self, kind: TableKind, *, temporary: bool) -> None:
+        """Raise when the statement may not make such a table."""
+        if temporary and self.principal.is_named:
+            raise DatabaseError(ErrorKind.INVALID, "AS USER cannot make a temporary table: it would be of your session")
+        self.door.refuse_making(kind_of(kind, temporary=temporary))
 
     def name(self, ref: TableRef) -> TableName:
         """The full name of a table as the statement wrote it."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from catalog.data_folder import DataFolder
 from catalog.store import CatalogStore
+from flightserver.access.principal import FindIdentity
 from flightserver.settings import Settings
 from flush.leftovers import clear_leftovers, reclaim_dropped
 from flush.worker import MaintenanceWorker
@@ -29,6 +30,7 @@ class Database:
 
     def __init__(self, settings: Settings, *, accept_loss: bool = False) -> None:
         self.settings = settings
+        self.find_identity: FindIdentity = settings.find_identity
         self._accepts_loss = accept_loss
         self._folder = DataFolder(settings.data_dir.resolve())
         self._keyvalue = self._folder.open_store(accept_loss=accept_loss)

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from catalog.errors import DatabaseError, ErrorKind
+from catalog.roles import Identity, Role
 from providers.commit.scope_store import Durability
 
 LOOPBACK = "127.0.0.1"
@@ -75,6 +76,12 @@ class Settings(BaseModel):
     def all_admins(self) -> frozenset[str]:
         """The admins, with the user whom `dev` lets in."""
         return frozenset(self.admins) | ({DEV_USER} if self.dev else set())
+
+    def find_identity(self, name: str) -> Identity | None:
+        """A user by name."""
+        if name in self.all_admins:
+            return Identity(name, Role.SYSTEM)
+        return Identity(name, Role.USER) if name in self.users else None
 
 
 def load_settings(path: Path | None, overrides: dict[str, object]) -> Settings:

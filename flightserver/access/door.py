@@ -1,49 +1,51 @@
 """From a name to a table or a view: the one place that decides whether a statement finds it, and for what.
 
-A door looks at the definitions that a statement sees, with the temporary tables of its session in front. Whoever needs
-a table says what for. Everything that exists may be used by everybody today; what a `Use` decides is which kinds of
-objects it makes sense for.
+A door looks at the definitions that a statement sees, with the temporary tables of its session in front, for one user.
+Whoever needs a table says what for, and the door asks `rights`. What is not allowed is not there: errors are those for
+unknown names, to the letter. Only that a name is taken cannot be kept from who wants to take it.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import Enum, unique
 from functools import cached_property
 from types import MappingProxyType
 from typing import TypeVar
 
-from catalog.definition import TableDef, ViewDef
+from catalog.definition import NamespaceDef, TableDef, TableKind, ViewDef
 from catalog.errors import DatabaseError, ErrorKind
-from catalog.identifiers import TableName
+from catalog.grants import EVERYBODY, Grantee, GranteeType, ObjectId, Privilege
+from catalog.identifiers import DEFAULT_NAMESPACE, TableName
 from catalog.registry import Changes, Registry
+from catalog.roles import Identity
 from catalog.sorted_map import Difference
+from flightserver.access.principal import FindIdentity, Principal
+from flightserver.access.rights import (
+    CHANGES,
+    TRUSTED,
+    Kind,
+    Relation,
+    Use,
+    is_allowed,
+    kind_of,
+    may_make,
+    privileges_for,
+)
 
 Definition = TableDef | ViewDef
 Made = TypeVar("Made")
 
 
-@unique
-class Use(Enum):
-    """What a statement wants of a table or a view."""
-
-    READ = "its rows"
-    INSERT = "new rows in it"
-    UPDATE = "new versions of its rows"
-    DELETE = "rows of it gone"
-    DEFINE = "another definition, or none"
-    DESCRIBE = "what it is"
-    DEPEND = "to know what it reads, and that it goes with that"
-    MAINTAIN = "its files written anew"
-
-
-_OF_VIEWS = frozenset({Use.READ, Use.DEFINE, Use.DESCRIBE, Use.DEPEND})
-
-
 @dataclass(frozen=True)
 class Door:
-    """What one statement may reach."""
+    """What one statement may reach.
+
+    `asker` is whose rights count; None, where a view's owner is gone, may reach nothing.
+    """
 
     registry: Registry
+    asker: Identity | None
+    principal: Principal
+    find_identity: FindIdentity
     temporary: Mapping[TableName, TableDef] = field(default_factory=lambda: MappingProxyType({}))
 
     def onto(self, registry: Registry) -> "Door":
@@ -53,11 +55,13 @@ class Door:
     @property
     def lasting(self) -> "Door":
         """The same door without temporary tables: what a name means where they hide nothing."""
-        return Door(self.registry)
+        return replace(self, temporary=MappingProxyType({}))
 
-    def behind(self, _: ViewDef) -> "Door":
-        """The door for the names in a view's query. Who may read a view reads what it reads."""
-        return self
+    def behind(self, view: ViewDef) -> "Door":
+        """The door for the names in a view's query: who may read a view reads what its owner may read."""
+        if self.asker is not None and view.owner == self.asker.name:
+            return self
+        return replace(self, asker=self.find_identity(view.owner))
 
     @cached_property
     def _seen(self) -> Registry:
@@ -67,18 +71,47 @@ class Door:
         return self.registry.with_changes(Changes(tables=hidden, views=views)) if hidden else self.registry
 
     @property
-    def namespaces(self) -> Collection[str]:
-        """All namespaces."""
-        return self.registry.namespaces
+    def namespaces(self) -> list[str]:
+        """The names of the namespaces that are there for the asker."""
+        return [name for name in self.registry.namespaces if self.has_namespace(name)]
 
-    def require_namespace(self, namespace: str) -> None:
-        """Raise NOT_FOUND when there is no such namespace."""
-        self.registry.require_namespace(namespace)
+    def has_namespace(self, name: str, use: Use = Use.DESCRIBE) -> bool:
+        """Tell whether there is a namespace that may be used so. One in which something may be seen may be seen."""
+        found = self.registry.namespaces.get(name)
+        if found is None:
+            return False
+        if self._may(use, Kind.NAMESPACE, found) or (use is Use.DESCRIBE and name == DEFAULT_NAMESPACE):
+            return True
+        if use is not Use.DESCRIBE:
+            return False
+        return any(True for _ in self.tables_in(name, use)) or any(True for _ in self.views_in(name, use))
+
+    def require_namespace(self, name: str, use: Use = Use.DESCRIBE) -> None:
+        """Raise NOT_FOUND when there is no such namespace that may be used so."""
+        if not self.has_namespace(name, use):
+            raise DatabaseError(
+                ErrorKind.NOT_FOUND, f"namespace {name} does not exist; create it with CREATE NAMESPACE"
+            )
+
+    def namespace(self, name: str, use: Use) -> NamespaceDef:
+        """A namespace that may be used so; NOT_FOUND when there is none."""
+        self.require_namespace(name, use)
+        return self.registry.namespaces[name]
+
+    def refuse_left(self, namespace: str) -> None:
+        """Raise INVALID when something is in a namespace; nothing of what the asker may not see is named."""
+        left = self.registry.first_in(namespace)
+        if left is not None:
+            seen = next(self.tables_in(namespace, Use.DESCRIBE), None) or next(
+                self.views_in(namespace, Use.DESCRIBE), None
+            )
+            what = "what others own" if seen is None else f"{seen.name}; drop it first or use CASCADE"
+            raise DatabaseError(ErrorKind.INVALID, f"namespace {namespace} still holds {what}")
 
     def find(self, name: TableName, use: Use) -> Definition | None:
         """What a name means to a statement that wants this of it; None when it means nothing."""
         found = self.temporary.get(name) or self.registry.tables.get(name) or self.registry.views.get(name)
-        return found if found is not None and self._admits(use, found) else None
+        return found if found is not None and self.admits(use, found) else None
 
     def find_table(self, name: TableName, use: Use) -> TableDef | None:
         """The table that a name means; None when it means none."""
@@ -95,6 +128,10 @@ class Door:
         found = self.find_table(name, use)
         if found is None:
             raise self._missing("table", name)
+        if use in CHANGES and found.kind is TableKind.SHARED and self.principal.is_named:
+            raise DatabaseError(
+                ErrorKind.INVALID, f"AS USER cannot change {name}: a SHARED table has the same rows for all users"
+            )
         return found
 
     def view(self, name: TableName, use: Use) -> ViewDef:
@@ -106,44 +143,121 @@ class Door:
 
     def tables(self, use: Use) -> Iterator[TableDef]:
         """Every table that may be used so, by name; those that a temporary one hides are left out."""
-        return (table for table in self._seen.tables.values() if self._admits(use, table))
+        return (table for table in self._seen.tables.values() if self.admits(use, table))
 
     def tables_in(self, namespace: str, use: Use) -> Iterator[TableDef]:
         """Those of a namespace."""
-        return (table for table in self._seen.tables_in(namespace) if self._admits(use, table))
+        return (table for table in self._seen.tables_in(namespace) if self.admits(use, table))
 
     def views(self, use: Use) -> Iterator[ViewDef]:
         """Every view that may be used so, by name; those that a temporary table hides are left out."""
-        return (view for view in self._seen.views.values() if self._admits(use, view))
+        return (view for view in self._seen.views.values() if self.admits(use, view))
 
     def views_in(self, namespace: str, use: Use) -> Iterator[ViewDef]:
         """Those of a namespace."""
-        return (view for view in self._seen.views_in(namespace) if self._admits(use, view))
+        return (view for view in self._seen.views_in(namespace) if self.admits(use, view))
+
+    def things(self) -> Iterator[NamespaceDef | Definition]:
+        """Everything that may be described."""
+        yield from (self.registry.namespaces[name] for name in self.namespaces)
+        yield from self.tables(Use.DESCRIBE)
+        yield from self.views(Use.DESCRIBE)
 
     def table_names(self, make: Callable[[Sequence[TableName]], Made]) -> list[Made]:
         """What `make` makes of the names of the tables that may be described, some neighbours at a time."""
-        return self._seen.tables.made_of_keys(make)
+        if self._sees_all:
+            return self._seen.tables.made_of_keys(make)
+        return [make([table.name for table in self.tables(Use.DESCRIBE)])]
 
     def view_names(self, make: Callable[[Sequence[TableName]], Made]) -> list[Made]:
         """What `make` makes of the names of the views that may be described."""
-        return self._seen.views.made_of_keys(make)
+        if self._sees_all:
+            return self._seen.views.made_of_keys(make)
+        return [make([view.name for view in self.views(Use.DESCRIBE)])]
 
     def refuse_taken(self, name: TableName) -> None:
-        """Raise ALREADY_EXISTS when a table or a view has the name."""
-        found = self.find(name, Use.DESCRIBE)
-        if found is not None:
-            what = "table" if isinstance(found, TableDef) else "view"
+        """Raise ALREADY_EXISTS when a table or a view has the name, and say of it what the asker may see."""
+        if self.find(name, Use.DESCRIBE) is not None:
+            what = "table" if self.find_table(name, Use.DESCRIBE) is not None else "view"
             raise DatabaseError(ErrorKind.ALREADY_EXISTS, f"{what} {name} exists already")
+        if name in self._seen.tables or name in self._seen.views:
+            raise DatabaseError(ErrorKind.ALREADY_EXISTS, f"the name {name} is taken")
 
-    @staticmethod
-    def _admits(use: Use, found: Definition) -> bool:
-        """Tell whether this is what something may be used for."""
-        return isinstance(found, TableDef) or use in _OF_VIEWS
+    def refuse_making(self, kind: Kind) -> None:
+        """Raise DENIED when the asker may not make such a thing."""
+        if self.asker is None or not may_make(kind, self.asker.role):
+            role = "nobody" if self.asker is None else self.asker.role.value
+            way_out = "; CREATE USER TABLE makes one in which everybody has rows of their own"
+            raise DatabaseError(
+                ErrorKind.DENIED,
+                f"the role {role} may not make {kind.value}{way_out if kind is Kind.SHARED else ''}",
+            )
 
     def _missing(self, what: str, name: TableName) -> DatabaseError:
         self.require_namespace(name.namespace)
         found = self.find(name, Use.DESCRIBE)
-        if found is None:
+        if found is None or _is(found, what):
             return DatabaseError(ErrorKind.NOT_FOUND, f"{what} {name} does not exist")
         is_what = "a table" if isinstance(found, TableDef) else "a view"
         return DatabaseError(ErrorKind.NOT_FOUND, f"{what} {name} is {is_what}, not a {what}")
+
+    def admits(self, use: Use, found: Definition) -> bool:
+        """Tell whether something may be used so."""
+        if isinstance(found, ViewDef):
+            return self._may(use, Kind.VIEW, found)
+        temporary = self.temporary.get(found.name)
+        return self._may(use, kind_of(found.kind, temporary=temporary is found), found)
+
+    def _may(self, use: Use, kind: Kind, found: NamespaceDef | Definition) -> bool:
+        asker = self.asker
+        if asker is None:
+            return False
+        if is_allowed(use, kind, Relation.OTHER, asker.role):  # as it mostly is: nobody needs to look for more
+            return True
+        return is_allowed(use, kind, self._relation(use, kind, found, asker), asker.role)
+
+    def _relation(self, use: Use, kind: Kind, found: NamespaceDef | Definition, asker: Identity) -> Relation:
+        if found.owner == asker.name:
+            return Relation.OWNER
+        things = {found.object} if isinstance(found, NamespaceDef) else {found.object, self._around(found)}
+        wanted = privileges_for(use, kind)
+        is_granted = bool(wanted) and any((thing, one) in self._granted for thing in things for one in wanted)
+        return Relation.GRANTED if is_granted else Relation.OTHER
+
+    def _around(self, found: Definition) -> ObjectId | None:
+        """The namespace of a table or a view."""
+        namespace = self.registry.namespaces.get(found.name.namespace)
+        return None if namespace is None else namespace.object
+
+    @property
+    def grantees(self) -> tuple[Grantee, ...]:
+        """Everything by which something can be granted to the asker."""
+        if self.asker is None:
+            return ()
+        named, by_role = Grantee(GranteeType.USER, self.asker.name), Grantee(GranteeType.ROLE, self.asker.role.value)
+        return named, by_role, EVERYBODY
+
+    @cached_property
+    def _granted(self) -> "_Granted":
+        return _Granted(self.registry, self.grantees)
+
+    @property
+    def _sees_all(self) -> bool:
+        """Tell whether nothing is hidden from the asker because of their role."""
+        return self.asker is not None and self.asker.role in TRUSTED
+
+
+@dataclass(frozen=True)
+class _Granted:
+    """What was granted to somebody: asked thing by thing."""
+
+    registry: Registry
+    grantees: tuple[Grantee, ...]
+
+    def __contains__(self, wanted: tuple[ObjectId | None, Privilege]) -> bool:
+        thing, privilege = wanted
+        return thing is not None and self.registry.is_granted(thing, privilege, self.grantees)
+
+
+def _is(found: Definition, what: str) -> bool:
+    return isinstance(found, TableDef) == (what == "table")

@@ -35,11 +35,15 @@ def nothing() -> None:
 
 @dataclass(eq=False)
 class RunningStatement:
-    """A statement. `timeout_seconds` counts from its start, and anew from each fetch of its result; 0 is no limit."""
+    """A statement of a `user`, sent by an `actor`, who is mostly the same.
+
+    `timeout_seconds` counts from its start, and anew from each fetch of its result; 0 is no limit.
+    """
 
     number: int
     session_id: str
     user: str
+    actor: str
     text: str
     timeout_seconds: float = 0.0
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))

@@ -19,11 +19,11 @@ class Statements:
         self._lock = threading.Lock()
         self._known: OrderedDict[int, RunningStatement] = OrderedDict()
 
-    def start(self, session_id: str, user: str, text: str, timeout_seconds: float) -> RunningStatement:
+    def start(self, session_id: str, user: str, actor: str, text: str, timeout_seconds: float) -> RunningStatement:
         """Register a statement that begins now."""
         shown = text if len(text) <= TEXT_CHARACTERS_MAX else text[: TEXT_CHARACTERS_MAX - 1] + "…"
         with self._lock:
-            statement = RunningStatement(next(self._numbers), session_id, user, shown, timeout_seconds)
+            statement = RunningStatement(next(self._numbers), session_id, user, actor, shown, timeout_seconds)
             self._known[statement.number] = statement
             if len(self._known) > KEPT_MAX:
                 self._forget_oldest()

@@ -5,14 +5,16 @@ hides is not taken by it: what is made to last is made beside it, and what is dr
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
-from catalog.definition import ColumnSpec, TableDef, TableKind, ViewDef
+from catalog.definition import ColumnSpec, TableDef, TableKind, ViewDef, fresh_id
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.evolution import add_column, create_table, drop_column, rename_column, set_options
 from catalog.identifiers import TableName
 from catalog.registry import Registry
 from catalog.types import is_nested, storable
-from flightserver.access.door import Door, Use
+from flightserver.access.door import Door
+from flightserver.access.rights import Kind, Use
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.ingest import Load
@@ -84,9 +86,12 @@ class Ddl:
 
     def _create_namespace(self, statement: CreateNamespace, context: Context) -> Affected:
         def change(registry: Registry) -> Registry:
-            there = statement.name in _door(context, registry).namespaces
-            return registry if there and statement.if_not_exists else registry.with_namespace(statement.name)
+            there = _door(context, registry).has_namespace(statement.name)
+            if there and statement.if_not_exists:
+                return registry
+            return registry.with_namespace(statement.name, context.user)
 
+        context.door.refuse_making(Kind.NAMESPACE)
         context.work.define(change)
         return _DONE
 
@@ -100,13 +105,15 @@ class Ddl:
 
         def change(registry: Registry) -> Registry:
             door = _door(context, registry)
-            if statement.if_exists and statement.name not in door.namespaces:
+            if statement.if_exists and not door.has_namespace(statement.name, Use.DEFINE):
                 return registry
+            door.require_namespace(statement.name, Use.DEFINE)
             if statement.cascade:
                 for view in door.views_in(statement.name, Use.DEFINE):
                     registry = registry.without_view(view.name)
                 for table in door.tables_in(statement.name, Use.DEFINE):
                     registry = registry.without_table(table.name)
+            door.onto(registry).refuse_left(statement.name)
             return registry.without_namespace(statement.name)
 
         context.work.define(change)
@@ -115,18 +122,22 @@ class Ddl:
 
     def _create_table(self, statement: CreateTable, context: Context) -> Affected:
         name = context.name(statement.table)
+        context.refuse_making(statement.kind, temporary=statement.temporary)
         if not _is_taken(name, context, temporary=statement.temporary, allowed=statement.if_not_exists):
             table = self.define(name, statement.kind, statement.columns, statement.primary_key, statement.options)
+            table = replace(table, owner=context.user)
             self._new_table(table, statement, context).publish()
         return _DONE
 
     def _create_table_as(self, statement: CreateTableAs, context: Context) -> Affected:
         name = context.name(statement.table)
+        context.refuse_making(statement.kind, temporary=statement.temporary)
         if _is_taken(name, context, temporary=statement.temporary, allowed=statement.if_not_exists):
             return _DONE
         planned = self._reader.plan(statement.query_text, context)
         columns = tuple(ColumnSpec(field.name, storable(field.type, field.name)) for field in planned.schema)
         table = self.define(name, statement.kind, columns, statement.primary_key, statement.options)
+        table = replace(table, owner=context.user)
         rows = planned.rows().start(context.stop)
         load = Load(OnExisting.REFUSE, Strictness.STATEMENT)
         return Affected(self._new_table(table, statement, context).publish_filled(rows, load) or 0)
@@ -170,16 +181,19 @@ class Ddl:
 
     def _create_view(self, statement: CreateView, context: Context) -> Affected:
         name = context.name(statement.table)
+        context.door.refuse_making(Kind.VIEW)
         if _is_taken_by_view(name, statement, context.work.registry, context):
             return _DONE
         self._reader.describe(statement.query_text, context)
-        view = ViewDef(name, statement.query_text, context.namespace)
+        view = ViewDef(name, statement.query_text, context.namespace, fresh_id(), context.user)
 
         def change(registry: Registry) -> Registry:
             if _is_taken_by_view(name, statement, registry, context):
                 return registry
-            after = registry.with_view(view)
-            self._reader.check_view(view, _door(context, after))
+            replaced = _door(context, registry).find_view(name, Use.DEFINE)
+            kept = view if replaced is None else replace(view, id=replaced.id, owner=replaced.owner)
+            after = registry.with_view(kept)
+            self._reader.check_view(kept, _door(context, after))
             return after
 
         context.work.define(change)
@@ -230,10 +244,13 @@ def _is_taken(name: TableName, context: Context, *, temporary: bool, allowed: bo
 
 def _is_taken_by_view(name: TableName, statement: CreateView, registry: Registry, context: Context) -> bool:
     """Tell whether a view exists, where that is allowed and it stays; raise where it is not."""
-    found = _door(context, registry).find_view(name, Use.DEFINE)
-    if found is not None and not statement.if_not_exists and not statement.or_replace:
-        raise DatabaseError(ErrorKind.ALREADY_EXISTS, f"view {name} exists already")
-    return found is not None and statement.if_not_exists
+    door = _door(context, registry)
+    door.require_namespace(name.namespace)
+    if statement.if_not_exists and door.find_view(name, Use.DESCRIBE) is not None:
+        return True
+    if not statement.or_replace or door.find_view(name, Use.DEFINE) is None:
+        door.refuse_taken(name)
+    return False
 
 
 def _altered(table: TableDef, action: AlterAction) -> TableDef:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from catalog.definition import TableDef
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import TableName, quote_identifier
-from flightserver.access.door import Use
+from flightserver.access.rights import Use
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.constants import column_of_constants

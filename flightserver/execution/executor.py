@@ -8,11 +8,12 @@ import pyarrow as pa
 
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.types import parse_type, storage_type
-from flightserver.access.door import Use
+from flightserver.access.rights import Use
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.ddl import Ddl
 from flightserver.execution.dml import Dml
+from flightserver.execution.granting import Granting
 from flightserver.execution.maintenance import Maintenance
 from flightserver.execution.parameters import bound_rows, check_bound, parameter_schema
 from flightserver.execution.reading import PlannedQuery, Reader
@@ -59,6 +60,7 @@ class Executor:
         self.ddl = Ddl(database, self.reader)
         self._dml = Dml(database, self.reader)
         self._show = Show(database, self.reader)
+        self._granting = Granting()
         self._maintenance = Maintenance(database)
         self._constants: ByteBoundedCache[str, pa.Table] = ByteBoundedCache(CONSTANTS_BYTES)
 
@@ -98,6 +100,8 @@ class Executor:
             return self._show.run(statement, context)
         if self.ddl.handles(statement):
             return self.ddl.run(statement, context)
+        if self._granting.handles(statement):
+            return self._granting.run(statement, context)
         if isinstance(statement, Flush | Compact):
             return self._maintenance.run(statement, context)
         raise DatabaseError(ErrorKind.UNSUPPORTED, f"{type(statement).__name__} is not served by this version")

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from catalog.definition import TableDef, TableKind
 from catalog.errors import DatabaseError, ErrorKind
-from flightserver.access.door import Use
+from flightserver.access.rights import Use
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.rows import Affected

@@ -10,7 +10,8 @@ from catalog import definition
 from catalog.definition import DELETED_COLUMN, SEQ_COLUMN, TableDef, ViewDef
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import CATALOG_NAME, TableName
-from flightserver.access.door import Door, Use
+from flightserver.access.door import Door
+from flightserver.access.rights import Use
 from flightserver.execution.system import SystemTable
 from flightserver.sql.meaning.scopes import Column, Relation, visit
 from flightserver.sql.meaning.system_columns import of_all_columns

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from catalog.definition import TableDef
 from catalog.registry import Registry
-from flightserver.access.door import Use
+from flightserver.access.rights import Use
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.ingest import Load, ingest

@@ -9,9 +9,10 @@ from catalog.definition import Column, TableDef
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import SYSTEM_NAMESPACE, TableName
 from catalog.types import format_type, type_name
-from flightserver.access.door import Use
+from flightserver.access.rights import Use
 from flightserver.context import Context
 from flightserver.database import Database
+from flightserver.execution.granting import grants_seen
 from flightserver.execution.reading import Reader
 from flightserver.execution.rewriting import finding_query, qualified
 from flightserver.execution.rows import Rows, client_schema
@@ -22,6 +23,7 @@ from flightserver.sql.statements import (
     Explain,
     ShowColumns,
     ShowCreate,
+    ShowGrants,
     ShowManifest,
     ShowNamespaces,
     ShowTables,
@@ -76,6 +78,7 @@ class Show:
             ShowManifest: self._manifest,
             ShowCreate: self._create,
             Explain: self._explain,
+            ShowGrants: lambda statement, context: grants_seen(context, statement),
         }
 
     def handles(self, statement: Statement) -> bool:
@@ -121,7 +124,7 @@ class Show:
         return pa.table([[str(name)], [text]], schema=_CREATE)
 
     def _manifest(self, statement: ShowManifest, context: Context) -> pa.Table:
-        table = context.table(statement.table, Use.DESCRIBE)
+        table = context.table(statement.table, Use.INSPECT)
         (snapshot,) = context.work.snapshots([context.scope(table)])
         rows = [
             {

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from catalog.definition import TableDef
 from catalog.errors import DatabaseError, ErrorKind
-from flightserver.access.door import Use
+from flightserver.access.rights import Use
 from flightserver.context import Context
 from flightserver.sql.statements import Assignment, Delete, Insert, OnConflict, Statement, Update
 from flightserver.sql.text.query_text import QueryText

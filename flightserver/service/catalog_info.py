@@ -9,7 +9,7 @@ from catalog.definition import Column, DefaultFunction, TableDef
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import CATALOG_NAME, SYSTEM_NAMESPACE, TableName
 from catalog.types import format_type, type_name
-from flightserver.access.door import Use
+from flightserver.access.rights import Use
 from flightserver.context import Context
 from flightserver.execution.reading import Reader
 from flightserver.execution.rewriting import qualified

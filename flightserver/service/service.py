@@ -11,7 +11,8 @@ from functools import partial
 import pyarrow as pa
 
 from catalog.errors import DatabaseError, ErrorKind
-from flightserver.access.door import Use
+from flightserver.access.principal import Principal
+from flightserver.access.rights import Use
 from flightserver.activity.entries import Kind
 from flightserver.activity.gate import Access, Gate, no_access
 from flightserver.activity.statement import RunningStatement, StatementState
@@ -31,7 +32,7 @@ from flightserver.service.outcomes import AFFECTED_SCHEMA, Pending, Result, Sent
 from flightserver.service.script import run_script
 from flightserver.service.session_actions import SessionActions
 from flightserver.service.streams import ClientStream, StreamMemory
-from flightserver.service.table_load import Stream, TableLoad
+from flightserver.service.table_load import AS_USER_OPTION, Stream, TableLoad
 from flightserver.sessions.control import Control
 from flightserver.sessions.directory import Sessions
 from flightserver.sessions.session import Session
@@ -254,12 +255,13 @@ class Service:
         if self._control.handles(parsed.statement):
             with session.statement_in(named):
                 return Result.of(self._control.run(parsed.statement, session, named))
+        principal, own = session.principal_of(parsed)
 
         def run(context: Context) -> Rows | Affected:
             once = context if request is None else replace(context, idempotency=request)
-            return self._executor.run(parsed, once, bound)
+            return self._executor.run(own, once, bound)
 
-        return self._carry_out(text, named, call, run, self._access(parsed, session))
+        return self._carry_out(text, named, call, run, self._access(own, session, principal), principal=principal)
 
     def _ingest(self, command: commands.StatementIngest, call: Call, stream: Stream, incoming: ClientStream) -> int:
         named = _named(command.transaction_id, call) or call.session.joined(call.peer)
@@ -268,7 +270,10 @@ class Service:
             batches = _until(context.stop, stream.batches)
             return Affected(self._load.run(command, context, replace(stream, batches=batches)))
 
-        return self._carry_out(f"ingest into {command.table}", named, call, load, incoming=incoming).affected_rows()
+        user = command.options.get(AS_USER_OPTION)
+        principal = call.session.principal if user is None else call.session.acting_for(user)
+        text = f"ingest into {command.table}"
+        return self._carry_out(text, named, call, load, incoming=incoming, principal=principal).affected_rows()
 
     def _carry_out(
         self,
@@ -278,15 +283,19 @@ class Service:
         work: Callable[[Context], Rows | Affected],
         access: Callable[[], Access] = no_access,
         incoming: ClientStream | None = None,
+        *,
+        principal: Principal,
     ) -> Result:
         """Do some work as a statement: with a place at the gate, listed, in its transaction, until it must stop."""
         session = call.session
-        with self._gate.statement(session.user, access, call.stop) as place:
+        with self._gate.statement(principal.user, access, call.stop) as place:
             transaction = session.entered(named)
-            running = self._statements.start(session.id, session.user, text, session.options.query_timeout_s)
+            timeout = session.options.query_timeout_s
+            running = self._statements.start(session.id, principal.user, session.user, text, timeout)
             if incoming is not None:
                 incoming.attend(running, place)
-            context = session.context(transaction, running, _first(running.interruption, call.stop))
+            stop = _first(running.interruption, call.stop)
+            context = session.context(transaction, running, stop, principal=principal)
             with running.outcome(), session.statement_in(transaction):
                 outcome = work(context)
             if isinstance(outcome, Affected):
@@ -298,16 +307,17 @@ class Service:
         if self._control.handles(parsed.statement):
             return Prepared(parsed, pa.schema([]), self._control.schema(parsed.statement))
         session = call.session
-        context = session.context(session.entered(_named(transaction_id, call)), stop=call.stop)
-        return self._executor.prepare(parsed, context)
+        principal, own = session.principal_of(parsed)
+        context = session.context(session.entered(_named(transaction_id, call)), stop=call.stop, principal=principal)
+        return replace(self._executor.prepare(own, context), parsed=parsed)
 
-    def _access(self, parsed: Parsed, session: Session) -> Callable[[], Access]:
+    def _access(self, parsed: Parsed, session: Session, principal: Principal) -> Callable[[], Access]:
         """What a statement may use of the places that are kept."""
 
         def access() -> Access:
-            if session.principal.is_admin:
+            if principal.is_admin:
                 return Access.ADMIN
-            context = session.context(None)
+            context = session.context(None, principal=principal)
             return Access.ASKS_ABOUT_SERVER if self._executor.asks_about_server(parsed, context) else Access.NONE
 
         return access
@@ -354,15 +364,15 @@ class Service:
                 if running is None or result.affected is not None:
                     yield from outgoing.sent(rows.start(stop))
                 else:
-                    yield from self._read(result, running, outgoing, call.user, stop)
+                    yield from self._read(result, running, outgoing, stop)
 
         return replace(rows, start=start)
 
     def _read(
-        self, result: Result, running: RunningStatement, outgoing: ClientStream, user: str, stop: Stop
+        self, result: Result, running: RunningStatement, outgoing: ClientStream, stop: Stop
     ) -> Iterator[pa.RecordBatch]:
         both = _first(running.interruption, stop)
-        with running.outcome(), self._gate.statement(user, result.access, both) as place:
+        with running.outcome(), self._gate.statement(running.user, result.access, both) as place:
             outgoing.attend(running, place)
             running.enter(StatementState.STREAMING)
             for batch in outgoing.sent(_until(both, result.rows.start(both))):

@@ -14,7 +14,7 @@ from catalog.definition import DELETED_COLUMN, ColumnSpec, TableDef, TableKind
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import CATALOG_NAME, TableName
 from catalog.types import storable
-from flightserver.access.door import Use
+from flightserver.access.rights import Use
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.ddl import Ddl
@@ -25,7 +25,9 @@ from providers.commit.idempotency import Idempotency
 
 PRIMARY_KEY_OPTION = "primary_key"
 IDEMPOTENCY_OPTION = "idempotency_key"
-OPTIONS = (PRIMARY_KEY_OPTION, IDEMPOTENCY_OPTION)
+AS_USER_OPTION = "as_user"
+USER_COLUMN_OPTION = "user_column"
+OPTIONS = (PRIMARY_KEY_OPTION, IDEMPOTENCY_OPTION, AS_USER_OPTION, USER_COLUMN_OPTION)
 DIGEST_BYTES = 16
 """Of the hash by which a repeated stream is recognised."""
 
@@ -101,12 +103,13 @@ class TableLoad:
     def _create(self, name: TableName, command: StatementIngest, context: Context, stream: Stream) -> int:
         """Load a table that nobody sees yet, then put it into the catalog."""
         context.door.require_namespace(name.namespace)
+        context.refuse_making(TableKind.SHARED, temporary=command.temporary)
         if not command.temporary:
             context.door.lasting.refuse_taken(name)
         if stream.schema is None:
             raise DatabaseError(ErrorKind.INVALID, f"the stream for {name} has no schema to make a table of")
         columns = tuple(ColumnSpec(f.name, storable(f.type, f.name), f.nullable) for f in stream.schema)
-        table = self._ddl.define(name, TableKind.SHARED, columns, _asked_key(command), {})
+        table = replace(self._ddl.define(name, TableKind.SHARED, columns, _asked_key(command), {}), owner=context.user)
         load = _load(command, stream)
         if_absent = _mode(command)[0] is not IfExists.FAIL
         new = NewTable(self._database, table, context, command.temporary, if_absent)

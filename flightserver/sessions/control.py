@@ -110,7 +110,7 @@ class Control:
 
     def _kill_query(self, statement: KillQuery, session: Session, _: Transaction | None) -> Affected:
         doomed = self._statements.get(statement.number)
-        if not session.principal.may_see(doomed.user):
+        if not session.principal.may_see(doomed.user) and doomed.actor != session.user:
             raise DatabaseError(ErrorKind.NOT_FOUND, f"query {statement.number} does not exist; see system.queries")
         return Affected(int(doomed.cancel(f"query {statement.number} was killed by {session.user}")))
 

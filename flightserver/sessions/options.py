@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import CATALOG_NAME, DEFAULT_NAMESPACE
-from catalog.registry import Registry
+from flightserver.access.door import Door
 
 Value = str | bool | int | float | tuple[str, ...]
 
@@ -23,9 +23,9 @@ class SessionOptions:
 
 @dataclass(frozen=True)
 class Limits:
-    """What options are checked against: the definitions, and the server's own settings."""
+    """What options are checked against: what the user may reach, and the server's own settings."""
 
-    registry: Registry
+    door: Door
     query_timeout_s: float
 
 
@@ -76,7 +76,7 @@ def _set_catalog(options: SessionOptions, value: Value, _: Limits) -> SessionOpt
 def _set_schema(options: SessionOptions, value: Value, limits: Limits) -> SessionOptions:
     if not isinstance(value, str):
         raise DatabaseError(ErrorKind.INVALID, "schema must be the name of a namespace")
-    limits.registry.require_namespace(value)
+    limits.door.require_namespace(value)
     return replace(options, namespace=value)
 
 

@@ -13,17 +13,21 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from catalog.definition import TableDef
 from catalog.errors import DatabaseError, ErrorKind
 from flightserver.access.principal import Principal
+from flightserver.access.rights import STATEMENTS
 from flightserver.activity.entries import STREAMS, Kind
 from flightserver.activity.ledger import Account, Ending, Kept, Ledger
 from flightserver.activity.statement import RunningStatement
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.sessions.options import Limits, SessionOptions
+from flightserver.sql.parser import Parsed
+from flightserver.sql.statements import AsUser
 from flightserver.temporary import TemporaryTables
 from providers.commit.transaction import Phase, Transaction
 from providers.stopping import Stop, never
@@ -89,8 +93,8 @@ class Session:
     def limits(self) -> Limits:
         """What its options are checked against."""
         own = self._own
-        work = own.transaction if own is not None and own.is_open else self._database.autocommit
-        return Limits(work.registry, self._database.settings.query_timeout_s)
+        context = self.context(own.transaction if own is not None and own.is_open else None)
+        return Limits(context.door, self._database.settings.query_timeout_s)
 
     def enter(self) -> None:
         """A call begins."""
@@ -105,18 +109,39 @@ class Session:
             self._running -= 1
             self._used_at = time.monotonic()
 
+    def acting_for(self, user: str) -> Principal:
+        """Who is logged in, for a user; DENIED when they may not act for such a one."""
+        return self.principal.acting_for(user, self._database.find_identity)
+
+    def principal_of(self, parsed: Parsed) -> tuple[Principal, Parsed]:
+        """Who a statement is of, and the statement without the words that say for whom it is."""
+        statement = parsed.statement
+        if not isinstance(statement, AsUser):
+            return self.principal, parsed
+        principal, inner = self.acting_for(statement.user), statement.statement
+        if not STATEMENTS[type(inner)].for_another:
+            raise DatabaseError(ErrorKind.INVALID, "AS USER is for statements about data and tables")
+        return principal, replace(parsed, statement=inner)
+
     def context(
-        self, transaction: Transaction | None, statement: RunningStatement | None = None, stop: Stop = never
+        self,
+        transaction: Transaction | None,
+        statement: RunningStatement | None = None,
+        stop: Stop = never,
+        *,
+        principal: Principal | None = None,
     ) -> Context:
-        """A statement's view, in a transaction or in none."""
+        """A statement's view, in a transaction or in none. One for another user has none of the session's tables."""
+        is_own = principal is None or not principal.is_named
         return Context(
-            self.principal,
+            principal or self.principal,
             transaction or self._database.autocommit,
             self.options.namespace,
             in_transaction=transaction is not None,
-            temporary=self.temporary,
+            temporary=self.temporary if is_own else TemporaryTables(),
             statement=statement,
             stop=stop,
+            find_identity=self._database.find_identity,
         )
 
     def begin(self, peer: str) -> bytes:

@@ -6,13 +6,14 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
-from flightserver.access.door import Use
+from flightserver.access.rights import Use
 from flightserver.activity.entries import STREAMS, Kind
 from flightserver.activity.gate import Gate
 from flightserver.activity.ledger import Ledger
 from flightserver.activity.statements import Statements
 from flightserver.context import Context
 from flightserver.database import Database
+from flightserver.execution.granting import GRANTS, grants_seen
 from flightserver.execution.system import SystemTable
 from flightserver.sessions.directory import Sessions
 
@@ -50,6 +51,7 @@ _QUERIES = pa.schema(
         ("query_id", pa.int64()),
         ("session_id", pa.string()),
         ("user", pa.string()),
+        ("actor", pa.string()),
         ("text", pa.string()),
         ("state", pa.string()),
         ("started", _TIME),
@@ -126,6 +128,7 @@ def system_tables(watched: Watched) -> Mapping[str, SystemTable]:
                 "query_id": statement.number,
                 "session_id": statement.session_id,
                 "user": statement.user,
+                "actor": statement.actor,
                 "text": statement.text,
                 "state": statement.phase.value,
                 "started": statement.started_at,
@@ -137,7 +140,7 @@ def system_tables(watched: Watched) -> Mapping[str, SystemTable]:
                 "error": statement.error,
             }
             for statement in statements.listed()
-            if context.principal.may_see(statement.user)
+            if context.principal.may_see(statement.user) or statement.actor == context.user
         ]
 
     def views_seen(context: Context) -> list[dict[str, object]]:
@@ -145,6 +148,7 @@ def system_tables(watched: Watched) -> Mapping[str, SystemTable]:
         return [{"namespace": v.name.namespace, "view": v.name.table, "definition": v.query} for v in views]
 
     return {
+        "grants": SystemTable(GRANTS, grants_seen),
         "kept": _table(_KEPT, kept_seen),
         "limits": _table(_LIMITS, limits_seen),
         "queries": _table(_QUERIES, queries_seen),

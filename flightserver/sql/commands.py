@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from flightserver.sql.ddl import option_value
+from flightserver.sql.grants import parse_show_grants
 from flightserver.sql.statements import (
     Begin,
     Commit,
@@ -77,6 +78,7 @@ _SHOWN: dict[str, Callable[[Cursor], Statement]] = {
     "COLUMNS": _show_columns,
     "MANIFEST": _show_manifest,
     "CREATE": _show_create,
+    "GRANTS": parse_show_grants,
 }
 
 

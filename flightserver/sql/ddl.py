@@ -15,10 +15,12 @@ from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import RESERVED_NAMESPACES
 from catalog.types import format_type, is_nested, parse_type
 from flightserver.sql.defaults import parse_default
+from flightserver.sql.grants import parse_owner
 from flightserver.sql.options import bloom_column_names, check_option_names, parse_options
 from flightserver.sql.statements import (
     AddColumn,
     AlterTable,
+    ChangeOwner,
     CreateNamespace,
     CreateTable,
     CreateTableAs,
@@ -27,6 +29,7 @@ from flightserver.sql.statements import (
     DropNamespace,
     DropTable,
     DropView,
+    NamespaceRef,
     RenameColumn,
     SetOptions,
     Statement,
@@ -333,11 +336,17 @@ def parse_drop(cursor: Cursor) -> Statement:
     raise cursor.unsupported(f"DROP {cursor.peek().text.upper()[:40]} is not supported")
 
 
-def parse_alter(cursor: Cursor) -> AlterTable:
-    """Read what follows ALTER: one action on one table."""
+def parse_alter(cursor: Cursor) -> AlterTable | ChangeOwner:
+    """Read what follows ALTER: one action on one table, or another owner of anything."""
+    if cursor.accept_any("NAMESPACE", "SCHEMA"):
+        return parse_owner(cursor, NamespaceRef(cursor.namespace()))
+    if cursor.accept("VIEW"):
+        return parse_owner(cursor, _user_table(cursor, "view"))
     if not cursor.accept("TABLE"):
         raise cursor.unsupported(f"ALTER {cursor.peek().text.upper()[:40]} is not supported")
     table = _user_table(cursor)
+    if cursor.at("OWNER"):
+        return parse_owner(cursor, table)
     action = _ALTER_ACTIONS.get(cursor.peek().key)
     if action is None:
         raise cursor.unsupported(

@@ -4,23 +4,29 @@ Expressions are read to find their ends and kept as parts of the text. The sourc
 a long one costs no more than that.
 """
 
-from flightserver.sql.statements import Assignment, Delete, Insert, OnConflict, Truncate, Update
+from typing import TypeVar
+
+from flightserver.sql.grants import accept_as_user
+from flightserver.sql.statements import Assignment, AsUser, Delete, Insert, OnConflict, Truncate, Update
 from flightserver.sql.text.cursor import Cursor
 from flightserver.sql.text.parameters import parameter_number
 from flightserver.sql.text.queries import QueryReader
 from flightserver.sql.text.query_text import QueryText
 from flightserver.sql.text.tokens import Token
 
+Changing = TypeVar("Changing", Insert, Update, Delete)
+
 _QUERY_STARTS = ("SELECT", "WITH", "VALUES", "FROM", "TABLE", "(")
 
 
-def parse_insert(cursor: QueryReader) -> Insert:
-    """Read `INSERT INTO table [(columns)] source [ON CONFLICT …]`."""
+def parse_insert(cursor: QueryReader) -> Insert | AsUser:
+    """Read `INSERT INTO table [AS USER 'u'] [(columns)] source [ON CONFLICT …]`."""
     if cursor.at_any("OR", "OVERWRITE", "IGNORE", "REPLACE"):
         raise cursor.unsupported("write INSERT INTO … ON CONFLICT (key) DO UPDATE SET … to replace rows")
     cursor.expect("INTO")
     cursor.accept("TABLE")
     table = cursor.table()
+    user = accept_as_user(cursor)
     if cursor.at("AS"):
         raise cursor.unsupported("INSERT INTO table AS alias is not supported")
     columns = _columns(cursor)
@@ -34,7 +40,12 @@ def parse_insert(cursor: QueryReader) -> Insert:
     _refuse_default_in_rows(cursor, source_tokens)
     on_conflict = _on_conflict(cursor) if cursor.accept("ON", "CONFLICT") else None
     _refuse_returning(cursor)
-    return Insert(table, columns, source, on_conflict, _placeholders_only(source_tokens))
+    return _for(user, Insert(table, columns, source, on_conflict, _placeholders_only(source_tokens)))
+
+
+def _for(user: str | None, statement: Changing) -> Changing | AsUser:
+    """A statement, for the user that it names."""
+    return statement if user is None else AsUser(user, statement)
 
 
 def _columns(cursor: QueryReader) -> tuple[str, ...] | None:
@@ -121,23 +132,25 @@ def _expression(cursor: QueryReader) -> QueryText:
     return cursor.part_from(first)
 
 
-def parse_update(cursor: QueryReader) -> Update:
-    """Read `UPDATE table [[AS] alias] SET … [FROM …] [WHERE …]`."""
+def parse_update(cursor: QueryReader) -> Update | AsUser:
+    """Read `UPDATE table [AS USER 'u'] [[AS] alias] SET … [FROM …] [WHERE …]`."""
     table = cursor.table()
+    user = accept_as_user(cursor)
     alias = cursor.optional_alias("SET")
     cursor.expect("SET")
     assignments = _assignments(cursor)
     sources = _sources(cursor) if cursor.accept("FROM") else None
-    return Update(table, alias, assignments, sources, _where(cursor))
+    return _for(user, Update(table, alias, assignments, sources, _where(cursor)))
 
 
-def parse_delete(cursor: QueryReader) -> Delete:
-    """Read `DELETE FROM table [[AS] alias] [USING …] [WHERE …]`."""
+def parse_delete(cursor: QueryReader) -> Delete | AsUser:
+    """Read `DELETE FROM table [AS USER 'u'] [[AS] alias] [USING …] [WHERE …]`."""
     cursor.expect("FROM")
     table = cursor.table()
+    user = accept_as_user(cursor)
     alias = cursor.optional_alias("USING", "WHERE", "RETURNING")
     sources = _sources(cursor) if cursor.accept("USING") else None
-    return Delete(table, alias, sources, _where(cursor))
+    return _for(user, Delete(table, alias, sources, _where(cursor)))
 
 
 def _sources(cursor: QueryReader) -> QueryText:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from catalog.errors import DatabaseError, ErrorKind
 from flightserver.sql import commands, ddl, dml
-from flightserver.sql.statements import Explain, Query, Statement
+from flightserver.sql.grants import parse_grant, parse_revoke, user_name
+from flightserver.sql.statements import AsUser, Explain, Query, Statement
 from flightserver.sql.text.limits import check_limits, check_text_size
 from flightserver.sql.text.parameters import number_placeholders
 from flightserver.sql.text.queries import QueryReader
@@ -99,7 +100,7 @@ def _with(cursor: QueryReader) -> Query:
     return Query(cursor.rest("query"))
 
 
-def _explain(cursor: QueryReader) -> Explain:
+def _explain(cursor: QueryReader) -> Explain | AsUser:
     text = cursor.text[cursor.tokens[0].start : cursor.tokens[-1].end]
     options = {"ANALYZE": False, "VERBOSE": False}
     while cursor.peek().key in options:
@@ -110,7 +111,30 @@ def _explain(cursor: QueryReader) -> Explain:
     if cursor.at("EXPLAIN"):
         raise cursor.unsupported("EXPLAIN explains a statement, not another EXPLAIN")
     explained = _statement(cursor)
+    if isinstance(explained, AsUser):
+        return AsUser(explained.user, Explain(text, options["ANALYZE"], options["VERBOSE"], explained.statement))
     return Explain(text, options["ANALYZE"], options["VERBOSE"], explained)
+
+
+def _execute(cursor: QueryReader) -> AsUser:
+    """Read `EXECUTE AS [USER] 'u' (statement)`."""
+    if not cursor.accept("AS"):
+        raise cursor.unsupported("EXECUTE is not supported but as EXECUTE AS USER 'name' (statement)")
+    if cursor.at("USER") and cursor.peek(1).key != "(":
+        cursor.next()
+    user = user_name(cursor)
+    start = cursor.peek()
+    cursor.expect("(")
+    if cursor.tokens[-1].key != ")":
+        raise cursor.error("the bracket behind EXECUTE AS USER must hold all that follows", token=start)
+    inner = QueryReader(cursor.text, cursor.tokens[cursor.position : -1])
+    if inner.at_end():
+        raise cursor.error("EXECUTE AS USER needs a statement in its brackets")
+    cursor.position = len(cursor.tokens)
+    statement = _statement(inner)
+    if isinstance(statement, AsUser):
+        raise cursor.error("a statement is for one user; AS USER stands within AS USER", ErrorKind.INVALID, start)
+    return AsUser(user, statement)
 
 
 _GRAMMARS: dict[str, Callable[[QueryReader], Statement]] = {
@@ -146,10 +170,13 @@ _GRAMMARS: dict[str, Callable[[QueryReader], Statement]] = {
     "RESET": commands.parse_reset,
     "USE": commands.parse_use,
     "KILL": commands.parse_kill,
+    "GRANT": parse_grant,
+    "REVOKE": parse_revoke,
+    "EXECUTE": _execute,
 }
 _UNSUPPORTED = frozenset(
     {
-        *("COPY", "PREPARE", "EXECUTE", "DEALLOCATE", "GRANT", "REVOKE", "MERGE", "REPLACE", "CALL", "ANALYZE"),
+        *("COPY", "PREPARE", "DEALLOCATE", "MERGE", "REPLACE", "CALL", "ANALYZE"),
         *("VACUUM", "ATTACH", "DETACH", "LOAD", "INSTALL", "EXPORT", "IMPORT", "LOCK", "COMMENT", "PIVOT"),
     }
 )

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from catalog.definition import ColumnSpec, TableKind
+from catalog.grants import Grantee, Privilege
 from flightserver.sql.text.query_text import QueryText
 
 
@@ -278,6 +279,58 @@ class Compact(Statement):
     """Batches of a table (None: of all) are merged where that pays."""
 
     table: TableRef | None
+
+
+@dataclass(frozen=True)
+class NamespaceRef:
+    """A namespace as written."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Grant(Statement):
+    """Privileges for somebody; None for all that there are for such a thing."""
+
+    privileges: frozenset[Privilege] | None
+    thing: TableRef | NamespaceRef
+    grantees: tuple[Grantee, ...]
+    grant_option: bool
+
+
+@dataclass(frozen=True)
+class Revoke(Statement):
+    """Privileges, or only their grant option, are taken back; with `cascade`, what was granted on by them, too."""
+
+    privileges: frozenset[Privilege] | None
+    thing: TableRef | NamespaceRef
+    grantees: tuple[Grantee, ...]
+    option_only: bool
+    cascade: bool
+
+
+@dataclass(frozen=True)
+class ShowGrants(Statement):
+    """The grants that the user may see, all or those to somebody or on something."""
+
+    grantee: Grantee | None = None
+    thing: TableRef | NamespaceRef | None = None
+
+
+@dataclass(frozen=True)
+class ChangeOwner(Statement):
+    """A table, a view or a namespace belongs to somebody else."""
+
+    thing: TableRef | NamespaceRef
+    owner: str
+
+
+@dataclass(frozen=True)
+class AsUser(Statement):
+    """A statement for another user."""
+
+    user: str
+    statement: Statement
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import pytest
 from catalog.definition import ColumnSpec, Compression, Default, TableOptions, ViewDef
 from catalog.errors import ErrorKind
 from catalog.evolution import add_column, drop_column, rename_column, set_options
+from catalog.grants import Grant, Grantee, GranteeType, ObjectId, ObjectType, Privilege
 from catalog.identifiers import TableName
 from catalog.keyvalue import AtomicWrite, Family, KeyValueStore
 from catalog.registry import Registry
@@ -16,7 +17,10 @@ from catalog.store import CatalogStore
 from tests.catalog.samples import ORDERS, refused, table_of
 
 SPARE = TableName("public", "spare")
-VIEW = ViewDef(TableName("public", "recent"), "SELECT 1", "public")
+VIEW = ViewDef(TableName("public", "recent"), "SELECT 1", "public", 1, "ann")
+GRANT = Grant(
+    ObjectId(ObjectType.TABLE, 2), Privilege.SELECT, Grantee(GranteeType.USER, "a/b"), "ann", grant_option=True
+)
 START = Registry().with_table(table_of()).with_table(table_of(name=SPARE, table_id=2)).with_view(VIEW)
 
 CHANGES: dict[str, Callable[[Registry], Registry]] = {
@@ -34,10 +38,17 @@ CHANGES: dict[str, Callable[[Registry], Registry]] = {
     "set options": lambda registry: registry.with_table(
         set_options(registry.table(ORDERS), TableOptions(compression=Compression.ZSTD))
     ),
-    "create view": lambda registry: registry.with_view(ViewDef(TableName("public", "v"), "SELECT '\n'", "public")),
-    "replace view": lambda registry: registry.with_view(ViewDef(VIEW.name, "SELECT 2", "public")),
+    "create view": lambda registry: registry.with_view(
+        ViewDef(TableName("public", "v"), "SELECT '\n'", "public", 1, "ann")
+    ),
+    "replace view": lambda registry: registry.with_view(ViewDef(VIEW.name, "SELECT 2", "public", 1, "ann")),
     "drop view": lambda registry: registry.without_view(VIEW.name),
-    "table becomes view": lambda registry: registry.without_table(ORDERS).with_view(ViewDef(ORDERS, "SELECT 1", "x")),
+    "table becomes view": lambda registry: registry.without_table(ORDERS).with_view(
+        ViewDef(ORDERS, "SELECT 1", "x", 1, "ann")
+    ),
+    "grant": lambda registry: registry.with_grants([GRANT]),
+    "drop what was granted": lambda registry: registry.with_grants([GRANT]).without_table(SPARE),
+    "another owner": lambda registry: registry.owned_by(registry.table(SPARE), "bob"),
     "several at once": lambda registry: registry.with_namespace("a").without_table(SPARE).without_view(VIEW.name),
 }
 
@@ -118,10 +129,13 @@ def test_a_dropped_physical_name_stays_taken_after_a_restart(disk: Disk) -> None
     assert table.column("v").physical != "v"
 
 
-@pytest.mark.parametrize("key", [b"t/public/orders", b"v/public/recent", b"n/sales"])
+@pytest.mark.parametrize(
+    "key", [b"t/public/orders", b"v/public/recent", b"n/sales", b"g/table/2/select/user/a~2fb/ann"]
+)
 def test_a_damaged_record_is_refused(disk: Disk, key: bytes) -> None:
     """A catalog with an unreadable definition does not open: a table would be missing."""
     disk.store.change(CHANGES["create namespace"])
+    disk.store.change(CHANGES["grant"])
     assert disk.keyvalue.get(Family.CATALOG, key) is not None
     batch = AtomicWrite()
     batch.put(Family.CATALOG, key, b"damage")

@@ -9,7 +9,7 @@ from catalog.registry import Registry
 from tests.catalog.samples import ORDERS, refused, table_of
 
 RECENT = TableName("public", "recent")
-VIEW = ViewDef(RECENT, "SELECT 1", "public")
+VIEW = ViewDef(RECENT, "SELECT 1", "public", 1, "ann")
 
 
 def test_the_default_namespace_is_there_from_the_start() -> None:
@@ -78,7 +78,7 @@ def test_tables_and_views_share_names() -> None:
     """A name is a table or a view."""
     registry = Registry().with_table(table_of()).with_view(VIEW)
     assert "view" in refused(ErrorKind.ALREADY_EXISTS, lambda: registry.with_table(table_of(name=RECENT)))
-    view = ViewDef(ORDERS, "SELECT 1", "public")
+    view = ViewDef(ORDERS, "SELECT 1", "public", 1, "ann")
     assert "table" in refused(ErrorKind.ALREADY_EXISTS, lambda: registry.with_view(view))
 
 
@@ -96,7 +96,7 @@ def test_a_dropped_table_is_gone() -> None:
     """Its name is free for a view."""
     registry = Registry().with_table(table_of()).without_table(ORDERS)
     assert not registry.exists(ORDERS)
-    assert registry.with_view(ViewDef(ORDERS, "SELECT 1", "public")).exists(ORDERS)
+    assert registry.with_view(ViewDef(ORDERS, "SELECT 1", "public", 1, "ann")).exists(ORDERS)
 
 
 def test_what_does_not_exist_cannot_be_dropped() -> None:

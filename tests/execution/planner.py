@@ -10,8 +10,8 @@ import pyarrow as pa
 from catalog.identifiers import TableName
 from catalog.roles import Role
 from catalog.types import format_type
-from flightserver.access.door import Use
 from flightserver.access.principal import Principal
+from flightserver.access.rights import Use
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.executor import Executor

@@ -34,7 +34,7 @@ CHANGES: dict[str, Callable[[Registry], Registry]] = {
     "a table is made": lambda registry: registry.with_table(NEW),
     "a table is dropped": lambda registry: registry.without_table(OLD),
     "a table is replaced": lambda registry: registry.with_table(table_of(name=OLD, table_id=TABLES + 1)),
-    "a view is made": lambda registry: registry.with_view(ViewDef(NEW.name, "SELECT 1", "public")),
+    "a view is made": lambda registry: registry.with_view(ViewDef(NEW.name, "SELECT 1", "public", 1, "ann")),
     "a transaction is committed": lambda registry: registry.with_table(NEW).rebased(registry, registry),
 }
 

@@ -8,10 +8,11 @@ import pytest
 from manifest_samples import EMPTY, MADE_AT, entry_of
 
 from catalog.audit import START, AuditRecord, Verdict
-from catalog.codec import encode_table, encode_view
+from catalog.codec import encode_grant, encode_namespace, encode_table, encode_view
 from catalog.data_folder import FORMAT_VERSION
-from catalog.definition import ColumnSpec, Default, Scope, TableKind, ViewDef
+from catalog.definition import ColumnSpec, Default, NamespaceDef, Scope, TableKind, ViewDef
 from catalog.evolution import create_table
+from catalog.grants import Grant, Grantee, GranteeType, ObjectId, ObjectType, Privilege
 from catalog.identifiers import TableName, path_component
 from catalog.keyvalue import Family
 from manifest import codec as manifest_codec
@@ -65,7 +66,11 @@ EXAMPLES = {
         record.encode(HotRecord(pa.record_batch({"k": pa.array([1])}), {3: POSITIONS}))[:52]
     ),
     "catalog.md table": table_example(),
-    "catalog.md view": encode_view(ViewDef(TableName("public", "recent"), "SELECT 1", "public")).decode(),
+    "catalog.md view": encode_view(ViewDef(TableName("public", "recent"), "SELECT 1", "public", 1, "ann")).decode(),
+    "catalog.md namespace": encode_namespace(NamespaceDef("sales", 8, "ann")).decode(),
+    "catalog.md grant": encode_grant(
+        Grant(ObjectId(ObjectType.TABLE, 7), Privilege.SELECT, Grantee(GranteeType.USER, "bob"), "ann", True)
+    ).decode(),
     "catalog.md idempotency": (record.scope_prefix(ANN) + b"load-1").hex(),
     **{
         f"data-folder.md {name}": f"| `{name}` | `{path_component(name)}` |"

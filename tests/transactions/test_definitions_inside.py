@@ -230,7 +230,7 @@ def test_a_table_and_a_view_of_one_name_are_a_conflict(db: Database) -> None:
     """They share one name space."""
     transaction = begin(db)
     fresh = create_in(transaction, db)
-    db.catalog.change(lambda registry: registry.with_view(ViewDef(fresh.name, "SELECT 1", "public")))
+    db.catalog.change(lambda registry: registry.with_view(ViewDef(fresh.name, "SELECT 1", "public", 1, "ann")))
     conflict(transaction.commit)
 
 

@@ -128,11 +128,16 @@ class Door:
         found = self.find_table(name, use)
         if found is None:
             raise self._missing("table", name)
-        if use in CHANGES and found.kind is TableKind.SHARED and self.principal.is_named:
-            raise DatabaseError(
-                ErrorKind.INVALID, f"AS USER cannot change {name}: a SHARED table has the same rows for all users"
-            )
+        if use in CHANGES:
+            self.refuse_for_another(found)
         return found
+
+    def refuse_for_another(self, table: TableDef) -> None:
+        """Raise INVALID where AS USER would change rows that are everybody's."""
+        if self.principal.is_named and table.kind is TableKind.SHARED:
+            raise DatabaseError(
+                ErrorKind.INVALID, f"AS USER cannot change {table.name}: a SHARED table has the same rows for all users"
+            )
 
     def view(self, name: TableName, use: Use) -> ViewDef:
         """The view that a name means; NOT_FOUND when it means none."""

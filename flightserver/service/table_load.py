@@ -19,6 +19,7 @@ from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.ddl import Ddl
 from flightserver.execution.ingest import Load, NoteBuffered, ignore, ingest
+from flightserver.execution.many_users import ingest_for_users
 from flightserver.execution.new_table import NewTable
 from flightserver.protocol.commands import IfExists, IfNotExist, StatementIngest
 from providers.commit.idempotency import Idempotency
@@ -86,11 +87,15 @@ class TableLoad:
         name = TableName(command.schema or context.namespace, command.table)
         if_exists, if_missing = _mode(command)
         existing = _existing(name, command, context)
+        if existing is not None:
+            context.door.refuse_for_another(existing)
         if existing is not None and if_exists is IfExists.FAIL:
             raise DatabaseError(ErrorKind.ALREADY_EXISTS, f"table {name} exists already")
         if existing is None and if_missing is IfNotExist.FAIL:
             existing = context.door.table(name, Use.INSERT)
         if existing is None:
+            if USER_COLUMN_OPTION in command.options:
+                raise DatabaseError(ErrorKind.INVALID, f"user_column is for USER tables, and there is no {name} yet")
             return self._create(name, command, context, stream)
         load = _load(command, stream)
         if if_exists is IfExists.REPLACE:
@@ -98,6 +103,11 @@ class TableLoad:
             door = context.door if existing is context.temporary.by_name.get(name) else context.door.lasting
             door.table(name, Use.DELETE)
             load = replace(load, rules=replace(load.rules, replaces=True))
+        user_column = command.options.get(USER_COLUMN_OPTION)
+        if user_column is not None:
+            if load.rules.replaces:
+                raise DatabaseError(ErrorKind.INVALID, "user_column and the mode replace do not go together")
+            return ingest_for_users(self._database, existing, context, load.batches, load.rules, user_column).affected
         return ingest(self._database, existing, context, load.batches, load.rules).affected
 
     def _create(self, name: TableName, command: StatementIngest, context: Context, stream: Stream) -> int:

@@ -124,6 +124,25 @@ class Transaction:
         """Write rows that only this transaction sees."""
         return self._write(scope, offered(scope, change, named), rule, idempotency)
 
+    def offer_each(
+        self,
+        parts: Sequence[tuple[ScopeOf, Change]],
+        named: Collection[str],
+        rule: OnExisting,
+        idempotency: Idempotency | None = None,
+    ) -> Outcome:
+        """Write rows to several scopes, which only this transaction sees; all of them or none."""
+        with self._lock:
+            self._begin()
+            before = self._now
+            try:
+                outcomes = [self.offer(scope, change, named, rule, idempotency) for scope, change in parts]
+            except BaseException:
+                self._now = before
+                raise
+            affected, last = sum(o.affected for o in outcomes), max((o.seq for o in outcomes), default=0)
+            return Outcome(affected, last, replayed=any(o.replayed for o in outcomes))
+
     def staging(self, scope: ScopeOf) -> ScopeState:
         """The scope by its committed definition: nobody else must meet a new one before its time."""
         with self._lock:

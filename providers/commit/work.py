@@ -9,13 +9,15 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Protocol
 
 from catalog.definition import TableDef
+from catalog.errors import DatabaseError, ErrorKind
+from catalog.keyvalue import AtomicWrite
 from catalog.registry import Registry
 from catalog.store import CatalogStore
 from catalog.store import Change as DefinitionChange
 from manifest.predicate import Predicate
 from providers.commit.definitions import require_columns, require_same
-from providers.commit.idempotency import Idempotency, Outcome
-from providers.commit.resolve import OnExisting
+from providers.commit.idempotency import Idempotency, Outcome, put_outcome
+from providers.commit.resolve import OnExisting, resolve
 from providers.commit.scope_state import ScopeState
 from providers.commit.scope_store import ScopeStore
 from providers.rows.change import Change
@@ -87,6 +89,15 @@ class Work(Protocol):
         StaleDefinitionError when one of the columns is not the same any more.
         """
 
+    def offer_each(
+        self,
+        parts: Sequence[tuple[ScopeOf, Change]],
+        named: Collection[str],
+        rule: OnExisting,
+        idempotency: Idempotency | None = None,
+    ) -> Outcome:
+        """Write rows to several scopes as one commit, as `offer` does to one."""
+
     def staging(self, scope: ScopeOf) -> ScopeState:
         """The scope into whose folder a large stream may be staged."""
 
@@ -127,6 +138,53 @@ class Autocommit:
     ) -> Outcome:
         """Commit rows."""
         return self._store.write(self._store.state(*scope), offered(scope, change, named), rule, idempotency)
+
+    def offer_each(
+        self,
+        parts: Sequence[tuple[ScopeOf, Change]],
+        named: Collection[str],
+        rule: OnExisting,
+        idempotency: Idempotency | None = None,
+    ) -> Outcome:
+        """Commit rows to several scopes as one."""
+        outcomes: list[Outcome] = []
+        stages = []
+        for scope, change in parts:
+            state = self._store.state(*scope)
+            replayed = self._store.replayed(state, idempotency)
+            if replayed is not None:
+                outcomes.append(replayed)
+            stages.append((state, self._staged(state, offered(scope, change, named), rule, idempotency, outcomes)))
+        if not outcomes:
+            self._store.write_together(stages, AtomicWrite())
+        elif len(outcomes) < len(parts):
+            raise DatabaseError(ErrorKind.CONFLICT, "the idempotency key was used before, for a part of the stream")
+        affected, last = sum(o.affected for o in outcomes), max((o.seq for o in outcomes), default=0)
+        return Outcome(affected, last, replayed=any(o.replayed for o in outcomes))
+
+    def _staged(
+        self,
+        state: ScopeState,
+        build: Build,
+        rule: OnExisting,
+        idempotency: Idempotency | None,
+        outcomes: list[Outcome],
+    ) -> Callable[[Snapshot, AtomicWrite], Snapshot]:
+        """Puts the rows of one scope into a batch, and notes what becomes of them."""
+
+        def stage(head: Snapshot, batch: AtomicWrite) -> Snapshot:
+            if self._store.replayed(state, idempotency) is not None:
+                raise DatabaseError(
+                    ErrorKind.CONFLICT, "the same stream was committed meanwhile; it is not taken twice"
+                )
+            resolved = resolve(head, build(head), rule, self._store.files)
+            after = self._store.stage(head, resolved, batch)
+            outcome = Outcome(resolved.affected, after.last_seq)
+            put_outcome(batch, head.scope, idempotency, outcome)
+            outcomes.append(outcome)
+            return after
+
+        return stage
 
     def staging(self, scope: ScopeOf) -> ScopeState:
         """The scope itself."""

@@ -22,6 +22,7 @@ def test_a_view_shows_everybody_their_own(db: Client, alice: Client, t: str) -> 
     db.run(f"CREATE TABLE {t} (owner TEXT PRIMARY KEY, v BIGINT)")
     db.run(f"INSERT INTO {t} VALUES ('alice', 1), ('root', 2)")
     db.run(f"CREATE VIEW mine_{t} AS SELECT v FROM {t} WHERE owner = CURRENT_USER")
+    db.run(f"GRANT SELECT ON mine_{t} TO PUBLIC")
     assert alice.rows(f"SELECT * FROM mine_{t}") == [(1,)]
     assert db.rows(f"SELECT * FROM mine_{t}") == [(2,)]
 

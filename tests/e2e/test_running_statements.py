@@ -128,6 +128,7 @@ def test_a_session_can_be_killed_by_its_user_and_by_admins(
 ) -> None:
     """Its query stops, its transaction is rolled back, its token is worth nothing."""
     t = make()
+    db.run(f"GRANT INSERT ON {t} TO alice")
     for killer in (alice, db):
         with Wire(server, "alice") as wire:
             wire.update("BEGIN")

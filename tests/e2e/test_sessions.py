@@ -123,9 +123,10 @@ def test_options_in_sql(mine: Client, db: Client) -> None:
         assert "query_timeout_s" in mine.error(f"SET query_timeout_s = {value}")
 
 
-def test_a_cookie_is_a_session(server: ServerProcess, make: Make) -> None:
+def test_a_cookie_is_a_session(server: ServerProcess, db: Client, make: Make) -> None:
     """The first answer sets one; whoever sends it, over any connection, is in the session; later answers set none."""
     t, jar = make(), _Jar()
+    db.run(f"GRANT SELECT ON {t} TO bob")
     client = flight.FlightClient(server.uri, middleware=[jar])
     command = flight.FlightDescriptor.for_command("BEGIN")
     client.get_flight_info(command)

@@ -120,8 +120,7 @@ def _execute(cursor: QueryReader) -> AsUser:
     """Read `EXECUTE AS [USER] 'u' (statement)`."""
     if not cursor.accept("AS"):
         raise cursor.unsupported("EXECUTE is not supported but as EXECUTE AS USER 'name' (statement)")
-    if cursor.at("USER") and cursor.peek(1).key != "(":
-        cursor.next()
+    cursor.accept("USER")
     user = user_name(cursor)
     start = cursor.peek()
     cursor.expect("(")

@@ -8,7 +8,7 @@ import pytest
 from catalog.roles import Role
 from flightserver.access.rights import may_act_for
 from flightserver.protocol.commands import IfExists
-from tests.access.house import Answer, House, Person
+from tests.rights.house import Answer, House, Person
 
 FORMS = {
     "clause": lambda user, sql: sql.replace(" notes", f" notes AS USER '{user}'", 1),

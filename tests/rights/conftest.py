@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from catalog.roles import Role
-from tests.access.house import House
+from tests.rights.house import House
 
 PEOPLE = {
     "root": Role.SYSTEM,

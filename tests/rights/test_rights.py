@@ -5,7 +5,7 @@ import pytest
 from catalog.roles import Role
 from flightserver.access.rights import RIGHTS, STATEMENTS, Kind, Relation, Use, is_allowed
 from flightserver.sql.statements import Statement
-from tests.access.house import House, Person
+from tests.rights.house import House, Person
 
 
 def all_statements(base: type[Statement] = Statement) -> set[type[Statement]]:

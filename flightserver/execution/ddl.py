@@ -10,7 +10,7 @@ from dataclasses import replace
 from catalog.definition import ColumnSpec, TableDef, TableKind, ViewDef, fresh_id
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.evolution import add_column, create_table, drop_column, rename_column, set_options
-from catalog.identifiers import TableName
+from catalog.identifiers import DEFAULT_NAMESPACE, TableName
 from catalog.registry import Registry
 from catalog.types import is_nested, storable
 from flightserver.access.door import Door
@@ -108,6 +108,8 @@ class Ddl:
             if statement.if_exists and not door.has_namespace(statement.name, Use.DEFINE):
                 return registry
             door.require_namespace(statement.name, Use.DEFINE)
+            if statement.name == DEFAULT_NAMESPACE:
+                return registry.without_namespace(statement.name)
             if statement.cascade:
                 for view in door.views_in(statement.name, Use.DEFINE):
                     registry = registry.without_view(view.name)

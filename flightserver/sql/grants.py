@@ -52,6 +52,8 @@ def parse_show_grants(cursor: Cursor) -> ShowGrants:
 
 def parse_owner(cursor: Cursor, thing: TableRef | NamespaceRef) -> ChangeOwner:
     """Read `OWNER TO user`."""
+    if not cursor.at("OWNER"):
+        raise cursor.unsupported(f"expected OWNER TO and a user, found {cursor.found()}")
     cursor.expect("OWNER", "TO")
     return ChangeOwner(thing, user_name(cursor))
 

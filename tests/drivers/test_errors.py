@@ -117,7 +117,7 @@ STATEMENTS: list[tuple[ErrorKind, str, str]] = [
     (ErrorKind.NOT_FOUND, "KILL SESSION 'nope'", "system.sessions"),
     # it exists already
     (ErrorKind.ALREADY_EXISTS, "CREATE TABLE {t} (a INT)", "exists already"),
-    (ErrorKind.ALREADY_EXISTS, "CREATE VIEW {t} AS SELECT 1", "exists already as a table"),
+    (ErrorKind.ALREADY_EXISTS, "CREATE VIEW {t} AS SELECT 1", "table public.{t} exists already"),
     (ErrorKind.ALREADY_EXISTS, "CREATE NAMESPACE public", "exists already"),
     (ErrorKind.ALREADY_EXISTS, "ALTER TABLE {t} ADD COLUMN v INT", "has a column v already"),
     (ErrorKind.ALREADY_EXISTS, "INSERT INTO {t} (id) VALUES (1)", "duplicate key in table public.{t}: id = 1"),

@@ -153,9 +153,10 @@ def test_the_drivers_cookies_keep_its_session(server: ServerProcess, make: Make)
         assert client.count(t) == 0
 
 
-def test_a_token_is_a_session(server: ServerProcess, make: Make) -> None:
+def test_a_token_is_a_session(server: ServerProcess, db: Client, make: Make) -> None:
     """Two connections with one token share options and transactions; a second login of the user does not."""
     t = make()
+    db.run(f"GRANT SELECT, INSERT ON {t} TO alice")
     client, options = server.flight("alice")
     token = dict(options.headers)[b"authorization"].decode()
     client.close()
@@ -172,6 +173,7 @@ def test_a_token_is_a_session(server: ServerProcess, make: Make) -> None:
 def test_a_closed_session_is_over(server: ServerProcess, db: Client, make: Make) -> None:
     """CloseSession rolls back and makes the token worthless."""
     t = make()
+    db.run(f"GRANT INSERT ON {t} TO alice")
     with Wire(server, "alice") as wire:
         wire.update("BEGIN")
         wire.update(f"INSERT INTO {t} (id) VALUES (1)")
@@ -286,6 +288,7 @@ def test_an_idle_session_ends(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data", users={"ann": "x"}, settings=settings) as server, server.connect() as root:
         observer = Client(root)
         observer.run("CREATE TABLE t (id BIGINT PRIMARY KEY)")
+        observer.run("GRANT INSERT ON t TO ann")
         with server.connect("ann") as connection, Wire(server, "ann") as wire:
             wire.update("BEGIN")
             wire.update("INSERT INTO t VALUES (1)")

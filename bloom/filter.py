@@ -34,6 +34,7 @@ that the filters of similar batches have the same size and can be bit-sliced tog
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 import numpy as np
@@ -49,6 +50,8 @@ MIN_BIT_COUNT = 1 << 10
 _STEP_GROWTH = 0x9E3779B9
 _HALF = np.uint64(32)
 _BLOCK_HASHES = 16_384
+_LANE = 0xFFFF_FFFF
+_KEPT_POSITIONS = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,6 +105,11 @@ class BloomFilter:
             answers[start + self._members(hashes[start:stop])] = True
         return answers
 
+    def may_contain_one(self, key_hash: int) -> bool:
+        """Answer for one hash."""
+        positions = bit_positions_of(key_hash, self.bit_count, self.probes)
+        return bool((self.bits[positions >> 3] >> (positions & 7) & 1).all())
+
     def _members(self, hashes: Hashes) -> Positions:
         """Give the indices of the hashes all of whose bits are set, dropping losers every other probe."""
         indices = np.arange(len(hashes))
@@ -131,6 +139,19 @@ def bit_positions(hashes: Hashes, bit_count: int, probes: int) -> Positions:
     lanes += hashes[:, np.newaxis]
     lanes += growth
     return _scaled(lanes.astype(np.uint32), bit_count)
+
+
+@lru_cache(_KEPT_POSITIONS)
+def bit_positions_of(key_hash: int, bit_count: int, probes: int) -> Positions:
+    """Give the bits of one hash, which is asked of many filters in a row. OverflowError for what is no hash."""
+    if key_hash >> 64:
+        raise OverflowError(f"{key_hash} is no hash of 64 bits")
+    lane, step = key_hash & _LANE, key_hash >> 32
+    positions = []
+    for _ in range(probes):
+        positions.append(lane * bit_count >> 32)
+        lane, step = (lane + step) & _LANE, (step + _STEP_GROWTH) & _LANE
+    return np.array(positions)
 
 
 def check_hashes(hashes: Hashes) -> None:

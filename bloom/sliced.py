@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bloom.filter import Bits, BloomFilter, Hashes, Positions, bit_positions, check_hashes
+from bloom.filter import Bits, BloomFilter, Hashes, Positions, bit_positions, bit_positions_of, check_hashes
 
 Answers = npt.NDArray[np.bool_]
 
@@ -34,6 +34,12 @@ class _Group:
     def candidates(self, hashes: Hashes) -> Bits:
         """Give one row of packed answers per hash: shape (hashes, filters / 8)."""
         answers: Bits = np.bitwise_and.reduce(self.rows[bit_positions(hashes, self.bit_count, self.probes)], axis=1)
+        return answers
+
+    def candidates_of(self, key_hash: int) -> Bits:
+        """Give the packed answers of one hash."""
+        positions = bit_positions_of(key_hash, self.bit_count, self.probes)
+        answers: Bits = np.bitwise_and.reduce(self.rows[positions], axis=0)
         return answers
 
     def unpacked(self, answers: Bits) -> Answers:
@@ -65,15 +71,16 @@ class SlicedFilters:
         """The memory of the transposed bits, in bytes."""
         return sum(group.rows.nbytes for group in self._groups)
 
-    def may_contain(self, hash: int) -> Answers:  # noqa: A002 - the word for what it is
+    def may_contain(self, key_hash: int) -> Answers:
         """Answer for each filter, in input order, whether it may contain the hash (0 <= hash < 2**64).
 
         Raises OverflowError for a number that is not a 64-bit hash.
         """
-        one = np.array([hash], dtype=np.uint64)
         answers = np.zeros(self._count, dtype=np.bool_)
         for group in self._groups:
-            answers[group.members] = group.unpacked(group.candidates(one)[0])
+            found = group.candidates_of(key_hash)
+            if found.any():
+                answers[group.members] = group.unpacked(found)
         return answers
 
     def any_of(self, hashes: Hashes) -> Answers:

@@ -20,6 +20,9 @@ from manifest.entries import BatchFileEntry, ColumnRange, RangeValue
 from manifest.predicate import AllOf, AnyOf, Comparison, InSet, IsNotNull, IsNull, Operator, Predicate, Unknown
 
 Mask = npt.NDArray[np.bool_]
+Numbers = npt.NDArray[np.int64]
+
+_LEAST, _MOST = -(1 << 63), (1 << 63) - 1
 
 BOUND_BYTES_MAX = 128
 """Longer text and binary bounds are left out: a cut bound would not be exact."""
@@ -87,6 +90,18 @@ class Bounds:
     high: pa.Array
     null_count: npt.NDArray[np.int64]
     all_null: Mask
+
+    @cached_property
+    def numbers(self) -> tuple[Numbers, Numbers] | None:
+        """Both ends as numbers of the same order, as wide as can be where unknown; None where Arrow must compare."""
+        width = _number_width(self.low.type)
+        if width is None:
+            return None
+        low, high = (ends.cast(width).cast(pa.int64()) for ends in (self.low, self.high))
+        low, high = low.fill_null(_LEAST), high.fill_null(_MOST)
+        least, most = low.to_numpy().copy(), high.to_numpy().copy()
+        least[self.all_null], most[self.all_null] = _MOST, _LEAST
+        return least, most
 
 
 class RangeTable:
@@ -175,6 +190,10 @@ class RangeTable:
         """A batch stays when the smallest value not below its low bound is not above its high bound."""
         if not len(values):
             return self._all(False)
+        if len(values) == 1 and bounds.numbers is not None:
+            low, high = bounds.numbers
+            number = _number(values[0])
+            return np.asarray((low <= number) & (number <= high))
         if not has_order(values.type):
             return ~bounds.all_null
         if pa.types.is_decimal(values.type):
@@ -192,6 +211,19 @@ class RangeTable:
 
     def _all(self, flag: bool) -> Mask:
         return np.full(len(self), flag, dtype=np.bool_)
+
+
+def _number_width(data_type: pa.DataType) -> pa.DataType | None:
+    """The integer type of values that are whole numbers of at most 64 bits with a sign."""
+    if pa.types.is_integer(data_type):
+        return None if pa.types.is_uint64(data_type) else data_type
+    if any(matches(data_type) for matches in _EPOCH_TYPES):
+        return pa.int32() if data_type.bit_width == 32 else pa.int64()
+    return None
+
+
+def _number(value: pa.Scalar) -> int:
+    return int(value.value if pa.types.is_temporal(value.type) else value.as_py())
 
 
 def _is_unknown(bounds: Bounds) -> Mask:

@@ -31,7 +31,7 @@ class ByteBoundedCache(Generic[Key, Value]):
     """Values by key, at most `bytes_max` in total by the sizes given; one larger value is kept alone."""
 
     def __init__(self, bytes_max: int) -> None:
-        self._bytes_max = bytes_max
+        self.bytes_max = bytes_max
         self._bytes = 0
         self._now = 0
         self._lock = threading.Lock()
@@ -42,6 +42,10 @@ class ByteBoundedCache(Generic[Key, Value]):
     def __contains__(self, key: Key) -> bool:
         with self._lock:
             return key in self._entries
+
+    def has_room(self, size: int) -> bool:
+        """Tell whether a value of `size` bytes would push nothing out."""
+        return self._bytes + size <= self.bytes_max
 
     def find(self, key: Key) -> Value | None:
         """The value of `key`, or None."""
@@ -77,7 +81,7 @@ class ByteBoundedCache(Generic[Key, Value]):
 
     def _make_room(self, size: int, asked: int | None) -> bool:
         """Let go of what was used longest ago for something last asked for at `asked`, or of nothing."""
-        gone, free = [], self._bytes_max - self._bytes
+        gone, free = [], self.bytes_max - self._bytes
         for key, entry in self._entries.items():
             if free >= size:
                 break

@@ -39,9 +39,9 @@ class FilteredBatches:
     entries: tuple[BatchFileEntry, ...]
 
     @cached_property
-    def identities(self) -> tuple[tuple[int, str], ...]:
-        """The batches' identities."""
-        return tuple(entry.identity for entry in self.entries)
+    def identities(self) -> str:
+        """The batches' identities, as one text: it knows its hash."""
+        return " ".join(f"{batch}:{checksum}" for batch, checksum in (entry.identity for entry in self.entries))
 
 
 @dataclass(frozen=True, eq=False)

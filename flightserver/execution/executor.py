@@ -12,6 +12,7 @@ from flightserver.access.rights import Use
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.ddl import Ddl
+from flightserver.execution.direct import NO_PARAMETERS, Described, DirectReads
 from flightserver.execution.dml import Dml
 from flightserver.execution.granting import Granting
 from flightserver.execution.maintenance import Maintenance
@@ -25,7 +26,8 @@ from flightserver.execution.system import SystemTables
 from flightserver.sql.parser import Parsed
 from flightserver.sql.statements import Compact, Flush, Insert, Query, Statement, SubstraitQuery, Update
 from flightserver.sql.text.constants import is_constant
-from flightserver.sql.text.parameters import places_in_values
+from flightserver.sql.text.parameters import count_parameters, places_in_values
+from flightserver.sql.text.query_text import QueryText
 from providers.commit.definitions import StaleDefinitionError
 from providers.lru import ByteBoundedCache
 
@@ -62,6 +64,7 @@ class Executor:
         self._show = Show(database, self.reader)
         self._granting = Granting()
         self._maintenance = Maintenance(database)
+        self.direct = DirectReads(database.store.files, self._described)
         self._constants: ByteBoundedCache[str, pa.Table] = ByteBoundedCache(CONSTANTS_BYTES)
 
     def prepare(self, parsed: Parsed, context: Context) -> Prepared:
@@ -71,9 +74,8 @@ class Executor:
             constant = self._constant(statement, context)
             if constant is not None:
                 return Prepared(parsed, pa.schema([]), constant.schema)
-            described = self.reader.describe(statement.text, context)
-            types = self.reader.parameter_types(statement.text, context) if count else {}
-            return Prepared(parsed, parameter_schema(count, types), described.schema)
+            described = self.direct.describe(statement.text, context) or self._described(statement.text, context)
+            return Prepared(parsed, described.parameters, described.result)
         if isinstance(statement, SubstraitQuery):
             return Prepared(parsed, pa.schema([]), self.reader.describe_substrait(statement, context).schema)
         types = self._assigned_types(statement, context) if count else {}
@@ -120,10 +122,10 @@ class Executor:
     def _query(self, statement: Query, context: Context, bound: pa.Table | None, count: int) -> Rows:
         if not count:
             known = self._constant(statement, context) or self.reader.count(statement.text, context)
-            return known or self._plan(statement, context, None).rows()
+            return known or self._rows(statement, context, None)
         if bound is None or not bound.num_rows:
             raise DatabaseError(ErrorKind.INVALID, f"the query has {count} parameters, but none were bound")
-        results = [self._plan(statement, context, parameters).rows() for parameters in bound_rows(bound)]
+        results = [self._rows(statement, context, parameters) for parameters in bound_rows(bound)]
         if len(results) == 1:
             return results[0]
         return Rows(
@@ -143,6 +145,16 @@ class Executor:
             lambda table: len(statement.text) + int(table.nbytes),
         )
         return Rows.of_table(known)
+
+    def _rows(self, statement: Query, context: Context, parameters: Parameters | None) -> Rows:
+        """The result of a query: of a look-up by key without the engine."""
+        found = self.direct.rows(statement.text, context, parameters or NO_PARAMETERS)
+        return found or self._plan(statement, context, parameters).rows()
+
+    def _described(self, text: QueryText, context: Context) -> Described:
+        count = count_parameters(text)
+        types = self.reader.parameter_types(text, context) if count else {}
+        return Described(parameter_schema(count, types), self.reader.describe(text, context).schema)
 
     def _plan(self, statement: Query, context: Context, parameters: Parameters | None) -> PlannedQuery:
         return _noted(self.reader.plan(statement.text, context, parameters), context)

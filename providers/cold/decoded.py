@@ -6,12 +6,12 @@ budget keeps the beginning: the end would push it out each time.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from catalog.definition import Scope
 from manifest.entries import BatchFileEntry
 from manifest.layout import is_segment
 from providers.cold.rows import read_rows
@@ -25,25 +25,25 @@ BYTES_AT_A_TIME = 2 << 20
 BUFFER_BYTES = 1 << 19
 """Of a column chunk, read at a time."""
 
-_Kept = ByteBoundedCache[tuple[Scope, tuple[int, str], tuple[str, ...]], list[pa.RecordBatch]]
+Kept = ByteBoundedCache[Hashable, Any]
+"""What was decoded of batches: by a batch's identity and what it is of it, in whatever form its reader keeps it."""
 
 
 class DecodedFiles:
-    """What was decoded and is kept: at most `bytes_max` bytes."""
+    """What was decoded of whole files, among what else is `kept`."""
 
-    def __init__(self, bytes_max: int) -> None:
-        self._bytes_max = bytes_max
-        self._kept: _Kept = ByteBoundedCache(bytes_max)
+    def __init__(self, kept: Kept) -> None:
+        self._kept = kept
 
     def reader(self) -> "FileReader":
         """A reader for one pass over some files."""
-        return FileReader(self._kept, self._bytes_max)
+        return FileReader(self._kept, self._kept.bytes_max)
 
 
 class FileReader:
     """Reads files, several at a time if need be. Of all it reads, it uses and keeps at most `allowed_bytes`."""
 
-    def __init__(self, kept: _Kept, allowed_bytes: int) -> None:
+    def __init__(self, kept: Kept, allowed_bytes: int) -> None:
         self._kept = kept
         self._allowed_bytes = allowed_bytes
         self._lock = threading.Lock()
@@ -54,7 +54,7 @@ class FileReader:
             yield from read_rows(cold.folder, entry.path, names).to_batches(ROWS_AT_A_TIME)
             return
         key = (cold.scope, entry.identity, tuple(names))
-        known = self._kept.find(key)
+        known: list[pa.RecordBatch] | None = self._kept.find(key)
         if known is not None:
             self._allows(sum(batch.nbytes for batch in known))
             yield from known

@@ -18,8 +18,9 @@ from catalog.definition import SEQ_COLUMN, Scope
 from catalog.errors import DatabaseError, ErrorKind
 from manifest.entries import BatchFileEntry
 from manifest.layout import is_segment
-from providers.cold.decoded import DecodedFiles
+from providers.cold.decoded import DecodedFiles, Kept
 from providers.cold.key_parts import KeyGroups, NumberPart, Part, TextPart, has_ordered_key, key_groups, part_of
+from providers.cold.points import PointReader
 from providers.cold.rows import group_bounds, read_groups, read_rows
 from providers.lru import ByteBoundedCache
 from providers.rows.hash_index import HashIndex
@@ -85,23 +86,24 @@ class KeyIndex:
 
 
 Identity = tuple[int, str]
-Identities = tuple[Identity, ...]
 CachedBatch = tuple[Scope, Identity]
 
 
 class ColdFiles:
     """All access to cold files that is not the engine's.
 
-    `cache_bytes` bounds each of keys and blooms, `decoded_bytes` what is kept of exported files.
+    `cache_bytes` bounds each of keys and blooms, `decoded_bytes` what is kept of decoded rows.
     """
 
     def __init__(self, cache_bytes: int = 512 << 20, decoded_bytes: int = 512 << 20) -> None:
-        self.decoded = DecodedFiles(decoded_bytes)
+        decoded: Kept = ByteBoundedCache(decoded_bytes)
+        self.decoded = DecodedFiles(decoded)
+        self.points = PointReader(decoded)
         self._verified: set[CachedBatch] = set()
         self._keys: ByteBoundedCache[tuple[CachedBatch, int], KeyIndex | Part] = ByteBoundedCache(cache_bytes)
         self._groups: ByteBoundedCache[CachedBatch, KeyGroups] = ByteBoundedCache(cache_bytes // 8)
         self._filters: ByteBoundedCache[CachedBatch, dict[int, BloomFilter]] = ByteBoundedCache(cache_bytes)
-        self._slices: ByteBoundedCache[tuple[Scope, int, Identities], SlicedFilters] = ByteBoundedCache(cache_bytes)
+        self._slices: ByteBoundedCache[tuple[Scope, int, str], SlicedFilters] = ByteBoundedCache(cache_bytes)
 
     def trust(self, scope: Scope, entry: BatchFileEntry) -> None:
         """Take a batch file as checked: this process has just written it."""

@@ -49,16 +49,33 @@ def find_cold(snapshot: Snapshot, keys: Keys, files: ColdFiles, bounds: Predicat
 
     `bounds` is what every row with one of the keys satisfies; it is measured when it is not given.
     """
-    cold = snapshot.cold
-    entries = cold.manifest.batches
-    parts: list[ColdRows] = []
-    if len(entries) and len(keys):
-        bounds = key_bounds(cold.table.key_columns, keys.columns) if bounds is None else bounds
-        candidates = np.flatnonzero(cold.ranges.may_match(bounds))
-        if len(keys) <= FEW_KEYS:
-            candidates = candidates[may_contain_any(cold, candidates, KEY_FILTER, keys.hashes, files)]
-        parts += [_find_in(snapshot, entries[index], keys, files) for index in candidates]
-    return ColdRows.concat(parts)
+    return find_in(snapshot, candidates(snapshot.cold, keys, files, bounds), keys, files)
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Batches that may have a live row of some keys, as indexes into the manifest's, and how many ranges left."""
+
+    batches: Positions
+    in_range: int
+
+
+def candidates(cold: ColdState, keys: Keys, files: ColdFiles, bounds: Predicate | None = None) -> Candidates:
+    """The batches that neither ranges nor blooms rule out; of many keys no blooms are asked."""
+    if not len(cold.manifest.batches) or not len(keys):
+        return Candidates(np.empty(0, dtype=np.int64), 0)
+    bounds = key_bounds(cold.table.key_columns, keys.columns) if bounds is None else bounds
+    found = np.flatnonzero(cold.ranges.may_match(bounds))
+    in_range = len(found)
+    if in_range and len(keys) <= FEW_KEYS:
+        found = found[may_contain_any(cold, found, KEY_FILTER, keys.hashes, files)]
+    return Candidates(found, in_range)
+
+
+def find_in(snapshot: Snapshot, among: Candidates, keys: Keys, files: ColdFiles) -> ColdRows:
+    """The live rows of some keys in some batches."""
+    entries = snapshot.manifest.batches
+    return ColdRows.concat([_find_in(snapshot, entries[index], keys, files) for index in among.batches])
 
 
 def entry_bounds(cold: ColdState, entry: BatchFileEntry) -> Predicate:
@@ -94,16 +111,19 @@ def may_contain_any(
     """One flag for each candidate (index into the manifest's batches): its bloom may contain one of the hashes."""
     entries = cold.manifest.batches
     possible = np.ones(len(entries), dtype=np.bool_)
+    one = int(hashes[0]) if len(hashes) == 1 else None
     if len(candidates) <= FILTERS_TOGETHER // 8:
         for place in candidates:
             found = files.filters(cold, entries[place]).get(filter_id)
-            possible[place] = found is None or bool(found.may_contain(hashes).any())
+            if found is not None:
+                possible[place] = found.may_contain(hashes).any() if one is None else found.may_contain_one(one)
         return possible[candidates]
     wanted = np.zeros(len(entries), dtype=np.bool_)
     wanted[candidates] = True
     for batches in cold.filtered.get(filter_id, ()):
         if wanted[batches.places].any():
-            possible[batches.places] = files.sliced(cold, filter_id, batches).any_of(hashes)
+            filters = files.sliced(cold, filter_id, batches)
+            possible[batches.places] = filters.any_of(hashes) if one is None else filters.may_contain(one)
     return possible[candidates]
 
 

@@ -7,6 +7,7 @@ follow from a row's position and what the file says of itself.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 import pyarrow as pa
@@ -71,3 +72,32 @@ def read_groups(
     with pq.ParquetFile(folder.local_path(name)) as file:
         for number in numbers:
             yield number, file.read_row_group(number, columns=[column]).column(0)
+
+
+def group_starts(folder: ScopeFolder, name: str) -> tuple[int, ...]:
+    """The position of the first row of each row group of a Parquet file."""
+    metadata = pq.read_metadata(folder.local_path(name))
+    rows = (metadata.row_group(group).num_rows for group in range(metadata.num_row_groups))
+    return tuple(accumulate(rows, initial=0))[:-1]
+
+
+def read_group(
+    folder: ScopeFolder, name: str, group: int, columns: Sequence[str], is_worth: Callable[[int], bool]
+) -> pa.Table | None:
+    """Some columns of a row group of a Parquet file, unless their size as encoded there is not worth it."""
+    with pq.ParquetFile(folder.local_path(name), pre_buffer=False) as file:
+        if not is_worth(_encoded_bytes(file.metadata, group, frozenset(columns))):
+            return None
+        return file.read_row_group(group, columns=list(columns), use_threads=False)
+
+
+def _encoded_bytes(metadata: pq.FileMetaData, group: int, names: frozenset[str]) -> int:
+    about = metadata.row_group(group)
+    chunks = (about.column(number) for number in range(about.num_columns))
+    return sum(c.total_uncompressed_size for c in chunks if not names.isdisjoint(_columns_of(c.path_in_schema)))
+
+
+def _columns_of(path: str) -> list[str]:
+    """What column a leaf may belong to: names may have dots, too."""
+    parts = path.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts) + 1)]

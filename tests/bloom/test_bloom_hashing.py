@@ -128,6 +128,18 @@ def test_slicing_does_not_matter(kind, data):
 @every_type
 @few_examples
 @given(data=st.data())
+def test_a_row_alone_hashes_as_one_of_many(kind, data):
+    """Single rows take another way through the same steps."""
+    column = data.draw(columns(kind))
+    alone = [hash_rows([column.slice(row, 1)])[0] for row in range(len(column))]
+    assert hash_rows([column]).tolist() == alone
+    pairs = [hash_rows([column.slice(row, 1), column.slice(row, 1)])[0] for row in range(len(column))]
+    assert hash_rows([column, column]).tolist() == pairs
+
+
+@every_type
+@few_examples
+@given(data=st.data())
 def test_chunking_does_not_matter(kind, data):
     """A chunked column hashes like the same values in one piece."""
     column = data.draw(columns(kind))

@@ -8,6 +8,7 @@ import pytest
 
 from providers.cold.decoded import DecodedFiles
 from providers.engine.streaming import side_by_side
+from providers.lru import ByteBoundedCache
 from tests.storage_fixtures import TableAccess, kv
 
 LARGE = 1 << 30
@@ -18,6 +19,11 @@ def fill(table: TableAccess, batches: int) -> None:
     for number in range(batches):
         table.write(*[kv(10 * number + k, k) for k in range(10)])
         table.flush()
+
+
+def kept_within(size: int) -> DecodedFiles:
+    """Decoded files that have so many bytes."""
+    return DecodedFiles(ByteBoundedCache(size))
 
 
 def read(table: TableAccess, files: DecodedFiles, *names: str) -> list[int]:
@@ -39,7 +45,7 @@ def lose_files(table: TableAccess, *numbers: int) -> None:
 def test_what_was_read_is_kept(table: TableAccess) -> None:
     """The second reader needs no file."""
     fill(table, 2)
-    files = DecodedFiles(LARGE)
+    files = kept_within(LARGE)
     assert read(table, files, "k", "v") == [10, 10]
     lose_files(table, 0, 1)
     assert read(table, files, "k", "v") == [10, 10]
@@ -48,7 +54,7 @@ def test_what_was_read_is_kept(table: TableAccess) -> None:
 def test_other_columns_are_read_anew(table: TableAccess) -> None:
     """What is kept is some columns of a batch."""
     fill(table, 1)
-    files = DecodedFiles(LARGE)
+    files = kept_within(LARGE)
     read(table, files, "k")
     lose_files(table, 0)
     with pytest.raises(FileNotFoundError):
@@ -58,7 +64,7 @@ def test_other_columns_are_read_anew(table: TableAccess) -> None:
 def test_what_was_read_in_part_is_not_kept(table: TableAccess) -> None:
     """A reader that leaves early has not seen the whole batch."""
     fill(table, 1)
-    files, cold, entry = DecodedFiles(LARGE), table.snapshot.cold, table.snapshot.manifest.batches[0]
+    files, cold, entry = kept_within(LARGE), table.snapshot.cold, table.snapshot.manifest.batches[0]
     names = [table.definition.by_name["k"].physical]
     rows = files.reader().rows(cold, entry, names)
     next(rows)
@@ -71,7 +77,7 @@ def test_what_was_read_in_part_is_not_kept(table: TableAccess) -> None:
 def test_a_reader_of_more_than_fits_keeps_the_beginning(table: TableAccess) -> None:
     """Again and again: the end does not push it out."""
     fill(table, 3)
-    files = DecodedFiles(2 * 10 * 16 + 8)
+    files = kept_within(2 * 10 * 16 + 8)
     for _ in range(2):
         assert read(table, files, "k", "v") == [10, 10, 10]
     lose_files(table, 0, 1)
@@ -84,7 +90,7 @@ def test_a_reader_of_more_than_fits_keeps_the_beginning(table: TableAccess) -> N
 def test_with_no_budget_nothing_is_kept(table: TableAccess) -> None:
     """Every reader reads."""
     fill(table, 1)
-    files = DecodedFiles(0)
+    files = kept_within(0)
     read(table, files, "k")
     lose_files(table, 0)
     with pytest.raises(FileNotFoundError):

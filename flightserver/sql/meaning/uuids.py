@@ -13,6 +13,7 @@ from flightserver.sql.text import tree
 _PARTS = "-?".join(f"([0-9a-f]{{{digits}}})" for digits in (8, 4, 4, 4, 12))
 _WRITTEN = rf"^[{{ ]*{_PARTS}[}} ]*$"
 _QUOTED = re.compile(rf"'{_WRITTEN[1:-1]}'\Z")
+_PLAIN = re.compile(rf"{_WRITTEN[1:-1]}\Z")
 _CANONICAL = r"\1-\2-\3-\4-\5"
 
 
@@ -22,6 +23,12 @@ def write_uuids(writing: Writing) -> None:
         if pa.uuid() in [writing.type_of(value, found) for value in values]:
             for value in values:
                 _write(writing, value)
+
+
+def canonical_text(text: str) -> str | None:
+    """A UUID as it is stored; None for a text that is none."""
+    written = _PLAIN.match(text.lower())
+    return None if written is None else written.expand(_CANONICAL)
 
 
 def _write(writing: Writing, value: tree.Expression) -> None:

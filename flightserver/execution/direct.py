@@ -1,0 +1,348 @@
+"""Look-ups by key that never reach the engine: what is asked of the storage, and the result as the engine has it.
+
+Whether a statement is such a one is decided once for each shape of text (`sql/text/shapes.py`), and once more for each
+definition of its table: then the engine describes it, so that the result has the engine's schema to the letter. From
+then on, a statement of that shape is a look-up of its values. Whatever is unusual, a value that the engine would
+convert, more rows than a few, a file that is better read by pages, is left to the engine.
+
+A look-up reads when it is planned. Its rows are few, have memory of their own, and keep no snapshot.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, reduce
+from itertools import product, takewhile
+from math import prod
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from catalog.definition import Column, TableDef
+from catalog.errors import DatabaseError
+from catalog.identifiers import CATALOG_NAME
+from flightserver.access.door import Use
+from flightserver.context import Context
+from flightserver.execution.key_values import Native, Parameters, native_of
+from flightserver.execution.rows import Rows, client_type, sliced
+from flightserver.sql.meaning.lookups import Condition, Lookup, Ordering, Value, lookup_of
+from flightserver.sql.statements import TableRef
+from flightserver.sql.text.query_text import QueryText
+from flightserver.sql.text.shapes import Shape, shape_of
+from providers.cold.files import ColdFiles
+from providers.engine.export import in_schema
+from providers.engine.relations import engine_type
+from providers.lookup import Edge, FoundRows, StoredRows
+from providers.lru import ByteBoundedCache
+from providers.rows.keys import Keys
+
+SHAPES_BYTES, PLANS_BYTES = 8 << 20, 8 << 20
+TOKEN_BYTES, COLUMN_BYTES = 64, 512
+"""About what is kept of a shape for each token, and of a plan for each column."""
+
+KEYS_MAX = 1_000
+"""More keys in one look-up are a scan's."""
+
+NO_PARAMETERS: Parameters = {}
+
+Describe = Callable[[QueryText, Context], "Described"]
+"""Asks the engine what a query takes and returns."""
+
+
+@dataclass(frozen=True)
+class Described:
+    """The schemas of a query's parameters and of its result."""
+
+    parameters: pa.Schema
+    result: pa.Schema
+
+
+@dataclass(frozen=True)
+class _Shaped:
+    """What a shape asks, None for what is no look-up."""
+
+    lookup: Lookup | None
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A look-up in one definition of its table.
+
+    `key` has the values of the key's first columns, of all when it `is_whole`; `rest` is what else rows must satisfy.
+    `read` are the columns that are fetched: first the selected ones, then what conditions and order need. The first or
+    the last rows by key are enough where `order` follows the key; `is_descending` is None where it does not.
+    """
+
+    described: Described
+    read: tuple[Column, ...]
+    is_stored_schema: bool
+    key: tuple[tuple[Column, tuple[Value, ...]], ...]
+    is_whole: bool
+    rest: tuple[Condition, ...]
+    order: tuple[Ordering, ...]
+    is_descending: bool | None
+    limit: Value | None
+    offset: Value | None
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """Where each column is among those that are read."""
+        return {column.name: place for place, column in reversed(list(enumerate(self.read)))}
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """The plan for a definition, None where the engine is to look."""
+
+    table: TableDef
+    plan: _Plan | None
+
+
+class DirectReads:
+    """Answers look-ups."""
+
+    def __init__(self, files: ColdFiles, describe: Describe) -> None:
+        self._files = files
+        self._describe = describe
+        self._shapes: ByteBoundedCache[Shape, _Shaped] = ByteBoundedCache(SHAPES_BYTES)
+        self._plans: ByteBoundedCache[tuple[Shape, int], _Planned] = ByteBoundedCache(PLANS_BYTES)
+
+    def describe(self, text: QueryText, context: Context) -> Described | None:
+        """What a look-up takes and returns; None for a statement that the engine is to run."""
+        found = self._planned(text, context)
+        return None if found is None else found[1].described
+
+    def rows(self, text: QueryText, context: Context, parameters: Parameters = NO_PARAMETERS) -> Rows | None:
+        """The result of a look-up; None for a statement that the engine is to run."""
+        found = self._planned(text, context)
+        if found is None:
+            return None
+        table, plan = found
+        asked = _asked(plan, text, parameters)
+        if asked is None:
+            return None
+        (snapshot,) = context.work.snapshots([context.scope(table)])
+        if snapshot.table is not table:
+            return None
+        try:
+            result = _found(plan, asked, StoredRows(snapshot, plan.read, self._files))
+        except (DatabaseError, OSError, pa.ArrowException):  # the engine finds out what is wrong with a file
+            return None
+        if result is None:
+            return None
+        if context.statement is not None:
+            context.statement.note_pruning([result.pruned])
+        return _as_rows(plan, asked, result)
+
+    def _planned(self, text: QueryText, context: Context) -> tuple[TableDef, _Plan] | None:
+        """The table that a look-up reads, and how."""
+        shape = shape_of(text)
+        shaped = self._shapes.get(shape, lambda: _Shaped(lookup_of(text)), lambda _: TOKEN_BYTES * len(shape))
+        if shaped.lookup is None:
+            return None
+        table = _table_of(shaped.lookup, context)
+        if table is None:
+            return None
+        known = self._plans.find((shape, id(table)))
+        if known is None or known.table is not table:
+            known = _Planned(table, self._plan(shaped.lookup, table, text, context))
+            size = TOKEN_BYTES * len(shape) + COLUMN_BYTES * len(table.columns)
+            self._plans.put((shape, id(table)), known, size)
+        return None if known.plan is None else (table, known.plan)
+
+    def _plan(self, lookup: Lookup, table: TableDef, text: QueryText, context: Context) -> _Plan | None:
+        visible = {column.name: column for column in table.visible_columns}
+        names = list(visible) if lookup.columns is None else lookup.columns
+        used = [*names, *(c.column for c in lookup.conditions), *(part.column for part in lookup.order)]
+        if not visible.keys() >= set(used):
+            return None
+        key = _key_of(lookup, table)
+        rest = tuple(c for c in lookup.conditions if all(c is not taken for taken in key))
+        is_understood = all(_is_checked_here(c, visible[c.column].storage) for c in rest)
+        if not key or not is_understood or not all(_has_one_order(visible[o.column].storage) for o in lookup.order):
+            return None
+        try:
+            described = self._describe(text, context)
+        except DatabaseError:  # which the engine is to raise
+            return None
+        selected = [visible[name] for name in names]
+        types = [client_type(engine_type(column.storage)) for column in selected]
+        if described.result.types != types:
+            return None
+        extra = dict.fromkeys(name for name in used[len(names) :] if name not in names)
+        return _Plan(
+            described,
+            (*selected, *(visible[name] for name in extra)),
+            all(column.storage == shown for column, shown in zip(selected, types, strict=True)),
+            tuple((table.by_name[c.column], c.values) for c in key),
+            is_whole=len(key) == len(table.key),
+            rest=rest,
+            order=lookup.order,
+            is_descending=None if rest else _direction(lookup.order, table.key_columns[len(key) :]),
+            limit=lookup.limit,
+            offset=lookup.offset,
+        )
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The values of one run of a plan, of its key and its other conditions, and how many rows are wanted."""
+
+    key: tuple[list[Native], ...]
+    rest: tuple[list[Native], ...]
+    limit: int | None
+    offset: int
+
+    @property
+    def last(self) -> int | None:
+        """How many rows are needed before the first are left out."""
+        return None if self.limit is None else self.offset + self.limit
+
+
+def _asked(plan: _Plan, text: QueryText, parameters: Parameters) -> _Asked | None:
+    """What is asked for; None where the storage does not have all values as they are meant."""
+
+    def natives(column: Column, values: Sequence[Value]) -> list[Native]:
+        found = [native_of(column, value, text, parameters) for value in values]
+        if None in found:
+            raise _NotPlainError
+        return [native for native in found if native is not None]
+
+    def count(value: Value) -> int:
+        (found,) = natives(_COUNT, [value])
+        if not isinstance(found, int) or found < 0:
+            raise _NotPlainError
+        return found
+
+    try:
+        return _Asked(
+            tuple(natives(column, values) for column, values in plan.key),
+            tuple(natives(plan.read[plan.places[c.column]], c.values) for c in plan.rest),
+            None if plan.limit is None else count(plan.limit),
+            0 if plan.offset is None else count(plan.offset),
+        )
+    except _NotPlainError:
+        return None
+
+
+class _NotPlainError(Exception):
+    """A value is not one that the storage has."""
+
+
+_COUNT = Column(-1, "", "", pa.int64(), nullable=False, default=None, added=0)
+"""What LIMIT and OFFSET say is a whole number, like the values of such a column."""
+
+
+def _table_of(lookup: Lookup, context: Context) -> TableDef | None:
+    if len(lookup.parts) > 3 or (len(lookup.parts) == 3 and lookup.parts[0] != CATALOG_NAME):
+        return None
+    ref = TableRef(lookup.parts[-2] if len(lookup.parts) > 1 else None, lookup.parts[-1])
+    return context.door.find_table(context.name(ref), Use.READ)
+
+
+def _key_of(lookup: Lookup, table: TableDef) -> list[Condition]:
+    """The conditions that say the key, or the values of its first columns: one value each, where it is not whole."""
+    found: list[Condition] = []
+    for column in table.key_columns:
+        equal = (c for c in lookup.conditions if c.column == column.name and c.operator in {"=", "IN"})
+        condition = next(equal, None)
+        if condition is None:
+            break
+        found.append(condition)
+    if len(found) == len(table.key):
+        return found
+    return list(takewhile(lambda condition: condition.operator == "=", found))
+
+
+def _direction(order: Sequence[Ordering], key: Sequence[Column]) -> bool | None:
+    """Whether rows come by descending key; None where neither way is the order that is asked for."""
+    directions = {part.is_descending for part in order}
+    follows = [part.column for part in order] == [column.name for column in key[: len(order)]]
+    return (directions or {False}).pop() if follows and len(directions) < 2 else None
+
+
+def _has_one_order(data_type: pa.DataType) -> bool:
+    """Tell whether Arrow orders values of a type as the engine does: of floats and nested values it does not."""
+    return not pa.types.is_floating(data_type) and not pa.types.is_nested(data_type)
+
+
+def _is_checked_here(condition: Condition, data_type: pa.DataType) -> bool:
+    """Tell whether Arrow finds the same of a condition as the engine does."""
+    if not condition.values:
+        return True
+    if pa.types.is_float64(data_type):
+        return condition.operator in {"=", "<>", "IN"}
+    return _has_one_order(data_type)
+
+
+def _found(plan: _Plan, asked: _Asked, stored: StoredRows) -> FoundRows | None:
+    types = [column.storage for column, _ in plan.key]
+    if not plan.is_whole:
+        values = [pa.scalar(natives[0], data_type) for natives, data_type in zip(asked.key, types, strict=True)]
+        edge = None if plan.is_descending is None or asked.last is None else Edge(asked.last, plan.is_descending)
+        return stored.by_part(values, edge)
+    if all(len(natives) == 1 for natives in asked.key):
+        columns = [pa.array(natives, data_type) for natives, data_type in zip(asked.key, types, strict=True)]
+    else:
+        if prod(map(len, asked.key)) > KEYS_MAX:
+            return None
+        keys = zip(*dict.fromkeys(product(*asked.key)), strict=True)
+        columns = [pa.array(natives, data_type) for natives, data_type in zip(keys, types, strict=True)]
+    return stored.by_key(Keys.of(columns))
+
+
+def _as_rows(plan: _Plan, asked: _Asked, found: FoundRows) -> Rows:
+    columns = found.columns
+    if plan.rest:
+        columns = [column.filter(_kept(plan, asked, columns)) for column in columns]
+    if len(columns[0]) and (plan.limit is not None or plan.offset is not None or len(columns[0]) > 1):
+        columns = _in_order(plan, asked, columns)
+    schema = plan.described.result
+    selected = columns[: len(schema)]
+    if not len(selected[0]):
+        batches = []
+    elif plan.is_stored_schema:
+        batches = [pa.RecordBatch.from_arrays(selected, schema=schema)]
+    else:
+        batches = [in_schema(selected, schema)]
+    size = sum(batch.get_total_buffer_size() for batch in batches)
+    return Rows(schema, lambda _: sliced(iter(batches)), is_short=True, nbytes=size)
+
+
+def _kept(plan: _Plan, asked: _Asked, columns: Sequence[pa.Array]) -> pa.Array:
+    """Which rows satisfy the conditions that are not the key's. What is not known is not satisfied."""
+    masks = []
+    for condition, natives in zip(plan.rest, asked.rest, strict=True):
+        place = plan.places[condition.column]
+        masks.append(_CHECKS[condition.operator](columns[place], pa.array(natives, plan.read[place].storage)))
+    return reduce(pc.and_, masks)
+
+
+_CHECKS: Mapping[str, Callable[[pa.Array, pa.Array], pa.Array]] = {
+    "=": lambda column, values: pc.equal(column, values[0]),
+    "<>": lambda column, values: pc.not_equal(column, values[0]),
+    "<": lambda column, values: pc.less(column, values[0]),
+    "<=": lambda column, values: pc.less_equal(column, values[0]),
+    ">": lambda column, values: pc.greater(column, values[0]),
+    ">=": lambda column, values: pc.greater_equal(column, values[0]),
+    "IN": lambda column, values: pc.and_(pc.is_in(column, values), column.is_valid()),
+    "IS NULL": lambda column, _: column.is_null(),
+    "IS NOT NULL": lambda column, _: column.is_valid(),
+}
+
+
+def _in_order(plan: _Plan, asked: _Asked, columns: list[pa.Array]) -> list[pa.Array]:
+    """The rows in the order that is asked for, as far as they are."""
+    if plan.order:
+        keys = pa.table(
+            [columns[plan.places[part.column]] for part in plan.order], list(map(str, range(len(plan.order))))
+        )
+        rows = pc.sort_indices(keys, sort_keys=[_sort_key(place, part) for place, part in enumerate(plan.order)])
+    else:
+        rows = pa.array(range(len(columns[0])))
+    rows = rows.slice(asked.offset, asked.limit)
+    return [column.take(rows) for column in columns]
+
+
+def _sort_key(place: int, part: Ordering) -> tuple[str, str, str]:
+    direction = "descending" if part.is_descending else "ascending"
+    return str(place), direction, "at_start" if part.nulls_first else "at_end"

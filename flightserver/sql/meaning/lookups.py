@@ -1,0 +1,184 @@
+"""Queries that look rows of one table up by some of its columns: what they ask, without what they ask for.
+
+Such a query selects plain columns of one table under conditions that are joined by AND, each of one column with
+constants or parameters, in an order of columns, up to a limit. What it means to a table, and which values it names, is
+for others to find out: the same `Lookup` stands for every text of its shape.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from catalog.errors import DatabaseError
+from flightserver.sql.text import tree
+from flightserver.sql.text.parameters import parameter_number
+from flightserver.sql.text.queries import query_of
+from flightserver.sql.text.query_text import QueryText
+from flightserver.sql.text.words import CONTEXT_VALUES
+
+TOKENS_MAX = 4_096
+"""A longer text is no short statement."""
+
+_MIRRORED = {"=": "=", "==": "=", "<>": "<>", "!=": "<>", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
+_CONSTANT_NAMES = CONTEXT_VALUES | {"CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME", "NOW", "TODAY"}
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A value that a text says: the token that has it, its kind (see `tree.Literal`), and whether `-` stands before."""
+
+    token: int
+    kind: str
+    is_negative: bool
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A value that is bound to a parameter, by its number."""
+
+    number: int
+
+
+Value = Constant | Bound
+
+
+@dataclass(frozen=True)
+class Condition:
+    """`column operator values`: a comparison with one value, `IN` with some, `IS NULL` and `IS NOT NULL` with none."""
+
+    column: str
+    operator: str
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True)
+class Ordering:
+    """One of ORDER BY's columns."""
+
+    column: str
+    is_descending: bool
+    nulls_first: bool
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """What is asked of the table `parts`: the columns by name, all of `SELECT *` when that is None."""
+
+    parts: tuple[str, ...]
+    columns: tuple[str, ...] | None
+    conditions: tuple[Condition, ...]
+    order: tuple[Ordering, ...]
+    limit: Value | None
+    offset: Value | None
+
+
+class _Other(Exception):  # noqa: N818 - it is no error
+    """The query is something else."""
+
+
+def lookup_of(text: QueryText) -> Lookup | None:
+    """What a query looks up; None for any other query."""
+    tokens = text.tokens
+    if tokens[0].key != "SELECT" or not 6 <= len(tokens) <= TOKENS_MAX or "WHERE" not in text.keys:
+        return None
+    try:
+        return _Reading(text, query_of(text)).lookup()
+    except (_Other, DatabaseError):
+        return None
+
+
+class _Reading:
+    def __init__(self, text: QueryText, query: tree.Query) -> None:
+        self._text = text
+        self._query = query
+
+    def lookup(self) -> Lookup:
+        query, select = self._query, self._query.body
+        if query.common or not isinstance(select, tree.Select):
+            raise _Other
+        has_more = select.has_groups or select.having or select.qualify or select.windows or select.is_distinct
+        if has_more or len(select.sources) != 1 or select.where is None:
+            raise _Other
+        (source,) = select.sources
+        if not isinstance(source, tree.TableSource) or source.columns:
+            raise _Other
+        self._called = source.called
+        columns = self._columns(select.items)
+        order = tuple(self._ordering(item) for item in query.order_by)
+        if bool(order) != ("ORDER" in self._text.keys):
+            raise _Other
+        self._refuse_hidden(select.items, order)
+        return Lookup(
+            source.parts,
+            columns,
+            tuple(self._conditions(select.where)),
+            order,
+            None if query.limit is None else self._value(query.limit),
+            None if query.offset is None else self._value(query.offset),
+        )
+
+    def _columns(self, items: tuple[tree.Item, ...]) -> tuple[str, ...] | None:
+        if len(items) == 1 and isinstance(items[0].value, tree.Star):
+            star = items[0].value
+            if star.left_out or star.parts or star.qualifier not in {(), (self._called,)} or star.end != star.star:
+                raise _Other
+            return None
+        if not items:
+            raise _Other
+        return tuple(self._column(item.value) for item in items)
+
+    def _column(self, value: tree.Expression) -> str:
+        if not isinstance(value, tree.Name) or len(value.parts) > 2:
+            raise _Other
+        if len(value.parts) == 2 and value.parts[0] != self._called:
+            raise _Other
+        if value.is_plain and value.parts[-1].upper() in _CONSTANT_NAMES:
+            raise _Other
+        return value.parts[-1]
+
+    def _ordering(self, value: tree.Expression) -> Ordering:
+        column, end = self._column(value), value.end
+        keys = [self._text.tokens[place].key for place in range(end, min(end + 3, len(self._text.tokens)))]
+        is_descending = keys[:1] == ["DESC"]
+        keys = keys[1:] if keys[:1] in (["ASC"], ["DESC"]) else keys
+        nulls_first = keys[1:2] == ["FIRST"] if keys[:1] == ["NULLS"] else is_descending
+        return Ordering(column, is_descending, nulls_first)
+
+    def _refuse_hidden(self, items: tuple[tree.Item, ...], order: tuple[Ordering, ...]) -> None:
+        """Refuse an order by what may be an item's name and not a column's."""
+        named = {item.alias for item in items if item.alias is not None}
+        if any(part.column in named for part in order):
+            raise _Other
+
+    def _conditions(self, value: tree.Expression) -> Iterator[Condition]:
+        match value:
+            case tree.Brackets(items=(inner,)):
+                yield from self._conditions(inner)
+            case tree.Binary(operator="AND", left=left, right=right):
+                yield from self._conditions(left)
+                yield from self._conditions(right)
+            case tree.Binary(operator=operator, left=left, right=right) if operator in _MIRRORED:
+                if isinstance(left, tree.Name):
+                    yield Condition(self._column(left), _MIRRORED[_MIRRORED[operator]], (self._value(right),))
+                else:
+                    yield Condition(self._column(right), _MIRRORED[operator], (self._value(left),))
+            case tree.InList(operand=operand, items=items, is_negated=False) if items:
+                yield Condition(self._column(operand), "IN", tuple(map(self._value, items)))
+            case tree.Between(operand=operand, low=low, high=high, is_negated=False):
+                yield Condition(self._column(operand), ">=", (self._value(low),))
+                yield Condition(self._column(operand), "<=", (self._value(high),))
+            case tree.Test(what=what, operand=operand) if what in {"NULL", "NOT NULL"}:
+                yield Condition(self._column(operand), f"IS {what}", ())
+            case _:
+                raise _Other
+
+    def _value(self, value: tree.Expression, *, is_negative: bool = False) -> Value:
+        match value:
+            case tree.Literal(kind=kind):
+                return Constant(value.end - 1, kind, is_negative)
+            case tree.Unary(operator="-", operand=tree.Literal() as literal) if not is_negative:
+                return self._value(literal, is_negative=True)
+            case tree.Parameter(start=start):
+                number = parameter_number(self._text.tokens[start], 0)
+                if number:
+                    return Bound(number)
+        raise _Other

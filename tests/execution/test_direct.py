@@ -13,6 +13,8 @@ import pyarrow as pa
 import pytest
 
 from catalog.identifiers import TableName
+from flightserver.access.door import Use
+from flightserver.access.principal import Principal
 from flightserver.execution import ingest as ingesting
 from flightserver.execution.ingest import Load, ingest
 from flightserver.execution.rows import Rows
@@ -354,7 +356,9 @@ def test_a_transaction_sees_its_own_rows_and_no_later_ones(planner: Planner) -> 
 def test_everybody_has_rows_of_their_own_in_a_user_table(planner: Planner) -> None:
     """Under the same key."""
     planner.run("CREATE USER TABLE own (k INT PRIMARY KEY, v TEXT)")
-    others = [replace(planner, context=replace(planner.context, user=user)) for user in ("ann", "ben")]
+    others = [
+        replace(planner, context=replace(planner.context, principal=Principal.of(user))) for user in ("ann", "ben")
+    ]
     for place, other in enumerate(others):
         other.run(f"INSERT INTO own VALUES (1, 'of {place}')")
     for place, other in enumerate(others):
@@ -395,7 +399,7 @@ def test_rows_of_a_segment_are_found(planner: Planner, monkeypatch: pytest.Monke
     """With those that have died in it since."""
     monkeypatch.setattr(ingesting, "BULK_ROWS_MIN", 100)
     planner.run("CREATE TABLE bulk (u INT, n INT, v DOUBLE, PRIMARY KEY (u, n))")
-    table = planner.context.registry.tables[TableName("public", "bulk")]
+    table = planner.context.door.table(TableName("public", "bulk"), Use.INSERT)
     count = np.random.default_rng(1).permutation(1000).astype(np.int32)
     rows = pa.table({"u": count // 10, "n": count % 10, "v": count.astype(np.float64)})
     ingest(planner.database, table, planner.context, iter(rows.to_batches()), Load())

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from catalog.definition import Column, TableDef
 from catalog.errors import DatabaseError
 from catalog.identifiers import CATALOG_NAME
-from flightserver.access.door import Use
+from flightserver.access.rights import Use
 from flightserver.context import Context
 from flightserver.execution.key_values import Native, Parameters, native_of
 from flightserver.execution.rows import Rows, client_type, sliced

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pytest
 
 from catalog.identifiers import TableName
-from flightserver.access.door import Use
 from flightserver.access.principal import Principal
+from flightserver.access.rights import Use
 from flightserver.execution import ingest as ingesting
 from flightserver.execution.ingest import Load, ingest
 from flightserver.execution.rows import Rows

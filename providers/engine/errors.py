@@ -19,7 +19,7 @@ _KINDS: tuple[tuple[str, ErrorKind], ...] = (
     (r"Resources exhausted|ResourcesExhausted|exceeded the allowable limit", ErrorKind.RESOURCES),
     (r"failed to match any signature", ErrorKind.INVALID),
     (r"Optimizer rule '(?:simplify_expressions|type_coercion)' failed", ErrorKind.INVALID),
-    (r"No field named \"\$", ErrorKind.UNSUPPORTED),
+    (r"No field named (?:\"\$|__correlated_sq)|a mixed of outer references", ErrorKind.UNSUPPORTED),
     (r"table '[^']*' not found|No field named|Invalid function|No table named", ErrorKind.NOT_FOUND),
     (r"not implemented|NotImplemented|not supported|unsupported", ErrorKind.UNSUPPORTED),
     (r"Parquet error|Parquet argument error|Object Store error", ErrorKind.CORRUPT),
@@ -34,6 +34,9 @@ _NOISE = re.compile(
     re.IGNORECASE,
 )
 _PARSER = re.compile(r"(?:ParserError|TokenizerError)\(\"(.*?)\"\)", re.DOTALL)
+_RAISED = re.compile(r"PyErr \{ type: .*?, value: \w+\((['\"])(.*?)\1\), traceback: .*", re.DOTALL)
+"""What a function of ours raises while constants are worked out, with a traceback."""
+
 _SIGNATURE = re.compile(r"Function ('[^']*') failed to match any signature.*", re.DOTALL)
 _SUB_QUERY = re.compile(
     r"Physical plan does not support logical expression (?:InSubquery|ScalarSubquery|Exists|SetComparison|Outer).*",
@@ -42,6 +45,8 @@ _SUB_QUERY = re.compile(
 _OUTER_COLUMN = re.compile(r"No field named \"\$.*", re.DOTALL)
 """A sub-query uses a column of the outer query where it has a name that rewriting gave it."""
 
+_LOST_COLUMN = re.compile(r"No field named __correlated_sq.*", re.DOTALL)
+_WINDOW_COLUMN = re.compile(r".*should not contain a mixed of outer references.*", re.DOTALL)
 _SYNTAX_NODE = re.compile(r"Unsupported ast node (?:in sqltorel: )?(\w+) .*", re.DOTALL)
 _PATHS = re.compile(r"(?:file://)?/?(?:[\w.~%@+=-]+/)+[\w.~%@+=-]*\.(?:parquet|arrow|bloom|dv|json)")
 _RELATION = re.compile(r"\bmain\.(?:\$default\.)?|\$default\.|storage\.files\.(?:b[0-9a-f]{32}|t\d+)\.")
@@ -62,7 +67,7 @@ def translate(error: BaseException) -> DatabaseError:
         return DatabaseError(ErrorKind.CANCELLED, "the statement was cancelled")
     if isinstance(error, KeyError):  # the library looks the type of a result's column up, and has no entry for some
         return DatabaseError(ErrorKind.UNSUPPORTED, "a column of the result has a type that cannot be sent; cast it")
-    text = str(error)
+    text = _RAISED.sub(r"\2", str(error))
     kind = next((kind for pattern, kind in _KINDS if re.search(pattern, text, re.IGNORECASE)), ErrorKind.INVALID)
     return DatabaseError(kind, _ADVICE.get(kind, "{}").format(_clean(text)))
 
@@ -91,6 +96,8 @@ def _clean(text: str) -> str:
     text = _SIGNATURE.sub(r"function \1 takes no arguments of these types; cast them", text)
     text = _SUB_QUERY.sub("a sub-query at this place is not supported; write it as a join", text)
     text = _OUTER_COLUMN.sub("a sub-query at this place may not use columns of the outer query; write EXISTS", text)
+    text = _LOST_COLUMN.sub("a sub-query in a set operation may not use columns of the outer query; write a join", text)
+    text = _WINDOW_COLUMN.sub("a window in a sub-query may not use columns of the outer query; write a join", text)
     text = _SYNTAX_NODE.sub(lambda found: f"{found[1].upper()} is not supported", text)
     line = " ".join(text.split()).strip(" :,")
     return line[: MESSAGE_CHARACTERS_MAX - 1] + "…" if len(line) > MESSAGE_CHARACTERS_MAX else line

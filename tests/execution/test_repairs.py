@@ -84,6 +84,7 @@ SPECIMENS = {
         "(SELECT 1 FROM divisors i WHERE i.k = m.k AND i.k = o.g))",
         [(1,)],
     ),
+    "rounding": Specimen("SELECT CAST(x AS BIGINT) AS n FROM mixed WHERE k = 2 AND CAST(d AS BIGINT) = 2", [(1,)]),
     "rowless_queries": Specimen("SELECT k FROM flags WHERE (SELECT flags.k + 1) = 3", [(2,)]),
     "set_operations": Specimen(
         "SELECT a FROM (VALUES (1), (1)) v(a) EXCEPT ALL SELECT a FROM (VALUES (1)) w(a)", [(1,)]

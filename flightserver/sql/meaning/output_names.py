@@ -54,8 +54,7 @@ def _engine_name(writing: Writing, item: tree.Item) -> str:
         return item.alias
     if isinstance(item.value, tree.Name):
         return ".".join(item.value.parts)
-    tokens = writing.text.tokens[item.value.start : item.value.end]
-    return output_name(item.value) or " ".join(token.key or token.text for token in tokens)
+    return output_name(item.value) or writing.keys_of(item.value, without_casts=True)
 
 
 def _is_qualified(value: tree.Expression) -> TypeGuard[tree.Name]:

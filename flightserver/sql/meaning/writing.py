@@ -116,6 +116,18 @@ class Writing:
         """What the client wrote for a node."""
         return self.text.of(node)
 
+    def keys_of(self, node: tree.Node, *, without_casts: bool = False) -> str:
+        """What a node says, without blanks and in one case; maybe without its casts, as the engine calls it."""
+        casts = (cast for cast in tree.walk(node) if isinstance(cast, tree.Cast)) if without_casts else ()
+        left_out = {
+            place
+            for cast in casts
+            for part in (range(cast.start, cast.operand.start), range(cast.operand.end, cast.end))
+            for place in part
+        }
+        tokens = enumerate(self.text.tokens[node.start : node.end], start=node.start)
+        return " ".join(token.key or token.text for place, token in tokens if place not in left_out)
+
     def unsupported(self, node: tree.Node, message: str) -> DatabaseError:
         """The refusal of a node."""
         return error_at(self.text, self.text.tokens[node.start].start, message, ErrorKind.UNSUPPORTED)

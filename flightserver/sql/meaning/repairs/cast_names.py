@@ -5,7 +5,6 @@ of nothing else stands around the casts: it says the same, and has a name.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
 
 from flightserver.sql.meaning.aggregates import is_aggregate
 from flightserver.sql.meaning.writing import Writing
@@ -31,8 +30,8 @@ def repair(writing: Writing) -> None:
 
 def _meet(writing: Writing, values: list[tree.Expression]) -> bool:
     """Tell whether values differ in nothing but casts."""
-    texts = {_text(writing, value) for value in values}
-    return len({_bare(writing, value) for value in values}) < len(texts)
+    texts = {writing.keys_of(value) for value in values}
+    return len({writing.keys_of(value, without_casts=True) for value in values}) < len(texts)
 
 
 def _wrap(writing: Writing, select: tree.Select, casts: list[tree.Cast]) -> None:
@@ -41,27 +40,9 @@ def _wrap(writing: Writing, select: tree.Select, casts: list[tree.Cast]) -> None
     depths: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for cast in casts:
         if cast.start not in read:
-            known = depths[_bare(writing, cast)]
-            depth = known.setdefault(_text(writing, cast), len(known) + 1)
+            known = depths[writing.keys_of(cast, without_casts=True)]
+            depth = known.setdefault(writing.keys_of(cast), len(known) + 1)
             writing.edits.wrap(cast, "coalesce(" * depth, ")" * depth)
     for cast, found in writing.of_kind(tree.Cast):
         if any(item.value is cast for item in select.items):
             writing.keep_name(found, writing.written(cast.operand))
-
-
-def _text(writing: Writing, value: tree.Node) -> str:
-    return " ".join(token.key or token.text for token in writing.text.tokens[value.start : value.end])
-
-
-def _bare(writing: Writing, value: tree.Node) -> str:
-    """What a value says without its casts."""
-    left_out = set(_of_casts(value))
-    tokens = enumerate(writing.text.tokens[value.start : value.end], start=value.start)
-    return " ".join(token.key or token.text for place, token in tokens if place not in left_out)
-
-
-def _of_casts(value: tree.Node) -> Iterator[int]:
-    for node in tree.walk(value):
-        if isinstance(node, tree.Cast):
-            yield from range(node.start, node.operand.start)
-            yield from range(node.operand.end, node.end)

@@ -15,11 +15,11 @@ def repair(writing: Writing) -> None:
         select = query.body
         if isinstance(select, tree.Select) and _is_rowless(query, select) and writing.may_use_outer_columns(query):
             writing.nameless.add(id(select))
-            _write(writing, node, select)
+            _write(writing, node, query, select)
 
 
 def _is_rowless(query: tree.Query, select: tree.Select) -> bool:
-    is_cut = query.common or query.limit_start is not None or query.order_by
+    is_cut = query.common or query.order_by
     has_more = select.from_start is not None or select.has_groups or aggregates_all(select) or select.qualify
     items = [node for item in select.items for node in tree.walk_here(item)]
     is_one = len(select.items) == 1 and not any(
@@ -28,12 +28,15 @@ def _is_rowless(query: tree.Query, select: tree.Select) -> bool:
     return is_one and not is_cut and not has_more
 
 
-def _write(writing: Writing, node: tree.ScalarQuery, select: tree.Select) -> None:
+def _write(writing: Writing, node: tree.ScalarQuery, query: tree.Query, select: tree.Select) -> None:
     edits, value = writing.edits, select.items[0].value
 
     def written() -> str:
-        if select.where is None:
+        conditions = [f"({edits.text_of(select.where)})"] if select.where is not None else []
+        conditions += [f"coalesce({edits.text_of(query.limit)}, 1) > 0"] if query.limit is not None else []
+        conditions += [f"coalesce({edits.text_of(query.offset)}, 0) = 0"] if query.offset is not None else []
+        if not conditions:
             return f"({edits.text_of(value)})"
-        return f"(CASE true WHEN {edits.text_of(select.where)} THEN {edits.text_of(value)} END)"
+        return f"(CASE true WHEN {' AND '.join(conditions)} THEN {edits.text_of(value)} END)"
 
     edits.write(node, written)

@@ -7,9 +7,11 @@ stops before the key-value store closes.
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from catalog.data_folder import DataFolder
+from catalog.definition import Scope, TableDef
 from catalog.store import CatalogStore
 from flightserver.access.principal import FindIdentity
 from flightserver.settings import Settings
@@ -56,16 +58,23 @@ class Database:
         self._worker = MaintenanceWorker(
             self.store,
             lambda: reclaim_dropped(self.catalog, self.store, self._tables),
+            find_table=self._find_table,
+            unloaded=self._scopes_with_hot_rows(),
             compacts=settings.compaction,
         )
 
     def start(self) -> None:
-        """Begin background work: load scopes that have hot rows, so that their flush policies hold."""
+        """Begin background work."""
         clear_leftovers(self.catalog, self.store, self._tables, after_loss=self._accepts_loss)
+        self._worker.start()
+
+    def _find_table(self, table_id: int) -> TableDef | None:
+        return self.catalog.registry.table_of(table_id)
+
+    def _scopes_with_hot_rows(self) -> Iterator[Scope]:
         for table in self.catalog.registry.tables.values():
             for user in self.store.users_with_hot_rows(table):
-                self.store.state(table, user)
-        self._worker.start()
+                yield Scope(table.id, user)
 
     def begin(self) -> Transaction:
         """A new transaction."""

@@ -1,15 +1,19 @@
 """The background thread: flush by policy, settle, compact, reclaim.
 
 One thread for all scopes, so maintenance never takes more than one core. A failure is logged and tried again at the
-next tick; it never stops the thread.
+next tick; it never stops the thread. A scope is looked at when something happened in it, and when the look before said
+so: those at rest cost nothing, however many there are. Hot rows that were there at the start become due in their time;
+their scopes are loaded only then, or when they are used.
 """
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
-from catalog.definition import FlushPolicy, Scope
+from catalog.definition import FlushPolicy, Scope, TableDef
+from catalog.errors import DatabaseError
+from flush.agenda import Agenda
 from flush.compaction import compact, settle
 from flush.hot_flush import flush
 from flush.reclaim import reclaim, reclaim_leftovers
@@ -36,7 +40,11 @@ def is_due(policy: FlushPolicy, snapshot: Snapshot, waited_seconds: float) -> bo
 
 
 class MaintenanceWorker:
-    """Runs `tick` until stopped."""
+    """Runs `tick` until stopped.
+
+    `unloaded` are scopes that have hot rows and may not be in memory, `find_table` gives their tables by id; they are
+    asked for once, at the first tick.
+    """
 
     def __init__(
         self,
@@ -44,6 +52,8 @@ class MaintenanceWorker:
         reclaim_dropped: Callable[[], object],
         tick_seconds: float = TICK_SECONDS,
         *,
+        find_table: Callable[[int], TableDef | None] = lambda _: None,
+        unloaded: Iterable[Scope] = (),
         settle_after_seconds: float = SETTLE_AFTER_SECONDS,
         compacts: bool = True,
     ) -> None:
@@ -51,6 +61,9 @@ class MaintenanceWorker:
         self._compacts = compacts
         self._store = store
         self._reclaim_dropped = reclaim_dropped
+        self._find_table = find_table
+        self._unloaded: Iterable[Scope] | None = unloaded
+        self._agenda = Agenda()
         self._unflushed_since: dict[Scope, float] = {}
         self._unsettled_since: dict[Scope, float] = {}
         self._seen_manifest: dict[Scope, int] = {}
@@ -65,11 +78,20 @@ class MaintenanceWorker:
         self._ticker.stop()
 
     def tick(self) -> None:
-        """Look at every loaded scope once."""
-        for state in self._store.loaded():
+        """Look once at every scope that is due."""
+        now = time.monotonic()
+        if self._unloaded is not None:
+            self._begin(self._unloaded, now)
+            self._unloaded = None
+        for scope in self._store.noticed.take():
+            self._agenda.put(scope, now)
+        again: dict[Scope, float] = {}
+        while (due := self._agenda.take(now)) is not None:
             if self._ticker.is_stopped:
                 return
-            self._attempt(partial(self._maintain, state))
+            self._attempt(partial(self._look_at, due, again))
+        for scope, when in again.items():
+            self._agenda.put(scope, when)
         self._attempt(self._reclaim_dropped)
 
     @staticmethod
@@ -79,28 +101,82 @@ class MaintenanceWorker:
         except Exception:
             log.exception("a maintenance job failed and will be tried again")
 
-    def _maintain(self, state: ScopeState) -> None:
-        snapshot = state.published
-        if state.dropped:
+    def _begin(self, unloaded: Iterable[Scope], now: float) -> None:
+        """Learn of scopes in which things happened before."""
+        for state in self._store.loaded():
+            self._agenda.put(state.head.scope, now)
+        for scope in unloaded:
+            self._expect(scope, now)
+
+    def _expect(self, scope: Scope, now: float) -> None:
+        """Look at a scope with hot rows, which need not be loaded before, when these are to be flushed."""
+        table = self._find_table(scope.table_id)
+        interval = None if table is None else table.options.flush_policy.interval_seconds
+        if interval is not None:
+            self._unflushed_since[scope] = now
+            self._agenda.put(scope, now + interval)
+
+    def _look_at(self, scope: Scope, again: dict[Scope, float]) -> None:
+        """Do what is due in a scope, and note when it is to be looked at again."""
+        state = self._store.in_memory(scope) or self._loaded(scope)
+        if state is None or state.dropped:
+            for known in (self._unflushed_since, self._unsettled_since, self._seen_manifest):
+                known.pop(scope, None)
             return
+        again[scope] = time.monotonic()
+        when = self._maintain(state)
+        if when is None:
+            del again[scope]
+        else:
+            again[scope] = when
+
+    def _loaded(self, scope: Scope) -> ScopeState | None:
+        """Load a scope whose hot rows wait to be flushed; one that cannot be loaded is left to those who ask for it."""
+        table = self._find_table(scope.table_id) if scope in self._unflushed_since else None
+        try:
+            return None if table is None else self._store.state(table, scope.user)
+        except DatabaseError as error:
+            log.warning("%s could not be loaded to be flushed: %s", table.name if table else scope, error.message)
+            return None
+
+    def _maintain(self, state: ScopeState) -> float | None:
+        """Do what is due; return when there will be more to do, if nothing else happens."""
+        snapshot, scope = state.published, state.head.scope
         now = time.monotonic()
+        later: list[float] = []
         if not snapshot.has_unflushed:
-            self._unflushed_since.pop(snapshot.scope, None)
-        since = self._unflushed_since.setdefault(snapshot.scope, now) if snapshot.has_unflushed else now
-        if is_due(snapshot.table.options.flush_policy, snapshot, now - since):
-            flush(self._store, state)
-            self._unflushed_since.pop(snapshot.scope, None)
+            self._unflushed_since.pop(scope, None)
+        else:
+            since = self._unflushed_since.setdefault(scope, now)
+            policy = snapshot.table.options.flush_policy
+            if is_due(policy, snapshot, now - since):
+                flush(self._store, state)
+                self._unflushed_since.pop(scope, None)
+            elif policy.interval_seconds is not None:
+                later.append(since + policy.interval_seconds)
         if not snapshot.manifest.segments:
-            self._unsettled_since.pop(snapshot.scope, None)
-        elif now - self._unsettled_since.setdefault(snapshot.scope, now) >= self._settle_after_seconds:
-            settle(self._store, state)
+            self._unsettled_since.pop(scope, None)
+        else:
+            settles_at = self._unsettled_since.setdefault(scope, now) + self._settle_after_seconds
+            if now >= settles_at:
+                settle(self._store, state)
+            later.append(settles_at)
         del snapshot
         if state.has_leftovers:
             state.has_leftovers = reclaim_leftovers(self._store, state)
-        current = state.published.manifest.version
-        if current != self._seen_manifest.get(state.head.scope):
-            if self._compacts:
-                compact(self._store, state)
-            reclaim(self._store, state)
-            if all(living.manifest.version == state.published.manifest.version for living in state.living_snapshots()):
-                self._seen_manifest[state.head.scope] = current
+        if not self._is_reclaimed(state):
+            later.append(now)
+        return min(later, default=None)
+
+    def _is_reclaimed(self, state: ScopeState) -> bool:
+        """Compact and reclaim after a new manifest, until nobody reads by an older one; tell whether that is done."""
+        current, scope = state.published.manifest.version, state.head.scope
+        if current == self._seen_manifest.get(scope):
+            return True
+        if self._compacts:
+            compact(self._store, state)
+        reclaim(self._store, state)
+        if any(living.manifest.version != state.published.manifest.version for living in state.living_snapshots()):
+            return False
+        self._seen_manifest[scope] = current
+        return state.published.manifest.version == current

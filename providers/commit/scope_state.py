@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Collection, Iterable
 
+from providers.commit.noticed import Noticed
 from providers.commit.used_names import UsedNames
 from providers.snapshot import Snapshot
 
@@ -16,10 +17,11 @@ class ScopeState:
     `unsure` says that a publication failed half-way, so that nobody knows which manifest the disk has: the scope takes
     no more changes and deletes no more files until it is loaded again. `has_leftovers` says that there are staged
     files that no job writes any more, which may go when nobody reads them. `used` are the names that files have or had,
-    `recorded` what is on record of them, since `recorded_ticket`; all three change with `naming` held.
+    `recorded` what is on record of them, since `recorded_ticket`; all three change with `naming` held. What happens
+    that maintenance may have to do with is `noticed`.
     """
 
-    def __init__(self, snapshot: Snapshot, used: UsedNames, recorded: UsedNames) -> None:
+    def __init__(self, snapshot: Snapshot, used: UsedNames, recorded: UsedNames, noticed: Noticed) -> None:
         self.lock = threading.RLock()
         self.maintenance = threading.Lock()
         self.naming = threading.Lock()
@@ -30,18 +32,31 @@ class ScopeState:
         self.ticket = 0
         self.dropped = False
         self.unsure = False
-        self.has_leftovers = False
+        self._has_leftovers = False
+        self._noticed = noticed
         self._published = snapshot
         self._published_at = 0
         self._past: list[tuple[int, Snapshot]] = []
         snapshot.cold.pins.snapshots.add(snapshot)
         self._publication = threading.Lock()
         self._in_flight: set[int] = set()
+        noticed.note(snapshot.scope)
 
     @property
     def published(self) -> Snapshot:
         """What a reader that starts now sees."""
         return self._published
+
+    @property
+    def has_leftovers(self) -> bool:
+        """Tell whether there are staged files that nobody writes."""
+        return self._has_leftovers
+
+    @has_leftovers.setter
+    def has_leftovers(self, present: bool) -> None:
+        self._has_leftovers = present
+        if present:
+            self._noticed.note(self.head.scope)
 
     @property
     def waits_for_maintenance(self) -> bool:
@@ -74,6 +89,7 @@ class ScopeState:
         if snapshot.version > self._published.version:
             self._past.append((self._published_at, self._published))
             self._published, self._published_at = snapshot, moment
+            self._noticed.note(snapshot.scope)
 
     def pin(self, snapshot: Snapshot) -> None:
         """Keep the files of a snapshot for as long as somebody refers to it."""

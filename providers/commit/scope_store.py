@@ -33,6 +33,7 @@ from providers.commit.apply import adopted, after_commit, versions_of
 from providers.commit.definitions import dropped
 from providers.commit.file_names import FileNames
 from providers.commit.idempotency import Idempotency, Outcome, find_replay, put_outcome, restore_bulk_commit
+from providers.commit.noticed import Noticed
 from providers.commit.resolve import OnExisting, Resolved, resolve
 from providers.commit.scope_state import ScopeState
 from providers.commit.used_names import USED, recorded
@@ -88,6 +89,7 @@ class ScopeStore:
         self.files = files
         self.visibility = Visibility()
         self.names = FileNames(keyvalue)
+        self.noticed = Noticed()
         self._gone: set[int] = set()
         self.dropped_tables: set[int] = set()
         """Tables whose folders may still be there."""
@@ -144,6 +146,11 @@ class ScopeStore:
         """The scopes in memory."""
         with self._lock:
             return list(self._scopes.values())
+
+    def in_memory(self, scope: Scope) -> ScopeState | None:
+        """A scope, if it is in memory; this is no use of it."""
+        with self._lock:
+            return self._scopes.get(scope)
 
     def users_with_hot_rows(self, table: TableDef) -> Iterator[str | None]:
         """Users (None for a SHARED table) whose scope has hot records on disk."""
@@ -405,7 +412,7 @@ class ScopeStore:
         snapshot = recovery.load(self._keyvalue, folder, table, scope, pins)
         known = recorded(self._keyvalue, scope)
         self.allocator.pass_over(snapshot.last_seq)
-        state = ScopeState(snapshot, known.and_those_of(snapshot.manifest, folder.names()), known)
+        state = ScopeState(snapshot, known.and_those_of(snapshot.manifest, folder.names()), known, self.noticed)
         state.ticket = restore_bulk_commit(self._keyvalue, scope, snapshot.manifest.last_bulk_commit) or 0
         return state
 

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from catalog.definition import FlushPolicy, TableKind
+from catalog.definition import FlushPolicy, Scope, TableKind
 from catalog.evolution import set_options
 from flush import worker
 from flush.worker import MaintenanceWorker, is_due
+from manifest.layout import MANIFEST_NAME
+from providers.commit.scope_state import ScopeState
 from tests.storage_fixtures import Database, TableAccess, kv
 
 NEVER = FlushPolicy(rows=None, interval_seconds=None)
@@ -112,6 +114,75 @@ def test_interval_counts_from_the_oldest_unflushed_commit(table: TableAccess, mo
         now[0] += 4
     maintenance.tick()
     assert not table.snapshot.has_unflushed
+
+
+def test_hot_rows_of_before_are_flushed_in_their_time_and_loaded_no_sooner(
+    table: TableAccess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The interval begins with the start. What is never to be flushed by time is not loaded at all."""
+    now = [1000.0]
+    monkeypatch.setattr(worker.time, "monotonic", lambda: now[0])
+    with_policy(table, FlushPolicy(rows=None, interval_seconds=10))
+    table.write(kv(1))
+    resting = table.db.create(name="resting")
+    with_policy(resting, NEVER)
+    resting.write(kv(1))
+    table.db.reopen()
+    store, registry = table.db.store, table.db.catalog.registry
+    scopes = [Scope(definition.id, None) for definition in registry.tables.values()]
+    maintenance = MaintenanceWorker(store, lambda: None, find_table=registry.table_of, unloaded=iter(scopes))
+    maintenance.tick()
+    now[0] += 9
+    maintenance.tick()
+    assert store.loaded() == []
+    now[0] += 1
+    maintenance.tick()
+    assert [state.head.table.name.table for state in store.loaded()] == ["t"]
+    assert not table.snapshot.has_unflushed
+
+
+def test_a_scope_that_cannot_be_loaded_is_left_to_those_who_ask_for_it(
+    table: TableAccess, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is told once, by the table's name."""
+    with_policy(table, FlushPolicy(rows=None, interval_seconds=0))
+    table.write(kv(1))
+    table.flush()
+    table.write(kv(2))
+    (table.folder / MANIFEST_NAME).unlink()
+    scope = table.state.head.scope
+    table.db.reopen()
+    maintenance = MaintenanceWorker(
+        table.db.store, lambda: None, find_table=table.db.catalog.registry.table_of, unloaded=[scope]
+    )
+    for _ in range(3):
+        maintenance.tick()
+    assert caplog.text.count("public.t could not be loaded") == 1
+
+
+def test_scopes_at_rest_are_not_looked_at(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tick after the last thing that happened does nothing, however many scopes there are."""
+    table = db.create(kind=TableKind.USER)
+    with_policy(table, FlushPolicy(rows=2, interval_seconds=3600))
+    maintenance = make(db)
+    for user in "abc":
+        table.of_user(user).write(kv(1))
+    maintenance.tick()
+    looked_at: list[str | None] = []
+    real = maintenance._maintain
+
+    def noting(state: ScopeState) -> float | None:
+        looked_at.append(state.head.scope.user)
+        return real(state)
+
+    monkeypatch.setattr(maintenance, "_maintain", noting)
+    maintenance.tick()
+    assert looked_at == []
+    table.of_user("b").write(kv(2))
+    for _ in range(5):
+        maintenance.tick()
+    assert set(looked_at) == {"b"}
+    assert len(looked_at) <= 2
 
 
 def test_failure_in_one_scope_does_not_stop_the_others(

@@ -13,12 +13,13 @@ PYTEST_ARGS ?=
 PYTEST_PROCESSES ?= 2
 
 # How long `make soak` runs: histories of the model, occurrences of each crash point, bad messages, random statements that
-# DuckDB is asked, too, and queries that are asked in two ways.
+# DuckDB is asked, too, queries that are asked in two ways, and conditions with sub-queries.
 SOAK_EXAMPLES ?= 500
 SOAK_OCCURRENCES ?= 50
 SOAK_MESSAGES ?= 1000000
 SOAK_STATEMENTS ?= 200000
 SOAK_PARTITIONS ?= 20000
+SOAK_CONDITIONS ?= 20000
 
 .PHONY: help demo test lint check bench soak proto serve clean
 .DEFAULT_GOAL := help
@@ -30,7 +31,7 @@ demo: $(VENV)/.demo ## a server, real data, updates, analytics and what was prun
 	@$(BIN)/python -m demo
 
 test: $(VENV)/.dev ## all tests
-	@$(BIN)/python -m pytest --numprocesses $(PYTEST_PROCESSES) --dist loadfile --max-worker-restart 0 $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(PYTEST_PROCESSES) --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev ## style, format and types
 	$(BIN)/ruff check .
@@ -47,9 +48,9 @@ bench: $(VENV)/.bench ## the figures of bench/README.md, measured here
 soak: $(VENV)/.dev ## random histories, crashes, damage and statements, for hours
 	FLIGHTSERVER_MODEL_EXAMPLES=$(SOAK_EXAMPLES) FLIGHTSERVER_CRASH_OCCURRENCES=$(SOAK_OCCURRENCES) \
 	FLIGHTSERVER_FUZZ_MESSAGES=$(SOAK_MESSAGES) FLIGHTSERVER_ORACLE_STATEMENTS=$(SOAK_STATEMENTS) \
-	FLIGHTSERVER_PARTITIONS=$(SOAK_PARTITIONS) FLIGHTSERVER_SQLLOGICTEST=all \
+	FLIGHTSERVER_PARTITIONS=$(SOAK_PARTITIONS) FLIGHTSERVER_CONDITIONS=$(SOAK_CONDITIONS) FLIGHTSERVER_SQLLOGICTEST=all \
 		$(BIN)/python -m pytest tests/model tests/flush/test_crash_points.py tests/fuzz tests/oracle tests/sqllogictest \
-			$(PYTEST_ARGS)
+			tests/execution/test_membership.py $(PYTEST_ARGS)
 
 proto: $(VENV)/.dev ## protobuf classes from the .proto files
 	$(BIN)/python -m grpc_tools.protoc --proto_path=flightserver/protocol \

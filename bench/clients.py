@@ -22,7 +22,7 @@ from bench.report import Figure, at_least, at_most, number
 from bench.scale import SEED, Scale
 from bench.server import Server
 
-LEVELS = (1, 2, 4, 8, 16)
+LEVELS, TINY_LEVELS = (1, 2, 4, 8, 16), (1, 2)
 ROWS, TINY_ROWS = 1_000_000, 20_000
 SECONDS, TINY_SECONDS = 4.0, 0.3
 RANGE_KEYS = 1_000
@@ -57,22 +57,23 @@ class ClientProcess:
 def run(scale: Scale) -> list[Figure]:
     """Every number of clients, in turns."""
     rows, seconds = scale.of(ROWS, TINY_ROWS), TINY_SECONDS if scale.tiny else SECONDS
+    levels = TINY_LEVELS if scale.tiny else LEVELS
     with ExitStack() as stack:
         server = stack.enter_context(Server())
         server.client.execute(f"CREATE TABLE t ({data.COLUMNS})")
         server.client.ingest("t", data.rows(data.sorted_keys(rows)))
         server.client.execute("FLUSH TABLE t")
-        clients = [stack.enter_context(ClientProcess(server.uri, rows, number)) for number in range(LEVELS[-1])]
+        clients = [stack.enter_context(ClientProcess(server.uri, rows, number)) for number in range(levels[-1])]
         together(clients, seconds / 4)
-        rates: dict[int, list[float]] = {level: [] for level in LEVELS}
+        rates: dict[int, list[float]] = {level: [] for level in levels}
         errors = 0.0
         for turn in range(scale.rounds):
-            for level in LEVELS if turn % 2 == 0 else reversed(LEVELS):
+            for level in levels if turn % 2 == 0 else reversed(levels):
                 rate, failed = together(clients[:level], seconds)
                 rates[level].append(rate)
                 errors += failed
     medians = {level: statistics.median(taken) for level, taken in rates.items()}
-    best, most = max(medians, key=lambda level: medians[level]), LEVELS[-1]
+    best, most = max(medians, key=lambda level: medians[level]), levels[-1]
     others = ", ".join(f"{level}: {number(rate)}" for level, rate in medians.items())
     ours = f"{number(medians[most])} queries/s"
     what = f"short queries of {most} clients at once"

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
+from tests.conftest import LONGEST, TESTS
+
 ROOT = Path(__file__).parent.parent
 
 MAY_IMPORT = {
@@ -246,6 +248,11 @@ def test_tests_have_docstrings() -> None:
 def specifications() -> list[Path]:
     """Every module of tests."""
     return sorted((ROOT / "tests").rglob("test_*.py"))
+
+
+def test_the_longest_tests_are_there() -> None:
+    """Files that are to come first have not moved."""
+    are_kept(f"tests/{name} is not there" for name in LONGEST if not (TESTS / name).exists())
 
 
 def test_links_in_pages_lead_somewhere() -> None:

@@ -47,23 +47,23 @@ def test_a_signal_that_another_thread_gets_ends_the_server(tmp_path: Path) -> No
         assert process.ended() == 0
 
 
-def test_dev_refuses_other_hosts(run: Run, tmp_path: Path):
+def test_dev_refuses_other_hosts(call: Run, tmp_path: Path):
     """--dev lets anybody in, so it binds to loopback only."""
-    done = run("serve", "--dev", "--host", "0.0.0.0", "--data-dir", tmp_path / "data")  # noqa: S104 - it is refused
+    done = call("serve", "--dev", "--host", "0.0.0.0", "--data-dir", tmp_path / "data")  # noqa: S104 - it is refused
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "flightserver: --dev lets anybody in, so it binds to 127.0.0.1 only\n"
 
 
-def test_nobody_could_log_in(run: Run, tmp_path: Path):
+def test_nobody_could_log_in(call: Run, tmp_path: Path):
     """Without users and without --dev there is no point in starting."""
-    done = run("serve", "--data-dir", tmp_path / "data")
+    done = call("serve", "--data-dir", tmp_path / "data")
     assert done.returncode == 1
     assert done.stderr.startswith("flightserver: nobody could log in: ")
 
 
-def test_folder_in_use_is_refused(run: Run, server: ServerProcess):
+def test_folder_in_use_is_refused(call: Run, server: ServerProcess):
     """Two servers cannot share a folder."""
-    done = run("serve", "--dev", "--port", "0", "--data-dir", server.data_dir)
+    done = call("serve", "--dev", "--port", "0", "--data-dir", server.data_dir)
     assert done.returncode == 1
     assert "is in use by another process; stop it or choose another folder" in done.stderr
 
@@ -86,12 +86,12 @@ def test_an_address_of_ipv6_is_printed_as_one(tmp_path: Path):
             assert cursor.execute("SELECT 1").fetchall() == [(1,)]
 
 
-def test_newer_format_is_refused(run: Run, tmp_path: Path):
+def test_newer_format_is_refused(call: Run, tmp_path: Path):
     """A folder of a later version is left alone."""
     folder = tmp_path / "data"
     folder.mkdir()
     (folder / "FORMAT").write_text(json.dumps({"format": 999}))
-    done = run("serve", "--dev", "--port", "0", "--data-dir", folder)
+    done = call("serve", "--dev", "--port", "0", "--data-dir", folder)
     assert done.returncode == 1
     assert "has format 999" in done.stderr
     assert {path.name for path in folder.iterdir()} <= {"FORMAT", "LOCK"}
@@ -105,17 +105,17 @@ def test_newer_format_is_refused(run: Run, tmp_path: Path):
         ("port = \n", "is not TOML: "),
     ],
 )
-def test_settings_file_with_a_fault_is_refused(run: Run, tmp_path: Path, text: str, message: str):
+def test_settings_file_with_a_fault_is_refused(call: Run, tmp_path: Path, text: str, message: str):
     """An unknown key, a wrong value and broken TOML are named."""
     (tmp_path / "server.toml").write_text(text)
-    done = run("serve", "--dev", "--config", tmp_path / "server.toml", "--data-dir", tmp_path / "data")
+    done = call("serve", "--dev", "--config", tmp_path / "server.toml", "--data-dir", tmp_path / "data")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert message in done.stderr
 
 
-def test_missing_settings_file_is_refused(run: Run, tmp_path: Path):
+def test_missing_settings_file_is_refused(call: Run, tmp_path: Path):
     """A settings file that is not there is named."""
-    done = run("serve", "--dev", "--config", tmp_path / "none.toml")
+    done = call("serve", "--dev", "--config", tmp_path / "none.toml")
     assert done.returncode == 1
     assert "none.toml cannot be read: No such file or directory" in done.stderr
 
@@ -126,27 +126,27 @@ def test_right_password_is_let_in(run: Run, guarded: ServerProcess):
     assert done.returncode == 0, done.stderr
 
 
-def test_wrong_password_is_refused(run: Run, guarded: ServerProcess):
+def test_wrong_password_is_refused(call: Run, guarded: ServerProcess):
     """A wrong password is said to be wrong, without saying whether the user exists."""
-    done = run("sql", "--uri", guarded.uri, "--user", "alice", "--password", "x", "-c", "SELECT 1")
+    done = call("sql", "--uri", guarded.uri, "--user", "alice", "--password", "x", "-c", "SELECT 1")
     assert (done.returncode, done.stderr) == (1, "flightserver: the user name or password is wrong\n")
 
 
-def test_nobody_gets_in_without_credentials(run: Run, guarded: ServerProcess):
+def test_nobody_gets_in_without_credentials(call: Run, guarded: ServerProcess):
     """Without --dev a client has to log in."""
-    done = run("sql", "--uri", guarded.uri, "-c", "SELECT 1")
+    done = call("sql", "--uri", guarded.uri, "-c", "SELECT 1")
     assert done.returncode == 1
     assert "log in with a user name and password" in done.stderr
 
 
-def test_password_needs_user(run: Run):
+def test_password_needs_user(call: Run):
     """A password without a user is a mistake on the command line."""
-    assert run("sql", "--password", "x", "-c", "SELECT 1").returncode == 2
+    assert call("sql", "--password", "x", "-c", "SELECT 1").returncode == 2
 
 
-def test_hash_password_prints_a_hash(run: Run):
+def test_hash_password_prints_a_hash(call: Run):
     """The hash is what the users setting takes, and never the password."""
-    done = run("hash-password", "--password", "secret")
+    done = call("hash-password", "--password", "secret")
     assert done.stdout.startswith("scrypt$")
     assert "secret" not in done.stdout
 

@@ -2,19 +2,22 @@
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from types import FrameType
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from types import CodeType, FrameType
 
 import pyarrow as pa
 import pytest
 
 from flightserver.execution.rows import Rows
+from flightserver.sql.meaning.types import TypeReader
 from flightserver.sql.parser import parse_numbered
 from flightserver.sql.text.tokens import tokenize
 from providers.engine.session import QueryEngine
 from tests.execution.planner import Planner, opened
 
 COUNTED = {tokenize.__code__: "cut", QueryEngine.plan.__code__: "planned"}
+TYPED = {TypeReader.of.__code__: "typed"}
 ROWS = 200
 
 
@@ -28,13 +31,13 @@ def planner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planner]:
         yield planner
 
 
-def work(act: Callable[[], object]) -> Counter[str]:
+def work(act: Callable[[], object], counted: Mapping[CodeType, str] = COUNTED) -> Counter[str]:
     """How often something is done while `act` runs."""
     done: Counter[str] = Counter()
 
     def note(frame: FrameType, event: str, _: object) -> None:
-        if event == "call" and frame.f_code in COUNTED:
-            done[COUNTED[frame.f_code]] += 1
+        if event == "call" and frame.f_code in counted:
+            done[counted[frame.f_code]] += 1
 
     sys.setprofile(note)
     try:
@@ -88,6 +91,13 @@ def test_preparing_plans_once(planner: Planner) -> None:
     run = running(planner, text, [7])
     assert work(run) == {"planned": 2}
     assert work(running(planner, text, [8])) == {"planned": 2}
+
+
+def test_the_types_of_a_long_chain_are_read_once(planner: Planner) -> None:
+    """Twice as many operators are twice the work."""
+    chains = ["SELECT " + "+".join(["w"] * length) + " FROM t" for length in (50, 100)]
+    short, long = (work(partial(planner.describe, chain), TYPED)["typed"] for chain in chains)
+    assert 0 < long < 2.5 * short
 
 
 CHANGES = {

@@ -278,7 +278,7 @@ class _Visitor:
 
     def _output_type(self, value: tree.Expression, scope: Scope) -> pa.DataType | None:
         """The type of a column that is made of a value: a number with a point alone is a double."""
-        return pa.float64() if is_pointed(value) else type_of(value, scope, self.outputs, self._of_parameter)
+        return pa.float64() if is_pointed(value) else types_in(scope, self.outputs, self._of_parameter).of(value)
 
     def _select(self, select: tree.Select, here: Visit, scope: Scope) -> Columns | None:
         for source in select.sources:
@@ -412,10 +412,8 @@ def output_name(value: tree.Expression) -> str:
             return ""
 
 
-def type_of(
-    value: Node, scope: Scope, outputs: Mapping[int, Columns | None], of_parameter: TypeOfParameter
-) -> pa.DataType | None:
-    """The type of a value in a scope; `outputs` has what the sub-queries yield."""
+def types_in(scope: Scope, outputs: Mapping[int, Columns | None], of_parameter: TypeOfParameter) -> TypeReader:
+    """Tells the types of values in a scope; `outputs` has what the sub-queries yield."""
 
     def of_name(name: tree.Name) -> pa.DataType | None:
         found = scope.find(name.parts)
@@ -427,4 +425,4 @@ def type_of(
         columns = outputs.get(id(query))
         return columns[0].type if columns is not None and len(columns) == 1 else None
 
-    return TypeReader(of_name, of_query, of_parameter).of(value)
+    return TypeReader(of_name, of_query, of_parameter)

@@ -52,15 +52,27 @@ ANY_DECIMAL = pa.decimal128(38, 9)
 
 
 class TypeReader:
-    """Tells the type of an expression, given those of names, sub-queries and parameters."""
+    """Tells the type of an expression, given those of names, sub-queries and parameters.
+
+    Each node is looked at once: those of a long chain are asked for one by one, and each of them stands on all others.
+    """
 
     def __init__(self, of_name: TypeOfName, of_query: TypeOfQuery, of_parameter: TypeOfParameter) -> None:
         self._of_name = of_name
         self._of_query = of_query
         self._of_parameter = of_parameter
+        self._known: dict[
+            int, tuple[tree.Node, pa.DataType | None]
+        ] = {}  # a node that is kept, so that no other has its id
 
     def of(self, value: tree.Node) -> pa.DataType | None:
         """The type of an expression."""
+        known = self._known.get(id(value))
+        if known is None:
+            known = self._known[id(value)] = value, self._read(value)
+        return known[1]
+
+    def _read(self, value: tree.Node) -> pa.DataType | None:
         if isinstance(value, _CONDITIONS):
             return pa.bool_()
         found: pa.DataType | None = None

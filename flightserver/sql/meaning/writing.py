@@ -13,7 +13,8 @@ from typing import TypeVar
 import pyarrow as pa
 
 from catalog.errors import DatabaseError, ErrorKind
-from flightserver.sql.meaning.scopes import Columns, Definitions, Scope, Visit, Visited, type_of, visit
+from flightserver.sql.meaning.scopes import Columns, Definitions, Scope, Visit, Visited, types_in, visit
+from flightserver.sql.meaning.types import TypeReader
 from flightserver.sql.text import tree
 from flightserver.sql.text.edits import Edits
 from flightserver.sql.text.parameters import parameter_number
@@ -47,6 +48,7 @@ class Writing:
         self.kept_names: dict[int, str] = {}
         self.nameless: set[int] = set()
         """The SELECTs whose items are written where no name may stand."""
+        self._types: dict[Scope, TypeReader] = {}
 
     @cached_property
     def visited(self) -> Visited:
@@ -65,7 +67,10 @@ class Writing:
 
     def type_of(self, value: tree.Expression, found: Visit) -> pa.DataType | None:
         """The type of a value in the scope of a visit, None where the text does not tell."""
-        return type_of(value, found.scope, self.visited.outputs, self._type_of_parameter)
+        types = self._types.get(found.scope)
+        if types is None:
+            types = self._types[found.scope] = types_in(found.scope, self.visited.outputs, self._type_of_parameter)
+        return types.of(value)
 
     def _type_of_parameter(self, parameter: tree.Parameter) -> pa.DataType | None:
         number = parameter_number(self.text.tokens[parameter.start], 0)

@@ -10,8 +10,10 @@ sessions that hold nothing make room, others make the next login UNAVAILABLE.
 import hashlib
 import secrets
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection
+from itertools import takewhile
 
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.roles import Role
@@ -22,6 +24,10 @@ from flightserver.sessions.session import Session
 from providers.ticker import Ticker
 
 TICK_SECONDS = 1.0
+
+PEERS_REST = 100
+"""After a look at all connections, so many times the processor time that it took passes until the next."""
+
 _SECRET_BYTES = 32
 _BY_PEER = "peer:"
 
@@ -35,9 +41,15 @@ class Sessions:
         self._settings = database.settings
         self._lock = threading.Lock()
         self._sessions: OrderedDict[str, Session] = OrderedDict()
+        self._asked_at: dict[str, float] = {}
+        """When each session was last asked for, in the order of `_sessions`."""
+        self._of_user: dict[str, dict[str, Session]] = {}
+        self._of_peer: dict[str, dict[str, Session]] = {}
+        """Those that end with their connection."""
         self._keys: dict[str, str] = {}
         self._cut_off: dict[str, str] = {}
         self._gone: Callable[[Collection[str]], Collection[str]] = lambda _: ()
+        self._next_look_at_peers = 0.0
         self._ticker = Ticker("sessions", self.expire, TICK_SECONDS)
 
     def login(self, user: str) -> str:
@@ -66,17 +78,25 @@ class Sessions:
         by_peer = f"{_BY_PEER}{peer}/{user}"
         found = self._find(by_peer)
         if found is not None:
-            found.ends_with_connection = True
+            with self._lock:
+                if found.id in self._sessions:
+                    found.ends_with_connection = True
+                    self._of_peer.setdefault(found.peer, {})[found.id] = found
             return found, None
         if by_peer in self._cut_off:
             raise _over("connection")
         fresh = secrets.token_urlsafe(_SECRET_BYTES)
         return self._open(user, peer, by_peer, _key("cookie", fresh)), fresh
 
-    def listed(self) -> list[Session]:
-        """All sessions, those used longest ago first."""
+    def listed(self, user: str | None = None) -> list[Session]:
+        """All sessions, those used longest ago first; or those of a user."""
         with self._lock:
-            return list(self._sessions.values())
+            return list((self._sessions if user is None else self._of_user.get(user, {})).values())
+
+    @property
+    def count(self) -> int:
+        """How many sessions are open."""
+        return len(self._sessions)
 
     def get(self, session_id: str) -> Session:
         """A session by its public id, or NOT_FOUND."""
@@ -114,24 +134,47 @@ class Sessions:
 
     def expire(self) -> None:
         """End sessions that were idle for too long, or whose client has gone."""
-        listed = self.listed()
-        cut_off = set(self._cut_off.values())
-        gone = self._gone({session.peer for session in listed if session.ends_with_connection} | cut_off)
+        gone = self._gone_peers()
         with self._lock:
-            self._cut_off = {key: peer for key, peer in self._cut_off.items() if peer not in gone}
-        for session in listed:
-            if session.ends_with_connection and session.peer in gone and not session.is_running:
+            if gone:
+                self._cut_off = {key: peer for key, peer in self._cut_off.items() if peer not in gone}
+            left = [session for peer in gone for session in self._of_peer.get(peer, {}).values()]
+            idle = self._not_asked_for_since(time.monotonic() - self._settings.session_idle_timeout_s)
+        for session in left:
+            if not session.is_running:
                 self.close(session)
-            elif session.idle_seconds > self._settings.session_idle_timeout_s:
+        for session in idle:
+            if session.idle_seconds > self._settings.session_idle_timeout_s:
                 self.cut_off(session)
+
+    def _gone_peers(self) -> Collection[str]:
+        """Clients that have hung up. Of many connections that is not cheap to tell, and then it is asked less often."""
+        with self._lock:
+            peers = set(self._of_peer) | set(self._cut_off.values())
+        if not peers or time.monotonic() < self._next_look_at_peers:
+            return ()
+        begin = time.thread_time()
+        gone = self._gone(peers)
+        self._next_look_at_peers = time.monotonic() + PEERS_REST * (time.thread_time() - begin)
+        return gone
+
+    def _not_asked_for_since(self, moment: float) -> list[Session]:
+        """The sessions that nobody asked for since; some of them may be at work since before, or until just now."""
+        asked = self._asked_at
+        return [self._sessions[found] for found in takewhile(lambda session_id: asked[session_id] < moment, asked)]
 
     def _find(self, key: str) -> Session | None:
         with self._lock:
             session_id = self._keys.get(key)
             if session_id is None:
                 return None
-            self._sessions.move_to_end(session_id)
+            self._note_asked(session_id)
             return self._sessions[session_id]
+
+    def _note_asked(self, session_id: str) -> None:
+        self._sessions.move_to_end(session_id)
+        self._asked_at.pop(session_id, None)
+        self._asked_at[session_id] = time.monotonic()
 
     def _open(self, user: str, peer: str, *keys: str) -> Session:
         role = Role.SYSTEM if user in self._settings.all_admins else Role.USER
@@ -139,6 +182,8 @@ class Sessions:
         with self._lock:
             left_out = self._make_room()
             self._sessions[session.id] = session
+            self._note_asked(session.id)
+            self._of_user.setdefault(session.user, {})[session.id] = session
             session.keys = keys
             self._keys |= dict.fromkeys(keys, session.id)
         if left_out is not None:
@@ -158,6 +203,10 @@ class Sessions:
 
     def _forget(self, session: Session) -> None:
         self._sessions.pop(session.id, None)
+        self._asked_at.pop(session.id, None)
+        for sessions, name in ((self._of_user, session.user), (self._of_peer, session.peer)):
+            if sessions.get(name, {}).pop(session.id, None) is not None and not sessions[name]:
+                del sessions[name]
         for key in session.keys:
             self._keys.pop(key, None)
 

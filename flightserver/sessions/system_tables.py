@@ -100,7 +100,7 @@ def system_tables(watched: Watched) -> Mapping[str, SystemTable]:
                 "streams": session.account.count(*STREAMS),
                 "kept_bytes": session.account.bytes,
             }
-            for session in sessions.listed()
+            for session in sessions.listed(None if context.principal.is_admin else context.user)
             if context.principal.may_see(session.user)
         ]
 
@@ -160,7 +160,7 @@ def system_tables(watched: Watched) -> Mapping[str, SystemTable]:
 def _of_server(watched: Watched) -> Iterator[tuple[str, int, int | None]]:
     """What all users together use of the server, and how much there is."""
     settings = watched.database.settings
-    yield "sessions", len(watched.sessions.listed()), settings.sessions_max
+    yield "sessions", watched.sessions.count, settings.sessions_max
     yield "statements at work", watched.gate.working, settings.statements_max
     yield "statements that wait", watched.gate.waiting, settings.queue_max
     yield "kept bytes", watched.ledger.bytes_kept(), settings.kept_mb << 20

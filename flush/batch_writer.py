@@ -40,6 +40,9 @@ A row group is 16 times as large as the sample: half of it distinct means some 5
 SAMPLE_ROWS = 8_192
 DECIMAL_AS_INTEGER_DIGITS = 18
 
+ROWS_FOR_A_THREAD = 4_096
+"""Fewer rows are described before a thread has begun."""
+
 _CODECS = {Compression.LZ4: "lz4", Compression.ZSTD: "zstd", Compression.NONE: "none"}
 
 
@@ -83,13 +86,20 @@ def write_batch(
     file_rows = _file_rows(content.rows, table, batch)
     seqs = pc.min_max(file_rows.column(SEQ_COLUMN))
     about = describe(table, scope, batch, file_rows.num_rows, (seqs["min"].as_py(), seqs["max"].as_py()), lineage)
-    with ThreadPoolExecutor(max_workers=1) as beside:
-        described = beside.submit(lambda: (_ranges(table, file_rows), _write_bloom(folder, batch, table, content)))
+
+    def description() -> tuple[Mapping[int, ColumnRange], BloomEntry]:
+        return _ranges(table, file_rows), _write_bloom(folder, batch, table, content)
+
+    def content_written() -> tuple[str, int]:
         _write_parquet(folder.local_path(name), file_rows, table, footer.encode(about))
         folder.sync_file(name)
-        written = folder.checksum(name)
-        ranges, bloom_entry = described.result()
-    return entry_of(about, name, written, ranges, bloom_entry)
+        return folder.checksum(name)
+
+    if file_rows.num_rows < ROWS_FOR_A_THREAD:
+        return entry_of(about, name, content_written(), *description())
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        described = beside.submit(description)
+        return entry_of(about, name, content_written(), *described.result())
 
 
 def describe(table: TableDef, scope: Scope, batch: int, rows: int, seqs: tuple[int, int], lineage: Lineage) -> Footer:

@@ -4,7 +4,9 @@ A user's command is about the rows that the user's statements see, and so is the
 other scopes are no business of it. An admin's command is about everybody's.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
 from catalog.definition import TableDef, TableKind
@@ -20,6 +22,11 @@ from flush.reclaim import reclaim
 from providers.commit.definitions import StaleDefinitionError
 from providers.commit.scope_state import ScopeState
 
+SMALL_SCOPES_AT_A_TIME = 16
+"""A job in a small scope mostly waits for the disk, which serves several that wait about as fast as one."""
+
+SMALL_SCOPE_ROWS = 10_000
+
 
 class Maintenance:
     """Runs storage commands."""
@@ -33,7 +40,7 @@ class Maintenance:
         job = self._jobs[type(statement)]
         if statement.table is not None:
             table = self._committed(statement.table, context)
-            return Affected(sum(job(state) for state in self._scopes(table, context)))
+            return Affected(sum(self._results(table, job, context)))
         tables = self._outside(context).door.tables(Use.MAINTAIN)
         return Affected(sum(self._over(table, job, context) for table in tables))
 
@@ -41,8 +48,8 @@ class Maintenance:
         """Run a job over one table of all; one that is dropped meanwhile needs none."""
         done = 0
         try:
-            for state in self._scopes(table, context):
-                done += job(state)
+            for result in self._results(table, job, context):
+                done += result
         except StaleDefinitionError:
             return done
         return done
@@ -60,15 +67,32 @@ class Maintenance:
     def _outside(self, context: Context) -> Context:
         return replace(context, work=self._database.autocommit)
 
-    def _scopes(self, table: TableDef, context: Context) -> Iterator[ScopeState]:
-        """The scopes of a table that the command is about."""
+    def _results(self, table: TableDef, job: Callable[[ScopeState], int], context: Context) -> Iterator[int]:
+        """Do a job in each scope of a table that the command is about: in small ones side by side."""
+        users = self._users(table, context)
+        if len(users) == 1:
+            yield job(self._database.store.state(table, users[0]))
+            return
+        with ThreadPoolExecutor(SMALL_SCOPES_AT_A_TIME, thread_name_prefix="maintenance") as threads:
+            begun: deque[Future[int]] = deque()
+            for user in users:
+                state = self._database.store.state(table, user)
+                if not _is_small(state):
+                    yield job(state)
+                    continue
+                begun.append(threads.submit(job, state))
+                if len(begun) > 2 * SMALL_SCOPES_AT_A_TIME:
+                    yield begun.popleft().result()
+            for result in begun:
+                yield result.result()
+
+    def _users(self, table: TableDef, context: Context) -> list[str | None]:
+        """The users, None for a SHARED table, whose scopes of a table the command is about."""
         store = self._database.store
         if table.kind is TableKind.SHARED or not context.principal.is_admin:
-            yield store.state(*context.scope(table))
-            return
+            return [context.scope(table)[1]]
         loaded = {state.head.scope.user for state in store.loaded() if state.head.table.id == table.id}
-        for user in sorted({*store.users_with_hot_rows(table), *loaded}, key=lambda user: user or ""):
-            yield store.state(table, user)
+        return sorted({*store.users_with_hot_rows(table), *loaded}, key=lambda user: user or "")
 
     def _flush(self, state: ScopeState) -> int:
         """Move hot rows into batches and settle those that are still as they came; return how many rows were hot."""
@@ -90,3 +114,8 @@ class Maintenance:
             replaced += done
         reclaim(self._database.store, state)
         return replaced
+
+
+def _is_small(state: ScopeState) -> bool:
+    """Tell whether several scopes like this are no matter for memory."""
+    return state.head.hot.version_count + state.head.manifest.rows <= SMALL_SCOPE_ROWS

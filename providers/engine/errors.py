@@ -19,7 +19,10 @@ _KINDS: tuple[tuple[str, ErrorKind], ...] = (
     (r"Resources exhausted|ResourcesExhausted|exceeded the allowable limit", ErrorKind.RESOURCES),
     (r"failed to match any signature", ErrorKind.INVALID),
     (r"Optimizer rule '(?:simplify_expressions|type_coercion)' failed", ErrorKind.INVALID),
-    (r"No field named (?:\"\$|__correlated_sq)|a mixed of outer references", ErrorKind.UNSUPPORTED),
+    (
+        r"No field named (?:\"\$|__correlated_sq)|a mixed of outer references|single expression req",
+        ErrorKind.UNSUPPORTED,
+    ),
     (r"table '[^']*' not found|No field named|Invalid function|No table named", ErrorKind.NOT_FOUND),
     (r"not implemented|NotImplemented|not supported|unsupported", ErrorKind.UNSUPPORTED),
     (r"Parquet error|Parquet argument error|Object Store error", ErrorKind.CORRUPT),
@@ -39,7 +42,8 @@ _RAISED = re.compile(r"PyErr \{ type: .*?, value: \w+\((['\"])(.*?)\1\), traceba
 
 _SIGNATURE = re.compile(r"Function ('[^']*') failed to match any signature.*", re.DOTALL)
 _SUB_QUERY = re.compile(
-    r"Physical plan does not support logical expression (?:InSubquery|ScalarSubquery|Exists|SetComparison|Outer).*",
+    r"Physical plan does not support logical expression (?:InSubquery|ScalarSubquery|Exists|SetComparison|Outer).*"
+    r"|single expression required.*",
     re.DOTALL,
 )
 _OUTER_COLUMN = re.compile(r"No field named \"\$.*", re.DOTALL)

@@ -1,7 +1,7 @@
 """Functions that the engine lacks, or gets wrong, done by Arrow: whole columns at a time.
 
-Their names begin with `checked_`, `interval_` or `double_` and are written by the repairs of a text, not by users, whom
-they would not harm. Faults are ArrowInvalid with one line, which reaches the client as it is.
+Their names begin with `checked_`, `interval_`, `double_`, `single_` or `moment_` and are written by the repairs of a
+text, not by users, whom they would not harm. Faults are ArrowInvalid with one line, which reaches the client as it is.
 """
 
 from collections.abc import Callable
@@ -12,6 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from datafusion import SessionContext, udf
+
+from providers.rows.moments import text_of_moments
 
 INTERVAL = pa.month_day_nano_interval()
 MICROSECONDS_OF_DAY = 86_400_000_000
@@ -39,6 +41,11 @@ def add_functions(session: SessionContext) -> None:
     truncate = udf(moment_trunc, [pa.string(), moments], moments, "immutable", name="moment_trunc")
     session.register_udf(truncate)
     session.register_udf(udf(interval_length, [INTERVAL], pa.int64(), "immutable", name="interval_length"))
+    for unit in ("s", "ms", "us", "ns"):
+        moment = pa.timestamp(unit)
+        session.register_udf(udf(text_of_moments, [moment], pa.string(), "immutable", name=f"moment_text_{unit}"))
+    for name, numbers in (("double_text", pa.float64()), ("single_text", pa.float32())):
+        session.register_udf(udf(_number_text, [numbers], pa.string(), "immutable", name=name))
     session.register_udf(udf(double_place, [pa.float64()], pa.int64(), "immutable", name="double_place"))
     session.register_udf(udf(double_at, [pa.int64()], pa.float64(), "immutable", name="double_at"))
     session.register_udf(udf(interval_justified, [INTERVAL], INTERVAL, "immutable", name="interval_justified"))
@@ -71,6 +78,11 @@ def moment_trunc(units: pa.Array, moments: pa.Array) -> pa.Array:
     if unit not in _UNITS:
         raise ValueError(f"moments have no part that is called {unit!r}")
     return pc.floor_temporal(moments, unit=unit)
+
+
+def _number_text(numbers: pa.Array) -> pa.Array:
+    """Numbers as they are stored in a column of texts."""
+    return numbers.cast(pa.string())
 
 
 def double_place(doubles: pa.Array) -> pa.Array:

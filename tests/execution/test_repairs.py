@@ -104,6 +104,7 @@ SPECIMENS = {
         "SELECT x FROM (VALUES (CASE 'a' WHEN 'a' THEN 'a' WHEN 'b' THEN CAST(NULL AS VARCHAR) END), ('a')) v(x)",
         [("a",), ("a",)],
     ),
+    "texts": Specimen("SELECT CAST(begun AS TEXT) AS s FROM stays", [("2024-03-01 00:00:00",)]),
     "truth_values": Specimen("SELECT DISTINCT f IS FALSE AS n FROM flags ORDER BY n", [(False,), (True,)]),
     "value_lists": Specimen(
         "SELECT k FROM flags WHERE 'a' NOT IN (CASE WHEN f THEN 'b' END, 'c') ORDER BY k", [(1,), (2,)]

@@ -44,6 +44,7 @@ class Server:
         """Make an empty namespace, and work in it."""
         self._change(self._mine, f"DROP NAMESPACE IF EXISTS {namespace} CASCADE")
         self._change(self._mine, f"CREATE NAMESPACE {namespace}")
+        self._change(self._mine, f"GRANT SELECT, INSERT ON NAMESPACE {namespace} TO PUBLIC")
         self._use(namespace)
 
     def end(self, namespace: str) -> None:

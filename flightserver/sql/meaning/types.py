@@ -26,6 +26,7 @@ _LITERALS = {
     "boolean": pa.bool_(),
     "DATE": pa.date32(),
     "TIMESTAMP": pa.timestamp("us"),
+    "TIMESTAMPTZ": pa.timestamp("us", "UTC"),
     "INTERVAL": _INTERVAL,
 }
 _OF_FIRST_KNOWN = frozenset({"coalesce", "nullif", "greatest", "least", "nvl", "ifnull"})

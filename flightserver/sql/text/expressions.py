@@ -124,6 +124,8 @@ class ExpressionReader(Cursor):
             self.expect("TO")
         while operator and not operator[0].isalpha() and self._joins_operator():
             operator += self.next().text
+        if operator in {"~", "!~"} and self.at("*") and self.peek().start == self.peek(-1).end:
+            operator += self.next().text  # whatever the case of letters
         return operator
 
     def _joins_operator(self) -> bool:

@@ -3,6 +3,8 @@
 DataFusion 55 takes the column's word for it, and leaves out a coalesce or an IS NULL around the sub-query.
 """
 
+import pyarrow as pa
+
 from flightserver.sql.meaning.aggregates import is_one_row
 from flightserver.sql.meaning.writing import Writing
 from flightserver.sql.text import tree
@@ -11,6 +13,7 @@ from flightserver.sql.text import tree
 def repair(writing: Writing) -> None:
     """Let the engine see that NULL may come of it."""
     for node, found in writing.of_kind(tree.ScalarQuery):
-        if not is_one_row(node.query) and writing.text.tokens[node.start].key == "(":
+        is_null = writing.type_of(node, found) == pa.null()
+        if not is_null and not is_one_row(node.query) and writing.text.tokens[node.start].key == "(":
             writing.edits.wrap(node, "nullif(", ", NULL)")
             writing.keep_name(found, writing.written(node))

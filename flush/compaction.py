@@ -1,7 +1,9 @@
 """Batches to fewer, cleaner ones, while readers and writers go on.
 
-Three reasons to rewrite: a batch with many dead rows (its scans pay for each of them), many small batches of similar
-size (planning pays for every file), and segments, which a large stream left as they came and which are yet to be
+Four reasons to rewrite: a batch with many dead rows (its scans pay for each of them), few dead rows in each of many
+batches of a scope that nobody changes any more (*scattered* ones: every dirty batch costs a mask, and rewriting it
+while changes come would have to be done again), many small batches of similar size (planning pays for every file), and
+segments, which a large stream left as they came and which are yet to be
 sorted, encoded and given blooms: they are *settled*. Which batches is a pure choice. The rows keep their `_seq`. Rows
 that died while the job ran are found by their source position and marked dead in the outputs before these are
 published, so a delete that races a compaction is never lost. Should the inputs themselves have gone meanwhile, as by a
@@ -33,6 +35,10 @@ from providers.snapshot import Snapshot
 
 DEAD_SHARE_MAX = 0.2
 """A batch with a larger share of dead rows is rewritten."""
+
+SCATTERED_DEAD_SHARE_MAX = 0.02
+SCATTERED_DEAD_MIN = 10_000
+"""A scope at rest is cleaned when more of its rows are dead than this share, and than this number, over all batches."""
 
 TIER_FILES_MAX = 8
 """This many batches of one size tier are merged."""
@@ -73,6 +79,31 @@ def choose(snapshot: Snapshot, *, everything: bool = False) -> list[BatchFileEnt
     return _within_job(full[0], live) if full else []
 
 
+def has_scattered_dead(snapshot: Snapshot) -> bool:
+    """Tell whether a scope at rest is worth cleaning. Pure."""
+    return sum(found.count for found in snapshot.dead.values()) > _tolerated_dead(snapshot)
+
+
+def choose_scattered(snapshot: Snapshot) -> list[BatchFileEntry]:
+    """Choose the dirtiest batches, so many that the dead rows of the others do not matter. Pure."""
+    entries = [entry for entry in snapshot.manifest.batches if not is_segment(entry.path)]
+    dead = {entry.batch: snapshot.dead_in(entry).count for entry in entries}
+    dirty = sorted(
+        (entry for entry in entries if dead[entry.batch]), key=lambda e: dead[e.batch] / e.rows, reverse=True
+    )
+    kept, left, chosen = _tolerated_dead(snapshot), sum(dead.values()), []
+    for entry in dirty:
+        if left <= kept:
+            break
+        chosen.append(entry)
+        left -= dead[entry.batch]
+    return _within_job(chosen, {entry.batch: entry.rows - dead[entry.batch] for entry in entries})
+
+
+def _tolerated_dead(snapshot: Snapshot) -> int:
+    return max(int(snapshot.manifest.rows * SCATTERED_DEAD_SHARE_MAX), SCATTERED_DEAD_MIN)
+
+
 def _choose_segments(snapshot: Snapshot) -> list[BatchFileEntry]:
     """The oldest segments, as many as a job may take. Pure."""
     entries = list(snapshot.manifest.segments)
@@ -90,6 +121,11 @@ def _within_job(entries: list[BatchFileEntry], live: dict[int, int]) -> list[Bat
 def compact(store: ScopeStore, state: ScopeState, *, everything: bool = False) -> Compacted:
     """Run one job, if there is one to run."""
     return _rewrite(store, state, lambda snapshot: choose(snapshot, everything=everything))
+
+
+def clean(store: ScopeStore, state: ScopeState) -> Compacted:
+    """Run one job over batches with scattered dead rows, if it is worth it."""
+    return _rewrite(store, state, choose_scattered)
 
 
 def settle(store: ScopeStore, state: ScopeState) -> Compacted:

@@ -14,7 +14,7 @@ from functools import partial
 from catalog.definition import FlushPolicy, Scope, TableDef
 from catalog.errors import DatabaseError
 from flush.agenda import Agenda
-from flush.compaction import compact, settle
+from flush.compaction import clean, compact, has_scattered_dead, settle
 from flush.hot_flush import flush
 from flush.reclaim import reclaim, reclaim_leftovers
 from providers.commit.scope_state import ScopeState
@@ -28,6 +28,10 @@ TICK_SECONDS = 1.0
 
 SETTLE_AFTER_SECONDS = 5.0
 """How long a stream's rows stay as they came: settling takes the cores that the next stream would like to have."""
+
+
+AT_REST_SECONDS = 60.0
+"""A scope that nobody has changed for so long is cleaned more thoroughly."""
 
 
 def is_due(policy: FlushPolicy, snapshot: Snapshot, waited_seconds: float) -> bool:
@@ -67,6 +71,8 @@ class MaintenanceWorker:
         self._unflushed_since: dict[Scope, float] = {}
         self._unsettled_since: dict[Scope, float] = {}
         self._seen_manifest: dict[Scope, int] = {}
+        self._changed_at: dict[Scope, float] = {}
+        """Of scopes with scattered dead rows."""
         self._ticker = Ticker("maintenance", self.tick, tick_seconds)
 
     def start(self) -> None:
@@ -85,6 +91,8 @@ class MaintenanceWorker:
             self._unloaded = None
         for scope in self._store.noticed.take():
             self._agenda.put(scope, now)
+            if scope in self._changed_at:
+                self._changed_at[scope] = now
         again: dict[Scope, float] = {}
         while (due := self._agenda.take(now)) is not None:
             if self._ticker.is_stopped:
@@ -120,7 +128,7 @@ class MaintenanceWorker:
         """Do what is due in a scope, and note when it is to be looked at again."""
         state = self._store.in_memory(scope) or self._loaded(scope)
         if state is None or state.dropped:
-            for known in (self._unflushed_since, self._unsettled_since, self._seen_manifest):
+            for known in (self._unflushed_since, self._unsettled_since, self._seen_manifest, self._changed_at):
                 known.pop(scope, None)
             return
         again[scope] = time.monotonic()
@@ -166,7 +174,20 @@ class MaintenanceWorker:
             state.has_leftovers = reclaim_leftovers(self._store, state)
         if not self._is_reclaimed(state):
             later.append(now)
+        if self._compacts and has_scattered_dead(state.published):
+            later.append(self._clean_at_rest(state, now))
+        else:
+            self._changed_at.pop(scope, None)
         return min(later, default=None)
+
+    def _clean_at_rest(self, state: ScopeState, now: float) -> float:
+        """Clean a scope that nobody has changed for a while; return when to see to it again."""
+        due = self._changed_at.setdefault(state.head.scope, now) + AT_REST_SECONDS
+        if now < due:
+            return due
+        clean(self._store, state)
+        self._changed_at[state.head.scope] = now
+        return now + AT_REST_SECONDS
 
     def _is_reclaimed(self, state: ScopeState) -> bool:
         """Compact and reclaim after a new manifest, until nobody reads by an older one; tell whether that is done."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from flush import compaction
-from flush.compaction import Compacted, choose
+from flush.compaction import Compacted, choose, choose_scattered, has_scattered_dead
 from tests.storage_fixtures import TableAccess, kv
 
 
@@ -278,3 +278,18 @@ def test_many_random_deletes_and_compactions_keep_one_row_per_key(table: TableAc
         table.compact(everything=turn % 4 == 3)
         assert table.values() == expected
         assert table.snapshot.live_count == len(expected)
+
+
+def test_the_dirtiest_batches_of_a_scope_at_rest_are_chosen(
+    table: TableAccess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So many that the dead rows of the others are few; none when they are few to begin with."""
+    monkeypatch.setattr(compaction, "SCATTERED_DEAD_MIN", 3)
+    batches(table, 50, 50, 50)
+    table.delete(kv(0), kv(50), kv(51))
+    assert not has_scattered_dead(table.snapshot)
+    assert choose_scattered(table.snapshot) == []
+    table.delete(kv(100), kv(101), kv(102))
+    assert has_scattered_dead(table.snapshot)
+    assert [entry.batch for entry in choose_scattered(table.snapshot)] == [3]
+    assert choose(table.snapshot) == []

@@ -8,7 +8,7 @@ import pytest
 
 from catalog.definition import FlushPolicy, Scope, TableKind
 from catalog.evolution import set_options
-from flush import worker
+from flush import compaction, worker
 from flush.worker import MaintenanceWorker, is_due
 from manifest.layout import MANIFEST_NAME
 from providers.commit.scope_state import ScopeState
@@ -158,6 +158,30 @@ def test_a_scope_that_cannot_be_loaded_is_left_to_those_who_ask_for_it(
     for _ in range(3):
         maintenance.tick()
     assert caplog.text.count("public.t could not be loaded") == 1
+
+
+def test_scattered_dead_rows_are_cleaned_when_nobody_changes_the_scope_any_more(
+    table: TableAccess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Few of each batch are left alone while changes come."""
+    monkeypatch.setattr(compaction, "SCATTERED_DEAD_MIN", 2)
+    now = [1000.0]
+    monkeypatch.setattr(worker.time, "monotonic", lambda: now[0])
+    with_policy(table, NEVER)
+    maintenance = make(table.db)
+    for first in range(0, 90, 30):
+        table.write(*[kv(key) for key in range(first, first + 30)])
+        table.flush()
+    for key in range(0, 90, 30):
+        now[0] += 59
+        table.delete(kv(key))
+        maintenance.tick()
+    assert sum(found.count for found in table.snapshot.dead.values()) == 3
+    for _ in range(5):
+        now[0] += 61
+        maintenance.tick()
+    assert sum(found.count for found in table.snapshot.dead.values()) <= 2
+    assert sorted(table.values()) == [key for key in range(90) if key % 30]
 
 
 def test_scopes_at_rest_are_not_looked_at(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:

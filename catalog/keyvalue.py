@@ -59,6 +59,11 @@ class AtomicWrite:
         self.deleted_ranges: list[tuple[Family, bytes, bytes]] = []
         self.audited: list[bytes] = []
 
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether there is nothing to write."""
+        return not (self.operations or self.deleted_ranges or self.audited)
+
     def put(self, family: Family, key: bytes, value: bytes) -> None:
         """Set `key` to `value`."""
         self.operations.append((family, key, value))

@@ -38,6 +38,10 @@ Change = Callable[[Registry], Registry]
 Definition = TypeVar("Definition")
 
 
+def as_it_is(_: AtomicWrite) -> None:
+    """For changes with nothing to add."""
+
+
 class CatalogStore:
     """Holds the current registry. `change` is atomic and durable."""
 
@@ -51,11 +55,15 @@ class CatalogStore:
         """The definitions as of now; an immutable value."""
         return self._registry
 
-    def change(self, change: Change) -> Registry:
-        """Apply `change` to the newest registry, make the result durable, publish and return it."""
+    def change(self, change: Change, complete: Callable[[AtomicWrite], None] = as_it_is) -> Registry:
+        """Apply `change` to the newest registry, make the result durable, publish and return it.
+
+        `complete` may add to the batch.
+        """
         batch = AtomicWrite()
         with self.staged(change, batch) as publish:
-            if batch.operations:
+            complete(batch)
+            if not batch.is_empty:
                 self._keyvalue.commit(batch)
             publish()
             return self._registry

@@ -11,7 +11,7 @@ from flightserver.access.rights import Use, kind_of
 from flightserver.activity.statement import RunningStatement
 from flightserver.sql.statements import TableRef
 from flightserver.temporary import TemporaryTables
-from providers.commit.idempotency import Idempotency
+from providers.commit.request import PLAIN, Request
 from providers.commit.work import ScopeOf, Work
 from providers.stopping import Stop, never
 
@@ -20,8 +20,8 @@ from providers.stopping import Stop, never
 class Context:
     """One statement's view of the database.
 
-    `work` is the committed state or a transaction; `temporary` are the tables of the session alone. A change with the
-    `idempotency` of an earlier one is not made again. `find_identity` tells who the owners of views are.
+    `work` is the committed state or a transaction; `temporary` are the tables of the session alone; `request` is what
+    its changes bring to their commit. `find_identity` tells who the owners of views are.
     """
 
     principal: Principal
@@ -31,7 +31,7 @@ class Context:
     temporary: TemporaryTables = field(default_factory=TemporaryTables)
     statement: RunningStatement | None = None
     stop: Stop = never
-    idempotency: Idempotency | None = None
+    request: Request = PLAIN
     find_identity: FindIdentity = only_themselves
 
     @property

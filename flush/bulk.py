@@ -18,6 +18,7 @@ the parts are written again with newer ids before they are published: `_seq` ord
 from collections.abc import Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -29,7 +30,7 @@ from flush.change import ColdChange, publish_change
 from flush.hot_flush import write_hot_rows
 from flush.segment_writer import write_segment
 from flush.staging import Staging
-from manifest.entries import BatchFileEntry, BulkCommit, ManifestFile
+from manifest.entries import BatchFileEntry, ManifestFile
 from manifest.files import Unsynced
 from manifest.footer import Lineage
 from manifest.layout import is_segment
@@ -37,8 +38,10 @@ from manifest.predicate import Predicate
 from providers.clock import timestamp
 from providers.cold.locate import ColdRows, entry_bounds, find_cold
 from providers.commit.apply import mark_dead
+from providers.commit.bulk_record import bulk_commit
 from providers.commit.definitions import require_columns
-from providers.commit.idempotency import Idempotency, Outcome
+from providers.commit.idempotency import Outcome
+from providers.commit.request import PLAIN, Request
 from providers.commit.resolve import OnExisting, by_batch, refuse_duplicates
 from providers.commit.scope_state import ScopeState
 from providers.commit.scope_store import ScopeStore
@@ -150,12 +153,12 @@ class BulkLoad:
             last_seq=max([snapshot.last_seq, *(entry.max_seq for entry in self._entries)]),
         )
 
-    def commit(self, idempotency: Idempotency | None = None, refuse: Refuse | None = None) -> Outcome:
+    def commit(self, request: Request = PLAIN, refuse: Refuse | None = None) -> Outcome:
         """Make the whole stream visible and durable; `refuse` may raise for what it finds in the newest state."""
         self.finish()
         self._kill_repeated()
         with self._store.exclusive(self._state):
-            replayed = self._store.replayed(self._state, idempotency)
+            replayed = self._store.replayed(self._state, request.idempotency)
             if replayed is not None:
                 self.abort()
                 self._store.wait_shown(self._state)
@@ -176,7 +179,7 @@ class BulkLoad:
                 dead={**mark_dead(head, found.cold), **self._staged.dead},
                 flushed_seq=last_seq,
                 schema_version=head.table.version,
-                bulk_commit=_bulk_commit(idempotency, outcome),
+                bulk_commit=partial(bulk_commit, request, outcome, head.scope.user),
                 shown=self._entries if self._is_shown else (),
             )
             publish_change(self._store, self._state, change)
@@ -386,9 +389,3 @@ def _empty_stage(cold: ColdState, table: TableDef) -> Snapshot:
     manifest = ManifestFile(table.id, table.name.namespace, table.name.table, cold.scope.user, 0, now, now)
     key = tuple(column.physical for column in table.key_columns)
     return Snapshot(1, ColdState(cold.folder, table, cold.scope, manifest), {}, HotView(key), 0)
-
-
-def _bulk_commit(idempotency: Idempotency | None, outcome: Outcome) -> BulkCommit | None:
-    if idempotency is None:
-        return None
-    return BulkCommit(idempotency.key, idempotency.request_hash, outcome.affected, outcome.seq)

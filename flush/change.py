@@ -8,7 +8,7 @@ their final names last, so that what a crash or an abort leaves of an unfinished
 somebody who has no manifest. For the same reader, batches that a manifest leaves out are marked as retired.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -21,6 +21,11 @@ from providers.clock import timestamp
 from providers.cold.scope_folder import ScopeFolder
 from providers.commit.scope_state import ScopeState
 from providers.commit.scope_store import ScopeStore
+
+
+def not_bulk(_: int) -> BulkCommit | None:
+    """For changes that no client asked for."""
+    return None
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +42,7 @@ class ColdChange:
     dead: Mapping[int, DeadRows] = field(default_factory=dict)
     flushed_seq: int = 0
     schema_version: int | None = None
-    bulk_commit: BulkCommit | None = None
+    bulk_commit: Callable[[int], BulkCommit | None] = not_bulk
     shown: Sequence[BatchFileEntry] = ()
 
 
@@ -95,7 +100,7 @@ def next_manifest(folder: ScopeFolder, manifest: ManifestFile, change: ColdChang
         changed=with_dead_rows,
         flushed_seq=change.flushed_seq,
         schema_version=change.schema_version,
-        last_bulk_commit=change.bulk_commit,
+        last_bulk_commit=change.bulk_commit(version),
     )
     for name in staged:
         folder.rename(name, published_name(name))

@@ -49,7 +49,7 @@ from providers.clock import timestamp
 from providers.cold.files import KEY_FILTER
 from providers.cold.rows import read_rows
 from providers.cold.scope_folder import ScopeFolder
-from providers.commit.recovery import manifest_mark
+from providers.commit.bulk_record import manifest_mark
 from providers.commit.used_names import put_used, recorded
 from providers.hot import record
 

@@ -19,7 +19,7 @@ from manifest.entries import (
 )
 from manifest.files import checksum
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 def encode(manifest: ManifestFile) -> bytes:
@@ -130,15 +130,24 @@ def _bulk_commit_to_json(commit: BulkCommit | None) -> dict[str, Any] | None:
     return {
         "idempotency_key": commit.idempotency_key,
         "request_hash": commit.request_hash,
+        "audit": commit.audit,
         "rows": str(commit.rows),
         "seq": str(commit.seq),
+        "version": str(commit.version),
     }
 
 
 def _bulk_commit_from_json(raw: dict[str, Any] | None) -> BulkCommit | None:
     if raw is None:
         return None
-    return BulkCommit(raw["idempotency_key"], raw["request_hash"], int(raw["rows"]), int(raw["seq"]))
+    return BulkCommit(
+        int(raw["rows"]),
+        int(raw["seq"]),
+        int(raw["version"]),
+        idempotency_key=raw["idempotency_key"],
+        request_hash=raw["request_hash"],
+        audit=raw["audit"],
+    )
 
 
 def _manifest_from_json(raw: dict[str, Any]) -> ManifestFile:

@@ -75,12 +75,17 @@ class BatchFileEntry:
 
 @dataclass(frozen=True)
 class BulkCommit:
-    """The newest commit that went straight to batches: what its idempotency record says, until RocksDB has it."""
+    """The newest commit that went straight to batches, with the version that made it.
 
-    idempotency_key: str
-    request_hash: str
+    It has what its idempotency record and its record in the audit log say, until RocksDB has them.
+    """
+
     rows: int
     seq: int
+    version: int
+    idempotency_key: str | None = None
+    request_hash: str | None = None
+    audit: str | None = None
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from providers.cold.files import ColdFiles
 from providers.cold.pruning import Pruned, prune
 from providers.cold.scope_folder import TableFolders
 from providers.commit.idempotency import Idempotency, Outcome
+from providers.commit.request import Request
 from providers.commit.resolve import OnExisting
 from providers.commit.scope_state import ScopeState
 from providers.commit.scope_store import ScopeStore
@@ -149,7 +150,7 @@ class TableAccess:
         """Commit rows; `deleted` flags tombstones."""
         flags = None if deleted is None else np.array(deleted, dtype=np.bool_)
         change = Change(self.rows(rows), flags)
-        return self.db.store.write(self.state, lambda _: change, rule, idempotency)
+        return self.db.store.write(self.state, lambda _: change, rule, Request(idempotency))
 
     def insert(self, *rows: Row) -> Outcome:
         """Commit rows whose keys must be new."""

@@ -92,7 +92,7 @@ class Ddl:
             return registry.with_namespace(statement.name, context.user)
 
         context.door.refuse_making(Kind.NAMESPACE)
-        context.work.define(change)
+        context.work.define(change, context.request)
         return _DONE
 
     def _drop_namespace(self, statement: DropNamespace, context: Context) -> Affected:
@@ -118,7 +118,7 @@ class Ddl:
             door.onto(registry).refuse_left(statement.name)
             return registry.without_namespace(statement.name)
 
-        context.work.define(change)
+        context.work.define(change, context.request)
         self._forget(mine, context)
         return _DONE
 
@@ -160,7 +160,7 @@ class Ddl:
             after = registry.without_table(door.table(name, Use.DEFINE).name)
             return _without_readers(name, door.onto(after)) if statement.cascade else after
 
-        context.work.define(change)
+        context.work.define(change, context.request)
         return _DONE
 
     def _forget(self, names: Iterable[TableName], context: Context) -> None:
@@ -178,7 +178,7 @@ class Ddl:
             now = _door(context, registry).table(table.name, Use.DEFINE)
             return registry.with_table(_altered(now, statement.action))
 
-        context.work.define(change)
+        context.work.define(change, context.request)
         return _DONE
 
     def _create_view(self, statement: CreateView, context: Context) -> Affected:
@@ -198,7 +198,7 @@ class Ddl:
             self._reader.check_view(kept, _door(context, after))
             return after
 
-        context.work.define(change)
+        context.work.define(change, context.request)
         return _DONE
 
     def _drop_view(self, statement: DropView, context: Context) -> Affected:
@@ -211,7 +211,7 @@ class Ddl:
             after = registry.without_view(door.view(name, Use.DEFINE).name)
             return _without_readers(name, door.onto(after)) if statement.cascade else after
 
-        context.work.define(change)
+        context.work.define(change, context.request)
         return _DONE
 
 

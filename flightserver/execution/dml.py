@@ -190,7 +190,7 @@ class Dml:
     def _ingest(
         self, table: TableDef, context: Context, batches: Iterator[pa.RecordBatch], rule: OnExisting
     ) -> Affected:
-        load = Load(rule, Strictness.STATEMENT, lambda: context.idempotency)
+        load = Load(rule, Strictness.STATEMENT, lambda: context.request.idempotency)
         return Affected(ingest(self._database, table, context, batches, load).affected)
 
     def _upsert(
@@ -350,7 +350,7 @@ def _item(value: QueryText, name: str) -> QueryText:
 def _commit(context: Context, table: TableDef, build: Callable[[Snapshot], Change]) -> int:
     """Carry out a change that overrides existing rows; return how many it affected."""
     scope = context.scope(table)
-    return context.work.write(scope, build, OnExisting.REPLACE, context.idempotency).affected
+    return context.work.write(scope, build, OnExisting.REPLACE, context.request).affected
 
 
 def _bound_columns(numbers: Sequence[int], bound: pa.Table, names: Sequence[str]) -> Iterator[pa.RecordBatch]:

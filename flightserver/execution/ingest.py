@@ -21,6 +21,7 @@ from flightserver.context import Context
 from flightserver.database import Database
 from flush.bulk import PART_ROWS, BulkLoad
 from providers.commit.idempotency import Idempotency, Outcome
+from providers.commit.request import Request
 from providers.commit.resolve import OnExisting
 from providers.rows.change import Change
 from providers.rows.conversion import Strictness
@@ -101,11 +102,12 @@ class _Ingest:
 
     def finish(self, idempotency: Idempotency | None) -> Outcome:
         """Commit the whole stream."""
+        request = Request(idempotency, self._context.request.note)
         if not self._may_be_bulk or (self._bulk is None and self._is_small()):
-            return self._context.work.offer(self._scope, self._take(), self._named, self._load.rule, idempotency)
+            return self._context.work.offer(self._scope, self._take(), self._named, self._load.rule, request)
         bulk = self._stage()
         bulk.finish()
-        return self._context.work.take(self._scope, bulk, idempotency)
+        return self._context.work.take(self._scope, bulk, request)
 
     def abort(self) -> None:
         """Leave nothing of the stream behind."""

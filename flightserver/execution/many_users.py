@@ -16,6 +16,7 @@ from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.ingest import Load
 from providers.commit.idempotency import Outcome
+from providers.commit.request import Request
 from providers.commit.work import ScopeOf
 from providers.rows.change import Change
 from providers.rows.offered import admitted
@@ -47,7 +48,7 @@ def ingest_for_users(
     named = [name for name in rows.column_names if name != DELETED_COLUMN]
     change = admitted(table, rows, context.user, database.store.allocator, load.strictness)
     parts = list(_of_each(change, users, table))
-    return context.work.offer_each(parts, named, load.rule, load.idempotency())
+    return context.work.offer_each(parts, named, load.rule, Request(load.idempotency(), context.request.note))
 
 
 def _collected(batches: Iterable[pa.RecordBatch], load: Load) -> pa.Table | None:

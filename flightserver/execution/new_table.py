@@ -56,5 +56,5 @@ class NewTable:
             after = registry.with_table(self.table)
             return after
 
-        self.context.work.define(change)
+        self.context.work.define(change, self.context.request)
         return after is not None

@@ -39,6 +39,7 @@ from flightserver.sessions.session import Session
 from flightserver.sql.parser import Parsed, parse_numbered
 from flightserver.sql.statements import SubstraitQuery, TableRef
 from providers.commit.idempotency import Idempotency
+from providers.commit.request import Request
 from providers.commit.transaction import Transaction
 from providers.stopping import Stop, check
 
@@ -258,7 +259,7 @@ class Service:
         principal, own = session.principal_of(parsed)
 
         def run(context: Context) -> Rows | Affected:
-            once = context if request is None else replace(context, idempotency=request)
+            once = replace(context, request=Request(request, context.request.note))
             return self._executor.run(own, once, bound)
 
         return self._carry_out(text, named, call, run, self._access(own, session, principal), principal=principal)

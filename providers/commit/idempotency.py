@@ -1,8 +1,7 @@
 """Requests that may be repeated: a client's key for a request, and what the request did the first time.
 
 The record stands in the IDEMPOTENCY column family under the scope and the key, and is written in the same RocksDB
-batch as the versions. A bulk commit, whose commit point is the manifest, carries its record in the manifest until
-RocksDB has it.
+batch as the versions. That of a bulk commit follows its manifest (`bulk_record.py`).
 """
 
 import json
@@ -12,7 +11,6 @@ from dataclasses import dataclass
 from catalog.definition import Scope
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.keyvalue import AtomicWrite, Family, KeyValueStore
-from manifest.entries import BulkCommit
 from providers.clock import timestamp
 from providers.hot.record import scope_prefix
 
@@ -40,6 +38,10 @@ class Outcome:
     replayed: bool = False
 
 
+NOTHING = Outcome(0, 0)
+"""What a change of definitions does to rows."""
+
+
 def find_replay(keyvalue: KeyValueStore, scope: Scope, idempotency: Idempotency | None) -> Outcome | None:
     """The outcome of an earlier request with the same key; INVALID when that was a different request."""
     if idempotency is None:
@@ -51,6 +53,11 @@ def find_replay(keyvalue: KeyValueStore, scope: Scope, idempotency: Idempotency 
     if earlier["request_hash"] != idempotency.request_hash:
         raise _reused(idempotency)
     return Outcome(int(earlier["rows"]), int(earlier["seq"]), replayed=True)
+
+
+def is_on_record(keyvalue: KeyValueStore, scope: Scope, idempotency: Idempotency) -> bool:
+    """Tell whether there was a request under this key, whichever it was."""
+    return keyvalue.get(Family.IDEMPOTENCY, _key(scope, idempotency.key)) is not None
 
 
 def replayed_in(outcomes: Mapping[Idempotency, Outcome], idempotency: Idempotency | None) -> Outcome | None:
@@ -76,19 +83,6 @@ def put_outcome(batch: AtomicWrite, scope: Scope, idempotency: Idempotency | Non
         }
         encoded = json.dumps(value, sort_keys=True).encode()
         batch.put(Family.IDEMPOTENCY, _key(scope, idempotency.key), encoded)
-
-
-def restore_bulk_commit(keyvalue: KeyValueStore, scope: Scope, commit: BulkCommit | None) -> int | None:
-    """Repeat the record of a scope's newest bulk commit, which a crash may have kept from RocksDB.
-
-    Return the ticket that must be durable before the manifest forgets the record.
-    """
-    if commit is not None and keyvalue.get(Family.IDEMPOTENCY, _key(scope, commit.idempotency_key)) is None:
-        batch = AtomicWrite()
-        name = Idempotency(commit.idempotency_key, commit.request_hash)
-        put_outcome(batch, scope, name, Outcome(commit.rows, commit.seq))
-        return keyvalue.append(batch)
-    return None
 
 
 def _reused(idempotency: Idempotency) -> DatabaseError:

@@ -24,14 +24,13 @@ from manifest.layout import MANIFEST_NAME
 from providers.clock import timestamp
 from providers.cold.scope_folder import ScopeFolder
 from providers.commit.apply import add_versions, mark_dead
+from providers.commit.bulk_record import recorded_version
 from providers.hot import record
 from providers.hot.record import HotRecord
 from providers.hot.view import HotView
 from providers.rows.change import key_of
 from providers.rows.defaults import missing_values
 from providers.snapshot import ColdState, Pins, Snapshot
-
-MANIFEST_MARK = b"manifest/"
 
 
 def load(keyvalue: KeyValueStore, folder: ScopeFolder, table: TableDef, scope: Scope, pins: Pins) -> Snapshot:
@@ -62,17 +61,12 @@ def replay(cold: ColdState, dead: Mapping[int, DeadRows], records: list[HotRecor
     return replace(snapshot, hot=hot, last_seq=max(newest_cold, int(rows.column(SEQ_COLUMN)[-1].as_py())))
 
 
-def manifest_mark(scope: Scope) -> bytes:
-    """Key in META of the newest manifest version that a scope published."""
-    return MANIFEST_MARK + record.scope_prefix(scope)
-
-
 def _read_manifest(keyvalue: KeyValueStore, folder: ScopeFolder, table: TableDef, scope: Scope) -> ManifestFile:
     """A scope's manifest, an empty one before its first; CORRUPT when it is missing or older than it was.
 
     To go on without it would serve a table without its rows, and reclaim their files.
     """
-    published = int(keyvalue.get(Family.META, manifest_mark(scope)) or 0)
+    published = recorded_version(keyvalue, scope)
     stored = folder.read(MANIFEST_NAME)
     found = None if stored is None else manifest_codec.decode(stored)
     if published > (found.version if found else 0):

@@ -30,10 +30,12 @@ from providers.cold.files import ColdFiles
 from providers.cold.scope_folder import ScopeFolder, TableFolders
 from providers.commit import recovery
 from providers.commit.apply import adopted, after_commit, versions_of
+from providers.commit.bulk_record import MANIFEST_MARK, manifest_mark, put_bulk_commit, restore_bulk_commit
 from providers.commit.definitions import dropped
 from providers.commit.file_names import FileNames
-from providers.commit.idempotency import Idempotency, Outcome, find_replay, put_outcome, restore_bulk_commit
+from providers.commit.idempotency import Idempotency, Outcome, find_replay, put_outcome
 from providers.commit.noticed import Noticed
+from providers.commit.request import PLAIN, Request
 from providers.commit.resolve import OnExisting, Resolved, resolve
 from providers.commit.scope_state import ScopeState
 from providers.commit.used_names import USED, recorded
@@ -184,11 +186,11 @@ class ScopeStore:
         state: ScopeState,
         build: Callable[[Snapshot], Change],
         rule: OnExisting,
-        idempotency: Idempotency | None = None,
+        request: Request = PLAIN,
     ) -> Outcome:
         """Commit the change that `build` derives from the newest state, durable when this returns."""
         with self.exclusive(state):
-            outcome = self._commit(state, build, rule, idempotency)
+            outcome = self._commit(state, build, rule, request)
             ticket = state.ticket
         self._acknowledge(ticket)
         return outcome
@@ -229,20 +231,21 @@ class ScopeStore:
         state: ScopeState,
         build: Callable[[Snapshot], Change],
         rule: OnExisting,
-        idempotency: Idempotency | None,
+        request: Request,
     ) -> Outcome:
         """Advance the head by a change. Even one that writes nothing rests on commits that may not be durable yet."""
-        replayed = self.replayed(state, idempotency)
+        replayed = self.replayed(state, request.idempotency)
         if replayed is not None:
             return replayed
         snapshot = state.head
         resolved = resolve(snapshot, build(snapshot), rule, self.files)
-        if not resolved.rows.num_rows and idempotency is None:
+        if not resolved.rows.num_rows and request.is_plain:
             return Outcome(resolved.affected, snapshot.last_seq)
         batch = AtomicWrite()
         after = self.stage(snapshot, resolved, batch)
         outcome = Outcome(resolved.affected, after.last_seq)
-        put_outcome(batch, snapshot.scope, idempotency, outcome)
+        put_outcome(batch, snapshot.scope, request.idempotency, outcome)
+        request.audit(batch, outcome, snapshot.scope.user)
         state.ticket = self._keyvalue.append(batch)
         state.head = after
         self.visibility.enqueue(state.ticket, [(state, after)])
@@ -270,7 +273,7 @@ class ScopeStore:
         An error means that nothing was published, or that nobody knows: then the scope is `unsure`.
         """
         head = state.head
-        state.ticket = restore_bulk_commit(self._keyvalue, head.scope, head.manifest.last_bulk_commit) or state.ticket
+        state.ticket = restore_bulk_commit(self._keyvalue, head.scope, head.manifest) or state.ticket
         self._keyvalue.wait_durable(state.ticket)
         self.visibility.show(state.ticket)
         folder, data = self.folder(state), manifest_codec.encode(manifest)
@@ -291,10 +294,9 @@ class ScopeStore:
         state.release_batches(manifest.by_number)
         with self._may_be_lost():
             batch = AtomicWrite()
-            batch.put(Family.META, recovery.manifest_mark(after.scope), str(manifest.version).encode())
+            put_bulk_commit(self._keyvalue, after.scope, manifest, batch)
+            batch.put(Family.META, manifest_mark(after.scope), str(manifest.version).encode())
             state.ticket = self._keyvalue.append(batch)
-            restored = restore_bulk_commit(self._keyvalue, after.scope, manifest.last_bulk_commit)
-            state.ticket = restored or state.ticket
 
     def clean_hot(self, state: ScopeState) -> None:
         """Delete the hot records that a flush made invisible; may be lost or repeated.
@@ -344,7 +346,7 @@ class ScopeStore:
         for prefix in map(record.table_prefix, table_ids):
             for family in (Family.HOT, Family.IDEMPOTENCY):
                 batch.delete_range(family, prefix, record.prefix_end(prefix))
-            for kind in (recovery.MANIFEST_MARK, USED):
+            for kind in (MANIFEST_MARK, USED):
                 batch.delete_range(Family.META, kind + prefix, record.prefix_end(kind + prefix))
         if table_ids:
             self._keyvalue.append(batch)
@@ -413,7 +415,7 @@ class ScopeStore:
         known = recorded(self._keyvalue, scope)
         self.allocator.pass_over(snapshot.last_seq)
         state = ScopeState(snapshot, known.and_those_of(snapshot.manifest, folder.names()), known, self.noticed)
-        state.ticket = restore_bulk_commit(self._keyvalue, scope, snapshot.manifest.last_bulk_commit) or 0
+        state.ticket = restore_bulk_commit(self._keyvalue, scope, snapshot.manifest) or 0
         return state
 
     def _persist_ceiling(self, ceiling: int) -> None:

@@ -10,6 +10,7 @@ from catalog.definition import TableDef
 from providers.cold.files import ColdFiles
 from providers.commit.apply import adopted, after_commit, versions_of
 from providers.commit.idempotency import Idempotency, Outcome
+from providers.commit.request import Note, Request
 from providers.commit.resolve import Resolved
 from providers.commit.scope_state import ScopeState
 from providers.commit.work import StagedLoad
@@ -33,18 +34,19 @@ class ScopeWrites:
     deleted: tuple[pa.Table, ...] = ()
     loads: tuple[StagedLoad, ...] = ()
     outcomes: Mapping[Idempotency, Outcome] = field(default_factory=dict)
+    notes: tuple[tuple[Note, Outcome], ...] = ()
     replaced: bool = False
 
     @property
     def has_changes(self) -> bool:
         """Tell whether there is anything to commit."""
-        return self.working.last_seq > self.base.last_seq or bool(self.outcomes) or bool(self.loads)
+        return self.working.last_seq > self.base.last_seq or bool(self.outcomes or self.notes or self.loads)
 
     @property
     def only_load(self) -> StagedLoad | None:
         """The load that is all that was written, if one is."""
         written = self.deleted or self.working.hot.after(self.base.last_seq).chunks
-        return self.loads[0] if len(self.loads) == 1 and not written else None
+        return self.loads[0] if len(self.loads) == 1 and not written and len(self.notes) <= 1 else None
 
     @property
     def nbytes(self) -> int:
@@ -70,9 +72,14 @@ class ScopeWrites:
             return replace(loaded, deleted=(), loads=(load,), replaced=True)
         return replace(loaded, loads=(*self.loads, load))
 
-    def with_outcome(self, idempotency: Idempotency | None, outcome: Outcome) -> "ScopeWrites":
-        """What a request did, for the case that it comes again."""
-        return self if idempotency is None else replace(self, outcomes={**self.outcomes, idempotency: outcome})
+    def with_outcome(self, request: Request, outcome: Outcome) -> "ScopeWrites":
+        """What a request did, for the case that it comes again, and for the audit log."""
+        name, note = request.idempotency, request.note
+        return replace(
+            self,
+            outcomes=self.outcomes if name is None else {**self.outcomes, name: outcome},
+            notes=self.notes if note is None else (*self.notes, (note, outcome)),
+        )
 
     def adopting(self, table: TableDef) -> "ScopeWrites":
         """The same, read by a newer version of the definition."""

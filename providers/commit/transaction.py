@@ -29,7 +29,8 @@ from catalog.store import CatalogStore
 from catalog.store import Change as DefinitionChange
 from providers.commit.apply import adopted
 from providers.commit.conflicts import altered, refuse_conflict
-from providers.commit.idempotency import Idempotency, Outcome, put_outcome, replayed_in
+from providers.commit.idempotency import NOTHING, Idempotency, Outcome, put_outcome, replayed_in
+from providers.commit.request import PLAIN, Note, Request
 from providers.commit.resolve import OnExisting, resolve
 from providers.commit.scope_state import ScopeState
 from providers.commit.scope_store import ScopeStore
@@ -58,6 +59,7 @@ class _State:
 
     registry: Registry
     writes: Mapping[Scope, ScopeWrites]
+    notes: tuple[Note, ...] = ()
 
 
 class Transaction:
@@ -109,9 +111,9 @@ class Transaction:
             self._begin()
             return [self._snapshot(*scope) for scope in scopes]
 
-    def write(self, scope: ScopeOf, build: Build, rule: OnExisting, idempotency: Idempotency | None = None) -> Outcome:
+    def write(self, scope: ScopeOf, build: Build, rule: OnExisting, request: Request = PLAIN) -> Outcome:
         """Carry out a change that only this transaction sees."""
-        return self._write(scope, derived(scope, build), rule, idempotency)
+        return self._write(scope, derived(scope, build), rule, request)
 
     def offer(
         self,
@@ -119,24 +121,24 @@ class Transaction:
         change: Change,
         named: Collection[str],
         rule: OnExisting,
-        idempotency: Idempotency | None = None,
+        request: Request = PLAIN,
     ) -> Outcome:
         """Write rows that only this transaction sees."""
-        return self._write(scope, offered(scope, change, named), rule, idempotency)
+        return self._write(scope, offered(scope, change, named), rule, request)
 
     def offer_each(
         self,
         parts: Sequence[tuple[ScopeOf, Change]],
         named: Collection[str],
         rule: OnExisting,
-        idempotency: Idempotency | None = None,
+        request: Request = PLAIN,
     ) -> Outcome:
         """Write rows to several scopes, which only this transaction sees; all of them or none."""
         with self._lock:
             self._begin()
             before = self._now
             try:
-                outcomes = [self.offer(scope, change, named, rule, idempotency) for scope, change in parts]
+                outcomes = [self.offer(scope, change, named, rule, request) for scope, change in parts]
             except BaseException:
                 self._now = before
                 raise
@@ -149,28 +151,29 @@ class Transaction:
             self._begin()
             return self._writes_of(*scope).state
 
-    def take(self, scope: ScopeOf, load: StagedLoad, idempotency: Idempotency | None) -> Outcome:
+    def take(self, scope: ScopeOf, load: StagedLoad, request: Request = PLAIN) -> Outcome:
         """Carry out a staged load for this transaction alone; its files go when the transaction ends otherwise."""
         with self._lock:
             self._begin()
             writes = self._writes_of(*scope)
-            earlier = self._replayed(writes, idempotency)
+            earlier = self._replayed(writes, request.idempotency)
             if earlier is not None:
                 load.abort()
                 return earlier
             after = writes.with_load(load)
             self._loads.append(load)
             outcome = Outcome(load.offered(), writes.working.last_seq)
-            self._keep(after.with_outcome(idempotency, outcome))
+            self._keep(after.with_outcome(request, outcome))
             return outcome
 
-    def define(self, change: DefinitionChange) -> None:
+    def define(self, change: DefinitionChange, request: Request = PLAIN) -> None:
         """Change definitions for this transaction alone."""
         with self._lock:
             self._begin()
             before, after = self._now.registry, change(self._now.registry)
             self._created |= {table.id: table for table in after.left_out_by(before)}
-            self._now = replace(self._now, registry=after)
+            notes = self._now.notes if request.note is None else (*self._now.notes, request.note)
+            self._now = replace(self._now, registry=after, notes=notes)
 
     def savepoint(self, name: str) -> None:
         """Remember the present state; a later savepoint of the same name hides this one."""
@@ -219,17 +222,17 @@ class Transaction:
                 ErrorKind.NOT_FOUND, f"the transaction {self._phase.value}; roll back, then run all of it again"
             )
 
-    def _write(self, scope: ScopeOf, build: Build, rule: OnExisting, idempotency: Idempotency | None) -> Outcome:
+    def _write(self, scope: ScopeOf, build: Build, rule: OnExisting, request: Request) -> Outcome:
         with self._lock:
             self._begin()
             writes = self._writes_of(*scope)
-            earlier = self._replayed(writes, idempotency)
+            earlier = self._replayed(writes, request.idempotency)
             if earlier is not None:
                 return earlier
             working = writes.working
             resolved = resolve(working, build(working), rule, self._store.files)
             outcome = Outcome(resolved.affected, working.last_seq)
-            self._keep(writes.with_change(resolved).with_outcome(idempotency, outcome))
+            self._keep(writes.with_change(resolved).with_outcome(request, outcome))
             return outcome
 
     def _replayed(self, writes: ScopeWrites, idempotency: Idempotency | None) -> Outcome | None:
@@ -311,7 +314,8 @@ class Transaction:
         mine, base = self._now.registry, self._base
         written = [writes for writes in self._now.writes.values() if writes.has_changes and self._keeps(writes)]
         redefines = mine is not base
-        if len(written) == 1 and not redefines and written[0].only_load is not None:
+        notes = self._now.notes
+        if len(written) == 1 and not redefines and not notes and written[0].only_load is not None:
             self._commit_load(written[0], written[0].only_load)
             return
         definitions = (
@@ -319,7 +323,9 @@ class Transaction:
         )
         dropped = base.left_out_by(mine)
         with definitions as publish:
-            if written or redefines:
+            for note in notes:
+                batch.audit(note(NOTHING, None))
+            if written or redefines or notes:
                 stages = [(w.state, partial(self._stage, w)) for w in written]
                 self._store.write_together(stages, batch, publish)
         for table in dropped:
@@ -327,7 +333,8 @@ class Transaction:
 
     def _commit_load(self, writes: ScopeWrites, load: StagedLoad) -> None:
         """Commit a transaction that did nothing but load one stream."""
-        load.commit(next(iter(writes.outcomes), None), partial(self._refuse_conflict, writes))
+        note = next((note for note, _ in writes.notes), None)
+        load.commit(Request(next(iter(writes.outcomes), None), note), partial(self._refuse_conflict, writes))
         self._loads.remove(load)
 
     def _refuse_conflict(self, writes: ScopeWrites, head: Snapshot, written: Written) -> None:
@@ -359,4 +366,6 @@ class Transaction:
                     ErrorKind.CONFLICT, f"a request with idempotency key {idempotency.key!r} was committed first"
                 )
             put_outcome(batch, head.scope, idempotency, replace(outcome, seq=after.last_seq))
+        for note, outcome in writes.notes:
+            batch.audit(note(replace(outcome, seq=after.last_seq), head.scope.user))
         return after

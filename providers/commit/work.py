@@ -16,7 +16,8 @@ from catalog.store import CatalogStore
 from catalog.store import Change as DefinitionChange
 from manifest.predicate import Predicate
 from providers.commit.definitions import require_columns, require_same
-from providers.commit.idempotency import Idempotency, Outcome, put_outcome
+from providers.commit.idempotency import NOTHING, Outcome, put_outcome
+from providers.commit.request import PLAIN, Request
 from providers.commit.resolve import OnExisting, resolve
 from providers.commit.scope_state import ScopeState
 from providers.commit.scope_store import ScopeStore
@@ -47,7 +48,7 @@ class StagedLoad(Protocol):
     def replaces(self) -> bool:
         """Whether older rows go."""
 
-    def commit(self, idempotency: Idempotency | None = None, refuse: Refuse | None = None) -> Outcome:
+    def commit(self, request: Request = PLAIN, refuse: Refuse | None = None) -> Outcome:
         """Make it visible and durable by itself; `refuse` may raise for what it finds in the newest state."""
 
     def over(self, snapshot: Snapshot) -> Snapshot:
@@ -70,7 +71,7 @@ class Work(Protocol):
     def snapshots(self, scopes: Sequence[ScopeOf]) -> list[Snapshot]:
         """The rows of some scopes, all as of one moment."""
 
-    def write(self, scope: ScopeOf, build: Build, rule: OnExisting, idempotency: Idempotency | None = None) -> Outcome:
+    def write(self, scope: ScopeOf, build: Build, rule: OnExisting, request: Request = PLAIN) -> Outcome:
         """Carry out the change that `build` derives from the newest state of a scope.
 
         StaleDefinitionError when that is not read by the definition that `build` was made for.
@@ -82,7 +83,7 @@ class Work(Protocol):
         change: Change,
         named: Collection[str],
         rule: OnExisting,
-        idempotency: Idempotency | None = None,
+        request: Request = PLAIN,
     ) -> Outcome:
         """Write rows in which a client named some columns; those that came since have their default.
 
@@ -94,17 +95,17 @@ class Work(Protocol):
         parts: Sequence[tuple[ScopeOf, Change]],
         named: Collection[str],
         rule: OnExisting,
-        idempotency: Idempotency | None = None,
+        request: Request = PLAIN,
     ) -> Outcome:
         """Write rows to several scopes as one commit, as `offer` does to one."""
 
     def staging(self, scope: ScopeOf) -> ScopeState:
         """The scope into whose folder a large stream may be staged."""
 
-    def take(self, scope: ScopeOf, load: StagedLoad, idempotency: Idempotency | None) -> Outcome:
+    def take(self, scope: ScopeOf, load: StagedLoad, request: Request = PLAIN) -> Outcome:
         """Carry out a staged load."""
 
-    def define(self, change: DefinitionChange) -> None:
+    def define(self, change: DefinitionChange, request: Request = PLAIN) -> None:
         """Change definitions. Tables that the change leaves out are dropped."""
 
 
@@ -124,9 +125,9 @@ class Autocommit:
         """What a reader that starts now sees."""
         return self._store.snapshots(scopes)
 
-    def write(self, scope: ScopeOf, build: Build, rule: OnExisting, idempotency: Idempotency | None = None) -> Outcome:
+    def write(self, scope: ScopeOf, build: Build, rule: OnExisting, request: Request = PLAIN) -> Outcome:
         """Commit a change: nobody else's commit to the scope comes between `build` and it."""
-        return self._store.write(self._store.state(*scope), derived(scope, build), rule, idempotency)
+        return self._store.write(self._store.state(*scope), derived(scope, build), rule, request)
 
     def offer(
         self,
@@ -134,27 +135,27 @@ class Autocommit:
         change: Change,
         named: Collection[str],
         rule: OnExisting,
-        idempotency: Idempotency | None = None,
+        request: Request = PLAIN,
     ) -> Outcome:
         """Commit rows."""
-        return self._store.write(self._store.state(*scope), offered(scope, change, named), rule, idempotency)
+        return self._store.write(self._store.state(*scope), offered(scope, change, named), rule, request)
 
     def offer_each(
         self,
         parts: Sequence[tuple[ScopeOf, Change]],
         named: Collection[str],
         rule: OnExisting,
-        idempotency: Idempotency | None = None,
+        request: Request = PLAIN,
     ) -> Outcome:
         """Commit rows to several scopes as one."""
         outcomes: list[Outcome] = []
         stages = []
         for scope, change in parts:
             state = self._store.state(*scope)
-            replayed = self._store.replayed(state, idempotency)
+            replayed = self._store.replayed(state, request.idempotency)
             if replayed is not None:
                 outcomes.append(replayed)
-            stages.append((state, self._staged(state, offered(scope, change, named), rule, idempotency, outcomes)))
+            stages.append((state, self._staged(state, offered(scope, change, named), rule, request, outcomes)))
         if not outcomes:
             self._store.write_together(stages, AtomicWrite())
         elif len(outcomes) < len(parts):
@@ -167,20 +168,21 @@ class Autocommit:
         state: ScopeState,
         build: Build,
         rule: OnExisting,
-        idempotency: Idempotency | None,
+        request: Request,
         outcomes: list[Outcome],
     ) -> Callable[[Snapshot, AtomicWrite], Snapshot]:
         """Puts the rows of one scope into a batch, and notes what becomes of them."""
 
         def stage(head: Snapshot, batch: AtomicWrite) -> Snapshot:
-            if self._store.replayed(state, idempotency) is not None:
+            if self._store.replayed(state, request.idempotency) is not None:
                 raise DatabaseError(
                     ErrorKind.CONFLICT, "the same stream was committed meanwhile; it is not taken twice"
                 )
             resolved = resolve(head, build(head), rule, self._store.files)
             after = self._store.stage(head, resolved, batch)
             outcome = Outcome(resolved.affected, after.last_seq)
-            put_outcome(batch, head.scope, idempotency, outcome)
+            put_outcome(batch, head.scope, request.idempotency, outcome)
+            request.audit(batch, outcome, head.scope.user)
             outcomes.append(outcome)
             return after
 
@@ -190,11 +192,11 @@ class Autocommit:
         """The scope itself."""
         return self._store.state(*scope)
 
-    def take(self, _: ScopeOf, load: StagedLoad, idempotency: Idempotency | None) -> Outcome:
+    def take(self, _: ScopeOf, load: StagedLoad, request: Request = PLAIN) -> Outcome:
         """Commit a staged load."""
-        return load.commit(idempotency)
+        return load.commit(request)
 
-    def define(self, change: DefinitionChange) -> None:
+    def define(self, change: DefinitionChange, request: Request = PLAIN) -> None:
         """Change the catalog."""
         dropped: list[TableDef] = []
 
@@ -203,7 +205,7 @@ class Autocommit:
             dropped.extend(before.left_out_by(after))
             return after
 
-        self._catalog.change(noted)
+        self._catalog.change(noted, lambda batch: request.audit(batch, NOTHING))
         for table in dropped:
             self._store.drop_table(table)
 

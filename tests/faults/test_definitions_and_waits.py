@@ -28,7 +28,8 @@ from flightserver.protocol.commands import IfExists, IfNotExist, StatementIngest
 from flightserver.service.table_load import Stream, TableLoad
 from flightserver.settings import Settings
 from flightserver.sql.parser import parse_numbered
-from providers.commit.idempotency import Idempotency, Outcome
+from providers.commit.idempotency import Outcome
+from providers.commit.request import PLAIN, Request
 from providers.commit.resolve import OnExisting
 from providers.commit.scope_state import ScopeState
 from providers.commit.scope_store import Durability
@@ -119,10 +120,10 @@ class Meanwhile:
         """Rows."""
         return self._work.snapshots(scopes)
 
-    def write(self, scope: ScopeOf, build: Build, rule: OnExisting, idempotency: Idempotency | None = None) -> Outcome:
+    def write(self, scope: ScopeOf, build: Build, rule: OnExisting, request: Request = PLAIN) -> Outcome:
         """Wait, then write."""
         self._wait()
-        return self._work.write(scope, build, rule, idempotency)
+        return self._work.write(scope, build, rule, request)
 
     def offer(
         self,
@@ -130,25 +131,25 @@ class Meanwhile:
         change: Change,
         named: Collection[str],
         rule: OnExisting,
-        idempotency: Idempotency | None = None,
+        request: Request = PLAIN,
     ) -> Outcome:
         """Wait, then write."""
         self._wait()
-        return self._work.offer(scope, change, named, rule, idempotency)
+        return self._work.offer(scope, change, named, rule, request)
 
     def staging(self, scope: ScopeOf) -> ScopeState:
         """Where a stream is staged."""
         return self._work.staging(scope)
 
-    def take(self, scope: ScopeOf, load: StagedLoad, idempotency: Idempotency | None) -> Outcome:
+    def take(self, scope: ScopeOf, load: StagedLoad, request: Request = PLAIN) -> Outcome:
         """Wait, then write."""
         self._wait()
-        return self._work.take(scope, load, idempotency)
+        return self._work.take(scope, load, request)
 
-    def define(self, change: DefinitionChange) -> None:
+    def define(self, change: DefinitionChange, request: Request = PLAIN) -> None:
         """Wait, then define."""
         self._wait()
-        self._work.define(change)
+        self._work.define(change, request)
 
     def _wait(self) -> None:
         act, self._act = self._act, None

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from providers.commit.idempotency import Idempotency
+from providers.commit.request import Request
 from tests.storage_fixtures import Database, TableAccess, kv
 
 Contents = Mapping[int, int]
@@ -32,7 +33,7 @@ class Step:
                 load.add(table.part(*[kv(k, v) for k, v in part.items()]))
             if self.delete:
                 load.add(table.part(*[kv(k) for k in self.delete], deleted=[True] * len(self.delete)))
-            return load.commit(self.idempotency).replayed
+            return load.commit(Request(self.idempotency)).replayed
         rows = [kv(k, v) for part in self.parts for k, v in part.items()]
         flags = [False] * len(rows) + [True] * len(self.delete)
         return table.write(*rows, *[kv(k) for k in self.delete], deleted=flags, idempotency=self.idempotency).replayed

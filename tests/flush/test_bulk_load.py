@@ -13,6 +13,7 @@ from flush import batch_writer, bulk, hot_flush
 from flush.bulk import BulkLoad
 from manifest.entries import BatchFileEntry
 from providers.commit.idempotency import Idempotency
+from providers.commit.request import Request
 from tests.storage_fixtures import Database, TableAccess, kv
 
 REQUEST = Idempotency("load-1", "hash")
@@ -241,11 +242,11 @@ def test_repeated_stream_is_a_no_op(table: TableAccess) -> None:
     """A stream that comes again with its key returns the first outcome and leaves no file."""
     load = table.bulk()
     load.add(table.part(kv(1, 1)))
-    first = load.commit(REQUEST)
+    first = load.commit(Request(REQUEST))
     table.write(kv(1, 5))
     load = table.bulk()
     load.add(table.part(kv(1, 1)))
-    again = load.commit(REQUEST)
+    again = load.commit(Request(REQUEST))
     assert (again.affected, again.seq, again.replayed) == (first.affected, first.seq, True)
     assert table.values() == {1: 5}
     assert len(files(table)) == 1
@@ -255,14 +256,14 @@ def test_repeated_stream_is_known_from_the_manifest_alone(table: TableAccess) ->
     """When a crash kept the record from RocksDB, the manifest brings it back."""
     load = table.bulk()
     load.add(table.part(kv(1, 1)))
-    load.commit(REQUEST)
+    load.commit(Request(REQUEST))
     lost = AtomicWrite()
     lost.delete_range(Family.IDEMPOTENCY, b"", b"\xff" * 32)
     table.db.keyvalue.commit(lost)
     table.db.reopen()
     load = table.bulk()
     load.add(table.part(kv(1, 2)))
-    assert load.commit(REQUEST).replayed
+    assert load.commit(Request(REQUEST)).replayed
     assert table.values() == {1: 1}
 
 
@@ -270,11 +271,11 @@ def test_stream_with_another_content_under_a_used_key_is_refused(table: TableAcc
     """The error leaves the stream to be aborted, and nothing of it visible."""
     load = table.bulk()
     load.add(table.part(kv(1, 1)))
-    load.commit(REQUEST)
+    load.commit(Request(REQUEST))
     load = table.bulk()
     load.add(table.part(kv(2, 2)))
     with pytest.raises(DatabaseError) as caught:
-        load.commit(Idempotency(REQUEST.key, "other"))
+        load.commit(Request(Idempotency(REQUEST.key, "other")))
     load.abort()
     assert caught.value.kind is ErrorKind.INVALID
     assert table.values() == {1: 1}

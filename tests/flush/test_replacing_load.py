@@ -12,6 +12,7 @@ from flush.bulk import BulkLoad
 from flush.reclaim import reclaim_leftovers
 from providers.commit.definitions import StaleDefinitionError
 from providers.commit.idempotency import Idempotency, Outcome
+from providers.commit.request import Request
 from providers.commit.transaction import Transaction
 from providers.commit.work import Autocommit
 from tests.storage_fixtures import Database, TableAccess, kv
@@ -38,7 +39,7 @@ def replace(
     scope = (table.definition, table.user)
     load = BulkLoad(table.db.store, work.staging(scope), table.definition, replaces=True)
     load.add(table.part(*[kv(k, v) for k, v in values.items()]))
-    return work.take(scope, load, request)
+    return work.take(scope, load, Request(request))
 
 
 def replace_now(table: TableAccess, values: Mapping[int, int], request: Idempotency | None = None) -> Outcome:
@@ -93,7 +94,7 @@ def test_a_commit_in_between_is_replaced_too(mixed: TableAccess) -> None:
     load = BulkLoad(mixed.db.store, work.staging(scope), mixed.definition, replaces=True)
     load.add(mixed.part(kv(1, 1)))
     between = mixed.write(kv(100, 100)).seq
-    assert work.take(scope, load, None).seq > between
+    assert work.take(scope, load).seq > between
     assert mixed.values() == {1: 1}
     assert mixed.snapshot.manifest.batches[0].min_seq > between
 
@@ -189,7 +190,7 @@ def test_deletes_in_a_stream_conflict_like_its_rows(table: TableAccess) -> None:
     scope = (table.definition, None)
     load = BulkLoad(table.db.store, transaction.staging(scope), table.definition)
     load.add(table.part(kv(1), kv(3, 3), deleted=[True, False]))
-    transaction.take(scope, load, None)
+    transaction.take(scope, load)
     table.write(kv(1, 10))
     assert "at key 1" in conflict(transaction.commit)
     assert table.values() == {1: 10, 2: 2}
@@ -202,7 +203,7 @@ def test_a_load_and_a_column_that_came_after_it_are_committed_together(table: Ta
     scope = (table.definition, None)
     load = BulkLoad(table.db.store, transaction.staging(scope), table.definition)
     load.add(table.part(kv(1, 1)))
-    transaction.take(scope, load, None)
+    transaction.take(scope, load)
     mine.alter(lambda definition: add_column(definition, ColumnSpec("x", pa.int64())))
     mine.alter(lambda definition: rename_column(definition, "v", "w"))
     transaction.commit()

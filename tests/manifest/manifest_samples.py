@@ -83,5 +83,5 @@ def manifests(draw: st.DrawFn) -> ManifestFile:
         flushed_seq=draw(INT64),
         schema_version=draw(st.integers(1, 99)),
         batches=tuple(draw(entries(number)) for number in sorted(numbers)),
-        last_bulk_commit=draw(st.none() | st.builds(BulkCommit, TEXT, TEXT, INT64, INT64)),
+        last_bulk_commit=draw(st.none() | st.builds(BulkCommit, INT64, INT64, INT64, TEXT, TEXT, TEXT)),
     )

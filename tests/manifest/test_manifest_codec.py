@@ -26,7 +26,7 @@ SMALL = EMPTY.with_changes(
         )
     ],
     flushed_seq=2**62,
-    last_bulk_commit=BulkCommit("key", "hash", 10, 9),
+    last_bulk_commit=BulkCommit(10, 9, 2, "key", "hash", "{}"),
 )
 
 

@@ -54,7 +54,7 @@ def test_flushed_seq_never_falls() -> None:
 
 def test_the_last_bulk_commit_stays_until_the_next() -> None:
     """A flush does not forget it."""
-    commit = BulkCommit("key", "hash", 1, 2)
+    commit = BulkCommit(1, 2, 1, "key", "hash")
     manifest = EMPTY.with_changes(updated_at=MADE_AT, last_bulk_commit=commit).with_changes(updated_at=LATER)
     assert manifest.last_bulk_commit == commit
 

@@ -12,6 +12,7 @@ from catalog.errors import DatabaseError, ErrorKind
 from catalog.keyvalue import AtomicWrite, Family, KeyValueStore
 from providers.cold.files import ColdFiles
 from providers.commit.idempotency import Idempotency, Outcome
+from providers.commit.request import Request
 from providers.commit.resolve import OnExisting
 from providers.commit.scope_store import Durability, ScopeStore
 from tests.storage_fixtures import Database, TableAccess, kv, run_together
@@ -171,7 +172,7 @@ def test_record_of_a_bulk_commit_survives_after_the_next_bulk_commit(watched: Ta
     for number in (1, 2):
         load = watched.bulk()
         load.add(watched.part(kv(number)))
-        load.commit(Idempotency(f"bulk-{number}", "hash"))
+        load.commit(Request(Idempotency(f"bulk-{number}", "hash")))
     assert store_of(watched).survives(b"bulk-1")
 
 

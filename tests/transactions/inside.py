@@ -9,6 +9,7 @@ import pytest
 from catalog.definition import TableDef
 from catalog.errors import DatabaseError, ErrorKind
 from providers.commit.idempotency import Idempotency, Outcome
+from providers.commit.request import Request
 from providers.commit.resolve import OnExisting
 from providers.commit.transaction import Transaction
 from providers.rows.change import Change
@@ -53,7 +54,7 @@ class Inside(TableAccess):
         """Write rows; `deleted` flags tombstones."""
         flags = None if deleted is None else np.array(deleted, dtype=np.bool_)
         change = Change(self.rows(rows), flags)
-        return self.transaction.write((self.definition, self.user), lambda _: change, rule, idempotency)
+        return self.transaction.write((self.definition, self.user), lambda _: change, rule, Request(idempotency))
 
 
 def begin(db: Database) -> Transaction:

@@ -21,7 +21,7 @@ def load(work: Transaction | Autocommit, table: TableAccess, values: Mapping[int
     scope = (table.definition, None)
     staged = BulkLoad(table.db.store, work.staging(scope), table.definition)
     staged.add(table.part(*[kv(k, v) for k, v in values.items()]))
-    return work.take(scope, staged, None).affected
+    return work.take(scope, staged).affected
 
 
 def staged_files(table: TableAccess) -> list[Path]:

@@ -219,7 +219,7 @@ def test_a_stream_that_names_a_renamed_column_is_refused_inside(table: TableAcce
     Inside(table, transaction).alter(lambda definition: rename_column(definition, "v", "w"))
     renamed = (transaction.registry.table(table.name), None)
     with pytest.raises(StaleDefinitionError) as caught:
-        transaction.take(renamed, load, None)
+        transaction.take(renamed, load)
     assert caught.value.kind is ErrorKind.CONFLICT
     load.abort()
     transaction.rollback()

@@ -32,7 +32,8 @@ BATCHES_MAX = 256
 ROWS_MAX = 10_000
 """More rows are not few."""
 
-_NONE: Positions = np.empty(0, dtype=np.int64)
+NO_KEYS: Positions = np.empty(0, dtype=np.int64)
+"""For rows of which nobody asks whose key they have."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +67,7 @@ class StoredRows:
     def by_key(self, keys: Keys) -> FoundRows | None:
         """The rows that have one of some keys."""
         snapshot = self._snapshot
-        hot_keys, seqs = snapshot.hot.find(keys) if snapshot.hot.chunks else (_NONE, _NONE)
+        hot_keys, seqs = snapshot.hot.find(keys) if snapshot.hot.chunks else (NO_KEYS, NO_KEYS)
         among = candidates(snapshot.cold, keys, self._files)
         cold = find_in(snapshot, among, keys, self._files)
         entries = snapshot.manifest.batches
@@ -103,7 +104,7 @@ class StoredRows:
             count += len(positions)
             found = self._at(entry, positions) if len(positions) and count <= ROWS_MAX else None
             if found is not None:
-                parts.append((found, _NONE))
+                parts.append((found, NO_KEYS))
             elif len(positions):
                 return None
         for batch in snapshot.hot.batches:
@@ -111,7 +112,7 @@ class StoredRows:
             count += len(rows)
             if len(rows):
                 index = pa.array(rows)
-                parts.append(([batch.column(column.physical).take(index) for column in self._columns], _NONE))
+                parts.append(([batch.column(column.physical).take(index) for column in self._columns], NO_KEYS))
         return None if count > ROWS_MAX else self._together(parts, pruned)
 
     def _positions(self, entry: BatchFileEntry, names: list[str], values: Sequence[pa.Scalar]) -> Positions | None:
@@ -137,13 +138,15 @@ class StoredRows:
 
     def _at(self, entry: BatchFileEntry, positions: Positions) -> list[pa.Array] | None:
         """The columns of a batch at some positions; None where the engine is to read them."""
-        names = [column.physical for column in self._columns if entry.schema_version >= column.added]
-        found = self._files.points.rows(self._snapshot.cold, entry, positions, names) if names else []
-        if found is None or len(found) == len(self._columns):
-            return found
-        present, missing = iter(found), missing_values(self._snapshot.table)
+        present = dict.fromkeys(column.physical for column in self._columns if entry.schema_version >= column.added)
+        read = self._files.points.rows(self._snapshot.cold, entry, positions, list(present)) if present else []
+        if read is None:
+            return None
+        found = dict(zip(present, read, strict=True))
+        is_complete = all(column.physical in found for column in self._columns)
+        missing = {} if is_complete else missing_values(self._snapshot.table)
         return [
-            next(present) if entry.schema_version >= column.added else _absent(column, missing, len(positions))
+            found[column.physical] if column.physical in found else _absent(column, missing, len(positions))
             for column in self._columns
         ]
 
@@ -151,7 +154,7 @@ class StoredRows:
         if len(parts) == 1:
             return FoundRows(*parts[0], pruned)
         if not parts:
-            return FoundRows([pa.array([], column.storage) for column in self._columns], _NONE, pruned)
+            return FoundRows([pa.array([], column.storage) for column in self._columns], NO_KEYS, pruned)
         columns = [pa.concat_arrays(pieces) for pieces in zip(*(columns for columns, _ in parts), strict=True)]
         return FoundRows(columns, np.concatenate([keys for _, keys in parts]), pruned)
 

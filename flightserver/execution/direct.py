@@ -14,6 +14,7 @@ from functools import cached_property, reduce
 from itertools import product, takewhile
 from math import prod
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -24,16 +25,26 @@ from flightserver.access.rights import Use
 from flightserver.context import Context
 from flightserver.execution.key_values import Native, Parameters, native_of
 from flightserver.execution.rows import Rows, client_type, sliced
-from flightserver.sql.meaning.lookups import Condition, Lookup, Ordering, Value, lookup_of
+from flightserver.sql.meaning.lookups import (
+    Bound,
+    Condition,
+    Lookup,
+    Ordering,
+    Value,
+    conditions_of,
+    lookup_of,
+    value_of,
+)
 from flightserver.sql.statements import TableRef
 from flightserver.sql.text.query_text import QueryText
 from flightserver.sql.text.shapes import Shape, shape_of
 from providers.cold.files import ColdFiles
 from providers.engine.export import in_schema
 from providers.engine.relations import engine_type
-from providers.lookup import Edge, FoundRows, StoredRows
+from providers.lookup import NO_KEYS, ROWS_MAX, Edge, FoundRows, StoredRows
 from providers.lru import ByteBoundedCache
 from providers.rows.keys import Keys
+from providers.snapshot import Snapshot
 
 SHAPES_BYTES, PLANS_BYTES = 8 << 20, 8 << 20
 TOKEN_BYTES, COLUMN_BYTES = 64, 512
@@ -64,29 +75,38 @@ class _Shaped:
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """A look-up in one definition of its table.
+class _Search:
+    """Which rows of a table, by one definition of it, and what is read of them.
 
     `key` has the values of the key's first columns, of all when it `is_whole`; `rest` is what else rows must satisfy.
-    `read` are the columns that are fetched: first the selected ones, then what conditions and order need. The first or
-    the last rows by key are enough where `order` follows the key; `is_descending` is None where it does not.
     """
 
-    described: Described
     read: tuple[Column, ...]
-    is_stored_schema: bool
     key: tuple[tuple[Column, tuple[Value, ...]], ...]
     is_whole: bool
     rest: tuple[Condition, ...]
-    order: tuple[Ordering, ...]
-    is_descending: bool | None
-    limit: Value | None
-    offset: Value | None
 
     @cached_property
     def places(self) -> dict[str, int]:
         """Where each column is among those that are read."""
         return {column.name: place for place, column in reversed(list(enumerate(self.read)))}
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A look-up in one definition of its table.
+
+    Its search reads the selected columns first, and then those that conditions and order need. The first or the last
+    rows by key are enough where `order` follows the key; `is_descending` is None where it does not.
+    """
+
+    described: Described
+    search: _Search
+    is_stored_schema: bool
+    order: tuple[Ordering, ...]
+    is_descending: bool | None
+    limit: Value | None
+    offset: Value | None
 
 
 @dataclass(frozen=True)
@@ -97,6 +117,14 @@ class _Planned:
     plan: _Plan | None
 
 
+@dataclass(frozen=True)
+class _Searched:
+    """How a change finds its rows, None where the engine does."""
+
+    table: TableDef
+    search: _Search | None
+
+
 class DirectReads:
     """Answers look-ups."""
 
@@ -105,6 +133,7 @@ class DirectReads:
         self._describe = describe
         self._shapes: ByteBoundedCache[Shape, _Shaped] = ByteBoundedCache(SHAPES_BYTES)
         self._plans: ByteBoundedCache[tuple[Shape, int], _Planned] = ByteBoundedCache(PLANS_BYTES)
+        self._searches: ByteBoundedCache[tuple[Shape, int], _Searched] = ByteBoundedCache(PLANS_BYTES)
 
     def describe(self, text: QueryText, context: Context) -> Described | None:
         """What a look-up takes and returns; None for a statement that the engine is to run."""
@@ -117,14 +146,14 @@ class DirectReads:
         if found is None:
             return None
         table, plan = found
-        asked = _asked(plan, text, parameters)
+        asked = _asked(plan.search, text, parameters, plan.limit, plan.offset)
         if asked is None:
             return None
         (snapshot,) = context.work.snapshots([context.scope(table)])
         if snapshot.table is not table:
             return None
         try:
-            result = _found(plan, asked, StoredRows(snapshot, plan.read, self._files))
+            result = _found(plan.search, asked, plan.is_descending, StoredRows(snapshot, plan.search.read, self._files))
         except (DatabaseError, OSError, pa.ArrowException):  # the engine finds out what is wrong with a file
             return None
         if result is None:
@@ -132,6 +161,54 @@ class DirectReads:
         if context.statement is not None:
             context.statement.note_pruning([result.pruned])
         return _as_rows(plan, asked, result)
+
+    def each(self, text: QueryText, context: Context, bound: pa.Table) -> Rows | None:
+        """The results of a look-up of whole keys for some rows of parameters, one behind another; read at once."""
+        found = self._planned(text, context)
+        if found is None:
+            return None
+        table, plan = found
+        columns = _key_columns(plan, bound)
+        if columns is None:
+            return None
+        (snapshot,) = context.work.snapshots([context.scope(table)])
+        if snapshot.table is not table:
+            return None
+        try:
+            result = StoredRows(snapshot, plan.search.read, self._files).by_key(Keys.of(columns))
+        except (DatabaseError, OSError, pa.ArrowException):
+            return None
+        if result is None:
+            return None
+        if context.statement is not None:
+            context.statement.note_pruning([result.pruned])
+        order = pa.array(np.argsort(result.keys, kind="stable"))
+        return _rows_of(plan, [column.take(order) for column in result.columns])
+
+    def of_change(
+        self, where: QueryText, called: str, snapshot: Snapshot, parameters: Parameters
+    ) -> Mapping[str, pa.Array] | None:
+        """All columns by name of the rows of a snapshot that satisfy a condition on their key; None for the engine.
+
+        The table is `called` so in the condition.
+        """
+        shape, table = (called, *shape_of(where)), snapshot.table
+        known = self._searches.find((shape, id(table)))
+        if known is None or known.table is not table:
+            conditions = conditions_of(where, called)
+            names = [column.name for column in table.visible_columns]
+            known = _Searched(table, None if conditions is None else _search(table, names, conditions))
+            self._searches.put((shape, id(table)), known, TOKEN_BYTES * len(shape) + COLUMN_BYTES * len(names))
+        asked = None if known.search is None else _asked(known.search, where, parameters)
+        if known.search is None or asked is None or not known.search.is_whole:
+            return None
+        try:
+            found = _found(known.search, asked, None, StoredRows(snapshot, known.search.read, self._files))
+        except (DatabaseError, OSError, pa.ArrowException):
+            return None
+        if found is None:
+            return None
+        return {column.name: values for column, values in zip(known.search.read, found.columns, strict=True)}
 
     def _planned(self, text: QueryText, context: Context) -> tuple[TableDef, _Plan] | None:
         """The table that a look-up reads, and how."""
@@ -151,14 +228,10 @@ class DirectReads:
 
     def _plan(self, lookup: Lookup, table: TableDef, text: QueryText, context: Context) -> _Plan | None:
         visible = {column.name: column for column in table.visible_columns}
-        names = list(visible) if lookup.columns is None else lookup.columns
-        used = [*names, *(c.column for c in lookup.conditions), *(part.column for part in lookup.order)]
-        if not visible.keys() >= set(used):
-            return None
-        key = _key_of(lookup, table)
-        rest = tuple(c for c in lookup.conditions if all(c is not taken for taken in key))
-        is_understood = all(_is_checked_here(c, visible[c.column].storage) for c in rest)
-        if not key or not is_understood or not all(_has_one_order(visible[o.column].storage) for o in lookup.order):
+        names = list(visible) if lookup.columns is None else list(lookup.columns)
+        used = [*names, *(part.column for part in lookup.order if part.column not in names)]
+        search = _search(table, used, lookup.conditions)
+        if search is None or not all(_has_one_order(visible[part.column].storage) for part in lookup.order):
             return None
         try:
             described = self._describe(text, context)
@@ -168,18 +241,14 @@ class DirectReads:
         types = [client_type(engine_type(column.storage)) for column in selected]
         if described.result.types != types:
             return None
-        extra = dict.fromkeys(name for name in used[len(names) :] if name not in names)
         return _Plan(
             described,
-            (*selected, *(visible[name] for name in extra)),
+            search,
             all(column.storage == shown for column, shown in zip(selected, types, strict=True)),
-            tuple((table.by_name[c.column], c.values) for c in key),
-            is_whole=len(key) == len(table.key),
-            rest=rest,
-            order=lookup.order,
-            is_descending=None if rest else _direction(lookup.order, table.key_columns[len(key) :]),
-            limit=lookup.limit,
-            offset=lookup.offset,
+            lookup.order,
+            None if search.rest else _direction(lookup.order, table.key_columns[len(search.key) :]),
+            lookup.limit,
+            lookup.offset,
         )
 
 
@@ -198,7 +267,9 @@ class _Asked:
         return None if self.limit is None else self.offset + self.limit
 
 
-def _asked(plan: _Plan, text: QueryText, parameters: Parameters) -> _Asked | None:
+def _asked(
+    search: _Search, text: QueryText, parameters: Parameters, limit: Value | None = None, offset: Value | None = None
+) -> _Asked | None:
     """What is asked for; None where the storage does not have all values as they are meant."""
 
     def natives(column: Column, values: Sequence[Value]) -> list[Native]:
@@ -215,10 +286,10 @@ def _asked(plan: _Plan, text: QueryText, parameters: Parameters) -> _Asked | Non
 
     try:
         return _Asked(
-            tuple(natives(column, values) for column, values in plan.key),
-            tuple(natives(plan.read[plan.places[c.column]], c.values) for c in plan.rest),
-            None if plan.limit is None else count(plan.limit),
-            0 if plan.offset is None else count(plan.offset),
+            tuple(natives(column, values) for column, values in search.key),
+            tuple(natives(search.read[search.places[c.column]], c.values) for c in search.rest),
+            None if limit is None else count(limit),
+            0 if offset is None else count(offset),
         )
     except _NotPlainError:
         return None
@@ -232,6 +303,20 @@ _COUNT = Column(-1, "", "", pa.int64(), nullable=False, default=None, added=0)
 """What LIMIT and OFFSET say is a whole number, like the values of such a column."""
 
 
+def assigned_values(column: Column, expression: QueryText, parameters: Parameters, rows: int) -> pa.Array | None:
+    """What SET gives a column of some rows by a constant or a parameter; None where the engine is to compute it."""
+    value = value_of(expression)
+    if isinstance(value, Bound):
+        scalar = parameters.get(str(value.number))
+        return None if scalar is None or pa.types.is_nested(scalar.type) else pa.repeat(scalar, rows)
+    if value is None:
+        return None
+    if value.kind == "null":
+        return pa.nulls(rows)
+    native = native_of(column, value, expression, parameters)
+    return None if native is None else pa.array([native] * rows, column.storage)
+
+
 def _table_of(lookup: Lookup, context: Context) -> TableDef | None:
     if len(lookup.parts) > 3 or (len(lookup.parts) == 3 and lookup.parts[0] != CATALOG_NAME):
         return None
@@ -239,11 +324,30 @@ def _table_of(lookup: Lookup, context: Context) -> TableDef | None:
     return context.door.find_table(context.name(ref), Use.READ)
 
 
-def _key_of(lookup: Lookup, table: TableDef) -> list[Condition]:
+def _search(table: TableDef, names: Sequence[str], conditions: Sequence[Condition]) -> _Search | None:
+    """How rows that satisfy all conditions are found by key, and columns read; None where the engine is to look."""
+    visible = {column.name: column for column in table.visible_columns}
+    used = [*names, *(condition.column for condition in conditions)]
+    if not visible.keys() >= set(used):
+        return None
+    key = _key_of(conditions, table)
+    rest = tuple(c for c in conditions if all(c is not taken for taken in key))
+    if not key or not all(_is_checked_here(c, visible[c.column].storage) for c in rest):
+        return None
+    extra = dict.fromkeys(name for name in used[len(names) :] if name not in names)
+    return _Search(
+        tuple(visible[name] for name in (*names, *extra)),
+        tuple((visible[c.column], c.values) for c in key),
+        is_whole=len(key) == len(table.key),
+        rest=rest,
+    )
+
+
+def _key_of(conditions: Sequence[Condition], table: TableDef) -> list[Condition]:
     """The conditions that say the key, or the values of its first columns: one value each, where it is not whole."""
     found: list[Condition] = []
     for column in table.key_columns:
-        equal = (c for c in lookup.conditions if c.column == column.name and c.operator in {"=", "IN"})
+        equal = (c for c in conditions if c.column == column.name and c.operator in {"=", "IN"})
         condition = next(equal, None)
         if condition is None:
             break
@@ -274,11 +378,20 @@ def _is_checked_here(condition: Condition, data_type: pa.DataType) -> bool:
     return _has_one_order(data_type)
 
 
-def _found(plan: _Plan, asked: _Asked, stored: StoredRows) -> FoundRows | None:
-    types = [column.storage for column, _ in plan.key]
-    if not plan.is_whole:
+def _found(search: _Search, asked: _Asked, is_descending: bool | None, stored: StoredRows) -> FoundRows | None:
+    """The rows that have the key, and satisfy the other conditions."""
+    found = _with_key(search, asked, is_descending, stored)
+    if found is None or not search.rest:
+        return found
+    mask = _kept(search, asked, found.columns)
+    return FoundRows([column.filter(mask) for column in found.columns], NO_KEYS, found.pruned)
+
+
+def _with_key(search: _Search, asked: _Asked, is_descending: bool | None, stored: StoredRows) -> FoundRows | None:
+    types = [column.storage for column, _ in search.key]
+    if not search.is_whole:
         values = [pa.scalar(natives[0], data_type) for natives, data_type in zip(asked.key, types, strict=True)]
-        edge = None if plan.is_descending is None or asked.last is None else Edge(asked.last, plan.is_descending)
+        edge = None if is_descending is None or asked.last is None else Edge(asked.last, is_descending)
         return stored.by_part(values, edge)
     if all(len(natives) == 1 for natives in asked.key):
         columns = [pa.array(natives, data_type) for natives, data_type in zip(asked.key, types, strict=True)]
@@ -292,10 +405,12 @@ def _found(plan: _Plan, asked: _Asked, stored: StoredRows) -> FoundRows | None:
 
 def _as_rows(plan: _Plan, asked: _Asked, found: FoundRows) -> Rows:
     columns = found.columns
-    if plan.rest:
-        columns = [column.filter(_kept(plan, asked, columns)) for column in columns]
     if len(columns[0]) and (plan.limit is not None or plan.offset is not None or len(columns[0]) > 1):
         columns = _in_order(plan, asked, columns)
+    return _rows_of(plan, columns)
+
+
+def _rows_of(plan: _Plan, columns: Sequence[pa.Array]) -> Rows:
     schema = plan.described.result
     selected = columns[: len(schema)]
     if not len(selected[0]):
@@ -308,12 +423,12 @@ def _as_rows(plan: _Plan, asked: _Asked, found: FoundRows) -> Rows:
     return Rows(schema, lambda _: sliced(iter(batches)), is_short=True, nbytes=size)
 
 
-def _kept(plan: _Plan, asked: _Asked, columns: Sequence[pa.Array]) -> pa.Array:
+def _kept(search: _Search, asked: _Asked, columns: Sequence[pa.Array]) -> pa.Array:
     """Which rows satisfy the conditions that are not the key's. What is not known is not satisfied."""
     masks = []
-    for condition, natives in zip(plan.rest, asked.rest, strict=True):
-        place = plan.places[condition.column]
-        masks.append(_CHECKS[condition.operator](columns[place], pa.array(natives, plan.read[place].storage)))
+    for condition, natives in zip(search.rest, asked.rest, strict=True):
+        place = search.places[condition.column]
+        masks.append(_CHECKS[condition.operator](columns[place], pa.array(natives, search.read[place].storage)))
     return reduce(pc.and_, masks)
 
 
@@ -330,11 +445,34 @@ _CHECKS: Mapping[str, Callable[[pa.Array, pa.Array], pa.Array]] = {
 }
 
 
+def _key_columns(plan: _Plan, bound: pa.Table) -> list[pa.ChunkedArray] | None:
+    """The keys that some rows of parameters are, where each says all of a key as its columns store it, and no more."""
+    search = plan.search
+    if not search.is_whole or search.rest or plan.order or plan.limit is not None or plan.offset is not None:
+        return None
+    columns = []
+    for column, values in search.key:
+        value = values[0] if len(values) == 1 else None
+        given = bound.column(value.number - 1) if isinstance(value, Bound) else None
+        is_plain = column.type != pa.uuid() and not pa.types.is_floating(column.storage)
+        if given is None or given.null_count or len(given) > ROWS_MAX or not is_plain:
+            return None
+        if given.type != column.storage:
+            if not (pa.types.is_integer(given.type) and pa.types.is_integer(column.storage)):
+                return None
+            try:
+                given = given.cast(column.storage)
+            except pa.ArrowInvalid:  # a number that the column cannot have
+                return None
+        columns.append(given)
+    return columns
+
+
 def _in_order(plan: _Plan, asked: _Asked, columns: list[pa.Array]) -> list[pa.Array]:
     """The rows in the order that is asked for, as far as they are."""
     if plan.order:
         keys = pa.table(
-            [columns[plan.places[part.column]] for part in plan.order], list(map(str, range(len(plan.order))))
+            [columns[plan.search.places[part.column]] for part in plan.order], list(map(str, range(len(plan.order))))
         )
         rows = pc.sort_indices(keys, sort_keys=[_sort_key(place, part) for place, part in enumerate(plan.order)])
     else:

@@ -18,6 +18,7 @@ from flightserver.access.rights import Use
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.constants import column_of_constants
+from flightserver.execution.direct import NO_PARAMETERS, DirectReads, assigned_values
 from flightserver.execution.ingest import Load, ingest
 from flightserver.execution.parameters import bound_rows, comparable
 from flightserver.execution.reading import Given, Reader
@@ -55,9 +56,10 @@ _Find = Callable[[Snapshot, Parameters | None, pa.Table | None], Change]
 class Dml:
     """Runs data-changing statements."""
 
-    def __init__(self, database: Database, reader: Reader) -> None:
+    def __init__(self, database: Database, reader: Reader, direct: DirectReads) -> None:
         self._database = database
         self._reader = reader
+        self._direct = direct
         self._handlers: dict[type[Statement], Callable[..., Affected]] = {
             Insert: self.insert,
             Update: self.update,
@@ -102,6 +104,11 @@ class Dml:
         name = statement.alias or statement.table.table
 
         def find(snapshot: Snapshot, parameters: Parameters | None, rows: pa.Table | None) -> Change:
+            known = (
+                None if rows is not None else self._updated_by_key(statement, assigned, context, snapshot, parameters)
+            )
+            if known is not None:
+                return self._admitted(table, known, context)
             items = [
                 _item(_on_rows(assigned[column.name], rows), column.name)
                 if column.name in assigned
@@ -119,7 +126,7 @@ class Dml:
                 parameters=parameters,
                 rows=rows,
             )
-            return admitted(table, found, context.user, self._database.store.allocator, Strictness.STATEMENT)
+            return self._admitted(table, found, context)
 
         texts: list[QueryText] = [*assigned.values(), *filter(None, (statement.where, statement.from_text))]
         where_names = names_in(statement.where) if statement.where is not None else set()
@@ -135,6 +142,9 @@ class Dml:
         name = statement.alias or statement.table.table
 
         def find(snapshot: Snapshot, parameters: Parameters | None, rows: pa.Table | None) -> Change:
+            known = self._found_by_key(statement, context, snapshot, parameters) if rows is None else None
+            if known is not None:
+                return tombstones(table, pa.table({c.physical: known[c.name] for c in table.key_columns}))
             items = [
                 f"{quote_identifier(name)}.{quote_identifier(column.name)} AS {quote_identifier(column.physical)}"
                 for column in table.key_columns
@@ -154,6 +164,40 @@ class Dml:
 
         at_once = not any(map(mentions_query, filter(None, (statement.where, statement.using_text))))
         return self._write(table, context, find, bound, at_once=at_once)
+
+    def _found_by_key(
+        self, statement: Update | Delete, context: Context, snapshot: Snapshot, parameters: Parameters | None
+    ) -> Mapping[str, pa.Array] | None:
+        """All columns of the rows that a change of one table says by key; None where the engine is to find them."""
+        others = statement.from_text if isinstance(statement, Update) else statement.using_text
+        if statement.where is None or others is not None or not context.door.admits(Use.READ, snapshot.table):
+            return None
+        called = statement.alias or statement.table.table
+        return self._direct.of_change(statement.where, called, snapshot, parameters or NO_PARAMETERS)
+
+    def _updated_by_key(
+        self,
+        statement: Update,
+        assigned: Mapping[str, QueryText],
+        context: Context,
+        snapshot: Snapshot,
+        parameters: Parameters | None,
+    ) -> pa.Table | None:
+        """The new versions of rows that are said by key, where each new value is said, too."""
+        found = self._found_by_key(statement, context, snapshot, parameters)
+        if found is None:
+            return None
+        rows, columns = len(next(iter(found.values()))), dict(found)
+        for name, expression in assigned.items():
+            column = snapshot.table.column(name)
+            values = assigned_values(column, expression, parameters or NO_PARAMETERS, rows)
+            if values is None:
+                return None
+            columns[name] = values
+        return pa.table(columns)
+
+    def _admitted(self, table: TableDef, found: pa.Table, context: Context) -> Change:
+        return admitted(table, found, context.user, self._database.store.allocator, Strictness.STATEMENT)
 
     def truncate(self, statement: Truncate, context: Context, _: pa.Table | None) -> Affected:
         """Remove every row of the scope."""

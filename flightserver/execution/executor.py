@@ -16,7 +16,7 @@ from flightserver.execution.direct import NO_PARAMETERS, Described, DirectReads
 from flightserver.execution.dml import Dml
 from flightserver.execution.granting import Granting
 from flightserver.execution.maintenance import Maintenance
-from flightserver.execution.parameters import bound_rows, check_bound, parameter_schema
+from flightserver.execution.parameters import bound_rows, check_bound, comparable, parameter_schema
 from flightserver.execution.reading import PlannedQuery, Reader
 from flightserver.execution.rewriting import finding_query
 from flightserver.execution.rows import Affected, Rows
@@ -60,11 +60,11 @@ class Executor:
         self._database = database
         self.reader = Reader(database, system)
         self.ddl = Ddl(database, self.reader)
-        self._dml = Dml(database, self.reader)
+        self.direct = DirectReads(database.store.files, self._described)
+        self._dml = Dml(database, self.reader, self.direct)
         self._show = Show(database, self.reader)
         self._granting = Granting()
         self._maintenance = Maintenance(database)
-        self.direct = DirectReads(database.store.files, self._described)
         self._constants: ByteBoundedCache[str, pa.Table] = ByteBoundedCache(CONSTANTS_BYTES)
 
     def prepare(self, parsed: Parsed, context: Context) -> Prepared:
@@ -125,6 +125,9 @@ class Executor:
             return known or self._rows(statement, context, None)
         if bound is None or not bound.num_rows:
             raise DatabaseError(ErrorKind.INVALID, f"the query has {count} parameters, but none were bound")
+        at_once = self.direct.each(statement.text, context, comparable(bound)) if bound.num_rows > 1 else None
+        if at_once is not None:
+            return at_once
         results = [self._rows(statement, context, parameters) for parameters in bound_rows(bound)]
         if len(results) == 1:
             return results[0]

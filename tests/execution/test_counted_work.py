@@ -103,7 +103,7 @@ def test_the_types_of_a_long_chain_are_read_once(planner: Planner) -> None:
 CHANGES = {
     "UPDATE": "UPDATE t SET v = v + 1 WHERE w BETWEEN 5 AND 10",
     "UPDATE FROM": "UPDATE t SET v = o.v FROM t AS o WHERE o.id = t.id + 1 AND t.id < 9",
-    "DELETE": "DELETE FROM t WHERE id = 199",
+    "DELETE": "DELETE FROM t WHERE w = 6 AND id > 190",
     "ON CONFLICT": "INSERT INTO t VALUES (1, 1, 1) ON CONFLICT (id) DO UPDATE SET v = t.v + excluded.v",
 }
 
@@ -116,6 +116,21 @@ def test_a_change_is_planned_twice(planner: Planner, change: str) -> None:
     assert work(run) == {"planned": 2}
 
 
+BY_KEY = {
+    "SELECT": "SELECT v, w FROM t WHERE id = 17 AND w > 1",
+    "UPDATE": "UPDATE t SET v = 5, w = NULL WHERE id IN (11, 12)",
+    "DELETE": "DELETE FROM t WHERE id = 198 AND w IS NOT NULL",
+}
+
+
+@pytest.mark.parametrize("statement", BY_KEY)
+def test_what_is_asked_by_key_is_not_planned(planner: Planner, statement: str) -> None:
+    """The storage knows where its rows are."""
+    run = running(planner, BY_KEY[statement])
+    run()
+    assert work(run) == {}
+
+
 MANY = {
     "SET a parameter": ("UPDATE t SET v = $1 WHERE id = $2", 2),
     "SET an expression": ("UPDATE t SET v = v + $1 WHERE id = $2", 2),
@@ -126,11 +141,11 @@ MANY = {
 
 
 @pytest.mark.parametrize("change", MANY)
-def test_many_rows_of_parameters_are_no_more_work_than_one(planner: Planner, change: str) -> None:
-    """They are joined with the table at once."""
+def test_many_rows_of_parameters_are_no_more_work_than_two(planner: Planner, change: str) -> None:
+    """They are joined with the table at once. One row by itself may be less, where it is looked up by its key."""
     text, width = MANY[change]
-    one = running(planner, text, *([[150]] * width))
+    two = running(planner, text, *([[150, 151]] * width))
     fifty = running(planner, text, *([list(range(100, 150))] * width))
-    for run in (one, fifty):
+    for run in (two, fifty):
         run()
-    assert work(fifty) == work(one)
+    assert work(fifty) == work(two)

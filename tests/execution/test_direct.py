@@ -334,6 +334,40 @@ def test_a_prepared_lookup_plans_nothing(planner: Planner, planned: list[str]) -
     assert planned == []
 
 
+CHANGES = [
+    "UPDATE {} SET v = 'x', n = 5 WHERE {} = 3",
+    "UPDATE {} SET n = NULL WHERE {} IN (3, 5, 99) AND v IS NOT NULL",
+    "UPDATE {} AS c SET d = 1.25, t = '2020-02-29' WHERE c.{} = 4 AND n > 2",
+    "UPDATE {} SET d = 1.005, v = 7 WHERE {} = 6",
+    "UPDATE {} SET n = n + 1 WHERE {} = 7",
+    "UPDATE {} SET v = 'nobody' WHERE {} = 9 AND n = 1000",
+    "UPDATE {} SET v = 'late' WHERE {} = 1 AND v = 'v1'",
+    "DELETE FROM {} WHERE {} = 10",
+    "DELETE FROM {} WHERE {} IN (11, 12, 11, 99)",
+    "DELETE FROM {} WHERE {} = 13 AND v <> 'v13'",
+]
+"""Each is made of a table's name and what its key is called: the key as it is, and so that only the engine finds it."""
+
+
+def test_a_change_by_key_writes_what_the_engine_would(planner: Planner) -> None:
+    """Over hot and cold rows: two tables stay the same."""
+    for name in ("direct", "planned"):
+        columns = "k INT PRIMARY KEY, v TEXT, n INT DEFAULT 3, d DECIMAL(10,2), t TIMESTAMP"
+        planner.run(f"CREATE TABLE {name} ({columns})")
+        for keys in (range(1, 8), range(8, 14)):
+            planner.run(f"FLUSH TABLE {name}")
+            rows = ", ".join(f"({key}, 'v{key}', {key})" for key in keys)
+            planner.run(f"INSERT INTO {name} (k, v, n) VALUES {rows}")
+    for change in CHANGES:
+        affected = [
+            planner.executor.run(parse_numbered(change.format(name, key)), planner.context, None)
+            for name, key in (("direct", "k"), ("planned", "(0 + k)" if "AS c" not in change else "k + 0"))
+        ]
+        assert affected[0] == affected[1], change
+        texts = [f"SELECT * FROM {name} ORDER BY k" for name in ("direct", "planned")]
+        assert _by_engine(planner, texts[0]).to_pylist() == _by_engine(planner, texts[1]).to_pylist(), change
+
+
 def test_a_transaction_sees_its_own_rows_and_no_later_ones(planner: Planner) -> None:
     """Of its moment, with its changes on top."""
     planner.run("CREATE TABLE moments (k INT PRIMARY KEY, v TEXT)")

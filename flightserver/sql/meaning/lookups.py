@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from catalog.errors import DatabaseError
 from flightserver.sql.text import tree
 from flightserver.sql.text.parameters import parameter_number
-from flightserver.sql.text.queries import query_of
+from flightserver.sql.text.queries import expression_of, query_of
 from flightserver.sql.text.query_text import QueryText
 from flightserver.sql.text.words import CONTEXT_VALUES
 
@@ -81,27 +81,55 @@ def lookup_of(text: QueryText) -> Lookup | None:
     if tokens[0].key != "SELECT" or not 6 <= len(tokens) <= TOKENS_MAX or "WHERE" not in text.keys:
         return None
     try:
-        return _Reading(text, query_of(text)).lookup()
+        query = query_of(text)
+        return _Reading(text, _only_table(query.body).called).lookup(query)
     except (_Other, DatabaseError):
         return None
 
 
-class _Reading:
-    def __init__(self, text: QueryText, query: tree.Query) -> None:
-        self._text = text
-        self._query = query
+def conditions_of(text: QueryText, called: str) -> tuple[Condition, ...] | None:
+    """What a condition asks of one table, which is `called` so; None for any other condition."""
+    if not text.tokens or len(text.tokens) > TOKENS_MAX:
+        return None
+    try:
+        return tuple(_Reading(text, called).conditions(expression_of(text)))
+    except (_Other, DatabaseError):
+        return None
 
-    def lookup(self) -> Lookup:
-        query, select = self._query, self._query.body
+
+def value_of(text: QueryText) -> Value | None:
+    """The value that an expression is, by itself; None for one that computes."""
+    try:
+        return _Reading(text, "").value(expression_of(text))
+    except (_Other, DatabaseError):
+        return None
+
+
+def _only_table(body: tree.Body) -> tree.TableSource:
+    if not isinstance(body, tree.Select) or len(body.sources) != 1:
+        raise _Other
+    (source,) = body.sources
+    if not isinstance(source, tree.TableSource) or source.columns:
+        raise _Other
+    return source
+
+
+class _Reading:
+    """Reads a text whose only table is `called` so."""
+
+    def __init__(self, text: QueryText, called: str) -> None:
+        self._text = text
+        self._called = called
+
+    def lookup(self, query: tree.Query) -> Lookup:
+        """What a query looks up."""
+        select = query.body
         if query.common or not isinstance(select, tree.Select):
             raise _Other
         has_more = select.has_groups or select.having or select.qualify or select.windows or select.is_distinct
-        if has_more or len(select.sources) != 1 or select.where is None:
+        if has_more or select.where is None:
             raise _Other
-        (source,) = select.sources
-        if not isinstance(source, tree.TableSource) or source.columns:
-            raise _Other
-        self._called = source.called
+        source = _only_table(select)
         columns = self._columns(select.items)
         order = tuple(self._ordering(item) for item in query.order_by)
         if bool(order) != ("ORDER" in self._text.keys):
@@ -110,10 +138,10 @@ class _Reading:
         return Lookup(
             source.parts,
             columns,
-            tuple(self._conditions(select.where)),
+            tuple(self.conditions(select.where)),
             order,
-            None if query.limit is None else self._value(query.limit),
-            None if query.offset is None else self._value(query.offset),
+            None if query.limit is None else self.value(query.limit),
+            None if query.offset is None else self.value(query.offset),
         )
 
     def _columns(self, items: tuple[tree.Item, ...]) -> tuple[str, ...] | None:
@@ -149,34 +177,36 @@ class _Reading:
         if any(part.column in named for part in order):
             raise _Other
 
-    def _conditions(self, value: tree.Expression) -> Iterator[Condition]:
+    def conditions(self, value: tree.Expression) -> Iterator[Condition]:
+        """What must hold, all of it."""
         match value:
             case tree.Brackets(items=(inner,)):
-                yield from self._conditions(inner)
+                yield from self.conditions(inner)
             case tree.Binary(operator="AND", left=left, right=right):
-                yield from self._conditions(left)
-                yield from self._conditions(right)
+                yield from self.conditions(left)
+                yield from self.conditions(right)
             case tree.Binary(operator=operator, left=left, right=right) if operator in _MIRRORED:
                 if isinstance(left, tree.Name):
-                    yield Condition(self._column(left), _MIRRORED[_MIRRORED[operator]], (self._value(right),))
+                    yield Condition(self._column(left), _MIRRORED[_MIRRORED[operator]], (self.value(right),))
                 else:
-                    yield Condition(self._column(right), _MIRRORED[operator], (self._value(left),))
+                    yield Condition(self._column(right), _MIRRORED[operator], (self.value(left),))
             case tree.InList(operand=operand, items=items, is_negated=False) if items:
-                yield Condition(self._column(operand), "IN", tuple(map(self._value, items)))
+                yield Condition(self._column(operand), "IN", tuple(map(self.value, items)))
             case tree.Between(operand=operand, low=low, high=high, is_negated=False):
-                yield Condition(self._column(operand), ">=", (self._value(low),))
-                yield Condition(self._column(operand), "<=", (self._value(high),))
+                yield Condition(self._column(operand), ">=", (self.value(low),))
+                yield Condition(self._column(operand), "<=", (self.value(high),))
             case tree.Test(what=what, operand=operand) if what in {"NULL", "NOT NULL"}:
                 yield Condition(self._column(operand), f"IS {what}", ())
             case _:
                 raise _Other
 
-    def _value(self, value: tree.Expression, *, is_negative: bool = False) -> Value:
+    def value(self, value: tree.Expression, *, is_negative: bool = False) -> Value:
+        """A constant or a parameter."""
         match value:
             case tree.Literal(kind=kind):
                 return Constant(value.end - 1, kind, is_negative)
             case tree.Unary(operator="-", operand=tree.Literal() as literal) if not is_negative:
-                return self._value(literal, is_negative=True)
+                return self.value(literal, is_negative=True)
             case tree.Parameter(start=start):
                 number = parameter_number(self._text.tokens[start], 0)
                 if number:

@@ -27,6 +27,7 @@ NAMES = (
     "transfer",
     "clients",
     "growth",
+    "short",
 )
 README = Path(__file__).with_name("README.md")
 MARKS = "<!-- {name} begins -->", "<!-- {name} ends -->"

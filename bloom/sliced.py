@@ -19,6 +19,7 @@ from bloom.filter import Bits, BloomFilter, Hashes, Positions, bit_positions, bi
 Answers = npt.NDArray[np.bool_]
 
 _BLOCK_BYTES = 1 << 20
+_NOWHERE: Positions = np.empty(0, dtype=np.int64)
 _SWAPS = ((7, 0x00AA00AA00AA00AA), (14, 0x0000CCCC0000CCCC), (28, 0x00000000F0F0F0F0))
 
 
@@ -97,6 +98,20 @@ class SlicedFilters:
                 found |= np.bitwise_or.reduce(group.candidates(hashes[start : start + step]), axis=0)
             answers[group.members] = group.unpacked(found)
         return answers
+
+    def pairs(self, hashes: Hashes) -> tuple[Positions, Positions]:
+        """Give all pairs (filter in input order, hash) in which the filter may contain the hash.
+
+        Raises TypeError for hashes of another dtype.
+        """
+        check_hashes(hashes)
+        filters, rows = [_NOWHERE], [_NOWHERE]
+        for group in self._groups:
+            answers = np.unpackbits(group.candidates(hashes), axis=1, count=len(group.members), bitorder="little")
+            found, members = np.nonzero(answers)
+            filters.append(group.members[members])
+            rows.append(found)
+        return np.concatenate(filters), np.concatenate(rows)
 
 
 def _transposed(filters: Sequence[Bits]) -> Bits:

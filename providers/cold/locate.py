@@ -25,6 +25,13 @@ FEW_KEYS = 64
 """Up to this many keys, blooms are probed for all batches at once."""
 
 
+SOME_KEYS = 1_024
+"""Up to this many keys, blooms tell for each key in which batches it may be."""
+
+FEW_BATCHES = FILTERS_TOGETHER // 8
+"""Up to so many batches are asked one by one."""
+
+
 @dataclass(frozen=True, eq=False)
 class ColdRows:
     """Matches: `rows` of the keys asked for, and batch number and row position of each."""
@@ -54,10 +61,14 @@ def find_cold(snapshot: Snapshot, keys: Keys, files: ColdFiles, bounds: Predicat
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """Batches that may have a live row of some keys, as indexes into the manifest's, and how many ranges left."""
+    """Batches that may have a live row of some keys, as indexes into the manifest's, and how many ranges left.
+
+    `rows` are those of the keys that each may have, where that is known.
+    """
 
     batches: Positions
     in_range: int
+    rows: tuple[Positions, ...] | None = None
 
 
 def candidates(cold: ColdState, keys: Keys, files: ColdFiles, bounds: Predicate | None = None) -> Candidates:
@@ -67,15 +78,45 @@ def candidates(cold: ColdState, keys: Keys, files: ColdFiles, bounds: Predicate 
     bounds = key_bounds(cold.table.key_columns, keys.columns) if bounds is None else bounds
     found = np.flatnonzero(cold.ranges.may_match(bounds))
     in_range = len(found)
+    if in_range > FEW_BATCHES and 1 < len(keys) <= SOME_KEYS:
+        return _by_batch(cold, found, keys, files)
     if in_range and len(keys) <= FEW_KEYS:
         found = found[may_contain_any(cold, found, KEY_FILTER, keys.hashes, files)]
     return Candidates(found, in_range)
 
 
+def _by_batch(cold: ColdState, in_range: Positions, keys: Keys, files: ColdFiles) -> Candidates:
+    """Which batches may have which of some keys, by their blooms; one without a bloom may have any."""
+    unasked = np.zeros(len(cold.manifest.batches), dtype=np.bool_)
+    unasked[in_range] = True
+    wanted = unasked.copy()
+    batches, rows = [], []
+    for neighbours in cold.filtered.get(KEY_FILTER, ()):
+        if wanted[neighbours.places].any():
+            filters, found = files.sliced(cold, KEY_FILTER, neighbours).pairs(keys.hashes)
+            places = neighbours.places[filters]
+            batches.append(places[wanted[places]])
+            rows.append(found[wanted[places]])
+            unasked[neighbours.places] = False
+    left = np.flatnonzero(unasked)
+    batches.append(np.repeat(left, len(keys)))
+    rows.append(np.tile(np.arange(len(keys)), len(left)))
+    places, kept = np.concatenate(batches), np.concatenate(rows)
+    order = np.argsort(places, kind="stable")
+    distinct, starts = np.unique(places[order], return_index=True)
+    return Candidates(distinct, len(in_range), tuple(np.split(kept[order], starts[1:])) if len(distinct) else ())
+
+
 def find_in(snapshot: Snapshot, among: Candidates, keys: Keys, files: ColdFiles) -> ColdRows:
     """The live rows of some keys in some batches."""
     entries = snapshot.manifest.batches
-    return ColdRows.concat([_find_in(snapshot, entries[index], keys, files) for index in among.batches])
+    if among.rows is None:
+        return ColdRows.concat([_find_in(snapshot, entries[index], keys, files) for index in among.batches])
+    parts = []
+    for index, rows in zip(among.batches, among.rows, strict=True):
+        found = _find_in(snapshot, entries[index], keys.take(rows), files)
+        parts.append(ColdRows(rows[found.rows], found.batches, found.positions))
+    return ColdRows.concat(parts)
 
 
 def entry_bounds(cold: ColdState, entry: BatchFileEntry) -> Predicate:
@@ -112,7 +153,7 @@ def may_contain_any(
     entries = cold.manifest.batches
     possible = np.ones(len(entries), dtype=np.bool_)
     one = int(hashes[0]) if len(hashes) == 1 else None
-    if len(candidates) <= FILTERS_TOGETHER // 8:
+    if len(candidates) <= FEW_BATCHES:
         for place in candidates:
             found = files.filters(cold, entries[place]).get(filter_id)
             if found is not None:

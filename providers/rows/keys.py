@@ -146,8 +146,10 @@ class Keys:
 
     def take(self, positions: Positions) -> "Keys":
         """The keys of some rows."""
-        index = pa.array(positions)
         hashes = self.hashes[positions] if self.known_hashes is not None or "hashes" in self.__dict__ else None
+        if len(positions) == 1:  # a slice takes no memory, and a twentieth of the time
+            return Keys(tuple(column.slice(int(positions[0]), 1) for column in self.columns), hashes, self.exact)
+        index = pa.array(positions)
         return Keys(tuple(column.take(index) for column in self.columns), hashes, self.exact)
 
     def confirm(self, mine: Positions, other: "Keys", theirs: Positions) -> Mask:

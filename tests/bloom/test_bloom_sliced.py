@@ -61,6 +61,17 @@ def test_every_filter_finds_its_own_key(count):
     assert found.diagonal().all()
 
 
+def test_all_pairs_of_filters_and_hashes_are_found_at_once():
+    """As if each filter were asked for each hash, in groups of several sizes."""
+    filters, hashes = filters_of([10, 3_000, 10, 200, 3_000]), random_hashes(300, 3)
+    found, rows = SlicedFilters(filters).pairs(hashes)
+    expected = one_by_one(filters, hashes)
+    answers = np.zeros_like(expected)
+    answers[found, rows] = True
+    np.testing.assert_array_equal(answers, expected)
+    assert len(found) == expected.sum()
+
+
 def test_filters_of_different_rates_may_be_mixed():
     """Filters of one size and different numbers of probes stay apart."""
     filters = [BloomFilter.build(random_hashes(60, seed), fpp) for seed, fpp in enumerate([0.5, 0.1, 0.01])]

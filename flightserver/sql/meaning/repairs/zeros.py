@@ -5,10 +5,11 @@ Where that tells, zero is added, which makes 0 of -0.
 """
 
 from collections.abc import Sequence
+from typing import TypeGuard
 
 import pyarrow as pa
 
-from flightserver.sql.meaning.scopes import Visit
+from flightserver.sql.meaning.scopes import Visit, output_name
 from flightserver.sql.meaning.types import is_pointed
 from flightserver.sql.meaning.writing import Writing
 from flightserver.sql.text import tree
@@ -21,7 +22,9 @@ def repair(writing: Writing) -> None:
     for query, _ in writing.of_kind(tree.Query):
         if len(query.order_by) > 1 and isinstance(query.body, tree.Select) and not query.body.is_distinct:
             scope = next(visit for select, visit in writing.of_kind(tree.Select) if select is query.body)
-            _without_signs(writing, query.order_by[:-1], scope)
+            outputs = {item.alias or output_name(item.value) for item in query.body.items if not _is_name(item.value)}
+            columns = [value for value in query.order_by[:-1] if not _is_name(value) or value.parts[-1] not in outputs]
+            _without_signs(writing, columns, scope)
     for case, found in writing.of_kind(tree.Case):
         if case.operand is not None:
             _without_signs(writing, (case.operand, *(value for value, _ in case.branches)), found)
@@ -30,6 +33,11 @@ def repair(writing: Writing) -> None:
         if call.name == "nullif" and len(call.arguments) == 2:
             _without_signs(writing, call.arguments, found)
             writing.keep_name(found, writing.written(call))
+
+
+def _is_name(value: tree.Expression) -> TypeGuard[tree.Name]:
+    """Tell whether a value is a column by its name; in ORDER BY that may be what an item is called."""
+    return isinstance(value, tree.Name)
 
 
 def _without_signs(writing: Writing, values: Sequence[tree.Expression], found: Visit) -> None:

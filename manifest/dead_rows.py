@@ -17,6 +17,9 @@ from pyroaring import BitMap, FrozenBitMap
 
 from catalog.errors import DatabaseError, ErrorKind
 
+FEW_SHARE = 64
+"""One row of so many that a batch has is few."""
+
 _HEADER = struct.Struct("<4sHHqqqII")
 _MAGIC = b"FSDV"
 _FORMAT = 1
@@ -61,6 +64,13 @@ class DeadRows:
     def to_array(self) -> npt.NDArray[np.int64]:
         """All dead positions, ascending."""
         return _to_array(self.positions)
+
+    def are_live(self, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Tell which of some rows are live. For few rows of a batch that takes no flag for each of all."""
+        if "live_mask" in self.__dict__ or len(positions) * FEW_SHARE >= self.rows:
+            return self.live_mask[positions]
+        asked = BitMap(positions.astype(np.uint32))
+        return np.isin(positions, _to_array(asked & self.positions), invert=True)
 
     @cached_property
     def live_mask(self) -> npt.NDArray[np.bool_]:

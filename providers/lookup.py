@@ -134,7 +134,7 @@ class StoredRows:
 
     def _live(self, entry: BatchFileEntry, positions: Positions) -> Positions:
         dead = self._snapshot.dead.get(entry.batch)
-        return positions if dead is None or not len(positions) else positions[dead.live_mask[positions]]
+        return positions if dead is None or not len(positions) else positions[dead.are_live(positions)]
 
     def _at(self, entry: BatchFileEntry, positions: Positions) -> list[pa.Array] | None:
         """The columns of a batch at some positions; None where the engine is to read them."""

@@ -172,6 +172,6 @@ def _find_in(snapshot: Snapshot, entry: BatchFileEntry, keys: Keys, files: ColdF
     rows, positions = files.find_keys(snapshot.cold, entry, keys)
     dead = snapshot.dead.get(entry.batch)
     if dead is not None and len(rows):
-        live = dead.live_mask[positions]
+        live = dead.are_live(positions)
         rows, positions = rows[live], positions[live]
     return ColdRows(rows, np.full(len(rows), entry.batch, dtype=np.int64), positions)

@@ -36,6 +36,7 @@ from manifest.layout import is_segment
 from providers.cold.files import ColdFiles
 from providers.cold.pruning import Pruned
 from providers.engine.errors import engine_errors
+from providers.hot.view import HotChunk
 from providers.rows.defaults import literal_value
 from providers.snapshot import ColdState, Snapshot
 
@@ -75,6 +76,9 @@ class Relations:
         self._shapes: dict[tuple[int, int, Columns], tuple[tuple[Column, ...], Table]] = {}
         self._shape_files = count()
         self._whole: WeakKeyDictionary[Snapshot, dict[Columns, Table]] = WeakKeyDictionary()
+        self._hot: WeakKeyDictionary[HotChunk, dict[Columns, tuple[tuple[Column, ...], pa.RecordBatch]]] = (
+            WeakKeyDictionary()
+        )
         self._cold: WeakKeyDictionary[ColdState, tuple[Mapping[int, DeadRows], _Scans]] = WeakKeyDictionary()
 
     def shape(self, table: TableDef, columns: Columns) -> Table:
@@ -176,9 +180,19 @@ class Relations:
                 yield rows if live is None or pc.all(live).as_py() else rows.filter(live)
 
     def _hot_parts(self, snapshot: Snapshot, columns: Columns) -> Iterable[DataFrame]:
-        batches = [_engine_rows(batch, snapshot.table, columns) for batch in snapshot.hot.batches]
+        batches = [self._hot_rows(chunk, snapshot.table, columns) for chunk in snapshot.hot.chunks if chunk.live_count]
         if batches:
             yield self._context.read_batches(batches)
+
+    def _hot_rows(self, chunk: HotChunk, table: TableDef, columns: Columns) -> pa.RecordBatch:
+        """A chunk's live rows as the engine has them, remembered as long as the chunk: most outlive a change."""
+        with self._lock:
+            known, found = self._hot.setdefault(chunk, {}).get(columns, (None, None))
+        if found is None or known != table.columns:
+            found = _engine_rows(chunk.live_rows, table, columns)
+            with self._lock:
+                self._hot[chunk][columns] = (table.columns, found)
+        return found
 
     def _scan(self, paths: Sequence[str], schema: pa.Schema) -> DataFrame:
         """A native Parquet scan of exactly these files, which have at least the columns of `schema`."""

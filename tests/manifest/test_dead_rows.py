@@ -31,6 +31,16 @@ def test_dead_positions_are_those_given(positions: set[int]) -> None:
 
 
 @given(POSITIONS, POSITIONS)
+def test_a_few_rows_are_asked_as_all_are(positions: set[int], asked: set[int]) -> None:
+    """In any order, with and without a flag for every row."""
+    dead, rows = dead_at(positions), np.array([*asked, *positions], dtype=np.int64)
+    live = [int(row) not in positions for row in rows]
+    assert dead.are_live(rows).tolist() == live
+    assert dead.live_mask.any()
+    assert dead.are_live(rows).tolist() == live
+
+
+@given(POSITIONS, POSITIONS)
 def test_marks_are_merged_and_never_replaced(first: set[int], second: set[int]) -> None:
     """A deletion vector only grows, and the older value stays as it was."""
     before = dead_at(first)

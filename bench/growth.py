@@ -5,6 +5,7 @@ Most costs are processor time of the server process, which a busy machine distur
 - Upserts of 10,000 random keys into tables whose keys do, and do not, fit the memory for keys.
 - A USER table of many users with three hot rows each: the start, FLUSH ALL, and a second with nothing to do.
 - Memory for each of many small batches.
+- UPDATE and look-up of one row among hot ones.
 """
 
 import statistics
@@ -28,6 +29,9 @@ from providers.commit.scope_store import Durability
 from providers.rows.change import Change
 
 TENTH = 10
+LEAST = 0.001
+"""Of what is divided by: processor time is counted in steps."""
+
 UPSERTED = 10_000
 UPSERTS = 7
 PART_ROWS = 1_000_000
@@ -43,6 +47,9 @@ USERS, TINY_USERS = 10_000, 100
 ROWS_OF_USER = 3
 IDLE_SECONDS, TINY_IDLE_SECONDS = 15, 2
 
+HOT_ROWS, TINY_HOT_ROWS = 1_000_000, 20_000
+CHANGES, TINY_CHANGES = 50, 5
+
 BATCHES, TINY_BATCHES = 1_000, 20
 ROWS_OF_BATCH = 100
 
@@ -53,13 +60,14 @@ def run(scale: Scale) -> list[Figure]:
         *upserts("BIGINT", scale.of(ROWS, TINY_ROWS)),
         *upserts("TEXT", scale.of(TEXT_ROWS, TINY_ROWS)),
         *users(scale),
+        *hot(scale),
         *batches(scale.of(BATCHES, TINY_BATCHES)),
     ]
 
 
 def grown(what: str, small: float, large: float, show: Callable[[float], str], target: Target | None = None) -> Figure:
     """A cost at a size in terms of the cost at a tenth of it."""
-    return Figure(what, show(large), f"at a tenth {show(small)}", large / small if small else float("nan"), target)
+    return Figure(what, show(large), f"at a tenth {show(small)}", large / max(small, LEAST), target)
 
 
 def cpu_of(server: Server, work: Callable[[], object]) -> float:
@@ -132,13 +140,14 @@ def _users(count: int, idle: int) -> dict[str, float]:
         path = Path(folder, "data")
         with Server(data=path) as server:
             server.client.execute(
-                "CREATE USER TABLE t (k BIGINT NOT NULL PRIMARY KEY, v TEXT NOT NULL) WITH (flush_policy = 'none')"
+                "CREATE USER TABLE t (k BIGINT NOT NULL PRIMARY KEY, v TEXT NOT NULL) "
+                "WITH (flush_policy = 'interval:3600')"
             )
         _insert(path, count)
         begin = time.perf_counter()
         with Server({"scopes_max": 2 * count}, data=path) as server:
             found["start"] = time.perf_counter() - begin
-            found["first"] = cpu_of(server, lambda: server.client.query("SELECT count(*) AS n FROM t"))
+            found["first"] = cpu_of(server, lambda: server.client.query("SELECT max(k) AS n FROM t"))
             found["hot"] = cpu_of(server, lambda: time.sleep(idle)) / idle
             begin = time.perf_counter()
             found["flush cpu"] = cpu_of(server, lambda: server.client.execute("FLUSH ALL"))
@@ -165,6 +174,31 @@ def _insert(path: Path, users: int) -> None:
             database.store.state(table, f"user-{user}"), lambda _, change=change: change, OnExisting.REPLACE
         )
     database.close()
+
+
+def hot(scale: Scale) -> list[Figure]:
+    """UPDATE of one row and a query of another, by turns, in a table that is not flushed."""
+    rows, changes = scale.of(HOT_ROWS, TINY_HOT_ROWS), scale.of(CHANGES, TINY_CHANGES)
+    small, large = (_changes(count, changes) for count in (rows // TENTH, rows))
+    what = f"UPDATE of one row and a sum over a few, by turns, at {rows:,} hot rows, processor time of a pair"
+    return [grown(what, small, large, milliseconds)]
+
+
+def _changes(rows: int, changes: int) -> float:
+    with Server() as server:
+        server.client.execute(f"CREATE TABLE t ({data.COLUMNS}) WITH (flush_policy = 'none')")
+        step = 40_000
+        for first in range(0, rows, step):
+            server.client.ingest("t", data.rows(data.sorted_keys(min(step, rows - first), first), first))
+
+        def by_turns() -> None:
+            for turn in range(changes):
+                server.client.execute(f"UPDATE t SET g = 7 WHERE k = {turn * (rows // changes)}")
+                found = server.client.query_once(f"SELECT count(s) AS n FROM t WHERE k < {turn + 1}").to_pylist()
+                assert found == [{"n": turn + 1}], found
+
+        by_turns()
+        return cpu_of(server, by_turns) / changes
 
 
 def batches(count: int) -> list[Figure]:

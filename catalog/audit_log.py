@@ -18,12 +18,6 @@ class AuditLog:
     def __init__(self, keyvalue: KeyValueStore) -> None:
         self._keyvalue = keyvalue
 
-    @property
-    def head(self) -> Link:
-        """The newest record's place. Noted elsewhere, it shows later that nothing before it was changed."""
-        _, head, _ = self._keyvalue.audit_log()
-        return head
-
     def record(self, record: AuditRecord) -> None:
         """Add a record by itself, durably."""
         batch = AtomicWrite()
@@ -36,10 +30,13 @@ class AuditLog:
         for key, value in stored:
             yield int.from_bytes(key, "big"), decode(split(value)[1])
 
-    def check(self) -> list[Finding]:
-        """All that is wrong with the log."""
+    def check(self) -> tuple[list[Finding], Link]:
+        """All that is wrong with the log, and where it ends.
+
+        Who has noted that place elsewhere sees later that nothing before it was changed.
+        """
         base, head, stored = self._keyvalue.audit_log()
-        return list(findings(base, head, stored, RETENTION))
+        return list(findings(base, head, stored, RETENTION)), head
 
     def cut(self, before: int, at: int) -> int:
         """Delete records from before a moment (microseconds since 1970), up to the first that is not; tell how many.

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from catalog.audit_log import AuditLog
 from catalog.data_folder import DataFolder
 from catalog.definition import Scope, TableDef
 from catalog.store import CatalogStore
@@ -38,6 +39,7 @@ class Database:
         self._keyvalue = self._folder.open_store(accept_loss=accept_loss)
         self._scratch = Path(tempfile.mkdtemp(prefix="flightserver-"))
         self.catalog = CatalogStore(self._keyvalue)
+        self.audit_log = AuditLog(self._keyvalue)
         self._tables = TableFolders(self._folder.tables)
         files = ColdFiles(settings.cache_mb << 20, settings.decoded_bytes)
         self.store = ScopeStore(

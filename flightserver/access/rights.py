@@ -187,6 +187,7 @@ STATEMENTS: Mapping[type[Statement], Demand] = {
     sql.ShowOption: _OF_SESSION,
     sql.KillQuery: _OF_SESSION,
     sql.KillSession: _OF_SESSION,
+    sql.CheckAuditLog: _OF_SESSION,
     sql.UseNamespace: Demand(frozenset({Use.DESCRIBE}), for_another=False),
 }
 """A row for each statement."""

@@ -69,7 +69,7 @@ class Granting:
                 for grantee in statement.grantees
             )
 
-        context.work.define(change)
+        context.work.define(change, context.request)
         return _DONE
 
     def _revoke(self, statement: Revoke, context: Context) -> Affected:
@@ -81,7 +81,7 @@ class Granting:
             known = list(registry.grants_on(thing.object))
             return registry.with_grants_on(thing.object, revoked(known, gone, thing.owner, cascade=statement.cascade))
 
-        context.work.define(change)
+        context.work.define(change, context.request)
         return _DONE
 
     def _change_owner(self, statement: ChangeOwner, context: Context) -> Affected:
@@ -92,7 +92,7 @@ class Granting:
             door = context.door.lasting.onto(registry)
             return registry.owned_by(_thing(statement.thing, context, door, Use.DEFINE), owner.name)
 
-        context.work.define(change)
+        context.work.define(change, context.request)
         return _DONE
 
 

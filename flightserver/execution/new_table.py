@@ -11,6 +11,7 @@ from flightserver.access.rights import Use
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.ingest import Load, ingest
+from providers.commit.request import PLAIN
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class NewTable:
 
     def publish_filled(self, batches: Iterable[pa.RecordBatch], load: Load) -> int | None:
         """Fill the table, then show it; return how many rows it got, None when it was not shown."""
-        unseen = replace(self.context, work=self.database.autocommit)
+        unseen = replace(self.context, work=self.database.autocommit, request=PLAIN)
         is_shown = False
         try:
             outcome = ingest(self.database, self.table, unseen, batches, load)

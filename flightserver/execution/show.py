@@ -19,6 +19,7 @@ from flightserver.execution.rows import Rows, client_schema
 from flightserver.execution.targets import check_target
 from flightserver.sql.rendering import create_table_text, create_view_text
 from flightserver.sql.statements import (
+    CheckAuditLog,
     Describe,
     Explain,
     ShowColumns,
@@ -48,6 +49,7 @@ _COLUMNS = pa.schema(
         ("default", pa.string()),
     ]
 )
+_AUDIT_CHECK = pa.schema([("record", pa.int64()), ("digest", pa.string()), ("problem", pa.string())])
 _CREATE = pa.schema([("name", pa.string()), ("statement", pa.string())])
 _MANIFEST = pa.schema(
     [
@@ -78,6 +80,7 @@ class Show:
             ShowManifest: self._manifest,
             ShowCreate: self._create,
             Explain: self._explain,
+            CheckAuditLog: self._check_audit_log,
             ShowGrants: lambda statement, context: grants_seen(context, statement),
         }
 
@@ -89,6 +92,15 @@ class Show:
         """Run a statement."""
         table = self._handlers[type(statement)](statement, context)
         return Rows.of_table(table.cast(client_schema(table.schema)))
+
+    def _check_audit_log(self, _: CheckAuditLog, context: Context) -> pa.Table:
+        """What is wrong with the log, and last where it ends."""
+        if not context.principal.is_admin:
+            raise DatabaseError(ErrorKind.DENIED, "the audit log is for those who look after the server")
+        findings, head = self._database.audit_log.check()
+        numbers, problems = [found.number for found in findings], [found.problem for found in findings]
+        digests = [*(None for _ in findings), head.digest.hex()]
+        return pa.table([[*numbers, head.number], digests, [*problems, None]], schema=_AUDIT_CHECK)
 
     def _namespaces(self, _: ShowNamespaces, context: Context) -> pa.Table:
         return pa.table([sorted([*context.door.namespaces, SYSTEM_NAMESPACE])], schema=_NAMESPACES)

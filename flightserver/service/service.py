@@ -5,12 +5,15 @@ query path runs in GetFlightInfo, once; its ticket yields the count of rows that
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
 import pyarrow as pa
 
+from catalog.audit import Verdict
 from catalog.errors import DatabaseError, ErrorKind
+from flightserver.access.auditing import COMMITTED, Deed, deed_of, ingest_deed
 from flightserver.access.principal import Principal
 from flightserver.access.rights import Use
 from flightserver.activity.entries import Kind
@@ -32,7 +35,7 @@ from flightserver.service.outcomes import AFFECTED_SCHEMA, Pending, Result, Sent
 from flightserver.service.script import run_script
 from flightserver.service.session_actions import SessionActions
 from flightserver.service.streams import ClientStream, StreamMemory
-from flightserver.service.table_load import AS_USER_OPTION, Stream, TableLoad
+from flightserver.service.table_load import AS_USER_OPTION, Stream, TableLoad, is_for_another
 from flightserver.sessions.control import Control
 from flightserver.sessions.directory import Sessions
 from flightserver.sessions.session import Session
@@ -77,6 +80,7 @@ class Service:
         self._statements = statements
         self._gate = gate
         self._begin = database.begin
+        self._audit_log = database.audit_log
         self._outlived = database.store.outlived
         self._batches_ahead = BATCHES_AHEAD_OF_THREAD * database.threads
         self._control = Control(sessions, statements)
@@ -253,28 +257,54 @@ class Service:
         Changes have happened when this returns, rows are yet to be read.
         """
         session = call.session
-        if self._control.handles(parsed.statement):
-            with session.statement_in(named):
-                return Result.of(self._control.run(parsed.statement, session, named))
-        principal, own = session.principal_of(parsed)
+        deed = deed_of(parsed.statement, text, session.principal, call.peer, session.id)
+        with self._audited(deed):
+            if self._control.handles(parsed.statement):
+                with session.statement_in(named):
+                    outcome = self._control.run(parsed.statement, session, named)
+                self._note(deed, outcome)
+                return Result.of(outcome)
+            principal, own = session.principal_of(parsed)
 
-        def run(context: Context) -> Rows | Affected:
-            once = replace(context, request=Request(request, context.request.note))
-            return self._executor.run(own, once, bound)
+            def run(context: Context) -> Rows | Affected:
+                brought = Request(request, None if deed is None else deed.note)
+                outcome = self._executor.run(own, replace(context, request=brought), bound)
+                if type(own.statement) not in COMMITTED:
+                    self._note(deed, outcome)
+                return outcome
 
-        return self._carry_out(text, named, call, run, self._access(own, session, principal), principal=principal)
+            return self._carry_out(text, named, call, run, self._access(own, session, principal), principal=principal)
+
+    @contextmanager
+    def _audited(self, deed: Deed | None) -> Iterator[None]:
+        """Record it when nothing becomes of a deed."""
+        try:
+            yield
+        except DatabaseError as error:
+            if deed is not None:
+                self._audit_log.record(deed.failure(error))
+            raise
+
+    def _note(self, deed: Deed | None, outcome: Rows | Affected) -> None:
+        """Record a deed that is no commit."""
+        if deed is not None:
+            rows = outcome.rows if isinstance(outcome, Affected) else None
+            self._audit_log.record(deed.record(Verdict.ALLOWED, rows))
 
     def _ingest(self, command: commands.StatementIngest, call: Call, stream: Stream, incoming: ClientStream) -> int:
         named = _named(command.transaction_id, call) or call.session.joined(call.peer)
 
         def load(context: Context) -> Affected:
             batches = _until(context.stop, stream.batches)
-            return Affected(self._load.run(command, context, replace(stream, batches=batches)))
+            noted = replace(context, request=Request(note=deed.note))
+            return Affected(self._load.run(command, noted, replace(stream, batches=batches)))
 
-        user = command.options.get(AS_USER_OPTION)
-        principal = call.session.principal if user is None else call.session.acting_for(user)
         text = f"ingest into {command.table}"
-        return self._carry_out(text, named, call, load, incoming=incoming, principal=principal).affected_rows()
+        user = command.options.get(AS_USER_OPTION)
+        deed = ingest_deed(command.table, user, call.session.principal, call.peer, call.session.id)
+        with self._audited(deed if is_for_another(command) else None):
+            principal = call.session.principal if user is None else call.session.acting_for(user)
+            return self._carry_out(text, named, call, load, incoming=incoming, principal=principal).affected_rows()
 
     def _carry_out(
         self,

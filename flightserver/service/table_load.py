@@ -23,6 +23,7 @@ from flightserver.execution.many_users import ingest_for_users
 from flightserver.execution.new_table import NewTable
 from flightserver.protocol.commands import IfExists, IfNotExist, StatementIngest
 from providers.commit.idempotency import Idempotency
+from providers.commit.request import PLAIN
 
 PRIMARY_KEY_OPTION = "primary_key"
 IDEMPOTENCY_OPTION = "idempotency_key"
@@ -72,6 +73,11 @@ class Stream:
         return Idempotency(self.idempotency_key, digest.hexdigest())
 
 
+def is_for_another(command: StatementIngest) -> bool:
+    """Tell whether a stream is for somebody else, or for many."""
+    return AS_USER_OPTION in command.options or USER_COLUMN_OPTION in command.options
+
+
 class TableLoad:
     """Takes ingest streams."""
 
@@ -98,6 +104,8 @@ class TableLoad:
                 raise DatabaseError(ErrorKind.INVALID, f"user_column is for USER tables, and there is no {name} yet")
             return self._create(name, command, context, stream)
         load = _load(command, stream)
+        if if_exists is IfExists.APPEND and not is_for_another(command):
+            context = replace(context, request=PLAIN)  # rows of one's own are no business of the audit log
         if if_exists is IfExists.REPLACE:
             _refuse_another_definition(existing, command, stream)
             door = context.door if existing is context.temporary.by_name.get(name) else context.door.lasting

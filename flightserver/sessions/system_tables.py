@@ -64,6 +64,24 @@ _QUERIES = pa.schema(
     ]
 )
 _LIMITS = pa.schema([("user", pa.string()), ("name", pa.string()), ("used", pa.int64()), ("at_most", pa.int64())])
+_AUDIT_LOG = pa.schema(
+    [
+        ("record", pa.int64()),
+        ("time", _TIME),
+        ("actor", pa.string()),
+        ("subject", pa.string()),
+        ("action", pa.string()),
+        ("object", pa.string()),
+        ("outcome", pa.string()),
+        ("kind", pa.string()),
+        ("digest", pa.string()),
+        ("rows", pa.int64()),
+        ("seq", pa.int64()),
+        ("peer", pa.string()),
+        ("session_id", pa.string()),
+        ("detail", pa.string()),
+    ]
+)
 _VIEWS = pa.schema([("namespace", pa.string()), ("view", pa.string()), ("definition", pa.string())])
 
 
@@ -143,11 +161,35 @@ def system_tables(watched: Watched) -> Mapping[str, SystemTable]:
             if context.principal.may_see(statement.user) or statement.actor == context.user
         ]
 
+    def audit_seen(context: Context) -> list[dict[str, object]]:
+        if not context.principal.is_admin:
+            return []
+        return [
+            {
+                "record": number,
+                "time": datetime.fromtimestamp(found.at / 1e6, UTC),
+                "actor": found.actor,
+                "subject": found.subject,
+                "action": found.action,
+                "object": found.object,
+                "outcome": found.verdict.value,
+                "kind": found.kind,
+                "digest": found.digest,
+                "rows": found.rows,
+                "seq": found.seq,
+                "peer": found.peer,
+                "session_id": found.session,
+                "detail": found.detail,
+            }
+            for number, found in watched.database.audit_log.records()
+        ]
+
     def views_seen(context: Context) -> list[dict[str, object]]:
         views = context.door.views(Use.DESCRIBE)
         return [{"namespace": v.name.namespace, "view": v.name.table, "definition": v.query} for v in views]
 
     return {
+        "audit_log": _table(_AUDIT_LOG, audit_seen),
         "grants": SystemTable(GRANTS, grants_seen),
         "kept": _table(_KEPT, kept_seen),
         "limits": _table(_LIMITS, limits_seen),

@@ -6,6 +6,7 @@ from flightserver.sql.ddl import option_value
 from flightserver.sql.grants import parse_show_grants
 from flightserver.sql.statements import (
     Begin,
+    CheckAuditLog,
     Commit,
     Compact,
     Describe,
@@ -183,6 +184,13 @@ def _option_name(cursor: Cursor) -> str:
     while cursor.accept("."):
         parts.append(cursor.name("setting"))
     return ".".join(parts)
+
+
+def parse_check(cursor: Cursor) -> CheckAuditLog:
+    """Read what follows CHECK: `AUDIT LOG`."""
+    cursor.expect("AUDIT")
+    cursor.expect("LOG")
+    return CheckAuditLog()
 
 
 def parse_kill(cursor: Cursor) -> Statement:

@@ -151,6 +151,7 @@ _GRAMMARS: dict[str, Callable[[QueryReader], Statement]] = {
     "CREATE": ddl.parse_create,
     "DROP": ddl.parse_drop,
     "ALTER": ddl.parse_alter,
+    "CHECK": commands.parse_check,
     "DESCRIBE": commands.parse_describe,
     "DESC": commands.parse_describe,
     "SHOW": commands.parse_show,

@@ -401,6 +401,11 @@ class KillSession(Statement):
 
 
 @dataclass(frozen=True)
+class CheckAuditLog(Statement):
+    """Whether the audit log is whole, and where it ends."""
+
+
+@dataclass(frozen=True)
 class UseNamespace(Statement):
     """Where unqualified names resolve from now on."""
 

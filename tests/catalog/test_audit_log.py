@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.audit import AuditRecord, Link, Verdict
+from catalog.audit import AuditRecord, Finding, Link, Verdict
 from catalog.audit_log import AuditLog
 from catalog.keyvalue import AUDIT_BASE, AUDIT_HEAD, AtomicWrite, Family, KeyValueStore
 
@@ -45,6 +45,12 @@ def stored(store: KeyValueStore) -> dict[bytes, bytes]:
     return dict(pairs)
 
 
+def problems(store: KeyValueStore) -> list[Finding]:
+    """What is wrong with the log."""
+    found, _ = AuditLog(store).check()
+    return found
+
+
 def test_records_come_in_order_with_their_numbers(store: KeyValueStore) -> None:
     """From one on, without gaps."""
     assert list(AuditLog(store).records()) == [(number, record(number)) for number in range(1, RECORDS + 1)]
@@ -52,7 +58,7 @@ def test_records_come_in_order_with_their_numbers(store: KeyValueStore) -> None:
 
 def test_a_log_that_nobody_touched_has_no_findings(store: KeyValueStore) -> None:
     """Nor has one without a record."""
-    assert AuditLog(store).check() == []
+    assert problems(store) == []
 
 
 def test_a_record_is_there_with_its_batch(store: KeyValueStore) -> None:
@@ -71,7 +77,7 @@ def test_the_chain_goes_on_after_a_restart(tmp_path: Path) -> None:
         with KeyValueStore(tmp_path / "rocksdb") as opened:
             AuditLog(opened).record(record(number))
     with KeyValueStore(tmp_path / "rocksdb") as opened:
-        assert AuditLog(opened).check() == []
+        assert problems(opened) == []
         assert [number for number, _ in AuditLog(opened).records()] == [1, 2, 3]
 
 
@@ -80,16 +86,16 @@ def test_what_was_cut_off_is_proved_by_the_rest(store: KeyValueStore) -> None:
     log = AuditLog(store)
     assert log.cut(before=6_000, at=1) == 5
     assert [number for number, _ in log.records()] == list(range(6, RECORDS + 2))
-    assert log.check() == []
+    assert problems(store) == []
     assert log.cut(before=9_000, at=2) == 3
-    assert log.check() == []
+    assert problems(store) == []
 
 
 def test_the_newest_record_is_never_cut_off(store: KeyValueStore) -> None:
     """Or the chain would have no end."""
     log = AuditLog(store)
     assert log.cut(before=10**15, at=1) == RECORDS - 1
-    assert log.check() == []
+    assert problems(store) == []
 
 
 def test_a_beginning_that_somebody_cut_off_is_found(store: KeyValueStore) -> None:
@@ -97,7 +103,7 @@ def test_a_beginning_that_somebody_cut_off_is_found(store: KeyValueStore) -> Non
     first, *_ = stored(store).items()
     put(store, Family.AUDIT, {first[0]: None})
     put(store, Family.META, {AUDIT_BASE: Link(1, first[1][:32]).encode()})
-    assert AuditLog(store).check()
+    assert problems(store)
 
 
 def _altered(pairs: dict[bytes, bytes], by: random.Random) -> dict[bytes, bytes | None]:
@@ -157,13 +163,13 @@ def test_tampering_is_found(
     for _ in range(TAMPERINGS // 8):
         change = tamper(whole, chance)
         put(store, Family.AUDIT, change)
-        assert AuditLog(store).check(), change
+        assert problems(store), change
         put(store, Family.AUDIT, {key: whole.get(key) for key in change})
-    assert AuditLog(store).check() == []
+    assert problems(store) == []
 
 
 @pytest.mark.parametrize("place", [AUDIT_HEAD, AUDIT_BASE])
 def test_a_place_that_was_written_anew_is_found(store: KeyValueStore, place: bytes) -> None:
     """The head and the beginning are held against the records."""
     put(store, Family.META, {place: Link(7, bytes(32)).encode()})
-    assert AuditLog(store).check()
+    assert problems(store)

@@ -5,6 +5,8 @@ import os
 import pyarrow as pa
 import pytest
 
+from catalog.audit import AuditRecord, Verdict
+from catalog.audit_log import AuditLog
 from catalog.definition import ColumnSpec, Default, TableKind
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.evolution import add_column
@@ -12,6 +14,7 @@ from catalog.keyvalue import AtomicWrite, Family
 from flush import batch_writer, bulk, hot_flush
 from flush.bulk import BulkLoad
 from manifest.entries import BatchFileEntry
+from providers.commit.bulk_record import manifest_mark
 from providers.commit.idempotency import Idempotency
 from providers.commit.request import Request
 from tests.storage_fixtures import Database, TableAccess, kv
@@ -265,6 +268,23 @@ def test_repeated_stream_is_known_from_the_manifest_alone(table: TableAccess) ->
     load.add(table.part(kv(1, 2)))
     assert load.commit(Request(REQUEST)).replayed
     assert table.values() == {1: 1}
+
+
+def test_a_record_of_the_audit_log_is_written_once(table: TableAccess) -> None:
+    """The manifest brings it back when a crash kept it from RocksDB, and only then."""
+    note = AuditRecord(1, "sid", "ann", "INGEST", "t", Verdict.ALLOWED).encode()
+    load = table.bulk()
+    load.add(table.part(kv(1, 1)))
+    load.commit(Request(note=lambda *_: note))
+    table.db.reopen()
+    log = AuditLog(table.db.keyvalue)
+    assert len(list(log.records())) == 1
+    lost = AtomicWrite()
+    lost.delete(Family.META, manifest_mark(table.state.head.scope))
+    table.db.keyvalue.commit(lost)
+    table.db.reopen()
+    assert table.values() == {1: 1}
+    assert [record.action for _, record in AuditLog(table.db.keyvalue).records()] == ["INGEST", "INGEST"]
 
 
 def test_stream_with_another_content_under_a_used_key_is_refused(table: TableAccess) -> None:

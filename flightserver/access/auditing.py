@@ -1,0 +1,127 @@
+"""What the audit log says of a statement: which are recorded, and what of them. A declaration, and values made by it.
+
+Recorded is every statement that changes what others may reach or see, or ends what they do, and every statement for
+another user. A change has its record in its own commit; everything else has one before its client is answered.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+
+from catalog.audit import AuditRecord, Verdict
+from catalog.errors import DatabaseError, ErrorKind
+from flightserver.access.principal import Principal
+from flightserver.sql import statements as sql
+from flightserver.sql.statements import NamespaceRef, Statement, TableRef
+from providers.commit.idempotency import Outcome
+
+ACTIONS: Mapping[type[Statement], str] = {
+    sql.CreateNamespace: "CREATE NAMESPACE",
+    sql.DropNamespace: "DROP NAMESPACE",
+    sql.CreateTable: "CREATE TABLE",
+    sql.CreateTableAs: "CREATE TABLE",
+    sql.DropTable: "DROP TABLE",
+    sql.AlterTable: "ALTER TABLE",
+    sql.CreateView: "CREATE VIEW",
+    sql.DropView: "DROP VIEW",
+    sql.Grant: "GRANT",
+    sql.Revoke: "REVOKE",
+    sql.ChangeOwner: "ALTER OWNER",
+    sql.Truncate: "TRUNCATE",
+    sql.KillQuery: "KILL QUERY",
+    sql.KillSession: "KILL SESSION",
+}
+"""Statements that are recorded whoever sends them, and how the log calls them."""
+
+FOR_ANOTHER: Mapping[type[Statement], str] = {
+    sql.Query: "SELECT",
+    sql.SubstraitQuery: "SELECT",
+    sql.Insert: "INSERT",
+    sql.Update: "UPDATE",
+    sql.Delete: "DELETE",
+}
+"""How it calls others, which are recorded when they are for another user; those without a name are `STATEMENT`."""
+
+COMMITTED = frozenset({*ACTIONS, sql.Insert, sql.Update, sql.Delete} - {sql.KillQuery, sql.KillSession})
+"""Statements whose commits carry their records."""
+
+INGEST = "INGEST"
+
+_DIGEST_BYTES = 16
+
+
+@dataclass(frozen=True)
+class Deed:
+    """What somebody is about to do. `digest` is that of its text; None where that holds a secret."""
+
+    actor: str
+    subject: str
+    action: str
+    object: str | None = None
+    kind: str | None = None
+    digest: str | None = None
+    peer: str = ""
+    session: str = ""
+
+    def record(self, verdict: Verdict, rows: int | None = None, detail: str | None = None) -> AuditRecord:
+        """What the log says of it once it has ended."""
+        return AuditRecord(
+            at=time.time_ns() // 1_000,
+            actor=self.actor,
+            subject=self.subject,
+            action=self.action,
+            object=self.object,
+            verdict=verdict,
+            kind=self.kind,
+            digest=self.digest,
+            rows=rows,
+            peer=self.peer,
+            session=self.session,
+            detail=detail,
+        )
+
+    def note(self, outcome: Outcome, user: str | None) -> bytes:
+        """What it says with the commit that carries it out; of rows that are somebody's, whose."""
+        done = self.record(Verdict.ALLOWED, outcome.affected)
+        return replace(done, subject=user or self.subject, seq=outcome.seq or None).encode()
+
+    def failure(self, error: DatabaseError) -> AuditRecord:
+        """What it says when nothing was done. Of the error only its kind: its line may name what nobody should read."""
+        verdict = Verdict.DENIED if error.kind is ErrorKind.DENIED else Verdict.FAILED
+        return self.record(verdict, detail=error.kind.name.lower())
+
+
+def deed_of(statement: Statement, text: str, principal: Principal, peer: str, session: str) -> Deed | None:
+    """What a statement is to the log; None for one that is not recorded."""
+    done = statement.statement if isinstance(statement, sql.AsUser) else statement
+    is_for_another = isinstance(statement, sql.AsUser)
+    action = ACTIONS.get(type(done)) or (FOR_ANOTHER.get(type(done), "STATEMENT") if is_for_another else None)
+    if action is None:
+        return None
+    return Deed(
+        principal.actor.name,
+        statement.user if isinstance(statement, sql.AsUser) else principal.user,
+        action,
+        _object_of(done),
+        type(done).__name__,
+        blake2b(text.encode(), digest_size=_DIGEST_BYTES).hexdigest(),
+        peer,
+        session,
+    )
+
+
+def ingest_deed(table: str, subject: str | None, principal: Principal, peer: str, session: str) -> Deed:
+    """What a stream into a table is to the log."""
+    return Deed(principal.actor.name, subject or principal.user, INGEST, table, INGEST, None, peer, session)
+
+
+def _object_of(statement: Statement) -> str | None:
+    """What a statement is about, as it names it."""
+    for name in ("table", "thing", "name", "number", "session_id"):
+        found = getattr(statement, name, None)
+        if isinstance(found, NamespaceRef):
+            return found.name
+        if isinstance(found, TableRef | str | int):
+            return str(found)
+    return None

@@ -12,10 +12,11 @@ PYTEST_ARGS ?=
 # Test files run at a time: they wait more than they work. A crash ends the run: restarted workers can hang it.
 PYTEST_PROCESSES ?= 2
 
-# How long `make soak` runs: histories of the model, occurrences of each crash point, bad messages, random statements that
+# How long `make soak` runs: histories of the model, occurrences of each crash point, servers killed, bad messages, random statements that
 # DuckDB is asked, too, queries that are asked in two ways, and conditions with sub-queries.
 SOAK_EXAMPLES ?= 500
 SOAK_OCCURRENCES ?= 50
+SOAK_CYCLES ?= 200
 SOAK_MESSAGES ?= 1000000
 SOAK_STATEMENTS ?= 200000
 SOAK_PARTITIONS ?= 20000
@@ -47,10 +48,11 @@ bench: $(VENV)/.bench ## the figures of bench/README.md, measured here
 
 soak: $(VENV)/.dev ## random histories, crashes, damage and statements, for hours
 	FLIGHTSERVER_MODEL_EXAMPLES=$(SOAK_EXAMPLES) FLIGHTSERVER_CRASH_OCCURRENCES=$(SOAK_OCCURRENCES) \
+	FLIGHTSERVER_CRASH_CYCLES=$(SOAK_CYCLES) \
 	FLIGHTSERVER_FUZZ_MESSAGES=$(SOAK_MESSAGES) FLIGHTSERVER_ORACLE_STATEMENTS=$(SOAK_STATEMENTS) \
 	FLIGHTSERVER_PARTITIONS=$(SOAK_PARTITIONS) FLIGHTSERVER_CONDITIONS=$(SOAK_CONDITIONS) FLIGHTSERVER_SQLLOGICTEST=all \
 		$(BIN)/python -m pytest tests/model tests/flush/test_crash_points.py tests/fuzz tests/oracle tests/sqllogictest \
-			tests/execution/test_membership.py $(PYTEST_ARGS)
+			tests/execution/test_membership.py tests/e2e/test_crash.py $(PYTEST_ARGS)
 
 proto: $(VENV)/.dev ## protobuf classes from the .proto files
 	$(BIN)/python -m grpc_tools.protoc --proto_path=flightserver/protocol \

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from catalog.errors import DatabaseError
+from flightserver.without import do_without
 
 LATE_COMMANDS = {
     "sql": "flightserver.cli.sql",
@@ -60,6 +61,7 @@ def serve(
     accept_loss: bool,
 ) -> None:
     """Run a server until SIGTERM or SIGINT."""
+    do_without("pandas")
     from flightserver.app import serve as serve_database  # noqa: PLC0415
     from flightserver.settings import load_settings  # noqa: PLC0415
 

@@ -161,6 +161,11 @@ print([name for name in {HEAVY!r} if name in sys.modules])
     assert done.stdout == "[]\n"
 
 
+def test_server_does_without_pandas(server: ServerProcess):
+    """Which pyarrow would load, wherever it is."""
+    assert "/pandas/" not in Path(f"/proc/{server.pid}/maps").read_text()
+
+
 def test_client_loads_nothing_of_the_server():
     """The shell starts without the engine and the store."""
     program = """

@@ -10,11 +10,10 @@ from tests.e2e.client import Client
 from tests.server_process import ServerProcess
 
 
-@pytest.fixture
-def process(tmp_path: Path) -> Iterator[ServerProcess]:
-    """A server that had a flushed table and a hot one, and was killed after its last answer."""
-    process = ServerProcess(tmp_path / "data")
-    with process:
+@pytest.fixture(scope="module")
+def left(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a server left that had a flushed table and a hot one, and was killed after its last answer."""
+    with ServerProcess(tmp_path_factory.mktemp("left") / "data") as process:
         with process.connect() as connection:
             client = Client(connection)
             for table in ("cold", "hot"):
@@ -23,7 +22,16 @@ def process(tmp_path: Path) -> Iterator[ServerProcess]:
             client.run("FLUSH cold")
             client.run("DELETE FROM hot WHERE id = 2")
         process.kill()
-        yield process
+        return process.data_dir
+
+
+@pytest.fixture
+def process(left: Path, tmp_path: Path) -> Iterator[ServerProcess]:
+    """A server on a copy of that, which does not run."""
+    process = ServerProcess(tmp_path / "data")
+    shutil.copytree(left, process.data_dir)
+    yield process
+    process.kill()
 
 
 def tree(folder: Path) -> dict[str, bytes]:

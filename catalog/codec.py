@@ -24,13 +24,14 @@ from catalog.definition import (
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.grants import Grant, Grantee, GranteeType, ObjectId, ObjectType, Privilege
 from catalog.identifiers import TableName
+from catalog.policies import Policy
 from catalog.types import format_type, parse_type
 
 TYPES_REMEMBERED = 1_024
 
 _CHECKSUM_BYTES = 9
 
-_Definition = TypeVar("_Definition", TableDef, ViewDef, NamespaceDef, Grant)
+_Definition = TypeVar("_Definition", TableDef, ViewDef, NamespaceDef, Grant, Policy)
 
 _type = lru_cache(TYPES_REMEMBERED)(parse_type)
 """Many columns have few types, and to parse one takes longer than to read the rest of its column."""
@@ -119,6 +120,35 @@ def decode_grant(data: bytes) -> Grant:
             Grantee(GranteeType(raw["to"]), raw["grantee"]),
             raw["grantor"],
             raw["grant_option"],
+        ),
+    )
+
+
+def encode_policy(policy: Policy) -> bytes:
+    """Write a row policy as JSON."""
+    return _dump(
+        {
+            "table_id": policy.table_id,
+            "policy": policy.name,
+            "privileges": sorted(policy.privileges),
+            "to": [[grantee.type.value, grantee.name] for grantee in policy.grantees],
+            "using": policy.using,
+            "check": policy.check,
+        }
+    )
+
+
+def decode_policy(data: bytes) -> Policy:
+    """Read what `encode_policy` wrote."""
+    return _decode(
+        data,
+        lambda raw: Policy(
+            raw["table_id"],
+            raw["policy"],
+            frozenset(Privilege(one) for one in raw["privileges"]),
+            tuple(Grantee(GranteeType(kind), name) for kind, name in raw["to"]),
+            raw["using"],
+            raw["check"],
         ),
     )
 

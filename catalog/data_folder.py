@@ -18,7 +18,7 @@ from catalog import durable
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.keyvalue import KeyValueStore, is_new
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 
 _PUT_BACK = "put it back from a copy, or mount its volume"
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 
 from catalog.definition import NOBODY, NamespaceDef, TableDef, ViewDef, fresh_id
 from catalog.errors import DatabaseError, ErrorKind
-from catalog.grants import Grant, Grantee, GranteeType, GrantKey, ObjectId, Privilege, handed_over
+from catalog.grants import Grant, Grantee, GranteeType, GrantKey, ObjectId, ObjectType, Privilege, handed_over
 from catalog.identifiers import DEFAULT_NAMESPACE, RESERVED_NAMESPACES, TableName, check_name
+from catalog.policies import Policy, PolicyKey
 from catalog.sorted_map import Difference, Key, SortedMap, Value
 
 
@@ -22,11 +23,12 @@ class Changes:
     tables: Sequence[Difference[TableName, TableDef]] = ()
     views: Sequence[Difference[TableName, ViewDef]] = ()
     grants: Sequence[Difference[GrantKey, Grant]] = ()
+    policies: Sequence[Difference[PolicyKey, Policy]] = ()
 
 
 @dataclass(frozen=True)
 class Registry:
-    """Namespaces, tables and views by name, the names of tables by id, and grants, which go with what they are on.
+    """Namespaces, tables and views by name, the names of tables by id, and grants and policies, which go with those.
 
     Tables and views share one name space.
     """
@@ -39,6 +41,7 @@ class Registry:
     ids: SortedMap[int, TableName] = field(default_factory=SortedMap)
     next_table_id: int = 1
     grants: SortedMap[GrantKey, Grant] = field(default_factory=SortedMap)
+    policies: SortedMap[PolicyKey, Policy] = field(default_factory=SortedMap)
 
     def table(self, name: TableName) -> TableDef:
         """Return the table called `name`, or raise NOT_FOUND."""
@@ -146,6 +149,22 @@ class Registry:
         """Remove a view."""
         return self.with_changes(Changes(views=[Difference(name, self.view(name), None)]))
 
+    def policies_of(self, table_id: int) -> list[Policy]:
+        """The policies of a table, by name."""
+        if not self.policies:
+            return []
+        return [found for _, found in self.policies.between(PolicyKey(table_id, ""), PolicyKey(table_id + 1, ""))]
+
+    def with_policy(self, policy: Policy) -> "Registry":
+        """Add a policy."""
+        if policy.key in self.policies:
+            raise DatabaseError(ErrorKind.ALREADY_EXISTS, f"policy {policy.name} exists already on the table")
+        return replace(self, policies=self.policies.with_item(policy.key, policy))
+
+    def without_policy(self, key: PolicyKey) -> "Registry":
+        """Remove a policy."""
+        return replace(self, policies=self.policies.without(key))
+
     def with_grants(self, granted: Iterable[Grant]) -> "Registry":
         """Add grants. A grant option that is there stays."""
         grants = self.grants
@@ -184,6 +203,7 @@ class Registry:
             self.tables.changes_since(before.tables),
             self.views.changes_since(before.views),
             self.grants.changes_since(before.grants),
+            self.policies.changes_since(before.policies),
         )
 
     def with_changes(self, changes: Changes) -> "Registry":
@@ -201,14 +221,21 @@ class Registry:
             ids,
             next_table_id,
             _changed(self.grants, changes.grants),
+            _changed(self.policies, changes.policies),
         )
-        return after._without_grants_of(_gone(changes))
+        return after._without_what_is_on(_gone(changes))
 
-    def _without_grants_of(self, things: Collection[ObjectId]) -> "Registry":
-        grants = self.grants
+    def _without_what_is_on(self, things: Collection[ObjectId]) -> "Registry":
+        """Let the grants and policies of things that are gone go with them."""
+        grants, policies = self.grants, self.policies
+        for thing in things if policies else ():
+            for policy in self.policies_of(thing.id) if thing.type is ObjectType.TABLE else ():
+                policies = policies.without(policy.key)
         for key in [grant.key for thing in things for grant in self.grants_on(thing)] if grants else []:
             grants = grants.without(key)
-        return self if grants is self.grants else replace(self, grants=grants)
+        if grants is self.grants and policies is self.policies:
+            return self
+        return replace(self, grants=grants, policies=policies)
 
     def left_out_by(self, after: "Registry") -> list[TableDef]:
         """The tables that a later registry does not have, under whatever name."""
@@ -223,6 +250,8 @@ class Registry:
         _refuse_changed(onto.views, mine.views)
         if any(onto.grants.get(grant.key) is not grant.before for grant in mine.grants):
             raise _conflict(f"a grant to {mine.grants[0].key.grantee}")
+        if any(onto.policies.get(policy.key) is not policy.before for policy in mine.policies):
+            raise _conflict(f"policy {mine.policies[0].key.name}")
         merged = onto.with_changes(mine)
         for namespace in mine.namespaces:
             if namespace.after is None and merged.first_in(namespace.key) is not None:

@@ -18,10 +18,12 @@ from typing import TypeVar
 from catalog.codec import (
     decode_grant,
     decode_namespace,
+    decode_policy,
     decode_table,
     decode_view,
     encode_grant,
     encode_namespace,
+    encode_policy,
     encode_table,
     encode_view,
 )
@@ -29,6 +31,7 @@ from catalog.errors import DatabaseError, ErrorKind
 from catalog.grants import GrantKey
 from catalog.identifiers import TableName, path_component
 from catalog.keyvalue import AtomicWrite, Family, KeyValueStore
+from catalog.policies import PolicyKey
 from catalog.registry import Registry
 from catalog.sorted_map import SortedMap
 
@@ -127,6 +130,7 @@ def _load(keyvalue: KeyValueStore) -> Registry:
     tables = [decode_table(value) for _, value in keyvalue.scan(Family.CATALOG, b"t/", b"t0")]
     views = [decode_view(value) for _, value in keyvalue.scan(Family.CATALOG, b"v/", b"v0")]
     grants = [decode_grant(value) for _, value in keyvalue.scan(Family.CATALOG, b"g/", b"g0")]
+    policies = [decode_policy(value) for _, value in keyvalue.scan(Family.CATALOG, b"p/", b"p0")]
     for found in [*(table.name for table in tables), *(view.name for view in views)]:
         if found.namespace not in namespaces:
             raise DatabaseError(ErrorKind.CORRUPT, f"the namespace of {found} is missing from the catalog")
@@ -138,6 +142,7 @@ def _load(keyvalue: KeyValueStore) -> Registry:
         SortedMap((table.id, table.name) for table in tables),
         max([reserved, *(table.id + 1 for table in tables)]),
         SortedMap((grant.key, grant) for grant in grants),
+        SortedMap((policy.key, policy) for policy in policies),
     )
 
 
@@ -151,12 +156,18 @@ def _put_difference(before: Registry, after: Registry, batch: AtomicWrite) -> No
         _put(batch, _key(b"v", view.key), view.after, encode_view)
     for grant in changes.grants:
         _put(batch, _grant_key(grant.key), grant.after, encode_grant)
+    for policy in changes.policies:
+        _put(batch, _policy_key(policy.key), policy.after, encode_policy)
     for dropped in before.left_out_by(after):
         batch.put(Family.CATALOG, _gone_key(dropped.id), b"")
     for made in after.left_out_by(before):
         batch.delete(Family.CATALOG, _gone_key(made.id))
     if after.next_table_id != before.next_table_id:
         batch.put(Family.CATALOG, _NEXT_TABLE_ID, str(after.next_table_id).encode())
+
+
+def _policy_key(key: PolicyKey) -> bytes:
+    return b"/".join((b"p", str(key.table_id).encode(), path_component(key.name).encode()))
 
 
 def _put(batch: AtomicWrite, key: bytes, there: Definition | None, encode: Callable[[Definition], bytes]) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from catalog.definition import TableDef, TableKind
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import DEFAULT_NAMESPACE, TableName
+from catalog.roles import Identity, Role
 from flightserver.access.door import Door
 from flightserver.access.principal import FindIdentity, Principal, only_themselves
 from flightserver.access.rights import Use, kind_of
@@ -21,7 +22,8 @@ class Context:
     """One statement's view of the database.
 
     `work` is the committed state or a transaction; `temporary` are the tables of the session alone; `request` is what
-    its changes bring to their commit. `find_identity` tells who the owners of views are.
+    its changes bring to their commit. `find_identity` tells who the owners of views are. What the server asks for
+    itself, to apply row policies, goes `past_policies` and everything else.
     """
 
     principal: Principal
@@ -33,6 +35,7 @@ class Context:
     stop: Stop = never
     request: Request = PLAIN
     find_identity: FindIdentity = only_themselves
+    past_policies: bool = False
 
     @property
     def user(self) -> str:
@@ -43,12 +46,12 @@ class Context:
     def door(self) -> Door:
         """The way from names to tables and views, as the statement sees them now."""
         subject = self.principal.subject
-        return Door(self.work.registry, subject, self.principal, self.find_identity, self.temporary.by_name)
+        asker = Identity(subject.name, Role.SYSTEM) if self.past_policies else subject
+        return Door(self.work.registry, asker, self.principal, self.find_identity, self.temporary.by_name)
 
-    def acting_for(self, user: str) -> "Context":
-        """The same statement for another user, who has nothing of the session's own tables."""
-        principal = self.principal.acting_for(user, self.find_identity)
-        return replace(self, principal=principal, temporary=TemporaryTables())
+    def unguarded(self) -> "Context":
+        """The same statement past all policies, and without the tables of its session, which may hide others."""
+        return replace(self, past_policies=True, temporary=TemporaryTables())
 
     def table(self, ref: TableRef, use: Use) -> TableDef:
         """The table that the statement means; NOT_FOUND when there is none that it may use so."""

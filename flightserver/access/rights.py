@@ -176,6 +176,8 @@ STATEMENTS: Mapping[type[Statement], Demand] = {
     sql.Revoke: Demand(frozenset({Use.GRANT}), for_another=False),
     sql.ShowGrants: _uses(Use.DESCRIBE),
     sql.ChangeOwner: Demand(frozenset({Use.DEFINE}), for_another=False),
+    sql.CreatePolicy: Demand(frozenset({Use.DEFINE}), for_another=False),
+    sql.DropPolicy: Demand(frozenset({Use.DEFINE}), for_another=False),
     sql.AsUser: _OF_SESSION,
     sql.Begin: _OF_SESSION,
     sql.Commit: _OF_SESSION,

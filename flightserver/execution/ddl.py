@@ -11,6 +11,7 @@ from catalog.definition import ColumnSpec, TableDef, TableKind, ViewDef, fresh_i
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.evolution import add_column, create_table, drop_column, rename_column, set_options
 from catalog.identifiers import DEFAULT_NAMESPACE, TableName
+from catalog.policies import Policy
 from catalog.registry import Registry
 from catalog.types import is_nested, storable
 from flightserver.access.door import Door
@@ -21,6 +22,7 @@ from flightserver.execution.ingest import Load
 from flightserver.execution.names import names_in_view
 from flightserver.execution.new_table import NewTable
 from flightserver.execution.reading import Reader
+from flightserver.execution.rewriting import names_in
 from flightserver.execution.rows import Affected
 from flightserver.sql.options import parse_options
 from flightserver.sql.statements import (
@@ -39,6 +41,7 @@ from flightserver.sql.statements import (
     SetOptions,
     Statement,
 )
+from flightserver.sql.text.query_text import QueryText
 from providers.commit.resolve import OnExisting
 from providers.rows.conversion import Strictness
 from providers.rows.defaults import literal_value
@@ -176,6 +179,7 @@ class Ddl:
 
         def change(registry: Registry) -> Registry:
             now = _door(context, registry).table(table.name, Use.DEFINE)
+            _refuse_in_policies(registry.policies_of(now.id), statement.action)
             return registry.with_table(_altered(now, statement.action))
 
         context.work.define(change, context.request)
@@ -253,6 +257,14 @@ def _is_taken_by_view(name: TableName, statement: CreateView, registry: Registry
     if not statement.or_replace or door.find_view(name, Use.DEFINE) is None:
         door.refuse_taken(name)
     return False
+
+
+def _refuse_in_policies(policies: Iterable[Policy], action: AlterAction) -> None:
+    """Raise INVALID for another name of a column, or its end, while a policy names it."""
+    name = action.old if isinstance(action, RenameColumn) else action.name if isinstance(action, DropColumn) else None
+    for policy in policies:
+        if any(name in names_in(QueryText(condition)) for condition in policy.conditions):
+            raise DatabaseError(ErrorKind.INVALID, f"column {name} is used by policy {policy.name}; drop that first")
 
 
 def _altered(table: TableDef, action: AlterAction) -> TableDef:

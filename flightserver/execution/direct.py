@@ -20,8 +20,10 @@ import pyarrow.compute as pc
 
 from catalog.definition import Column, TableDef
 from catalog.errors import DatabaseError
+from catalog.grants import Privilege
 from catalog.identifiers import CATALOG_NAME
 from flightserver.access.rights import Use
+from flightserver.access.row_rules import rule_on_rows
 from flightserver.context import Context
 from flightserver.execution.key_values import Native, Parameters, native_of
 from flightserver.execution.rows import Rows, client_type, sliced
@@ -321,7 +323,9 @@ def _table_of(lookup: Lookup, context: Context) -> TableDef | None:
     if len(lookup.parts) > 3 or (len(lookup.parts) == 3 and lookup.parts[0] != CATALOG_NAME):
         return None
     ref = TableRef(lookup.parts[-2] if len(lookup.parts) > 1 else None, lookup.parts[-1])
-    return context.door.find_table(context.name(ref), Use.READ)
+    table = context.door.find_table(context.name(ref), Use.READ)
+    hides = table is not None and rule_on_rows(context.door, table, Privilege.SELECT) is not None
+    return None if hides else table
 
 
 def _search(table: TableDef, names: Sequence[str], conditions: Sequence[Condition]) -> _Search | None:

@@ -7,18 +7,22 @@ another on a working snapshot that nobody else sees.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
 from catalog.definition import TableDef
 from catalog.errors import DatabaseError, ErrorKind
+from catalog.grants import Privilege
 from catalog.identifiers import TableName, quote_identifier
 from flightserver.access.rights import Use
+from flightserver.access.row_rules import rule_on_rows
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.constants import column_of_constants
 from flightserver.execution.direct import NO_PARAMETERS, DirectReads, assigned_values
+from flightserver.execution.guarding import Guard
 from flightserver.execution.ingest import Load, ingest
 from flightserver.execution.parameters import bound_rows, comparable
 from flightserver.execution.reading import Given, Reader
@@ -51,6 +55,17 @@ from providers.snapshot import Snapshot
 
 _Find = Callable[[Snapshot, Parameters | None, pa.Table | None], Change]
 """Finds the rows that a statement writes, given the state, one row of parameters, or all rows of them."""
+
+
+@dataclass(frozen=True)
+class _Search:
+    """How a statement finds the rows that it changes: in a table, beside others, by a condition, and what for."""
+
+    table: TableRef
+    alias: str | None
+    others: QueryText | None
+    where: QueryText | None
+    privilege: Privilege
 
 
 class Dml:
@@ -93,6 +108,7 @@ class Dml:
         check_conflict(conflict, table)
         if conflict.do_nothing:
             return self._ingest(table, context, batches, OnExisting.SKIP)
+        context.table(statement.table, Use.UPDATE)
         if bound is not None and _has_parameters(conflict):
             return self._upsert_each(statement, conflict, context, bound, names)
         return self._upsert(statement.table, conflict, context, batches, names)
@@ -102,6 +118,7 @@ class Dml:
         table = context.table(statement.table, Use.UPDATE)
         assigned = assigned_columns(statement.assignments, table)
         name = statement.alias or statement.table.table
+        search = _Search(statement.table, statement.alias, statement.from_text, statement.where, Privilege.UPDATE)
 
         def find(snapshot: Snapshot, parameters: Parameters | None, rows: pa.Table | None) -> Change:
             known = (
@@ -117,10 +134,7 @@ class Dml:
             ]
             found = self._find(
                 items,
-                statement.table,
-                statement.alias,
-                statement.from_text,
-                statement.where,
+                search,
                 snapshot=snapshot,
                 context=context,
                 parameters=parameters,
@@ -140,6 +154,7 @@ class Dml:
             return self.truncate(Truncate(statement.table), context, None)
         table = context.table(statement.table, Use.DELETE)
         name = statement.alias or statement.table.table
+        search = _Search(statement.table, statement.alias, statement.using_text, statement.where, Privilege.DELETE)
 
         def find(snapshot: Snapshot, parameters: Parameters | None, rows: pa.Table | None) -> Change:
             known = self._found_by_key(statement, context, snapshot, parameters) if rows is None else None
@@ -151,10 +166,7 @@ class Dml:
             ]
             found = self._find(
                 items,
-                statement.table,
-                statement.alias,
-                statement.using_text,
-                statement.where,
+                search,
                 snapshot=snapshot,
                 context=context,
                 parameters=parameters,
@@ -170,7 +182,10 @@ class Dml:
     ) -> Mapping[str, pa.Array] | None:
         """All columns of the rows that a change of one table says by key; None where the engine is to find them."""
         others = statement.from_text if isinstance(statement, Update) else statement.using_text
-        if statement.where is None or others is not None or not context.door.admits(Use.READ, snapshot.table):
+        table = snapshot.table
+        if statement.where is None or others is not None or not context.door.admits(Use.READ, table):
+            return None
+        if rule_on_rows(context.door, table, Privilege.SELECT) is not None:
             return None
         called = statement.alias or statement.table.table
         return self._direct.of_change(statement.where, called, snapshot, parameters or NO_PARAMETERS)
@@ -197,13 +212,18 @@ class Dml:
         return pa.table(columns)
 
     def _admitted(self, table: TableDef, found: pa.Table, context: Context) -> Change:
-        return admitted(table, found, context.user, self._database.store.allocator, Strictness.STATEMENT)
+        """New versions of rows, which may be written."""
+        change = admitted(table, found, context.user, self._database.store.allocator, Strictness.STATEMENT)
+        guard = self.guard(table, context)
+        if guard is not None:
+            guard.check(Privilege.UPDATE, change.rows)
+        return change
 
     def truncate(self, statement: Truncate, context: Context, _: pa.Table | None) -> Affected:
         """Remove every row of the scope."""
         table = context.table(statement.table, Use.DELETE)
         store = self._database.store
-        if not context.in_transaction:
+        if not context.in_transaction and self.guard(table, context) is None:
             return Affected(truncate(store, store.state(*context.scope(table))))
         everything = Delete(statement.table, None, None, QueryText("TRUE"))
         return self.delete(everything, context, None)
@@ -234,7 +254,8 @@ class Dml:
     def _ingest(
         self, table: TableDef, context: Context, batches: Iterator[pa.RecordBatch], rule: OnExisting
     ) -> Affected:
-        load = Load(rule, Strictness.STATEMENT, lambda: context.request.idempotency)
+        guard = self.guard(table, context)
+        load = Load(rule, Strictness.STATEMENT, lambda: context.request.idempotency, guard=guard)
         return Affected(ingest(self._database, table, context, batches, load).affected)
 
     def _upsert(
@@ -249,8 +270,14 @@ class Dml:
         store, table = self._database.store, context.table(ref, Use.INSERT)
         rows = _as_table(batches, table, names)
         offered = admitted(table, rows, context.user, store.allocator, Strictness.STATEMENT)
+        guard = self.guard(table, context)
+        if guard is not None:
+            guard.check(Privilege.INSERT, offered.rows)
 
         def build(snapshot: Snapshot) -> Change:
+            if guard is not None:
+                guard.refuse_hidden(snapshot, offered)
+                guard.check(Privilege.UPDATE, offered.rows) if _replaces_whole_row(conflict, table, names) else None
             if _replaces_whole_row(conflict, table, names):
                 _refuse_repeats(offered, table)
                 return offered
@@ -264,10 +291,14 @@ class Dml:
         """ON CONFLICT DO UPDATE with parameters of its own: one row of them after another, as one commit."""
         table = context.table(statement.table, Use.INSERT)
         allocator = self._database.store.allocator
+        guard = self.guard(table, context)
 
         def find(snapshot: Snapshot, parameters: Parameters | None, _: pa.Table | None) -> Change:
             rows = self._source_batches(statement, context, parameters, table, names)
             offered = admitted(table, _as_table(rows, table, names), context.user, allocator, Strictness.STATEMENT)
+            if guard is not None:
+                guard.check(Privilege.INSERT, offered.rows)
+                guard.refuse_hidden(snapshot, offered)
             return self._merged(offered, conflict, context, statement.table, snapshot, parameters)
 
         return self._write(table, context, find, bound, at_once=False)
@@ -313,16 +344,28 @@ class Dml:
         )
         also = [" AND (", qualify_excluded(conflict.where), ")"] if conflict.where else []
         text = select_from(items, context.name(ref), None, [EXCLUDED], QueryText.joined([same_key, *also]))
-        found = self._read(text, context, snapshot, parameters, {EXCLUDED: excluded})
-        return admitted(table, found, context.user, self._database.store.allocator, Strictness.STATEMENT).rows
+        found = self._read(text, context, snapshot, parameters, {EXCLUDED: excluded}, Privilege.UPDATE)
+        rows = admitted(table, found, context.user, self._database.store.allocator, Strictness.STATEMENT).rows
+        guard = self.guard(table, context)
+        if guard is not None:
+            guard.check(Privilege.UPDATE, rows)
+        return rows
+
+    def guard(self, table: TableDef, context: Context) -> Guard | None:
+        """What a change of a table must keep to; None where no policy stands between."""
+
+        def ask(
+            text: QueryText, rows: Mapping[TableName, pa.Table], snapshots: Mapping[TableName, Snapshot]
+        ) -> pa.Table:
+            given = Given(snapshots, rows)
+            return self._reader.plan(text, context.unguarded(), None, given).rows().to_table(context.stop)
+
+        return Guard.of(table, context, ask, self._database.store.files)
 
     def _find(
         self,
         items: Sequence[str],
-        ref: TableRef,
-        alias: str | None,
-        other_tables: QueryText | None,
-        where: QueryText | None,
+        search: _Search,
         *,
         snapshot: Snapshot,
         context: Context,
@@ -330,15 +373,16 @@ class Dml:
         rows: pa.Table | None,
     ) -> pa.Table:
         """Run the query that finds a statement's rows; `rows` of parameters are joined in as a table."""
-        others: list[str] = [_on_rows(other_tables, rows)] if other_tables else []
+        others: list[str] = [_on_rows(search.others, rows)] if search.others else []
         others += [PARAMETERS] if rows is not None else []
-        text = select_from(items, context.name(ref), alias, others, _on_rows(where, rows) if where else None)
+        where = _on_rows(search.where, rows) if search.where else None
+        text = select_from(items, context.name(search.table), search.alias, others, where)
         extra = (
             {}
             if rows is None
             else {PARAMETERS_NAME: rows.rename_columns([str(i + 1) for i in range(rows.num_columns)])}
         )
-        return self._read(text, context, snapshot, parameters, extra)
+        return self._read(text, context, snapshot, parameters, extra, search.privilege)
 
     def _read(
         self,
@@ -347,9 +391,12 @@ class Dml:
         snapshot: Snapshot,
         parameters: Parameters | None,
         extra: Mapping[str, pa.Table],
+        privilege: Privilege,
     ) -> pa.Table:
         rows = {TableName(context.namespace, name): rows for name, rows in extra.items()}
-        given = Given({snapshot.table.name: snapshot}, rows, tuple(column.storage for column in snapshot.table.columns))
+        name = snapshot.table.name
+        targets = tuple(column.storage for column in snapshot.table.columns)
+        given = Given({name: snapshot}, rows, targets, (name, privilege))
         return self._reader.plan(text, context, parameters, given).rows().to_table(context.stop)
 
     def _write(

@@ -61,9 +61,9 @@ class Executor:
         self.reader = Reader(database, system)
         self.ddl = Ddl(database, self.reader)
         self.direct = DirectReads(database.store.files, self._described)
-        self._dml = Dml(database, self.reader, self.direct)
+        self.dml = Dml(database, self.reader, self.direct)
         self._show = Show(database, self.reader)
-        self._granting = Granting()
+        self._granting = Granting(self.reader)
         self._maintenance = Maintenance(database)
         self._constants: ByteBoundedCache[str, pa.Table] = ByteBoundedCache(CONSTANTS_BYTES)
 
@@ -94,7 +94,7 @@ class Executor:
             return self._query(statement, context, bound, count)
         if isinstance(statement, SubstraitQuery):
             return _noted(self.reader.plan_substrait(statement, context), context).rows()
-        if self._dml.handles(statement):
+        if self.dml.handles(statement):
             return self._change(statement, context, bound, count)
         if count:
             raise DatabaseError(ErrorKind.INVALID, "only queries, INSERT, UPDATE and DELETE take parameters")
@@ -116,8 +116,8 @@ class Executor:
         """Run a change. Where its table is defined anew meanwhile, nothing was written, and it is made again."""
         for _ in range(ATTEMPTS - 1):
             with suppress(StaleDefinitionError):
-                return self._dml.run(statement, context, bound, count)
-        return self._dml.run(statement, context, bound, count)
+                return self.dml.run(statement, context, bound, count)
+        return self.dml.run(statement, context, bound, count)
 
     def _query(self, statement: Query, context: Context, bound: pa.Table | None, count: int) -> Rows:
         if not count:

@@ -13,12 +13,26 @@ from catalog.errors import DatabaseError, ErrorKind
 from catalog.grants import Grant as Granted
 from catalog.grants import Grantee, GranteeType, ObjectId, Privilege, Revocation, may_pass_on, revoked
 from catalog.identifiers import TableName
+from catalog.policies import Policy, PolicyKey
 from catalog.registry import Registry
 from flightserver.access.door import Door
 from flightserver.access.rights import OVERSEERS, Use
 from flightserver.context import Context
+from flightserver.execution.reading import Reader
+from flightserver.execution.rewriting import qualified
 from flightserver.execution.rows import Affected
-from flightserver.sql.statements import ChangeOwner, Grant, NamespaceRef, Revoke, ShowGrants, Statement, TableRef
+from flightserver.sql.statements import (
+    ChangeOwner,
+    CreatePolicy,
+    DropPolicy,
+    Grant,
+    NamespaceRef,
+    Revoke,
+    ShowGrants,
+    Statement,
+    TableRef,
+)
+from flightserver.sql.text.query_text import QueryText
 
 Thing = NamespaceDef | TableDef | ViewDef
 
@@ -35,17 +49,22 @@ GRANTS = pa.schema(
     ]
 )
 
+POLICIES = pa.schema([(name, pa.string()) for name in ("namespace", "table", "policy", "for", "to", "using", "check")])
+
 _DONE = Affected(0)
 
 
 class Granting:
     """Runs statements that change who may do what."""
 
-    def __init__(self) -> None:
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
         self._handlers: dict[type[Statement], Callable[..., Affected]] = {
             Grant: self._grant,
             Revoke: self._revoke,
             ChangeOwner: self._change_owner,
+            CreatePolicy: self._create_policy,
+            DropPolicy: self._drop_policy,
         }
 
     def handles(self, statement: Statement) -> bool:
@@ -94,6 +113,71 @@ class Granting:
 
         context.work.define(change, context.request)
         return _DONE
+
+    def _create_policy(self, statement: CreatePolicy, context: Context) -> Affected:
+        _check_users(statement.grantees, context)
+        table = _policed(statement.table, context, context.door.lasting)
+        for condition in filter(None, (statement.using, statement.check)):
+            self._check_condition(table, condition, context)
+
+        def change(registry: Registry) -> Registry:
+            now = _policed(statement.table, context, context.door.lasting.onto(registry))
+            using, check = (None if text is None else str(text) for text in (statement.using, statement.check))
+            return registry.with_policy(
+                Policy(now.id, statement.name, statement.privileges, statement.grantees, using, check)
+            )
+
+        context.work.define(change, context.request)
+        return _DONE
+
+    def _drop_policy(self, statement: DropPolicy, context: Context) -> Affected:
+        def change(registry: Registry) -> Registry:
+            table = _policed(statement.table, context, context.door.lasting.onto(registry))
+            key = PolicyKey(table.id, statement.name)
+            if key in registry.policies:
+                return registry.without_policy(key)
+            if statement.if_exists:
+                return registry
+            raise DatabaseError(ErrorKind.NOT_FOUND, f"policy {statement.name} does not exist on {table.name}")
+
+        context.work.define(change, context.request)
+        return _DONE
+
+    def _check_condition(self, table: TableDef, condition: QueryText, context: Context) -> None:
+        """Raise unless a condition can be asked of the table's rows, and is true or false."""
+        text = QueryText(f"SELECT ({condition}) AS condition FROM {qualified(table.name)}")
+        (field,) = self._reader.describe(text, context.unguarded()).schema
+        if not pa.types.is_boolean(field.type):
+            raise DatabaseError(ErrorKind.INVALID, f"the condition of a policy is true or false, and not {field.type}")
+
+
+def policies_seen(context: Context) -> pa.Table:
+    """The policies of tables that a user may define."""
+    door = context.door.lasting
+    rows = [
+        {
+            "namespace": table.name.namespace,
+            "table": table.name.table,
+            "policy": policy.name,
+            "for": ", ".join(sorted(policy.privileges)),
+            "to": ", ".join(str(grantee) for grantee in policy.grantees),
+            "using": policy.using,
+            "check": policy.check,
+        }
+        for table in door.tables(Use.DEFINE)
+        for policy in door.registry.policies_of(table.id)
+    ]
+    return pa.Table.from_pylist(rows, schema=POLICIES)
+
+
+def _policed(ref: TableRef, context: Context, door: Door) -> TableDef:
+    """The table that policies can be on; INVALID for one in which everybody has their own rows."""
+    table = door.table(context.name(ref), Use.DEFINE)
+    if table.kind is TableKind.USER:
+        raise DatabaseError(
+            ErrorKind.INVALID, f"everybody has rows of their own in {table.name}; policies are for SHARED tables"
+        )
+    return table
 
 
 def grants_seen(context: Context, statement: ShowGrants = ShowGrants()) -> pa.Table:  # noqa: B008 - a frozen value

@@ -17,8 +17,10 @@ import pyarrow as pa
 
 from catalog.definition import DELETED_COLUMN, TableDef
 from catalog.errors import DatabaseError
+from catalog.grants import Privilege
 from flightserver.context import Context
 from flightserver.database import Database
+from flightserver.execution.guarding import Guard
 from flush.bulk import PART_ROWS, BulkLoad
 from providers.commit.idempotency import Idempotency, Outcome
 from providers.commit.request import Request
@@ -26,6 +28,7 @@ from providers.commit.resolve import OnExisting
 from providers.rows.change import Change
 from providers.rows.conversion import Strictness
 from providers.rows.offered import admitted
+from providers.snapshot import Snapshot
 
 BULK_ROWS_MIN = 50_000
 PART_BYTES_MAX = 128 << 20
@@ -43,7 +46,8 @@ class Load:
     """How a stream is taken: what happens to keys that exist, and how exactly types must match.
 
     With `replaces`, the stream takes the place of every row of its scope. `idempotency` is asked for at the end, when
-    the whole stream has been seen. `note_buffered` is told what waits for more of the stream.
+    the whole stream has been seen. `note_buffered` is told what waits for more of the stream. Every row passes `guard`,
+    if there is one.
     """
 
     rule: OnExisting = OnExisting.REPLACE
@@ -51,6 +55,7 @@ class Load:
     idempotency: Callable[[], Idempotency | None] = lambda: None
     note_buffered: NoteBuffered = ignore
     replaces: bool = False
+    guard: Guard | None = None
 
 
 def ingest(
@@ -76,7 +81,8 @@ class _Ingest:
         self._context = context
         self._load = load
         self._scope = context.scope(table)
-        self._may_be_bulk = load.rule is not OnExisting.SKIP
+        replaces_guarded = load.guard is not None and load.rule is OnExisting.REPLACE
+        self._may_be_bulk = load.rule is not OnExisting.SKIP and not replaces_guarded
         self._named: tuple[str, ...] = ()
         self._buffer: list[pa.RecordBatch] = []
         self._rows = 0
@@ -103,11 +109,23 @@ class _Ingest:
     def finish(self, idempotency: Idempotency | None) -> Outcome:
         """Commit the whole stream."""
         request = Request(idempotency, self._context.request.note)
+        if self._load.guard is not None and self._load.rule is OnExisting.REPLACE:
+            return self._finish_guarded(self._load.guard, request)
         if not self._may_be_bulk or (self._bulk is None and self._is_small()):
             return self._context.work.offer(self._scope, self._take(), self._named, self._load.rule, request)
         bulk = self._stage()
         bulk.finish()
         return self._context.work.take(self._scope, bulk, request)
+
+    def _finish_guarded(self, guard: Guard, request: Request) -> Outcome:
+        """Commit a stream that may replace rows, none of which is one that may not be changed."""
+        change = self._take()
+
+        def build(snapshot: Snapshot) -> Change:
+            guard.refuse_hidden(snapshot, change)
+            return change
+
+        return self._context.work.write(self._scope, build, self._load.rule, request)
 
     def abort(self) -> None:
         """Leave nothing of the stream behind."""
@@ -138,7 +156,12 @@ class _Ingest:
         """What is buffered, in the table's form."""
         offered = _as_table(self._buffer, self._table)
         self._buffer, self._rows, self._bytes = [], 0, 0
-        return admitted(self._table, offered, self._context.user, self._store.allocator, self._load.strictness)
+        change = admitted(self._table, offered, self._context.user, self._store.allocator, self._load.strictness)
+        if self._load.guard is not None:
+            self._load.guard.check(Privilege.INSERT, change.rows)
+            if self._load.rule is OnExisting.REPLACE:
+                self._load.guard.check(Privilege.UPDATE, change.rows)
+        return change
 
 
 def _as_table(batches: Sequence[pa.RecordBatch], table: TableDef) -> pa.Table:

@@ -7,18 +7,23 @@ keeps every batch that any of its scans may need.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 import pyarrow as pa
 
 from catalog.definition import TableDef, ViewDef
+from catalog.errors import DatabaseError, ErrorKind
+from catalog.grants import Privilege
 from catalog.identifiers import CATALOG_NAME, SYSTEM_NAMESPACE, TableName
 from flightserver.access.door import Door
+from flightserver.access.row_rules import RowRule, rule_on_rows
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.damage import check_present, damage_named
+from flightserver.execution.guarding import allowed_text, failing_closed
 from flightserver.execution.names import Names, relation_of_rows, view_text
 from flightserver.execution.rows import Rows, client_schema, to_client
 from flightserver.execution.sources import Parameters, Source, SqlText, SubstraitPlan
@@ -78,10 +83,14 @@ class PlannedQuery:
     is_short: bool
     exported: list[str] | None = None
     """The columns that a query returns of the whole of its only table, when it does nothing else."""
+    held_bytes: int = 0
+    """What it keeps in memory of tables with row policies."""
 
     def rows(self) -> Rows:
         """The result."""
-        return Rows(self.schema, self._start, self.is_short, tuple(self.snapshots.values()), PLAN_BYTES)
+        return Rows(
+            self.schema, self._start, self.is_short, tuple(self.snapshots.values()), PLAN_BYTES + self.held_bytes
+        )
 
     def _start(self, stop: Stop) -> Iterator[pa.RecordBatch]:
         yield from to_client(self._read(stop), self.schema)
@@ -122,6 +131,8 @@ class Given:
     rows: Mapping[TableName, pa.Table] = field(default_factory=dict)
     targets: tuple[pa.DataType | None, ...] = ()
     """The types of the columns that the query's own are stored in."""
+    changed: tuple[TableName, Privilege] | None = None
+    """The table whose rows the statement is about to change, and what for."""
 
     @property
     def relations(self) -> dict[TableName, Relation]:
@@ -130,6 +141,14 @@ class Given:
 
 
 NOTHING = Given()
+
+Guarded = Mapping[tuple[TableName, RowRule], pa.Table]
+"""The rows that rules leave of tables."""
+
+NOT_GUARDED: Guarded = MappingProxyType({})
+
+GUARDED_PART = 4
+"""Of the memory for queries, how much the rows of one table with policies may take."""
 
 
 class Reader:
@@ -172,7 +191,7 @@ class Reader:
         names = self._names(context)
         name = names.full(counted.parts)
         table = None if name is None else names.find(name)
-        if not isinstance(table, TableDef):
+        if not isinstance(table, TableDef) or rule_on_rows(context.door, table, Privilege.SELECT) is not None:
             return None
         (snapshot,) = context.work.snapshots([context.scope(table)])
         schema = client_schema(pa.schema([(counted.column, pa.int64())]))
@@ -200,8 +219,8 @@ class Reader:
         about = Circumstances(_context_values(context, context.namespace), given.targets, bound, constants)
         written = self._for_engine(text, names, about)
         trusting = self._for_engine(text, names, replace(about, trusts_sums=True)) if written.sums else None
-        reads = _Reads()
-        reads.add(written, names, self._view_reader(context))
+        reads = _Reads(changed=given.changed)
+        reads.guards = reads.add(written, names, self._view_reader(context))
         dialect = SqlDialect.STABLE_JOIN_ORDER if reads.has_optional_sides else SqlDialect.PLAIN
         query = _Query(self._database, SqlText(written.text, parameters), context, reads, dialect)
         if trusting is None or written.sums is None:
@@ -213,7 +232,7 @@ class Reader:
         reads = _Reads()
         for ref in query.tables:
             text = EngineText("", frozenset({context.name(ref)}), (), has_optional_sides=False)
-            reads.add(text, names, self._view_reader(context))
+            reads.guards |= reads.add(text, names, self._view_reader(context))
         return _Query(self._database, SubstraitPlan(query.plan), context, reads, SqlDialect.STABLE_JOIN_ORDER)
 
     def _names(self, context: Context, given: Given = NOTHING) -> Names:
@@ -251,21 +270,23 @@ class Reader:
     def _plan(self, query: "_Query", given: Given) -> PlannedQuery:
         """Plan twice: against shapes, to choose batches, and against the merged relations of those."""
         reads = query.reads
-        pinned = _pin(reads.tables, query.context, given.snapshots)
+        all_pinned = _pin(reads.tables, query.context, given.snapshots)
+        guarded = self._allowed_rows(reads, all_pinned, query.context)
+        pinned = {name: snapshot for name, snapshot in all_pinned.items() if name in reads.unguarded}
         query = query.over(pinned)
         computed = self._relations_of({**{n: t.rows(query.context) for n, t in reads.system.items()}, **given.rows})
         relations = self._database.relations
         turns = self._database.engine.turns
         files = self._database.store.files
         with turns:
-            tables = {name: snapshot.table for name, snapshot in pinned.items()}
+            tables = {name: snapshot.table for name, snapshot in all_pinned.items()}
             empty = query.shapes(tables)
             shapes = {**computed, **empty}
             shaped = query.frame(shapes)
             use = query.use(shaped, pinned)
             found = self._origins_of(query, shaped, tables, empty)
             pruned = {name: prune(pinned[name], predicate, files) for name, predicate in use.predicates.items()}
-            if pinned:
+            if all_pinned:
                 check_present(pinned, pruned)
                 with damage_named(pinned, pruned, query.context.stop):
                     merged = {
@@ -273,7 +294,7 @@ class Reader:
                         for name, (table, columns) in reads.variants.items()
                         if table in pruned
                     }
-                    frame = replace(query, dialect=use.dialect).frame({**shapes, **merged})
+                    frame = replace(query, dialect=use.dialect).frame({**shapes, **merged}, guarded)
             else:
                 frame = shaped
             schema = client_schema(use.schema, found)
@@ -285,9 +306,26 @@ class Reader:
             files,
             self._database.streams,
             turns,
-            not use.multiplies and _is_short(pruned),
-            use.exported,
+            not use.multiplies and _is_short(pruned) and sum(map(len, guarded.values())) <= SHORT_ROWS_MAX,
+            None if guarded else use.exported,
+            held_bytes=sum(int(rows.nbytes) for rows in guarded.values()),
         )
+
+    def _allowed_rows(self, reads: "_Reads", pinned: Mapping[TableName, Snapshot], context: Context) -> Guarded:
+        """The rows that policies leave of the tables that they are on: read first, so that nothing else is reached."""
+        found: dict[tuple[TableName, RowRule], pa.Table] = {}
+        limit = (self._database.settings.memory_limit_mb << 20) // GUARDED_PART
+        for name, rule in reads.all_guards:
+            table, columns = reads.variants[name]
+            snapshot = pinned[table]
+            text = allowed_text(snapshot.table, columns, rule)
+
+            def run(text: QueryText = text, snapshot: Snapshot = snapshot) -> pa.Table:
+                planned = self.plan(text, context.unguarded(), None, Given({snapshot.table.name: snapshot}))
+                return _bounded(planned.rows(), limit, snapshot.table.name, context.stop)
+
+            found[name, rule] = failing_closed(snapshot.table.name, run)
+        return found
 
     def _origins_of(
         self,
@@ -317,10 +355,11 @@ class Reader:
 
 @dataclass(frozen=True)
 class _View:
-    """A view that a query reads: its text for the engine, and where its names resolve."""
+    """A view that a query reads: its text for the engine, where its names resolve, and what guards those."""
 
     text: str
     namespace: str
+    guards: frozenset[tuple[TableName, RowRule]]
 
 
 @dataclass
@@ -338,6 +377,22 @@ class _Reads:
     has_optional_sides: bool = False
     has_values: bool = False
     hidden: set[TableName] = field(default_factory=set)
+    unguarded: set[TableName] = field(default_factory=set)
+    guards: dict[TableName, RowRule] = field(default_factory=dict)
+    changed: tuple[TableName, Privilege] | None = None
+
+    @property
+    def all_guards(self) -> set[tuple[TableName, RowRule]]:
+        """Every name that stands for a table of which a policy leaves only some rows, with its rule."""
+        of_views = {item for view in self.views.values() for item in view.guards}
+        return {*self.guards.items(), *of_views}
+
+    def _rule(self, name: TableName, found: TableDef, names: Names) -> RowRule | None:
+        """Which rows of a table a name stands for; those to be changed must allow that, too."""
+        whole = of_all_columns(name)
+        if self.changed is not None and whole == self.changed[0]:
+            return rule_on_rows(names.door, found, Privilege.SELECT, self.changed[1])
+        return rule_on_rows(names.door, found, Privilege.SELECT)
 
     def add(
         self,
@@ -347,8 +402,9 @@ class _Reads:
         *,
         is_behind_view: bool = False,
         is_hidden: bool = False,
-    ) -> None:
-        """Add what a text names, and what the views that it names do."""
+    ) -> dict[TableName, RowRule]:
+        """Add what a text names, and what the views that it names do; return what guards the tables that it names."""
+        guards: dict[TableName, RowRule] = {}
         self.has_optional_sides |= text.has_optional_sides
         self.has_values |= text.has_values
         for name in text.relations - names.given.keys():
@@ -361,13 +417,19 @@ class _Reads:
                     self.tables[table] = found
                     self.variants[name] = (table, Columns.VISIBLE if table == name else Columns.ALL)
                     self.hidden |= {table} if hides else set()
+                    rule = self._rule(name, found, names)
+                    if rule is None:
+                        self.unguarded.add(table)
+                    else:
+                        guards[name] = rule
                 case SystemTable() as found:
                     self.system[name] = found
                 case ViewDef() as found if hides or name not in self.views:
                     within = names.within(found)
                     written = of_view(found, within)
-                    self.add(written, within, of_view, is_behind_view=True, is_hidden=hides)
-                    self.views.setdefault(name, _View(written.text, found.namespace))
+                    inner = self.add(written, within, of_view, is_behind_view=True, is_hidden=hides)
+                    self.views.setdefault(name, _View(written.text, found.namespace, frozenset(inner.items())))
+        return guards
 
 
 @dataclass(frozen=True)
@@ -438,7 +500,7 @@ class _Query:
                 name = by_shape[scan.table]
                 parts[name].append(translate(scan.filters, pinned[name].table))
         predicates = {name: some[0] if len(some) == 1 else AnyOf(tuple(some)) for name, some in parts.items()}
-        predicates |= dict.fromkeys(self.reads.hidden, Unknown())
+        predicates |= dict.fromkeys(self.reads.hidden & pinned.keys(), Unknown())
         is_whole = [columns for _, columns in self.reads.variants.values()] == [Columns.VISIBLE]
         exported = selected_columns(plan) if is_whole and len(found.scans) == 1 and predicates else None
         dialect = self.dialect
@@ -449,14 +511,19 @@ class _Query:
         multiplies = found.multiplies or self.reads.has_values
         return _Use(self.database.engine.schema_of(plan), predicates, multiplies, exported, dialect)
 
-    def frame(self, tables: Mapping[TableName, EngineTable]) -> Frame:
-        """Plan the text over these relations."""
+    def frame(self, tables: Mapping[TableName, EngineTable], guarded: Guarded = NOT_GUARDED) -> Frame:
+        """Plan the text over these relations, and over the rows that policies leave where they stand between."""
         relations = dict(tables)
-        engine = self.database.engine
+        engine, of_rows = self.database.engine, self.database.relations.of_rows
+        allowed = {key: of_rows(rows.combine_chunks()) for key, rows in guarded.items()}
+
+        def seen(guards: Iterable[tuple[TableName, RowRule]]) -> Mapping[TableName, EngineTable]:
+            return {**relations, **{key[0]: allowed[key] for key in guards if key in allowed}}
+
         for name, view in self.reads.views.items():
-            planned = SqlText(view.text).frame(engine, relations, view.namespace, self.dialect)
+            planned = SqlText(view.text).frame(engine, seen(view.guards), view.namespace, self.dialect)
             relations[name] = planned.into_view()
-        return self.source.frame(engine, relations, self.context.namespace, self.dialect)
+        return self.source.frame(engine, seen(self.reads.guards.items()), self.context.namespace, self.dialect)
 
 
 def _context_values(context: Context, namespace: str) -> dict[str, str]:
@@ -476,6 +543,19 @@ def _pin(
     others = {name: table for name, table in tables.items() if name not in given}
     read = context.work.snapshots([context.scope(table) for table in others.values()]) if others else []
     return {**dict(zip(others, read, strict=True)), **{name: given[name] for name in tables if name in given}}
+
+
+def _bounded(rows: Rows, bytes_max: int, name: TableName, stop: Stop) -> pa.Table:
+    """All rows of a result; RESOURCES when they are more than one may have in memory."""
+    found, size = [], 0
+    for batch in rows.start(stop):
+        found.append(batch)
+        size += int(batch.nbytes)
+        if size > bytes_max:
+            raise DatabaseError(
+                ErrorKind.RESOURCES, f"the rows that the policies of {name} allow take more than {bytes_max >> 20} MB"
+            )
+    return pa.Table.from_batches(found, rows.schema)
 
 
 def _is_short(pruned: Mapping[TableName, Pruned]) -> bool:

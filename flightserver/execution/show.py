@@ -7,9 +7,11 @@ import pyarrow as pa
 
 from catalog.definition import Column, TableDef
 from catalog.errors import DatabaseError, ErrorKind
+from catalog.grants import Privilege
 from catalog.identifiers import SYSTEM_NAMESPACE, TableName
 from catalog.types import format_type, type_name
 from flightserver.access.rights import Use
+from flightserver.access.row_rules import rule_on_rows
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.granting import grants_seen
@@ -137,6 +139,10 @@ class Show:
 
     def _manifest(self, statement: ShowManifest, context: Context) -> pa.Table:
         table = context.table(statement.table, Use.INSPECT)
+        if rule_on_rows(context.door, table, Privilege.SELECT) is not None:
+            raise DatabaseError(
+                ErrorKind.DENIED, f"row policies of {table.name} hide rows, so its manifest is not shown"
+            )
         (snapshot,) = context.work.snapshots([context.scope(table)])
         rows = [
             {

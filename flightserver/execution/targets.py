@@ -18,6 +18,8 @@ def check_target(statement: Statement, context: Context, source_width: int) -> N
             check_width(inserted_columns(statement, table), source_width)
             if statement.on_conflict is not None:
                 check_conflict(statement.on_conflict, table)
+                if not statement.on_conflict.do_nothing:
+                    context.table(statement.table, Use.UPDATE)
         case Update():
             assigned_columns(statement.assignments, context.table(statement.table, Use.UPDATE))
         case Delete():

@@ -85,7 +85,7 @@ class Service:
         self._batches_ahead = BATCHES_AHEAD_OF_THREAD * database.threads
         self._control = Control(sessions, statements)
         self._session_actions = SessionActions(sessions, statements)
-        self._load = TableLoad(database, executor.ddl)
+        self._load = TableLoad(database, executor.ddl, executor.dml.guard)
         self._facts = server_facts(database.settings)
         self._queue_wait_seconds = database.settings.queue_wait_s
         self._lifetime_seconds = float(database.settings.result_lifetime_s)

@@ -18,12 +18,14 @@ from flightserver.access.rights import Use
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.ddl import Ddl
+from flightserver.execution.guarding import Guard
 from flightserver.execution.ingest import Load, NoteBuffered, ignore, ingest
 from flightserver.execution.many_users import ingest_for_users
 from flightserver.execution.new_table import NewTable
 from flightserver.protocol.commands import IfExists, IfNotExist, StatementIngest
 from providers.commit.idempotency import Idempotency
 from providers.commit.request import PLAIN
+from providers.commit.resolve import OnExisting
 
 PRIMARY_KEY_OPTION = "primary_key"
 IDEMPOTENCY_OPTION = "idempotency_key"
@@ -81,9 +83,10 @@ def is_for_another(command: StatementIngest) -> bool:
 class TableLoad:
     """Takes ingest streams."""
 
-    def __init__(self, database: Database, ddl: Ddl) -> None:
+    def __init__(self, database: Database, ddl: Ddl, guard: Callable[[TableDef, Context], Guard | None]) -> None:
         self._database = database
         self._ddl = ddl
+        self._guard = guard
 
     def run(self, command: StatementIngest, context: Context, stream: Stream) -> int:
         """Load a stream; return how many rows it had."""
@@ -103,13 +106,17 @@ class TableLoad:
             if USER_COLUMN_OPTION in command.options:
                 raise DatabaseError(ErrorKind.INVALID, f"user_column is for USER tables, and there is no {name} yet")
             return self._create(name, command, context, stream)
-        load = _load(command, stream)
         if if_exists is IfExists.APPEND and not is_for_another(command):
             context = replace(context, request=PLAIN)  # rows of one's own are no business of the audit log
+        load = self._by_rights(_load(command, stream), existing, context)
         if if_exists is IfExists.REPLACE:
             _refuse_another_definition(existing, command, stream)
             door = context.door if existing is context.temporary.by_name.get(name) else context.door.lasting
             door.table(name, Use.DELETE)
+            if load.rules.guard is not None:
+                raise DatabaseError(
+                    ErrorKind.INVALID, f"{name} has row policies, so a stream cannot take the place of all its rows"
+                )
             load = replace(load, rules=replace(load.rules, replaces=True))
         user_column = command.options.get(USER_COLUMN_OPTION)
         if user_column is not None:
@@ -117,6 +124,26 @@ class TableLoad:
                 raise DatabaseError(ErrorKind.INVALID, "user_column and the mode replace do not go together")
             return ingest_for_users(self._database, existing, context, load.batches, load.rules, user_column).affected
         return ingest(self._database, existing, context, load.batches, load.rules).affected
+
+    def _by_rights(self, load: "_Load", table: TableDef, context: Context) -> "_Load":
+        """How a stream is taken of who may insert: to replace rows is to update them, and to mark them is to delete."""
+        temporary = table is context.temporary.by_name.get(table.name)
+        door = context.door if temporary else context.door.lasting
+        guard = self._guard(table, context)
+        may_update = door.find_table(table.name, Use.UPDATE) is not None
+        rule = load.rules.rule if may_update or table.has_hidden_key else OnExisting.REFUSE
+
+        def allowed() -> Iterator[pa.RecordBatch]:
+            for batch in load.batches:
+                if DELETED_COLUMN in batch.schema.names:
+                    door.table(table.name, Use.DELETE)
+                    if guard is not None:
+                        raise DatabaseError(
+                            ErrorKind.INVALID, f"{table.name} has row policies, so a stream cannot delete its rows"
+                        )
+                yield batch
+
+        return replace(load, batches=allowed(), rules=replace(load.rules, rule=rule, guard=guard))
 
     def _create(self, name: TableName, command: StatementIngest, context: Context, stream: Stream) -> int:
         """Load a table that nobody sees yet, then put it into the catalog."""

@@ -13,7 +13,7 @@ from flightserver.activity.ledger import Ledger
 from flightserver.activity.statements import Statements
 from flightserver.context import Context
 from flightserver.database import Database
-from flightserver.execution.granting import GRANTS, grants_seen
+from flightserver.execution.granting import GRANTS, POLICIES, grants_seen, policies_seen
 from flightserver.execution.system import SystemTable
 from flightserver.sessions.directory import Sessions
 
@@ -193,6 +193,7 @@ def system_tables(watched: Watched) -> Mapping[str, SystemTable]:
         "grants": SystemTable(GRANTS, grants_seen),
         "kept": _table(_KEPT, kept_seen),
         "limits": _table(_LIMITS, limits_seen),
+        "policies": SystemTable(POLICIES, policies_seen),
         "queries": _table(_QUERIES, queries_seen),
         "sessions": _table(_SESSIONS, sessions_seen),
         "views": _table(_VIEWS, views_seen),

@@ -17,6 +17,7 @@ from catalog.types import format_type, is_nested, parse_type
 from flightserver.sql.defaults import parse_default
 from flightserver.sql.grants import parse_owner
 from flightserver.sql.options import bloom_column_names, check_option_names, parse_options
+from flightserver.sql.policies import parse_create_policy, parse_drop_policy
 from flightserver.sql.statements import (
     AddColumn,
     AlterTable,
@@ -36,6 +37,7 @@ from flightserver.sql.statements import (
     TableRef,
 )
 from flightserver.sql.text.cursor import Cursor, stop_at
+from flightserver.sql.text.queries import QueryReader
 from flightserver.sql.text.query_text import QueryText
 from flightserver.sql.text.tokens import Kind, Token, fold, identifier_name, is_identifier, string_value
 
@@ -47,8 +49,10 @@ _REFUSED_CONSTRAINTS = ("UNIQUE", "FOREIGN", "CHECK", "EXCLUDE", "LIKE", "INDEX"
 _SERIAL_TYPES = frozenset({"SERIAL", "BIGSERIAL"})
 
 
-def parse_create(cursor: Cursor) -> Statement:
+def parse_create(cursor: QueryReader) -> Statement:
     """Read what follows CREATE."""
+    if cursor.accept("POLICY"):
+        return parse_create_policy(cursor)
     or_replace = cursor.accept("OR", "REPLACE")
     if cursor.accept("VIEW"):
         return _create_view(cursor, or_replace)
@@ -319,8 +323,10 @@ def _cascades(cursor: Cursor) -> bool:
     return cascade
 
 
-def parse_drop(cursor: Cursor) -> Statement:
+def parse_drop(cursor: QueryReader) -> Statement:
     """Read what follows DROP."""
+    if cursor.accept("POLICY"):
+        return parse_drop_policy(cursor)
     if cursor.accept_any("NAMESPACE", "SCHEMA"):
         if_exists = cursor.accept("IF", "EXISTS")
         name = _user_namespace(cursor)

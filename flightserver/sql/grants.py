@@ -23,7 +23,7 @@ def parse_grant(cursor: Cursor) -> Grant:
     thing = _thing(cursor)
     cursor.expect("TO")
     start = cursor.peek()
-    grantees = cursor.separated(lambda: _grantee(cursor))
+    grantees = cursor.separated(lambda: read_grantee(cursor))
     option = cursor.accept("WITH", "GRANT", "OPTION")
     if option and any(grantee.type is not GranteeType.USER for grantee in grantees):
         raise cursor.error("only users can have the grant option, not roles or PUBLIC", ErrorKind.INVALID, start)
@@ -37,7 +37,7 @@ def parse_revoke(cursor: Cursor) -> Revoke:
     cursor.expect("ON")
     thing = _thing(cursor)
     cursor.expect("FROM")
-    grantees = cursor.separated(lambda: _grantee(cursor))
+    grantees = cursor.separated(lambda: read_grantee(cursor))
     cascade = cursor.accept("CASCADE")
     _ = cascade or cursor.accept("RESTRICT")
     return Revoke(privileges, thing, grantees, option_only, cascade)
@@ -46,7 +46,7 @@ def parse_revoke(cursor: Cursor) -> Revoke:
 def parse_show_grants(cursor: Cursor) -> ShowGrants:
     """Read `[FOR grantee | ON x]`."""
     if cursor.accept("FOR"):
-        return ShowGrants(grantee=_grantee(cursor))
+        return ShowGrants(grantee=read_grantee(cursor))
     return ShowGrants(thing=_thing(cursor)) if cursor.accept("ON") else ShowGrants()
 
 
@@ -105,7 +105,8 @@ def _thing(cursor: Cursor) -> TableRef | NamespaceRef:
     return table
 
 
-def _grantee(cursor: Cursor) -> Grantee:
+def read_grantee(cursor: Cursor) -> Grantee:
+    """Consume `user`, `ROLE role` or `PUBLIC`."""
     if cursor.accept("PUBLIC"):
         return EVERYBODY
     if cursor.at("ROLE") and is_identifier(cursor.peek(1)):

@@ -326,6 +326,27 @@ class ChangeOwner(Statement):
 
 
 @dataclass(frozen=True)
+class CreatePolicy(Statement):
+    """Rows of a table are for those who satisfy a condition: `using` of rows that are there, `check` of new ones."""
+
+    name: str
+    table: TableRef
+    privileges: frozenset[Privilege]
+    grantees: tuple[Grantee, ...]
+    using: QueryText | None
+    check: QueryText | None
+
+
+@dataclass(frozen=True)
+class DropPolicy(Statement):
+    """A policy goes; with the last one, every row is for everybody who may use the table."""
+
+    name: str
+    table: TableRef
+    if_exists: bool
+
+
+@dataclass(frozen=True)
 class AsUser(Statement):
     """A statement for another user."""
 

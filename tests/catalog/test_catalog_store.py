@@ -12,6 +12,7 @@ from catalog.evolution import add_column, drop_column, rename_column, set_option
 from catalog.grants import Grant, Grantee, GranteeType, ObjectId, ObjectType, Privilege
 from catalog.identifiers import TableName
 from catalog.keyvalue import AtomicWrite, Family, KeyValueStore
+from catalog.policies import Policy
 from catalog.registry import Registry
 from catalog.store import CatalogStore
 from tests.catalog.samples import ORDERS, refused, table_of
@@ -21,6 +22,7 @@ VIEW = ViewDef(TableName("public", "recent"), "SELECT 1", "public", 1, "ann")
 GRANT = Grant(
     ObjectId(ObjectType.TABLE, 2), Privilege.SELECT, Grantee(GranteeType.USER, "a/b"), "ann", grant_option=True
 )
+POLICY = Policy(2, "p", frozenset(Privilege), (Grantee(GranteeType.USER, "a/b"),), "k = 1", None)
 START = Registry().with_table(table_of()).with_table(table_of(name=SPARE, table_id=2)).with_view(VIEW)
 
 CHANGES: dict[str, Callable[[Registry], Registry]] = {
@@ -46,6 +48,9 @@ CHANGES: dict[str, Callable[[Registry], Registry]] = {
     "table becomes view": lambda registry: registry.without_table(ORDERS).with_view(
         ViewDef(ORDERS, "SELECT 1", "x", 1, "ann")
     ),
+    "policy": lambda registry: registry.with_policy(POLICY),
+    "drop what had a policy": lambda registry: registry.with_policy(POLICY).without_table(SPARE),
+    "drop policy": lambda registry: registry.with_policy(POLICY).without_policy(POLICY.key),
     "grant": lambda registry: registry.with_grants([GRANT]),
     "drop what was granted": lambda registry: registry.with_grants([GRANT]).without_table(SPARE),
     "another owner": lambda registry: registry.owned_by(registry.table(SPARE), "bob"),
@@ -130,12 +135,13 @@ def test_a_dropped_physical_name_stays_taken_after_a_restart(disk: Disk) -> None
 
 
 @pytest.mark.parametrize(
-    "key", [b"t/public/orders", b"v/public/recent", b"n/sales", b"g/table/2/select/user/a~2fb/ann"]
+    "key", [b"t/public/orders", b"v/public/recent", b"n/sales", b"g/table/2/select/user/a~2fb/ann", b"p/2/p"]
 )
 def test_a_damaged_record_is_refused(disk: Disk, key: bytes) -> None:
     """A catalog with an unreadable definition does not open: a table would be missing."""
     disk.store.change(CHANGES["create namespace"])
     disk.store.change(CHANGES["grant"])
+    disk.store.change(CHANGES["policy"])
     assert disk.keyvalue.get(Family.CATALOG, key) is not None
     batch = AtomicWrite()
     batch.put(Family.CATALOG, key, b"damage")

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from catalog.codec import (
     decode_grant,
     decode_namespace,
+    decode_policy,
     decode_table,
     decode_view,
     encode_grant,
     encode_namespace,
+    encode_policy,
     encode_table,
     encode_view,
 )
@@ -36,6 +38,7 @@ from catalog.errors import ErrorKind
 from catalog.evolution import create_table, drop_column
 from catalog.grants import Grant, Grantee, GranteeType, ObjectId, ObjectType, Privilege
 from catalog.identifiers import TableName
+from catalog.policies import Policy
 from tests.catalog.samples import refused, table_of
 from tests.catalog.test_types import DECLARED
 
@@ -96,6 +99,22 @@ def test_a_grant_survives_its_bytes(grant: Grant) -> None:
     assert decode_grant(encode_grant(grant)) == grant
 
 
+@given(
+    st.builds(
+        Policy,
+        st.integers(1, 2**62),
+        TEXT,
+        st.frozensets(st.sampled_from(Privilege)),
+        st.lists(st.builds(Grantee, st.sampled_from(GranteeType), TEXT)).map(tuple),
+        st.none() | st.text(),
+        st.none() | st.text(),
+    )
+)
+def test_a_policy_survives_its_bytes(policy: Policy) -> None:
+    """Any policy is read as it was written."""
+    assert decode_policy(encode_policy(policy)) == policy
+
+
 def test_used_physical_names_survive() -> None:
     """A dropped column's physical name stays taken after a restart."""
     table = drop_column(table_of(), "v")
@@ -105,7 +124,7 @@ def test_used_physical_names_survive() -> None:
 @given(st.binary(max_size=40) | st.recursive(st.none() | st.text(), st.lists).map(lambda v: json.dumps(v).encode()))
 def test_other_bytes_are_no_definition(data: bytes) -> None:
     """Whatever is not a definition is CORRUPT, as a table and as a view."""
-    for decode in (decode_table, decode_view, decode_namespace, decode_grant):
+    for decode in (decode_table, decode_view, decode_namespace, decode_grant, decode_policy):
         refused(ErrorKind.CORRUPT, lambda decode=decode: decode(data))
         refused(ErrorKind.CORRUPT, lambda decode=decode: decode(_sealed(data)))
 

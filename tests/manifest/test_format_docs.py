@@ -8,13 +8,14 @@ import pytest
 from manifest_samples import EMPTY, MADE_AT, entry_of
 
 from catalog.audit import START, AuditRecord, Verdict
-from catalog.codec import encode_grant, encode_namespace, encode_table, encode_view
+from catalog.codec import encode_grant, encode_namespace, encode_policy, encode_table, encode_view
 from catalog.data_folder import FORMAT_VERSION
 from catalog.definition import ColumnSpec, Default, NamespaceDef, Scope, TableKind, ViewDef
 from catalog.evolution import create_table
-from catalog.grants import Grant, Grantee, GranteeType, ObjectId, ObjectType, Privilege
+from catalog.grants import EVERYBODY, Grant, Grantee, GranteeType, ObjectId, ObjectType, Privilege
 from catalog.identifiers import TableName, path_component
 from catalog.keyvalue import Family
+from catalog.policies import Policy
 from manifest import codec as manifest_codec
 from manifest import dead_rows
 from manifest.dead_rows import DeadRows
@@ -70,6 +71,9 @@ EXAMPLES = {
     "catalog.md namespace": encode_namespace(NamespaceDef("sales", 8, "ann")).decode(),
     "catalog.md grant": encode_grant(
         Grant(ObjectId(ObjectType.TABLE, 7), Privilege.SELECT, Grantee(GranteeType.USER, "bob"), "ann", True)
+    ).decode(),
+    "catalog.md policy": encode_policy(
+        Policy(7, "own", frozenset({Privilege.SELECT}), (EVERYBODY,), "who = CURRENT_USER", None)
     ).decode(),
     "catalog.md idempotency": (record.scope_prefix(ANN) + b"load-1").hex(),
     **{

@@ -20,8 +20,9 @@ def test_a_stream_that_ends_before_its_schema_replaces_nothing(tmp_path: Path) -
     """It was broken off, and does not say that there shall be no rows."""
     database = Database(Settings(data_dir=tmp_path / "data"))
     try:
+        executor = Executor(database, {})
         load, context = (
-            TableLoad(database, Executor(database, {}).ddl),
+            TableLoad(database, executor.ddl, executor.dml.guard),
             Context(Principal.of("root", Role.SYSTEM), database.autocommit),
         )
         rows = pa.table({"id": [1, 2]})

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -69,6 +70,10 @@ ASKED = [
     "SELECT count(*) FROM staff WHERE 1 / (salary - 999) IS NOT NULL",
     "SELECT id FROM staff WHERE 1 / (salary - 5) > -100",
     "SELECT CAST(note AS BIGINT) FROM staff WHERE salary > 500",
+    "SELECT * FROM staff WHERE id = 2",
+    "SELECT note, id FROM staff WHERE id IN (1, 2, 5) AND salary >= 0",
+    "UPDATE staff SET note = 'mine' WHERE id = 2",
+    "DELETE FROM staff WHERE id = 5",
     "SELECT max(salary), min(note), sum(salary) FROM staff",
     "SELECT * FROM staff WHERE note LIKE 'canary%'",
     "SELECT _seq > 0, id FROM staff",
@@ -109,6 +114,27 @@ def test_no_answer_depends_on_a_hidden_row(house: House, staff: Person) -> None:
         assert one == other, sql
     assert HIDDEN not in str(with_some).replace("canary%", "")
     assert not any("Divide by zero" in text or "INTERNAL" in text for text in with_some)
+
+
+def test_keys_that_are_bound_find_no_hidden_row(house: House, staff: Person) -> None:
+    """A look-up by key goes past the engine, and not past a policy; neither does a change by key."""
+    ann, bound = house.person("ann"), pa.table({"1": [1, 2, 5]})
+    for keys in (bound, bound.slice(1, 1)):
+        found = ann.prepared("SELECT id FROM staff WHERE id = ?", keys).rows
+        assert found is not None
+        assert found.column(0).to_pylist() == [1][: len(keys) - 1]
+        assert ann.prepared("UPDATE staff SET note = 'n' WHERE id = ?", keys).affected == len(keys) // 2
+    assert "a new row" in str(ann.prepared("UPDATE staff SET who = 'bob' WHERE id = ?", bound.slice(0, 1)).error)
+    assert ann.prepared("DELETE FROM staff WHERE id = ?", bound).affected == 1
+
+
+def test_whoever_reads_rows_asks_for_policies() -> None:
+    """What takes a snapshot to read it, or to tell of it, asks which rows of it are hidden."""
+    root = Path(__file__).parents[2]
+    for path in sorted((root / "flightserver").rglob("*.py")):
+        text = path.read_text()
+        if "work.snapshots(" in text and path.name != "ingest.py":  # which looks at how many rows there are
+            assert "rule_on_rows(" in text, f"{path.name} must ask rule_on_rows before it reads a table"
 
 
 def test_substrait_and_streams_keep_to_policies(house: House, staff: Person) -> None:

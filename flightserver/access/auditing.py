@@ -28,6 +28,8 @@ ACTIONS: Mapping[type[Statement], str] = {
     sql.Grant: "GRANT",
     sql.Revoke: "REVOKE",
     sql.ChangeOwner: "ALTER OWNER",
+    sql.CreatePolicy: "CREATE POLICY",
+    sql.DropPolicy: "DROP POLICY",
     sql.Truncate: "TRUNCATE",
     sql.KillQuery: "KILL QUERY",
     sql.KillSession: "KILL SESSION",

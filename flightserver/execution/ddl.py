@@ -156,15 +156,12 @@ class Ddl:
             self._forget([name], context)
             return _DONE
 
-        def change(registry: Registry) -> Registry:
-            door = _door(context, registry)
+        def without(door: Door) -> Registry:
             if statement.if_exists and door.find_table(name, Use.DEFINE) is None:
-                return registry
-            after = registry.without_table(door.table(name, Use.DEFINE).name)
-            return _without_readers(name, door.onto(after)) if statement.cascade else after
+                return door.registry
+            return door.registry.without_table(door.table(name, Use.DEFINE).name)
 
-        context.work.define(change, context.request)
-        return _DONE
+        return self._drop(statement, without, context)
 
     def _forget(self, names: Iterable[TableName], context: Context) -> None:
         """Drop temporary tables."""
@@ -208,12 +205,22 @@ class Ddl:
     def _drop_view(self, statement: DropView, context: Context) -> Affected:
         name = context.name(statement.table)
 
+        def without(door: Door) -> Registry:
+            if statement.if_exists and door.find_view(name, Use.DEFINE) is None:
+                return door.registry
+            return door.registry.without_view(door.view(name, Use.DEFINE).name)
+
+        return self._drop(statement, without, context)
+
+    def _drop(self, statement: DropTable | DropView, without: Callable[[Door], Registry], context: Context) -> Affected:
+        """Leave out a table or a view, with CASCADE also the views that read it."""
+        name = context.name(statement.table)
+
         def change(registry: Registry) -> Registry:
             door = _door(context, registry)
-            if statement.if_exists and door.find_view(name, Use.DEFINE) is None:
-                return registry
-            after = registry.without_view(door.view(name, Use.DEFINE).name)
-            return _without_readers(name, door.onto(after)) if statement.cascade else after
+            after = without(door)
+            drops_others = statement.cascade and after is not registry
+            return _without_readers(name, door.onto(after)) if drops_others else after
 
         context.work.define(change, context.request)
         return _DONE

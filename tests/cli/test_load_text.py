@@ -268,6 +268,6 @@ def test_text_takes_the_types_of_the_table(load, server: ServerProcess, call: Ru
         done = call("load", tmp_path / name, "--table", "taken_types", "--mode", "append")
         assert done.returncode == 0, done.stderr
     assert fetch(server, "SELECT code, raw, CAST(at AS TEXT), list FROM taken_types ORDER BY code") == [
-        ("007", b"\x01\x06", "2026-01-31T11:00:00Z", [1, None]),
+        ("007", b"\x01\x06", "2026-01-31 11:00:00+00", [1, None]),
         ("8", b"\x00", None, []),
     ]

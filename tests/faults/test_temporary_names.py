@@ -1,13 +1,11 @@
 """Temporary tables beside lasting ones of the same name, whichever came first."""
 
-from collections.abc import Iterator
 from itertools import count
 
 import pyarrow as pa
 import pytest
 
 from tests.e2e.client import Client, failure
-from tests.server_process import ServerProcess
 
 _NUMBERS = count(1)
 MAKE = {
@@ -25,27 +23,6 @@ def t() -> str:
     return f"named{next(_NUMBERS)}"
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """One server for all facts."""
-    with ServerProcess(tmp_path_factory.mktemp("names") / "data") as process:
-        yield process
-
-
-@pytest.fixture
-def mine(server: ServerProcess) -> Iterator[Client]:
-    """The session with the temporary table."""
-    with server.connect() as connection:
-        yield Client(connection)
-
-
-@pytest.fixture
-def other(server: ServerProcess) -> Iterator[Client]:
-    """Somebody else."""
-    with server.connect() as connection:
-        yield Client(connection)
-
-
 def rows(*keys: int) -> pa.Table:
     """A stream."""
     return pa.table({"id": pa.array(keys, pa.int64())})
@@ -53,71 +30,71 @@ def rows(*keys: int) -> pa.Table:
 
 @pytest.mark.parametrize("first", ["temporary", "lasting"])
 @pytest.mark.parametrize("make", MAKE)
-def test_both_can_be_made_in_both_orders(mine: Client, other: Client, t: str, make: str, first: str) -> None:
+def test_both_can_be_made_in_both_orders(client: Client, other: Client, t: str, make: str, first: str) -> None:
     """The lasting one is hidden from the session until the temporary one is dropped, and there for others."""
     temporary = f"CREATE TEMPORARY TABLE {t} AS SELECT 7 AS mine"
     lasting = MAKE[make].format(t=t)
     for statement in (temporary, lasting) if first == "temporary" else (lasting, temporary):
-        mine.run(statement)
-    assert mine.rows(f"SELECT * FROM {t}") == [(7,)]
+        client.run(statement)
+    assert client.rows(f"SELECT * FROM {t}") == [(7,)]
     assert other.rows(f"SELECT * FROM {t}") == []
-    kinds = [row[2] for row in mine.rows("SHOW TABLES") if row[1] == t]
-    listed = mine.connection.adbc_get_objects(table_name_filter=t).read_all().to_pylist()
+    kinds = [row[2] for row in client.rows("SHOW TABLES") if row[1] == t]
+    listed = client.connection.adbc_get_objects(table_name_filter=t).read_all().to_pylist()
     assert (kinds, str(listed).count(f"'table_name': '{t}'")) == (["TEMPORARY"], 1)
-    mine.run(f"DROP TABLE {t}")
-    assert mine.rows(f"SELECT * FROM {t}") == []
+    client.run(f"DROP TABLE {t}")
+    assert client.rows(f"SELECT * FROM {t}") == []
 
 
-def test_only_its_own_kind_is_in_the_way(mine: Client, other: Client, t: str) -> None:
+def test_only_its_own_kind_is_in_the_way(client: Client, other: Client, t: str) -> None:
     """A second temporary one, and a second lasting one."""
-    mine.run(f"CREATE TEMPORARY TABLE {t} (id BIGINT)")
-    assert "exists already" in mine.error(f"CREATE TEMPORARY TABLE {t} (id BIGINT)")
-    mine.run(f"CREATE TEMPORARY TABLE IF NOT EXISTS {t} (other BIGINT)")
-    mine.run(f"CREATE TABLE {t} (id BIGINT)")
-    for client in (mine, other):
-        assert "exists already" in client.error(f"CREATE TABLE {t} (id BIGINT)")
-        assert "exists already" in client.error(f"CREATE VIEW {t} AS SELECT 1")
+    client.run(f"CREATE TEMPORARY TABLE {t} (id BIGINT)")
+    assert "exists already" in client.error(f"CREATE TEMPORARY TABLE {t} (id BIGINT)")
+    client.run(f"CREATE TEMPORARY TABLE IF NOT EXISTS {t} (other BIGINT)")
+    client.run(f"CREATE TABLE {t} (id BIGINT)")
+    for each in (client, other):
+        assert "exists already" in each.error(f"CREATE TABLE {t} (id BIGINT)")
+        assert "exists already" in each.error(f"CREATE VIEW {t} AS SELECT 1")
 
 
-def test_statements_mean_the_temporary_one(mine: Client, other: Client, t: str) -> None:
+def test_statements_mean_the_temporary_one(client: Client, other: Client, t: str) -> None:
     """ALTER, INSERT, TRUNCATE and DROP leave the one behind it as it is."""
-    mine.run(f"CREATE TABLE {t} (id BIGINT PRIMARY KEY)")
-    mine.run(f"INSERT INTO {t} VALUES (1)")
-    mine.run(f"CREATE TEMPORARY TABLE {t} (id BIGINT PRIMARY KEY)")
-    mine.run(f"ALTER TABLE {t} ADD COLUMN v BIGINT DEFAULT 5")
-    mine.run(f"INSERT INTO {t} (id) VALUES (2)")
-    assert mine.rows(f"SELECT * FROM {t}") == [(2, 5)]
-    mine.run(f"TRUNCATE {t}")
-    mine.run(f"DROP TABLE {t}")
-    assert [client.rows(f"SELECT * FROM {t}") for client in (mine, other)] == [[(1,)], [(1,)]]
+    client.run(f"CREATE TABLE {t} (id BIGINT PRIMARY KEY)")
+    client.run(f"INSERT INTO {t} VALUES (1)")
+    client.run(f"CREATE TEMPORARY TABLE {t} (id BIGINT PRIMARY KEY)")
+    client.run(f"ALTER TABLE {t} ADD COLUMN v BIGINT DEFAULT 5")
+    client.run(f"INSERT INTO {t} (id) VALUES (2)")
+    assert client.rows(f"SELECT * FROM {t}") == [(2, 5)]
+    client.run(f"TRUNCATE {t}")
+    client.run(f"DROP TABLE {t}")
+    assert [each.rows(f"SELECT * FROM {t}") for each in (client, other)] == [[(1,)], [(1,)]]
 
 
 @pytest.mark.parametrize("mode", ["append", "create_append", "replace"])
-def test_a_stream_says_which_one_it_means(mine: Client, other: Client, t: str, mode: str) -> None:
+def test_a_stream_says_which_one_it_means(client: Client, other: Client, t: str, mode: str) -> None:
     """Without `temporary` it reaches the lasting table, with it the temporary one."""
-    mine.ingest(t, rows(1), mode="create")
-    mine.ingest(t, rows(7), mode="create", temporary=True)
-    mine.ingest(t, rows(2), mode=mode)
-    mine.ingest(t, rows(8), mode=mode, temporary=True)
+    client.ingest(t, rows(1), mode="create")
+    client.ingest(t, rows(7), mode="create", temporary=True)
+    client.ingest(t, rows(2), mode=mode)
+    client.ingest(t, rows(8), mode=mode, temporary=True)
     assert other.column(f"SELECT id FROM {t} ORDER BY id") == ([2] if mode == "replace" else [1, 2])
-    assert mine.column(f"SELECT id FROM {t} ORDER BY id") == ([8] if mode == "replace" else [7, 8])
+    assert client.column(f"SELECT id FROM {t} ORDER BY id") == ([8] if mode == "replace" else [7, 8])
 
 
-def test_a_stream_makes_a_lasting_table_beside_a_temporary_one(mine: Client, other: Client, t: str) -> None:
+def test_a_stream_makes_a_lasting_table_beside_a_temporary_one(client: Client, other: Client, t: str) -> None:
     """As CREATE TABLE does; an append that must not make one is for the temporary one, where there is no other."""
-    mine.ingest(t, rows(7), mode="create", temporary=True)
-    mine.ingest(t, rows(8), mode="append")
-    mine.ingest(t, rows(1), mode="create")
-    mine.ingest(t, rows(2), mode="create_append")
+    client.ingest(t, rows(7), mode="create", temporary=True)
+    client.ingest(t, rows(8), mode="append")
+    client.ingest(t, rows(1), mode="create")
+    client.ingest(t, rows(2), mode="create_append")
     assert other.column(f"SELECT id FROM {t} ORDER BY id") == [1, 2]
-    assert mine.column(f"SELECT id FROM {t} ORDER BY id") == [7, 8]
+    assert client.column(f"SELECT id FROM {t} ORDER BY id") == [7, 8]
 
 
-def test_a_namespace_goes_with_the_sessions_temporary_tables(mine: Client, other: Client, t: str) -> None:
+def test_a_namespace_goes_with_the_sessions_temporary_tables(client: Client, other: Client, t: str) -> None:
     """CASCADE drops them; without it they are in the way of their own session alone."""
-    mine.run(f"CREATE NAMESPACE {t}")
-    mine.run(f"CREATE TEMPORARY TABLE {t}.x (id BIGINT)")
-    assert f"still holds {t}.x" in mine.error(f"DROP NAMESPACE {t}")
-    mine.run(f"DROP NAMESPACE {t} CASCADE")
-    assert f"namespace {t} does not exist" in mine.error(f"DROP TABLE {t}.x")
+    client.run(f"CREATE NAMESPACE {t}")
+    client.run(f"CREATE TEMPORARY TABLE {t}.x (id BIGINT)")
+    assert f"still holds {t}.x" in client.error(f"DROP NAMESPACE {t}")
+    client.run(f"DROP NAMESPACE {t} CASCADE")
+    assert f"namespace {t} does not exist" in client.error(f"DROP TABLE {t}.x")
     assert failure(lambda: other.ingest("x", rows(1), mode="create", db_schema_name=t))

@@ -11,7 +11,7 @@ from flightserver.cli.files.fields import Fields
 from flightserver.cli.files.form import Rows, TextForm
 from flightserver.cli.names import named
 from flightserver.cli.values.guessed import guess
-from flightserver.cli.values.parsed import Unreadable, decode, read
+from flightserver.cli.values.parsed import Unreadable, decode, is_unicode, read
 
 COMMA, TAB = ",", "\t"
 _OTHERS = {"\t": "tab", ";": "';'", "|": "'|'"}
@@ -49,7 +49,7 @@ class Delimited:
 
     def _names(self, *, is_sure: bool) -> list[str]:
         line, fields = self._fields.header()
-        if not all(map(_is_unicode, fields)):
+        if not all(map(is_unicode, fields)):
             raise CommandError(
                 f"{self._path}, line {line}: the header is not UTF-8; name the encoding, like --encoding latin-1"
             )
@@ -106,11 +106,3 @@ class Delimited:
         hint = f" (guessed from the first rows; --type {wrong.column}=TEXT takes any)" if is_guess else ""
         line = self._fields.line(wrong.row)
         return CommandError(f"{self._path}, line {line}: column {wrong.column}: {wrong.reason}{hint}")
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -84,7 +84,7 @@ def read_json(values: Sequence[Any], target: pa.DataType) -> pa.Array:
     try:
         column = pa.array(texts, pa.string())
     except UnicodeEncodeError:
-        position = next(i for i, text in enumerate(texts) if text is not None and not _is_unicode(text))
+        position = next(i for i, text in enumerate(texts) if text is not None and not is_unicode(text))
         raise _unreadable(position, texts[position], target) from None
     return read(column, target)
 
@@ -215,7 +215,8 @@ def _first_failure(column: pa.Array, convert: Callable[[pa.Array], object]) -> i
     return good
 
 
-def _is_unicode(text: str) -> bool:
+def is_unicode(text: str) -> bool:
+    """Tell whether all letters are some: half of one, as JSON may write it, is none."""
     try:
         text.encode()
     except UnicodeEncodeError:

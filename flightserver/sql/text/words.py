@@ -1,12 +1,6 @@
-"""Words of SQL by what they may stand for: where a name is possible, and where a clause begins."""
+"""Words of SQL by what they may stand for: where a name is possible, and where an operand is."""
 
 SET_OPERATORS = frozenset({"UNION", "INTERSECT", "EXCEPT", "MINUS"})
-
-CLAUSES = SET_OPERATORS | {
-    *("FROM", "WHERE", "GROUP", "HAVING", "QUALIFY", "WINDOW", "ORDER", "LIMIT", "OFFSET", "FETCH", "FOR", "INTO"),
-    *("SORT", "CLUSTER", "DISTRIBUTE", "RETURNING", "VALUES", "CONNECT", "START", "SETTINGS", "FORMAT", "PREWHERE"),
-}
-"""What may follow a complete part of a query."""
 
 NO_COLUMN_ALIAS = frozenset(
     {

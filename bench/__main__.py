@@ -28,6 +28,7 @@ NAMES = (
     "clients",
     "growth",
     "short",
+    "users",
 )
 README = Path(__file__).with_name("README.md")
 MARKS = "<!-- {name} begins -->", "<!-- {name} ends -->"

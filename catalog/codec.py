@@ -6,6 +6,7 @@ Decoding trusts nothing: bytes that are not a definition, or fail the checksum i
 import json
 import zlib
 from collections.abc import Callable
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -25,13 +26,15 @@ from catalog.errors import DatabaseError, ErrorKind
 from catalog.grants import Grant, Grantee, GranteeType, ObjectId, ObjectType, Privilege
 from catalog.identifiers import TableName
 from catalog.policies import Policy
+from catalog.roles import Role
 from catalog.types import format_type, parse_type
+from catalog.users import TokenDef, UserDef, is_password_hash, is_token_hash
 
 TYPES_REMEMBERED = 1_024
 
 _CHECKSUM_BYTES = 9
 
-_Definition = TypeVar("_Definition", TableDef, ViewDef, NamespaceDef, Grant, Policy)
+_Definition = TypeVar("_Definition", TableDef, ViewDef, NamespaceDef, Grant, Policy, UserDef, TokenDef)
 
 _type = lru_cache(TYPES_REMEMBERED)(parse_type)
 """Many columns have few types, and to parse one takes longer than to read the rest of its column."""
@@ -153,6 +156,66 @@ def decode_policy(data: bytes) -> Policy:
     )
 
 
+def encode_user(user: UserDef) -> bytes:
+    """Write a user as JSON."""
+    return _dump(
+        {
+            "name": user.name,
+            "role": user.role.value,
+            "password_hash": user.password_hash,
+            "enabled": user.enabled,
+            "limits": dict(user.limits),
+            "version": user.version,
+        }
+    )
+
+
+def decode_user(data: bytes) -> UserDef:
+    """Read what `encode_user` wrote. A password hash that is none is damage: nobody logs in with half a record."""
+    return _decode(data, _user_from_json)
+
+
+def encode_token(token: TokenDef) -> bytes:
+    """Write a token as JSON."""
+    return _dump(
+        {
+            "user": token.user,
+            "name": token.name,
+            "secret_hash": token.secret_hash,
+            "read_only": token.read_only,
+            "created_at": token.created_at.isoformat(),
+            "expires_at": None if token.expires_at is None else token.expires_at.isoformat(),
+        }
+    )
+
+
+def decode_token(data: bytes) -> TokenDef:
+    """Read what `encode_token` wrote."""
+    return _decode(data, _token_from_json)
+
+
+def _user_from_json(raw: dict[str, Any]) -> UserDef:
+    stored = raw["password_hash"]
+    if stored is not None and not is_password_hash(stored):
+        raise ValueError("no password hash")
+    limits = {str(name): int(limit) for name, limit in raw["limits"].items()}
+    return UserDef(raw["name"], Role(raw["role"]), stored, bool(raw["enabled"]), limits, int(raw["version"]))
+
+
+def _token_from_json(raw: dict[str, Any]) -> TokenDef:
+    if not is_token_hash(raw["secret_hash"]):
+        raise ValueError("no hash of a token")
+    expires = raw["expires_at"]
+    return TokenDef(
+        raw["user"],
+        raw["name"],
+        raw["secret_hash"],
+        bool(raw["read_only"]),
+        datetime.fromisoformat(raw["created_at"]),
+        None if expires is None else datetime.fromisoformat(expires),
+    )
+
+
 def _dump(value: dict[str, Any]) -> bytes:
     written = json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
     return _checksum(written) + written
@@ -169,7 +232,7 @@ def _decode(data: bytes, build: Callable[[dict[str, Any]], _Definition]) -> _Def
         raise DatabaseError(ErrorKind.CORRUPT, "a definition in the catalog fails its checksum")
     try:
         return build(json.loads(written))
-    except (ValueError, KeyError, TypeError, DatabaseError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, DatabaseError) as error:
         raise DatabaseError(ErrorKind.CORRUPT, "a definition in the catalog is damaged") from error
 
 

@@ -12,6 +12,7 @@ knows no table.
 import fcntl
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from catalog import durable
@@ -19,6 +20,9 @@ from catalog.errors import DatabaseError, ErrorKind
 from catalog.keyvalue import KeyValueStore, is_new
 
 FORMAT_VERSION = 5
+
+FOR_OWNER_ALONE = 0o077
+"""The mask for whatever works on a data folder: nobody else may read what it makes."""
 
 _PUT_BACK = "put it back from a copy, or mount its volume"
 
@@ -28,6 +32,8 @@ class DataFolder:
 
     def __init__(self, root: Path) -> None:
         root.mkdir(parents=True, exist_ok=True)
+        with suppress(PermissionError):  # it is another account's, and so are the rights to it
+            root.chmod(0o700)
         self.root = root
         self._format = root / "FORMAT"
         self._beginning = root / "FORMAT.tmp"

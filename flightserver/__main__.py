@@ -1,4 +1,4 @@
-"""Command line: `flightserver serve`, `sql`, `load`, `rebuild`, `hash-password`.
+"""Command line: `flightserver serve`, `sql`, `load`, `rebuild`, `user`.
 
 Every command imports what it needs when it runs, so that the server never loads the client side, nor a client the
 server.
@@ -18,8 +18,12 @@ LATE_COMMANDS = {
     "sql": "flightserver.cli.sql",
     "load": "flightserver.cli.load",
     "rebuild": "flightserver.cli.rebuild",
+    "user": "flightserver.cli.user",
 }
 """Commands that are imported when they are asked for, by the module that holds one of the same name."""
+
+OUR_PACKAGES = ("bloom", "catalog", "manifest", "providers", "flush", "flightserver")
+"""Whose logs `--log-level` is about: those of libraries have statements and values of rows in them."""
 
 
 class Commands(click.Group):
@@ -65,22 +69,15 @@ def serve(
     from flightserver.app import serve as serve_database  # noqa: PLC0415
     from flightserver.settings import load_settings  # noqa: PLC0415
 
-    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for package in OUR_PACKAGES:
+        logging.getLogger(package).setLevel(log_level.upper())
     try:
         overrides: dict[str, object] = {"data_dir": data_dir, "host": host, "port": port, "dev": dev}
         serve_database(load_settings(config, overrides), accept_loss=accept_loss)
     except DatabaseError as error:
         click.echo(f"flightserver: {error.message}", err=True)
         sys.exit(1)
-
-
-@main.command("hash-password")
-@click.password_option()
-def hash_password_command(password: str) -> None:
-    """Print a password's hash for the users setting."""
-    from flightserver.transport.auth import hash_password  # noqa: PLC0415
-
-    click.echo(hash_password(password))
 
 
 if __name__ == "__main__":

@@ -1,15 +1,17 @@
 """The composition root: everything is wired here, and here a server starts, drains and stops."""
 
+import os
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from types import FrameType
 
-import pyarrow as pa
-
-from catalog.errors import DatabaseError, ErrorKind
+from catalog.data_folder import FOR_OWNER_ALONE
+from flightserver.access.first_user import provide_first_user
+from flightserver.access.issuer import Issuer
+from flightserver.access.login_queue import LoginQueue
+from flightserver.access.logins import Logins
+from flightserver.access.passwords import Passwords
 from flightserver.activity.gate import Gate, GateLimits
 from flightserver.activity.ledger import Ledger
 from flightserver.activity.limits import ledger_limits
@@ -18,67 +20,58 @@ from flightserver.allocator import keep_freed_memory
 from flightserver.database import Database
 from flightserver.execution.executor import Executor
 from flightserver.service.service import Service
+from flightserver.sessions.accounts import Accounts
 from flightserver.sessions.directory import Sessions
 from flightserver.sessions.system_tables import Watched, system_tables
-from flightserver.settings import LOOPBACK, Settings
+from flightserver.settings import Settings
 from flightserver.transport.auth import Authenticator, AuthMiddlewareFactory
 from flightserver.transport.connections import gone
+from flightserver.transport.listener import Listener
 from flightserver.transport.server import FlightSqlServer, choose_poller
+from flightserver.transport.tls import check_exposure
 
 SIGNAL_POLL_SECONDS = 0.5
 
 
 def serve(settings: Settings, *, accept_loss: bool = False) -> None:
     """Run a server until SIGTERM or SIGINT. With `accept_loss`, go on without acknowledged commits that are lost."""
-    _check_exposure(settings)
+    os.umask(FOR_OWNER_ALONE)
+    check_exposure(settings)
     keep_freed_memory()
     choose_poller()
     database = Database(settings, accept_loss=accept_loss)
     try:
+        passwords = Passwords(settings)
+        provide_first_user(database.users, passwords, settings)
+        issuer = None if settings.jwt is None else Issuer(settings.jwt, database.users)
+        logins = Logins(database.users, passwords, LoginQueue(settings.logins_at_once), issuer)
         gate = Gate(
-            GateLimits(settings.statements_max, settings.statements_user_max, settings.queue_max, settings.queue_wait_s)
+            GateLimits(
+                settings.statements_max, settings.statements_user_max, settings.queue_max, settings.queue_wait_s
+            ),
+            lambda user: logins.limit(user, "statements"),
         )
         ledger = Ledger(ledger_limits(settings))
-        sessions, statements = Sessions(database, ledger), Statements()
+        sessions, statements = Sessions(database, ledger, logins), Statements()
         executor = Executor(database, system_tables(Watched(database, sessions, statements, ledger, gate)))
-        service = Service(database, executor, sessions, statements, gate)
-        authentication = AuthMiddlewareFactory(Authenticator(settings, sessions))
-        host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        with _listening(f"{host}:{settings.port}"):
-            server = FlightSqlServer(f"grpc://{host}:{settings.port}", service, authentication, sessions, gate)
+        accounts = Accounts(database, passwords, sessions, statements)
+        service = Service(database, executor, sessions, statements, gate, accounts)
+        authentication = AuthMiddlewareFactory(Authenticator(settings, logins, sessions))
+        listener = Listener(
+            settings, lambda location, tls: FlightSqlServer(location, service, authentication, sessions, gate, tls)
+        )
         database.start()
-        sessions.start(partial(gone, server.port))
+        sessions.start(partial(gone, listener.port))
         ledger.start()
         stopping = _signalled()
-        print(f"listening on grpc://{host}:{server.port}", flush=True)
+        print(f"listening on {listener.address}", flush=True)
         _wait(stopping)
         gate.drain(settings.drain_s)
         ledger.stop()
-        server.shutdown()
+        listener.shutdown()
         sessions.stop()
     finally:
         database.close()
-
-
-def _check_exposure(settings: Settings) -> None:
-    if settings.dev and settings.host not in {LOOPBACK, "localhost", "::1"}:
-        raise DatabaseError(ErrorKind.INVALID, f"--dev lets anybody in, so it binds to {LOOPBACK} only")
-    if not settings.dev and not settings.users:
-        raise DatabaseError(
-            ErrorKind.INVALID, "nobody could log in: add users to the settings file, or use --dev on your own machine"
-        )
-
-
-@contextmanager
-def _listening(address: str) -> Iterator[None]:
-    """Say what is wrong with an address; the library only says that it did not start."""
-    try:
-        yield
-    except pa.ArrowException as error:
-        raise DatabaseError(
-            ErrorKind.UNAVAILABLE,
-            f"cannot listen on {address}: its port is in use, or its host is no address of this machine",
-        ) from error
 
 
 def _signalled() -> threading.Event:

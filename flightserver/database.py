@@ -13,9 +13,11 @@ from pathlib import Path
 from catalog.audit_log import AuditLog
 from catalog.data_folder import DataFolder
 from catalog.definition import Scope, TableDef
+from catalog.roles import Identity
 from catalog.store import CatalogStore
+from catalog.user_store import UserStore
 from flightserver.access.principal import FindIdentity
-from flightserver.settings import Settings
+from flightserver.settings import DEV_IDENTITY, Settings
 from flush.leftovers import clear_leftovers, reclaim_dropped
 from flush.worker import MaintenanceWorker
 from providers.cold.files import ColdFiles
@@ -33,13 +35,14 @@ class Database:
 
     def __init__(self, settings: Settings, *, accept_loss: bool = False) -> None:
         self.settings = settings
-        self.find_identity: FindIdentity = settings.find_identity
+        self.find_identity: FindIdentity = self._find_identity
         self._accepts_loss = accept_loss
         self._folder = DataFolder(settings.data_dir.resolve())
         self._keyvalue = self._folder.open_store(accept_loss=accept_loss)
         self._scratch = Path(tempfile.mkdtemp(prefix="flightserver-"))
         self.catalog = CatalogStore(self._keyvalue)
         self.audit_log = AuditLog(self._keyvalue)
+        self.users = UserStore(self._keyvalue)
         self._tables = TableFolders(self._folder.tables)
         files = ColdFiles(settings.cache_mb << 20, settings.decoded_bytes)
         self.store = ScopeStore(
@@ -77,6 +80,13 @@ class Database:
         for table in self.catalog.registry.tables.values():
             for user in self.store.users_with_hot_rows(table):
                 yield Scope(table.id, user)
+
+    def _find_identity(self, name: str) -> Identity | None:
+        """A user who can log in, by name; with --dev that is root, too."""
+        user = self.users.find(name)
+        if user is not None:
+            return user.identity if user.enabled else None
+        return DEV_IDENTITY if self.settings.dev and name == DEV_IDENTITY.name else None
 
     def begin(self) -> Transaction:
         """A new transaction."""

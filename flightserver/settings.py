@@ -5,8 +5,9 @@ Sources, later ones win: defaults here, the TOML file of `--config`, command-lin
 
 import tomllib
 from pathlib import Path
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.roles import Identity, Role
@@ -16,8 +17,43 @@ LOOPBACK = "127.0.0.1"
 DEV_USER = "root"
 """Who a client without credentials is, where that is allowed."""
 
+DEV_IDENTITY = Identity(DEV_USER, Role.SYSTEM)
+
+Algorithm = Literal[
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "HS256", "HS384", "HS512"
+]
+
 DECODED_PART = 8
 """Of the memory limit, the most that exports may keep of what they decoded."""
+
+
+class JwtSettings(BaseModel):
+    """Whose tokens count, and what is read from them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    issuer: str = Field(min_length=1)
+    audience: str = Field(min_length=1)
+    algorithms: tuple[Algorithm, ...] = Field(("RS256",), min_length=1)
+    key_file: Path | None = None
+    jwks_file: Path | None = None
+    user_claim: str = Field("sub", min_length=1)
+    role_claim: str | None = None
+    role_max: Role = Role.USER
+    leeway_s: float = Field(30.0, ge=0, le=300)
+
+    @property
+    def is_symmetric(self) -> bool:
+        """Tell whether the key is a secret that the issuer shares."""
+        return any(algorithm.startswith("HS") for algorithm in self.algorithms)
+
+    @model_validator(mode="after")
+    def _check_keys(self) -> "JwtSettings":
+        if (self.key_file is None) == (self.jwks_file is None):
+            raise ValueError("name either a key_file or a jwks_file")
+        if self.is_symmetric and (self.jwks_file or not all(one.startswith("HS") for one in self.algorithms)):
+            raise ValueError("algorithms with a shared secret (HS…) take a key_file, and no others beside them")
+        return self
 
 
 class Settings(BaseModel):
@@ -29,12 +65,17 @@ class Settings(BaseModel):
     host: str = Field(LOOPBACK, description="address to listen on")
     port: int = Field(31337, ge=0, le=65535, description="port to listen on; 0 picks a free one")
     dev: bool = Field(False, description="loopback only; clients without credentials are the user root")
-    users: dict[str, str] = Field(
-        default_factory=dict, description="password hashes by user name, as `flightserver hash-password` prints them"
+    tls_certificate_file: Path | None = Field(None, description="certificate of the server and its chain, PEM")
+    tls_key_file: Path | None = Field(None, description="its private key, PEM")
+    tls_client_ca_file: Path | None = Field(
+        None, description="who signs clients' certificates, PEM; then clients must show one, and log in besides"
     )
-    admins: tuple[str, ...] = Field(
-        (), description="users who see and may end everybody's sessions and queries; with --dev, root too"
-    )
+    insecure: bool = Field(False, description="allow addresses that are not loopback without TLS")
+    password_length_min: int = Field(8, ge=1, description="the least number of characters of a new password")
+    password_memory_kib: int = Field(19_456, ge=8, description="memory that checking a password takes")
+    password_passes: int = Field(2, ge=1, description="how often that memory is gone over: the time that it takes")
+    jwt: JwtSettings | None = Field(None, description="an outside issuer of tokens, see docs/security.md")
+    logins_at_once: int = Field(2, ge=1, description="passwords checked at once; others wait their turn")
     durability: Durability = Field(
         Durability.SYNC, description="sync: acknowledged means on disk; async: the newest second may be lost"
     )
@@ -54,6 +95,10 @@ class Settings(BaseModel):
     queue_wait_s: float = Field(10.0, ge=0, description="how long a statement waits for a place")
     query_timeout_s: float = Field(0.0, ge=0, description="how long a statement may run; 0: no limit; SET can lower it")
     sessions_max: int = Field(10_000, ge=1, description="sessions open at once")
+    sessions_user_max: int = Field(2_000, ge=1, description="of them, those of one user")
+    session_lifetime_s: float = Field(
+        86_400.0, gt=0, description="how long a session and its token live at most; then the client logs in again"
+    )
     session_idle_timeout_s: float = Field(3_600.0, gt=0, description="how long an unused session and its token live")
     transaction_idle_timeout_s: float = Field(
         600.0, gt=0, description="how long a transaction with a statement in it may be idle; then it is rolled back"
@@ -71,17 +116,6 @@ class Settings(BaseModel):
     def decoded_bytes(self) -> int:
         """What exports may keep of what they decoded."""
         return min(self.decoded_mb << 20, (self.memory_limit_mb << 20) // DECODED_PART)
-
-    @property
-    def all_admins(self) -> frozenset[str]:
-        """The admins, with the user whom `dev` lets in."""
-        return frozenset(self.admins) | ({DEV_USER} if self.dev else set())
-
-    def find_identity(self, name: str) -> Identity | None:
-        """A user by name."""
-        if name in self.all_admins:
-            return Identity(name, Role.SYSTEM)
-        return Identity(name, Role.USER) if name in self.users else None
 
 
 def load_settings(path: Path | None, overrides: dict[str, object]) -> Settings:

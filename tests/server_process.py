@@ -17,11 +17,16 @@ from types import TracebackType
 from adbc_driver_flightsql import DatabaseOptions, dbapi
 from pyarrow import flight
 
-from flightserver.transport.auth import hash_password
+from catalog.roles import Role
+from flightserver.access.first_user import add_user
+from flightserver.settings import load_settings
 
 START_SECONDS = 60.0
 STOP_SECONDS = 60.0
 PATIENCE_SECONDS = 60.0
+
+Setting = str | int | float | Mapping[str, str]
+CHEAP_PASSWORDS: Mapping[str, int] = {"password_memory_kib": 8, "password_passes": 1, "password_length_min": 1}
 
 _STREAMS = "SELECT count(*) AS n FROM system.kept WHERE kind LIKE '%stream'"
 _OTHERS = "SELECT session_id FROM system.sessions WHERE session_id <> '{}'"
@@ -38,8 +43,9 @@ class ServerProcess:
         data_dir: Path,
         *,
         users: Mapping[str, str] | None = None,
+        roles: Mapping[str, Role] | None = None,
         dev: bool = True,
-        settings: Mapping[str, str | int | float] | None = None,
+        settings: Mapping[str, Setting] | None = None,
     ) -> None:
         self.data_dir = data_dir
         self.uri = ""
@@ -49,12 +55,13 @@ class ServerProcess:
         self._observer: _Observer | None = None
         self._config = data_dir.parent / f"{data_dir.name}.toml"
         self._errors = data_dir.parent / f"{data_dir.name}.stderr"
+        self._roles = dict(roles or {})
+        self._has_users = False
         self.configure(settings or {})
 
-    def configure(self, settings: Mapping[str, str | int | float]) -> None:
-        """Write the settings file that the next start reads."""
-        lines = [f"{key} = {_toml(value)}" for key, value in settings.items()]
-        lines += ["[users]", *(f'"{name}" = "{hash_password(word)}"' for name, word in self._passwords.items())]
+    def configure(self, settings: Mapping[str, Setting]) -> None:
+        """Write the settings file that the next start reads. Passwords cost little, and may be short."""
+        lines = [f"{key} = {_toml(value)}" for key, value in {**CHEAP_PASSWORDS, **settings}.items()]
         self._config.write_text("\n".join(lines) + "\n")
 
     def __enter__(self) -> "ServerProcess":
@@ -90,7 +97,12 @@ class ServerProcess:
         return self._observer
 
     def start(self, *options: str) -> None:
-        """Start the process and wait until it listens."""
+        """Start the process and wait until it listens. Its users are made before the first start."""
+        if not self._has_users:
+            settings = load_settings(self._config, {"data_dir": self.data_dir})
+            for name, word in self._passwords.items():
+                add_user(settings, name, word, self._roles.get(name, Role.USER))
+            self._has_users = True
         command = [sys.executable, "-m", "flightserver", "serve", "--config", str(self._config)]
         command += ["--data-dir", str(self.data_dir), "--port", "0", *(["--dev"] if self._dev else []), *options]
         with self._errors.open("a") as errors:
@@ -163,7 +175,7 @@ class ServerProcess:
         return False
 
     def connect(self, user: str | None = None, *, autocommit: bool = True, **headers: str) -> dbapi.Connection:
-        """An ADBC connection, as a user of the settings file or (None) without credentials."""
+        """An ADBC connection, as a user or (None) without credentials."""
         options = {f"{DatabaseOptions.RPC_CALL_HEADER_PREFIX.value}{name}": value for name, value in headers.items()}
         if user is not None:
             options |= {"username": user, "password": self._passwords[user]}
@@ -216,5 +228,9 @@ class _Observer:
         self._client.close()
 
 
-def _toml(value: str | int | float) -> str:
+def _toml(value: Setting) -> str:
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{key} = {_toml(inner)}" for key, inner in value.items()) + " }"
+    if isinstance(value, bool):
+        return str(value).lower()
     return f'"{value}"' if isinstance(value, str) else str(value)

@@ -34,6 +34,8 @@ FENCES = {
         "flightserver/cli/",
     },
     "datafusion": {"providers/engine/", "providers/rows/defaults.py"},
+    "argon2": {"flightserver/access/passwords.py"},
+    "jwt": {"flightserver/access/issuer.py"},
     "sqlglot": {"catalog/types.py", "flightserver/sql/"},
     "click": {"flightserver/__main__.py", "flightserver/cli/"},
     "adbc_driver_flightsql": {"flightserver/cli/", "flightserver/dialect/"},

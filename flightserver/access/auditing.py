@@ -31,6 +31,11 @@ ACTIONS: Mapping[type[Statement], str] = {
     sql.CreatePolicy: "CREATE POLICY",
     sql.DropPolicy: "DROP POLICY",
     sql.Truncate: "TRUNCATE",
+    sql.CreateUser: "CREATE USER",
+    sql.AlterUser: "ALTER USER",
+    sql.DropUser: "DROP USER",
+    sql.CreateToken: "CREATE TOKEN",
+    sql.DropToken: "DROP TOKEN",
     sql.KillQuery: "KILL QUERY",
     sql.KillSession: "KILL SESSION",
 }
@@ -45,7 +50,13 @@ FOR_ANOTHER: Mapping[type[Statement], str] = {
 }
 """How it calls others, which are recorded when they are for another user; those without a name are `STATEMENT`."""
 
-COMMITTED = frozenset({*ACTIONS, sql.Insert, sql.Update, sql.Delete} - {sql.KillQuery, sql.KillSession})
+_BY_THEMSELVES = frozenset(
+    {
+        *(sql.KillQuery, sql.KillSession),
+        *(sql.CreateUser, sql.AlterUser, sql.DropUser, sql.CreateToken, sql.DropToken),
+    }
+)
+COMMITTED = frozenset({*ACTIONS, sql.Insert, sql.Update, sql.Delete} - _BY_THEMSELVES)
 """Statements whose commits carry their records."""
 
 INGEST = "INGEST"
@@ -107,7 +118,7 @@ def deed_of(statement: Statement, text: str, principal: Principal, peer: str, se
         action,
         _object_of(done),
         type(done).__name__,
-        blake2b(text.encode(), digest_size=_DIGEST_BYTES).hexdigest(),
+        None if statement.has_secret else blake2b(text.encode(), digest_size=_DIGEST_BYTES).hexdigest(),
         peer,
         session,
     )

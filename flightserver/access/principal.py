@@ -1,7 +1,7 @@
 """Who a statement is of: who sent it, and whose rows and rights it has. One frozen value, made where a call arrives."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.roles import Identity, Role
@@ -20,18 +20,20 @@ def only_themselves(_: str) -> Identity | None:
 class Principal:
     """The `actor` is logged in; the `subject` is whose rows, rights and limits a statement has. Mostly they are one.
 
-    `is_named` says that a statement names its subject by AS USER.
+    `is_named` says that a statement names its subject by AS USER. Who is `read_only` changes nothing, whatever their
+    role.
     """
 
     actor: Identity
     subject: Identity
     is_named: bool = False
+    read_only: bool = False
 
     @classmethod
-    def of(cls, name: str, role: Role = Role.USER) -> "Principal":
+    def of(cls, name: str, role: Role = Role.USER, *, read_only: bool = False) -> "Principal":
         """Somebody who acts for nobody else."""
         identity = Identity(name, role)
-        return cls(identity, identity)
+        return cls(identity, identity, read_only=read_only)
 
     @property
     def user(self) -> str:
@@ -53,13 +55,13 @@ class Principal:
         The actor is judged first, so that those who may act for nobody learn nothing, not even by how long it takes.
         """
         if name == self.actor.name:
-            return Principal(self.actor, self.actor, is_named=True)
+            return replace(self, subject=self.actor, is_named=True)
         subject = _below(self.actor, name, find)
         if subject is None:
             raise DatabaseError(
                 ErrorKind.DENIED, f"AS USER {name!r}: there is no user of that name for whom {self.actor.name} may act"
             )
-        return Principal(self.actor, subject, is_named=True)
+        return replace(self, subject=subject, is_named=True)
 
     def recipient(self, name: str, find: FindIdentity) -> Identity:
         """Who gets what the subject gives away: themselves, or somebody for whom they may act. DENIED for others."""

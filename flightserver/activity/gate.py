@@ -42,16 +42,25 @@ class GateLimits:
     queue_wait_seconds: float
 
 
+def no_limit(_: str) -> int | None:
+    """For servers whose users have no limits of their own."""
+    return None
+
+
 def no_access() -> Access:
     """For statements that may not use the places that are kept."""
     return Access.NONE
 
 
 class Gate:
-    """Counts statements at work; a bounded number more wait for a place. Else it answers UNAVAILABLE: retry."""
+    """Counts statements at work; a bounded number more wait for a place. Else it answers UNAVAILABLE: retry.
 
-    def __init__(self, limits: GateLimits) -> None:
+    `limit_of` tells how many places a user may have who has a limit of their own.
+    """
+
+    def __init__(self, limits: GateLimits, limit_of: Callable[[str], int | None] = no_limit) -> None:
         self._limits = limits
+        self._limit_of = limit_of
         self._changed = threading.Condition()
         self._working: Counter[str] = Counter()
         self._reserved: Counter[str] = Counter()
@@ -127,7 +136,9 @@ class Gate:
     def _take(self, place: "Place", left_free: int = 0) -> bool:
         """Take a place if there is one, and `left_free` more."""
         user, limits = place.user, self._limits
-        if self._working.total() + left_free < limits.statements_max and self._working[user] < limits.user_max:
+        own = self._limit_of(user)
+        user_max = limits.user_max if own is None else own
+        if self._working.total() + left_free < limits.statements_max and self._working[user] < user_max:
             place.held = self._working
         elif self._reserved.total() < RESERVED_PLACES and self._may_use_reserve(place):
             place.held = self._reserved

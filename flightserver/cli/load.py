@@ -27,7 +27,7 @@ from flightserver.cli.counts import counted_rows
 from flightserver.cli.errors import CommandError, StatementCancelled, driver_errors
 from flightserver.cli.files.form import TextForm, asked_types, checked_delimiter, checked_encoding
 from flightserver.cli.files.source import Source
-from flightserver.cli.options import Target, target, target_options
+from flightserver.cli.options import Target, target_options
 from flightserver.cli.statements import Waiter
 from flightserver.sql.text.cursor import Cursor
 from flightserver.sql.text.tokens import tokenize
@@ -55,9 +55,7 @@ def load(
     name: str,
     mode: str,
     batch_rows: int,
-    uri: str,
-    user: str | None,
-    password: str | None,
+    server: Target,
     **text: Any,
 ) -> None:
     """Load Parquet, CSV, JSON lines and Arrow files into a table as one commit.
@@ -68,7 +66,6 @@ def load(
     """
     table = table_name(name)
     form = _form(**text)
-    server = target(uri, user, password)
     connection = server.connect()
     try:
         source = Source(files, batch_rows, replace(form, table=_types(connection, server, table, mode)))

@@ -7,7 +7,7 @@ import click
 from rich.console import Console
 
 from flightserver.cli.errors import CommandError, StatementCancelled
-from flightserver.cli.options import target, target_options
+from flightserver.cli.options import Target, target_options
 from flightserver.cli.shell.formats import Format
 from flightserver.cli.shell.shell import Shell, interact
 from flightserver.cli.statements import Client, Waiter
@@ -33,9 +33,7 @@ INTERRUPTED = 130
 )
 @click.argument("stdin", required=False, type=click.Choice(["-"]), metavar="[-]")
 def sql(
-    uri: str,
-    user: str | None,
-    password: str | None,
+    server: Target,
     text: str | None,
     file: Path | None,
     chosen: str,
@@ -44,7 +42,6 @@ def sql(
 ) -> None:
     """Run SQL: what -c or -f says, what comes through a pipe, or what you type."""
     script = _script(text, file, is_stdin=stdin is not None)
-    server = target(uri, user, password)
     client = Client(server, Waiter(Console(stderr=True)))
     try:
         shell = Shell(client, Format(chosen), max_rows)

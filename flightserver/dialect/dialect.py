@@ -7,6 +7,7 @@ that idle. Beginning turns autocommit off, which begins a transaction; committin
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 from weakref import WeakSet
@@ -38,6 +39,12 @@ _LOST_CONNECTION = re.compile(
 )
 
 _REFUSED_COMMIT = "failed to update autocommit"
+
+_TLS_FILES = {
+    "tls_ca": DatabaseOptions.TLS_ROOT_CERTS.value,
+    "tls_cert": DatabaseOptions.MTLS_CERT_CHAIN.value,
+    "tls_key": DatabaseOptions.MTLS_PRIVATE_KEY.value,
+}
 
 _numbers = KeyNumbers()
 
@@ -108,12 +115,16 @@ class FlightServerDialect(Reflection):
         return module
 
     def create_connect_args(self, url: URL) -> ConnectArgsType:
-        """The driver's options: `?tls=true` encrypts; what is not for us in the query goes to the driver as it is."""
+        """The driver's options: `?tls=true` encrypts, `tls_ca`, `tls_cert` and `tls_key` name files in PEM.
+
+        What is not for us in the query goes to the driver as it is.
+        """
         query = {name: value if isinstance(value, str) else value[-1] for name, value in url.query.items()}
         if "unenforced" in query:
             self.omits_unenforced = _omits(query.pop("unenforced"))
         scheme = "grpc+tls" if query.pop("tls", "false").lower() in {"true", "1", "yes"} else "grpc"
-        options = {DatabaseOptions.WITH_COOKIE_MIDDLEWARE.value: "true", **query}
+        files = {option: Path(query.pop(name)).read_text() for name, option in _TLS_FILES.items() if name in query}
+        options = {DatabaseOptions.WITH_COOKIE_MIDDLEWARE.value: "true", **query, **files}
         if url.username is not None:
             options |= {"username": url.username, "password": str(url.password or "")}
         host = url.host or "127.0.0.1"
@@ -123,7 +134,7 @@ class FlightServerDialect(Reflection):
     def on_connect_url(self, url: URL) -> Callable[[Any], None] | None:
         """Names without a namespace mean the URL's."""
         namespace = url.database
-        if namespace is None:
+        if not namespace:
             return None
 
         def use(connection: Any) -> None:

@@ -15,6 +15,7 @@ from catalog.audit import Verdict
 from catalog.errors import DatabaseError, ErrorKind
 from flightserver.access.auditing import COMMITTED, Deed, deed_of, ingest_deed
 from flightserver.access.principal import Principal
+from flightserver.access.read_only import refuse_change, refuse_ingest
 from flightserver.access.rights import Use
 from flightserver.activity.entries import Kind
 from flightserver.activity.gate import Access, Gate, no_access
@@ -36,6 +37,7 @@ from flightserver.service.script import run_script
 from flightserver.service.session_actions import SessionActions
 from flightserver.service.streams import ClientStream, StreamMemory
 from flightserver.service.table_load import AS_USER_OPTION, Stream, TableLoad, is_for_another
+from flightserver.sessions.accounts import Accounts
 from flightserver.sessions.control import Control
 from flightserver.sessions.directory import Sessions
 from flightserver.sessions.session import Session
@@ -73,8 +75,15 @@ class Service:
     """The protocol's meaning."""
 
     def __init__(
-        self, database: Database, executor: Executor, sessions: Sessions, statements: Statements, gate: Gate
+        self,
+        database: Database,
+        executor: Executor,
+        sessions: Sessions,
+        statements: Statements,
+        gate: Gate,
+        accounts: Accounts,
     ) -> None:
+        self._accounts = accounts
         self._executor = executor
         self._sessions = sessions
         self._statements = statements
@@ -259,21 +268,28 @@ class Service:
         session = call.session
         deed = deed_of(parsed.statement, text, session.principal, call.peer, session.id)
         with self._audited(deed):
+            principal, own = session.principal_of(parsed)
+            refuse_change(principal, own.statement)
             if self._control.handles(parsed.statement):
                 with session.statement_in(named):
                     outcome = self._control.run(parsed.statement, session, named)
                 self._note(deed, outcome)
                 return Result.of(outcome)
-            principal, own = session.principal_of(parsed)
 
             def run(context: Context) -> Rows | Affected:
                 brought = Request(request, None if deed is None else deed.note)
-                outcome = self._executor.run(own, replace(context, request=brought), bound)
+                outcome = self._statement(own, replace(context, request=brought), bound)
                 if type(own.statement) not in COMMITTED:
                     self._note(deed, outcome)
                 return outcome
 
-            return self._carry_out(text, named, call, run, self._access(own, session, principal), principal=principal)
+            access = self._access(own, session, principal)
+            return self._carry_out(parsed.shown(text), named, call, run, access, principal=principal)
+
+    def _statement(self, parsed: Parsed, context: Context, bound: pa.Table | None) -> Rows | Affected:
+        if self._accounts.handles(parsed.statement):
+            return self._accounts.run(parsed.statement, context)
+        return self._executor.run(parsed, context, bound)
 
     @contextmanager
     def _audited(self, deed: Deed | None) -> Iterator[None]:
@@ -293,6 +309,8 @@ class Service:
 
     def _ingest(self, command: commands.StatementIngest, call: Call, stream: Stream, incoming: ClientStream) -> int:
         named = _named(command.transaction_id, call) or call.session.joined(call.peer)
+
+        refuse_ingest(call.session.principal)
 
         def load(context: Context) -> Affected:
             batches = _until(context.stop, stream.batches)
@@ -337,6 +355,8 @@ class Service:
     def _prepare(self, parsed: Parsed, transaction_id: bytes | None, call: Call) -> Prepared:
         if self._control.handles(parsed.statement):
             return Prepared(parsed, pa.schema([]), self._control.schema(parsed.statement))
+        if self._accounts.handles(parsed.statement):
+            return Prepared(parsed, pa.schema([]), self._accounts.schema(parsed.statement))
         session = call.session
         principal, own = session.principal_of(parsed)
         context = session.context(session.entered(_named(transaction_id, call)), stop=call.stop, principal=principal)

@@ -3,8 +3,12 @@
 A token or a cookie is a secret, so it is kept as a hash. A session ends when its client closes it, when somebody kills
 it, when it was idle for too long, or when nothing but its connection names it and that is gone; then its transactions
 are rolled back and its token is worth nothing. Neither is its cookie, nor its connection when something was lost with
-it: a client that does not know yet must not go on as if nothing had happened. The number of sessions is bounded:
-sessions that hold nothing make room, others make the next login UNAVAILABLE.
+it: a client that does not know yet must not go on as if nothing had happened.
+
+A session rests on a login and is looked at with every call: when the user's password, role or right to log in has
+changed since, or it has lived for long enough, it has ended. The number of sessions is bounded, of each user and of
+all: one that holds nothing makes room for another of its user, or of a user who has fewer. Otherwise the next login is
+UNAVAILABLE. Some places are kept for admins.
 """
 
 import hashlib
@@ -16,14 +20,17 @@ from collections.abc import Callable, Collection
 from itertools import takewhile
 
 from catalog.errors import DatabaseError, ErrorKind
-from catalog.roles import Role
-from flightserver.access.principal import Principal
+from flightserver.access.login import Login
+from flightserver.access.logins import Logins
 from flightserver.activity.ledger import Ledger
 from flightserver.database import Database
 from flightserver.sessions.session import Session
 from providers.ticker import Ticker
 
 TICK_SECONDS = 1.0
+
+KEPT_FOR_ADMINS = 16
+"""So many sessions of admins do not count to `sessions_max`."""
 
 PEERS_REST = 100
 """After a look at all connections, so many times the processor time that it took passes until the next."""
@@ -35,8 +42,9 @@ _BY_PEER = "peer:"
 class Sessions:
     """The sessions of a server. `start` and `stop` run the thread that ends idle ones."""
 
-    def __init__(self, database: Database, ledger: Ledger) -> None:
+    def __init__(self, database: Database, ledger: Ledger, logins: Logins) -> None:
         self._database = database
+        self._logins = logins
         self._ledger = ledger
         self._settings = database.settings
         self._lock = threading.Lock()
@@ -44,6 +52,7 @@ class Sessions:
         self._asked_at: dict[str, float] = {}
         """When each session was last asked for, in the order of `_sessions`."""
         self._of_user: dict[str, dict[str, Session]] = {}
+        self._of_admins = 0
         self._of_peer: dict[str, dict[str, Session]] = {}
         """Those that end with their connection."""
         self._keys: dict[str, str] = {}
@@ -52,30 +61,27 @@ class Sessions:
         self._next_look_at_peers = 0.0
         self._ticker = Ticker("sessions", self.expire, TICK_SECONDS)
 
-    def login(self, user: str) -> str:
+    def login(self, login: Login) -> str:
         """Open a session for a user who has proved to be one; return its token."""
         token = secrets.token_urlsafe(_SECRET_BYTES)
-        self._open(user, "", _key("token", token))
+        self._open(login, "", _key("token", token))
         return token
 
-    def of_token(self, token: str) -> Session:
-        """The session of a bearer token; UNAUTHENTICATED when it has none."""
-        found = self._find(_key("token", token))
-        if found is None:
-            raise DatabaseError(ErrorKind.UNAUTHENTICATED, "the bearer token is unknown or has expired; log in again")
-        return found
+    def of_token(self, token: str) -> Session | None:
+        """The session of a bearer token; None when it has none."""
+        return self._find(_key("token", token))
 
-    def of_connection(self, user: str, cookie: str | None, peer: str) -> tuple[Session, str | None]:
-        """The session of a call without a token, and a cookie to send when it is a new one.
+    def of_connection(self, login: Login, cookie: str | None, peer: str) -> tuple[Session, str | None]:
+        """The session of a call without a session's token, and a cookie to send when it is a new one.
 
         UNAUTHENTICATED when the cookie has no session, or the one of the connection was ended.
         """
         if cookie is not None:
             found = self._find(_key("cookie", cookie))
-            if found is None or found.user != user:
+            if found is None or found.login.grounds != login.grounds:
                 raise _over("cookie")
             return found, None
-        by_peer = f"{_BY_PEER}{peer}/{user}"
+        by_peer = f"{_BY_PEER}{peer}/{login.grounds}"
         found = self._find(by_peer)
         if found is not None:
             with self._lock:
@@ -86,7 +92,7 @@ class Sessions:
         if by_peer in self._cut_off:
             raise _over("connection")
         fresh = secrets.token_urlsafe(_SECRET_BYTES)
-        return self._open(user, peer, by_peer, _key("cookie", fresh)), fresh
+        return self._open(login, peer, by_peer, _key("cookie", fresh)), fresh
 
     def listed(self, user: str | None = None) -> list[Session]:
         """All sessions, those used longest ago first; or those of a user."""
@@ -105,6 +111,10 @@ class Sessions:
         if found is None:
             raise DatabaseError(ErrorKind.NOT_FOUND, f"session {session_id} does not exist; see system.sessions")
         return found
+
+    def holds(self, session: Session) -> bool:
+        """Tell whether what a session rests on is still so."""
+        return self._logins.holds(session.login)
 
     def close(self, session: Session) -> None:
         """End a session, as its client wants it."""
@@ -169,40 +179,60 @@ class Sessions:
             if session_id is None:
                 return None
             self._note_asked(session_id)
-            return self._sessions[session_id]
+            found = self._sessions[session_id]
+        if self.holds(found) and not self._is_too_old(found):
+            return found
+        self.cut_off(found)
+        return None
+
+    def _is_too_old(self, session: Session) -> bool:
+        return session.age_seconds > self._settings.session_lifetime_s and not session.is_running
 
     def _note_asked(self, session_id: str) -> None:
         self._sessions.move_to_end(session_id)
         self._asked_at.pop(session_id, None)
         self._asked_at[session_id] = time.monotonic()
 
-    def _open(self, user: str, peer: str, *keys: str) -> Session:
-        role = Role.SYSTEM if user in self._settings.all_admins else Role.USER
-        session = Session(self._database, self._ledger, Principal.of(user, role), peer)
+    def _open(self, login: Login, peer: str, *keys: str) -> Session:
+        session = Session(self._database, self._ledger, login, peer)
         with self._lock:
-            left_out = self._make_room()
+            left_out = self._make_room(session)
             self._sessions[session.id] = session
             self._note_asked(session.id)
             self._of_user.setdefault(session.user, {})[session.id] = session
+            self._of_admins += session.principal.is_admin
             session.keys = keys
             self._keys |= dict.fromkeys(keys, session.id)
         if left_out is not None:
             left_out.close()
         return session
 
-    def _make_room(self) -> Session | None:
-        if len(self._sessions) < self._settings.sessions_max:
+    def _held_by(self, user: str) -> int:
+        return len(self._of_user.get(user, ()))
+
+    def _make_room(self, session: Session) -> Session | None:
+        """Forget a session for another one where that is needed; UNAVAILABLE when none may be forgotten."""
+        own = self._held_by(session.user)
+        limit = self._logins.limit(session.user, "sessions")
+        own_max = self._settings.sessions_user_max if limit is None else limit
+        taken = len(self._sessions) - min(self._of_admins + session.principal.is_admin, KEPT_FOR_ADMINS)
+        if own < own_max and taken < self._settings.sessions_max:
             return None
-        empty = next((session for session in self._sessions.values() if session.is_empty), None)
+        whose = f"{own} sessions of {session.user}" if own >= own_max else f"{taken} sessions"
+
+        def gives_way(other: Session) -> bool:
+            of_more = own < own_max and self._held_by(other.user) > own
+            return (other.user == session.user or of_more) and other.is_empty
+
+        empty = next(filter(gives_way, self._sessions.values()), None)
         if empty is None:
-            raise DatabaseError(
-                ErrorKind.UNAVAILABLE, f"{len(self._sessions)} sessions are open, which is the limit; retry later"
-            )
+            raise DatabaseError(ErrorKind.UNAVAILABLE, f"{whose} are open, which is the limit; retry later")
         self._forget(empty)
         return empty
 
     def _forget(self, session: Session) -> None:
-        self._sessions.pop(session.id, None)
+        if self._sessions.pop(session.id, None) is not None:
+            self._of_admins -= session.principal.is_admin
         self._asked_at.pop(session.id, None)
         for sessions, name in ((self._of_user, session.user), (self._of_peer, session.peer)):
             if sessions.get(name, {}).pop(session.id, None) is not None and not sessions[name]:

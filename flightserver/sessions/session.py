@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 
 from catalog.definition import TableDef
 from catalog.errors import DatabaseError, ErrorKind
+from flightserver.access.login import Login
 from flightserver.access.principal import Principal
 from flightserver.access.rights import STATEMENTS
 from flightserver.activity.entries import STREAMS, Kind
@@ -44,10 +45,11 @@ class Session:
     It `ends_with_connection` when its client shows that it keeps neither token nor cookie.
     """
 
-    def __init__(self, database: Database, ledger: Ledger, principal: Principal, peer: str) -> None:
+    def __init__(self, database: Database, ledger: Ledger, login: Login, peer: str) -> None:
         self._database = database
         self.id = secrets.token_hex(8)
-        self.principal = principal
+        self.login = login
+        self.principal = login.principal
         self.account = ledger.account(self.user, self.id)
         self.peer = peer
         self.keys: tuple[str, ...] = ()
@@ -58,7 +60,7 @@ class Session:
         self._lock = threading.Lock()
         self._named: dict[bytes, _Begun] = {}
         self._own: _Begun | None = None
-        self._used_at = time.monotonic()
+        self._began_at = self._used_at = time.monotonic()
         self._running = 0
         self._closed = False
 
@@ -88,6 +90,11 @@ class Session:
     def idle_seconds(self) -> float:
         """How long no call has come, 0 while one runs."""
         return 0.0 if self._running else time.monotonic() - self._used_at
+
+    @property
+    def age_seconds(self) -> float:
+        """How long ago it began."""
+        return time.monotonic() - self._began_at
 
     @property
     def limits(self) -> Limits:

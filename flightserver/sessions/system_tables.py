@@ -82,6 +82,24 @@ _AUDIT_LOG = pa.schema(
         ("detail", pa.string()),
     ]
 )
+_USERS = pa.schema(
+    [
+        ("user", pa.string()),
+        ("role", pa.string()),
+        ("enabled", pa.bool_()),
+        ("has_password", pa.bool_()),
+        ("limits", pa.string()),
+    ]
+)
+_TOKENS = pa.schema(
+    [
+        ("token", pa.string()),
+        ("user", pa.string()),
+        ("read_only", pa.bool_()),
+        ("created_at", _TIME),
+        ("expires_at", _TIME),
+    ]
+)
 _VIEWS = pa.schema([("namespace", pa.string()), ("view", pa.string()), ("definition", pa.string())])
 
 
@@ -188,6 +206,31 @@ def system_tables(watched: Watched) -> Mapping[str, SystemTable]:
         views = context.door.views(Use.DESCRIBE)
         return [{"namespace": v.name.namespace, "view": v.name.table, "definition": v.query} for v in views]
 
+    def users_seen(context: Context) -> list[dict[str, object]]:
+        users, own = watched.database.users, watched.database.users.find(context.user)
+        return [
+            {
+                "user": user.name,
+                "role": user.role.value,
+                "enabled": user.enabled,
+                "has_password": user.password_hash is not None,
+                "limits": ", ".join(f"{name} = {limit}" for name, limit in sorted(user.limits.items())),
+            }
+            for user in (users.listed() if context.principal.is_admin else [own] if own is not None else [])
+        ]
+
+    def tokens_seen(context: Context) -> list[dict[str, object]]:
+        return [
+            {
+                "token": token.name,
+                "user": token.user,
+                "read_only": token.read_only,
+                "created_at": token.created_at,
+                "expires_at": token.expires_at,
+            }
+            for token in watched.database.users.tokens(None if context.principal.is_admin else context.user)
+        ]
+
     return {
         "audit_log": _table(_AUDIT_LOG, audit_seen),
         "grants": SystemTable(GRANTS, grants_seen),
@@ -196,6 +239,8 @@ def system_tables(watched: Watched) -> Mapping[str, SystemTable]:
         "policies": SystemTable(POLICIES, policies_seen),
         "queries": _table(_QUERIES, queries_seen),
         "sessions": _table(_SESSIONS, sessions_seen),
+        "tokens": _table(_TOKENS, tokens_seen),
+        "users": _table(_USERS, users_seen),
         "views": _table(_VIEWS, views_seen),
     }
 

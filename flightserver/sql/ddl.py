@@ -14,6 +14,7 @@ from catalog.definition import SYSTEM_COLUMNS, ColumnSpec, Default, DefaultFunct
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import RESERVED_NAMESPACES
 from catalog.types import format_type, is_nested, parse_type
+from flightserver.sql import users
 from flightserver.sql.defaults import parse_default
 from flightserver.sql.grants import parse_owner
 from flightserver.sql.options import bloom_column_names, check_option_names, parse_options
@@ -21,7 +22,6 @@ from flightserver.sql.policies import parse_create_policy, parse_drop_policy
 from flightserver.sql.statements import (
     AddColumn,
     AlterTable,
-    ChangeOwner,
     CreateNamespace,
     CreateTable,
     CreateTableAs,
@@ -58,6 +58,10 @@ def parse_create(cursor: QueryReader) -> Statement:
         return _create_view(cursor, or_replace)
     if or_replace:
         raise cursor.unsupported("OR REPLACE is for views only; drop the table first")
+    if _accept_user(cursor):
+        return users.parse_create_user(cursor)
+    if cursor.accept("TOKEN"):
+        return users.parse_create_token(cursor)
     if cursor.accept_any("NAMESPACE", "SCHEMA"):
         if_not_exists = cursor.accept("IF", "NOT", "EXISTS")
         return CreateNamespace(_user_namespace(cursor), if_not_exists)
@@ -70,6 +74,11 @@ def parse_create(cursor: QueryReader) -> Statement:
     if cursor.accept("TABLE"):
         return _create_table(cursor, kind)
     raise cursor.unsupported(f"CREATE {cursor.peek().text.upper()[:40]} is not supported")
+
+
+def _accept_user(cursor: Cursor) -> bool:
+    """Consume USER where it is not the kind of a table."""
+    return not cursor.at("USER", "TABLE") and cursor.accept("USER")
 
 
 def _table_kind(cursor: Cursor) -> TableKind:
@@ -327,6 +336,10 @@ def parse_drop(cursor: QueryReader) -> Statement:
     """Read what follows DROP."""
     if cursor.accept("POLICY"):
         return parse_drop_policy(cursor)
+    if _accept_user(cursor):
+        return users.parse_drop_user(cursor)
+    if cursor.accept("TOKEN"):
+        return users.parse_drop_token(cursor)
     if cursor.accept_any("NAMESPACE", "SCHEMA"):
         if_exists = cursor.accept("IF", "EXISTS")
         name = _user_namespace(cursor)
@@ -342,8 +355,10 @@ def parse_drop(cursor: QueryReader) -> Statement:
     raise cursor.unsupported(f"DROP {cursor.peek().text.upper()[:40]} is not supported")
 
 
-def parse_alter(cursor: Cursor) -> AlterTable | ChangeOwner:
-    """Read what follows ALTER: one action on one table, or another owner of anything."""
+def parse_alter(cursor: Cursor) -> Statement:
+    """Read what follows ALTER: one action on one table, another owner of anything, or one change of a user."""
+    if cursor.accept("USER"):
+        return users.parse_alter_user(cursor)
     if cursor.accept_any("NAMESPACE", "SCHEMA"):
         return parse_owner(cursor, NamespaceRef(cursor.namespace()))
     if cursor.accept("VIEW"):

@@ -27,6 +27,10 @@ class Parsed:
     statement: Statement
     parameter_count: int
 
+    def shown(self, text: str) -> str:
+        """What lists show of the statement, which has this text."""
+        return self.statement.shown(text)
+
 
 @remembered
 def parse_numbered(text: str) -> Parsed:

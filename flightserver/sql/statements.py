@@ -4,11 +4,14 @@ Names are folded already. Expressions, predicates and queries are parts of the c
 A statement that only makes sense with a clause that is not served never becomes a value: the parser refuses it.
 """
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
+from datetime import timedelta
 
 from catalog.definition import ColumnSpec, TableKind
 from catalog.grants import Grantee, Privilege
+from catalog.roles import Role
 from flightserver.sql.text.query_text import QueryText
 
 
@@ -23,9 +26,37 @@ class TableRef:
         return self.table if self.namespace is None else f"{self.namespace}.{self.table}"
 
 
+_WORD = re.compile(r"[A-Z][a-z]*")
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A text that is shown to nobody: not in lists, logs and errors, nor where the value that has it is printed."""
+
+    text: str = field(repr=False)
+
+
 @dataclass(frozen=True)
 class Statement:
     """Any statement."""
+
+    @property
+    def has_secret(self) -> bool:
+        """Tell whether there is a `Secret` anywhere in it."""
+        return _has_secret(self)
+
+    def shown(self, text: str) -> str:
+        """What lists show of a statement with this text: not a word of it when it has a secret."""
+        if not self.has_secret:
+            return text
+        return " ".join([*(word.upper() for word in _WORD.findall(type(self).__name__)), "…"])
+
+
+def _has_secret(value: object) -> bool:
+    if isinstance(value, Secret):
+        return True
+    inner = fields(value) if is_dataclass(value) and not isinstance(value, type) else ()
+    return any(_has_secret(getattr(value, one.name)) for one in inner)
 
 
 @dataclass(frozen=True)
@@ -431,3 +462,80 @@ class UseNamespace(Statement):
     """Where unqualified names resolve from now on."""
 
     name: str
+
+
+@dataclass(frozen=True)
+class CreateUser(Statement):
+    """A new user. Without a password, only tokens let the user in."""
+
+    name: str
+    if_not_exists: bool
+    role: Role
+    password: Secret | None
+
+
+@dataclass(frozen=True)
+class SetPassword:
+    """ALTER USER … SET PASSWORD."""
+
+    password: Secret
+
+
+@dataclass(frozen=True)
+class SetRole:
+    """ALTER USER … SET ROLE."""
+
+    role: Role
+
+
+@dataclass(frozen=True)
+class Switch:
+    """ALTER USER … ENABLE or DISABLE."""
+
+    on: bool
+
+
+@dataclass(frozen=True)
+class SetLimit:
+    """ALTER USER … SET LIMIT, or with None RESET LIMIT: what holds for all users holds again."""
+
+    name: str
+    value: int | None
+
+
+UserChange = SetPassword | SetRole | Switch | SetLimit
+
+
+@dataclass(frozen=True)
+class AlterUser(Statement):
+    """One change of a user."""
+
+    name: str
+    change: UserChange
+
+
+@dataclass(frozen=True)
+class DropUser(Statement):
+    """A user goes; with `cascade`, the user's rows in USER tables too."""
+
+    name: str
+    if_exists: bool
+    cascade: bool
+
+
+@dataclass(frozen=True)
+class CreateToken(Statement):
+    """A new way for a program to log in as a user (None: as oneself)."""
+
+    name: str
+    user: str | None
+    read_only: bool
+    lifetime: timedelta | None
+
+
+@dataclass(frozen=True)
+class DropToken(Statement):
+    """A token goes."""
+
+    name: str
+    user: str | None

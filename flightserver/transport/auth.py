@@ -4,14 +4,10 @@ A Handshake with `authorization: Basic …` (base64 with or without padding: ADB
 yields its bearer token in the response header of the Handshake and nowhere else, because clients take over any such
 header. An older way is a Handshake whose message is a BasicAuth: the answer's message is the token, which comes back
 in a header of its own. A call without a token belongs to the session of its cookie, or else of its connection.
-Passwords are kept as salted scrypt hashes.
 """
 
 import base64
 import binascii
-import hashlib
-import hmac
-import secrets
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,9 +18,11 @@ import pyarrow as pa
 from pyarrow import flight
 
 from catalog.errors import DatabaseError, ErrorKind
+from flightserver.access.login import Login
+from flightserver.access.logins import Logins
 from flightserver.sessions.directory import Sessions
 from flightserver.sessions.session import Session
-from flightserver.settings import DEV_USER, Settings
+from flightserver.settings import DEV_IDENTITY, Settings
 from flightserver.transport.status import refusal
 
 SESSION_COOKIE = "flightserver_session"
@@ -37,48 +35,31 @@ Headers = Mapping[str, list[str | bytes]]
 NO_TOKENS = frozenset({"None", "null"})
 """What clients send for a bearer token when they have none."""
 
-_SCRYPT = {"n": 1 << 14, "r": 8, "p": 1}
-_UNKNOWN_USER_HASH = "scrypt$00$00"
-
-
-def hash_password(password: str) -> str:
-    """Salted hash of a password, for the `users` setting."""
-    salt = secrets.token_bytes(16)
-    return f"scrypt${salt.hex()}${_scrypt(password, salt).hex()}"
-
-
-def check_password(password: str, stored: str) -> bool:
-    """Compare a password with its stored hash in constant time."""
-    _, salt, expected = stored.split("$")
-    return hmac.compare_digest(_scrypt(password, bytes.fromhex(salt)).hex(), expected)
-
-
-def _scrypt(password: str, salt: bytes) -> bytes:
-    return hashlib.scrypt(password.encode(), salt=salt, **_SCRYPT)
+_DEV_LOGIN = Login(DEV_IDENTITY)
 
 
 class Authenticator:
     """Checks credentials."""
 
-    def __init__(self, settings: Settings, sessions: Sessions) -> None:
-        self._users = settings.users
+    def __init__(self, settings: Settings, logins: Logins, sessions: Sessions) -> None:
         self._dev = settings.dev
+        self._logins = logins
         self._sessions = sessions
 
-    def identify(self, authorization: str | None) -> Session | str:
-        """The session of a bearer token, or the user of other credentials; UNAUTHENTICATED when they prove nobody."""
+    def identify(self, authorization: str | None) -> Session | Login:
+        """The session of a bearer token, or the login of other credentials; UNAUTHENTICATED when they prove nobody."""
         scheme, _, credentials = (authorization or "").partition(" ")
         match scheme.lower():
             case "basic":
-                return self._basic_user(credentials)
+                return self._basic_login(credentials)
             case "bearer" if credentials not in NO_TOKENS:
-                return self._sessions.of_token(credentials)
+                return self._of_bearer(credentials)
             case "" | "bearer":
                 return self._nobody()
         raise DatabaseError(ErrorKind.UNAUTHENTICATED, "the authorization header must begin with Basic or Bearer")
 
     def login(self, authorization: str | None) -> str:
-        """Check the credentials of a Handshake; return a bearer token: a new one, or the one that was sent."""
+        """Check the credentials of a Handshake; return a bearer token: a new one, or the session's that was sent."""
         found = self.identify(authorization)
         if isinstance(found, Session):
             return (authorization or "").partition(" ")[2]
@@ -86,25 +67,31 @@ class Authenticator:
 
     def login_by_message(self, message: bytes) -> str:
         """Check what a Handshake says in its message, which may say nothing; return a bearer token."""
-        return self._sessions.login(self._user_of_message(message) if message else self._nobody())
+        return self._sessions.login(self._login_of_message(message) if message else self._nobody())
 
-    def _nobody(self) -> str:
-        """The user of a client without credentials."""
+    def _of_bearer(self, token: str) -> Session | Login:
+        found = self._sessions.of_token(token) or self._logins.by_token(token)
+        if found is None:
+            raise DatabaseError(ErrorKind.UNAUTHENTICATED, "the bearer token is unknown or has expired; log in again")
+        return found
+
+    def _nobody(self) -> Login:
+        """The login of a client without credentials."""
         if not self._dev:
             raise DatabaseError(
                 ErrorKind.UNAUTHENTICATED, "log in with a user name and password, or send a bearer token"
             )
-        return DEV_USER
+        return _DEV_LOGIN
 
-    def _user_of_message(self, message: bytes) -> str:
+    def _login_of_message(self, message: bytes) -> Login:
         try:
             given = flight.BasicAuth.deserialize(message)
             user, password = given.username.decode(), given.password.decode()
         except (pa.ArrowException, UnicodeDecodeError) as error:
             raise DatabaseError(ErrorKind.UNAUTHENTICATED, "the Handshake's message is not a BasicAuth") from error
-        return self._known(user, password)
+        return self._logins.by_password(user, password)
 
-    def _basic_user(self, credentials: str) -> str:
+    def _basic_login(self, credentials: str) -> Login:
         try:
             padded = credentials + "=" * (-len(credentials) % 4)
             user, colon, password = base64.b64decode(padded, validate=True).decode().partition(":")
@@ -112,20 +99,14 @@ class Authenticator:
             raise DatabaseError(ErrorKind.UNAUTHENTICATED, "the Basic credentials are not base64 text") from error
         if not colon:
             raise DatabaseError(ErrorKind.UNAUTHENTICATED, "the Basic credentials are not a user and a password")
-        return self._known(user, password)
-
-    def _known(self, user: str, password: str) -> str:
-        """The user, when that is the password."""
-        if not check_password(password, self._users.get(user, _UNKNOWN_USER_HASH)):
-            raise DatabaseError(ErrorKind.UNAUTHENTICATED, "the user name or password is wrong")
-        return user
+        return self._logins.by_password(user, password)
 
 
 @dataclass(frozen=True)
 class Arrival:
-    """A call that has arrived: its session, or else only its user, and the headers of the request."""
+    """A call that has arrived: its session, or else only who has logged in, and the headers of the request."""
 
-    caller: Session | str
+    caller: Session | Login
     headers: Headers
 
     def header(self, name: str) -> str | None:
@@ -187,12 +168,13 @@ class AuthMiddlewareFactory(flight.ServerMiddlewareFactory):
 
     def start_call(self, info: flight.CallInfo, headers: Headers) -> flight.ServerMiddleware | None:
         """Find out who is calling, or refuse the call."""
-        authorization, user_agent = _authorization(headers), _first(headers, "user-agent") or ""
+        user_agent = _first(headers, "user-agent") or ""
         is_login = info.method == flight.FlightMethod.HANDSHAKE
         if info.method == flight.FlightMethod.INVALID:
             unserved = DatabaseError(ErrorKind.UNSUPPORTED, "PollFlightInfo is not served; use GetFlightInfo")
             raise refusal(unserved, user_agent)
         try:
+            authorization = _authorization(headers)
             if is_login and authorization is None:
                 self._greeted[threading.get_ident()] = user_agent
             elif is_login:
@@ -233,7 +215,9 @@ class HandshakeMessages(flight.ServerAuthHandler):
 
 
 def _authorization(headers: Headers) -> str | None:
-    """The credentials of a call, in the form of the header that most clients send."""
+    """The credentials of a call, in the form of the header that most clients send; refused when there are several."""
+    if len(headers.get("authorization") or ()) > 1 or len(headers.get(MESSAGE_HEADER) or ()) > 1:
+        raise DatabaseError(ErrorKind.UNAUTHENTICATED, "send one authorization header, not several")
     token = _first(headers, MESSAGE_HEADER)
     return _first(headers, "authorization") or (None if token is None else f"Bearer {token}")
 

@@ -36,6 +36,7 @@ from flightserver.transport.auth import (
 )
 from flightserver.transport.connections import hang_up
 from flightserver.transport.status import flight_errors, send_lines_alone
+from flightserver.transport.tls import Tls
 from providers.stopping import POLL_SECONDS
 
 SMALL_BYTES = 64 << 10
@@ -59,10 +60,23 @@ class FlightSqlServer(flight.FlightServerBase):
     """Serves one database."""
 
     def __init__(
-        self, location: str, service: Service, authentication: AuthMiddlewareFactory, sessions: Sessions, gate: Gate
+        self,
+        location: str,
+        service: Service,
+        authentication: AuthMiddlewareFactory,
+        sessions: Sessions,
+        gate: Gate,
+        tls: Tls | None = None,
     ) -> None:
         send_lines_alone()
-        super().__init__(location, auth_handler=HandshakeMessages(authentication), middleware={"auth": authentication})
+        super().__init__(
+            location,
+            auth_handler=HandshakeMessages(authentication),
+            tls_certificates=None if tls is None else [(tls.certificate, tls.key)],
+            verify_client=tls is not None and tls.client_ca is not None,
+            root_certificates=None if tls is None else tls.client_ca,
+            middleware={"auth": authentication},
+        )
         self._authentication = authentication
         self._service = service
         self._sessions = sessions

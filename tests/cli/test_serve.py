@@ -144,11 +144,40 @@ def test_password_needs_user(call: Run):
     assert call("sql", "--password", "x", "-c", "SELECT 1").returncode == 2
 
 
-def test_hash_password_prints_a_hash(call: Run):
-    """The hash is what the users setting takes, and never the password."""
-    done = call("hash-password", "--password", "secret")
-    assert done.stdout.startswith("scrypt$")
-    assert "secret" not in done.stdout
+def test_the_first_user_is_made_on_the_command_line(call: Run, tmp_path: Path):
+    """With a password of standard input, which is not shown; then the server starts and lets the user in."""
+    data = tmp_path / "data"
+    done = call("user", "add", "ann", "--role", "system", "--data-dir", data, "--password-stdin", stdin="long enough\n")
+    assert (done.returncode, done.stdout) == (0, "ann can log in, with the role system\n")
+    with ServerProcess(data, dev=False) as process:
+        done = call("sql", "--uri", process.uri, "--user", "ann", "--password", "long enough", "-c", "SELECT 41 + 1")
+        assert "42" in done.stdout
+        done = call("user", "add", "ben", "--data-dir", data, "--password-stdin", stdin="long enough\n")
+        assert "is in use by another process" in done.stderr
+
+
+def test_a_user_who_is_there_is_not_added_again(call: Run, tmp_path: Path):
+    """Nor is one with a short password, or with none."""
+    add = ("user", "add", "ann", "--data-dir", tmp_path / "data", "--password-stdin")
+    assert "a password must have 8 to 1024 characters" in call(*add, stdin="short\n").stderr
+    assert "there is no password on standard input" in call(*add, stdin="").stderr
+    assert call(*add, stdin="long enough\n").returncode == 0
+    assert "user ann exists already" in call(*add, stdin="long enough\n").stderr
+
+
+def test_an_installation_names_a_file_with_the_first_password(
+    call: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The user root is made of it where there are no users yet."""
+    secret = tmp_path / "secret"
+    secret.write_text("of the file\n")
+    monkeypatch.setenv("FLIGHTSERVER_ROOT_PASSWORD_FILE", str(secret))
+    with ServerProcess(tmp_path / "data", dev=False) as process:
+        command = ("sql", "--uri", process.uri, "--user", "root", "--password", "of the file", "-c")
+        assert "system" in call(*command, "SELECT role FROM system.users").stdout
+        call(*command, "ALTER USER root SET PASSWORD 'of the statement'")
+        process.restart()
+        assert call(*command, "SELECT 1").returncode == 1
 
 
 def test_server_loads_nothing_of_the_client():

@@ -174,7 +174,7 @@ def test_without_dev_nobody_gets_in_without_credentials(tmp_path: Any) -> None:
             assert Client(connection).one("SELECT 1") == 1
 
 
-@pytest.mark.parametrize("name", ["../../../etc", "a/b", "ünï", "A", "a", "con", ".", "..", "x" * 200])
+@pytest.mark.parametrize("name", ["../../../etc", "a/b", "ünï", "A", "a", "con", ".", "..", "x" * 128])
 def test_any_user_name_has_its_own_row_set(tmp_path_factory: Any, strange_users: ServerProcess, name: str) -> None:
     """User names are no paths, and differ by case; each has rows of its own."""
     with strange_users.connect(name) as connection:
@@ -187,7 +187,7 @@ def test_any_user_name_has_its_own_row_set(tmp_path_factory: Any, strange_users:
 @pytest.fixture(scope="module")
 def strange_users(tmp_path_factory: Any) -> Any:
     """A server with users of strange names."""
-    names = ["../../../etc", "a/b", "ünï", "A", "a", "con", ".", "..", "x" * 200]
+    names = ["../../../etc", "a/b", "ünï", "A", "a", "con", ".", "..", "x" * 128]
     folder = tmp_path_factory.mktemp("strange")
     with ServerProcess(folder / "data", users=dict.fromkeys(names, "pw")) as server:
         with server.connect() as connection:

@@ -49,7 +49,7 @@ class Jdbc:
         given = java("java.util.Properties")()
         for name, value in ({"useEncryption": "false"} | properties).items():
             given.setProperty(name, value)
-        url = f"jdbc:arrow-flight-sql://{uri.removeprefix('grpc://')}/"
+        url = f"jdbc:arrow-flight-sql://{uri.rpartition('://')[2]}/"
         self.connection = java("java.sql.DriverManager").getConnection(url, given)
         self._opened: list[Any] = []
 

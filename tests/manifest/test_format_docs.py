@@ -1,5 +1,6 @@
 """The examples in docs/formats are what the code writes."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,15 @@ import pytest
 from manifest_samples import EMPTY, MADE_AT, entry_of
 
 from catalog.audit import START, AuditRecord, Verdict
-from catalog.codec import encode_grant, encode_namespace, encode_policy, encode_table, encode_view
+from catalog.codec import (
+    encode_grant,
+    encode_namespace,
+    encode_policy,
+    encode_table,
+    encode_token,
+    encode_user,
+    encode_view,
+)
 from catalog.data_folder import FORMAT_VERSION
 from catalog.definition import ColumnSpec, Default, NamespaceDef, Scope, TableKind, ViewDef
 from catalog.evolution import create_table
@@ -16,6 +25,8 @@ from catalog.grants import EVERYBODY, Grant, Grantee, GranteeType, ObjectId, Obj
 from catalog.identifiers import TableName, path_component
 from catalog.keyvalue import Family
 from catalog.policies import Policy
+from catalog.roles import Role
+from catalog.users import TokenDef, UserDef
 from manifest import codec as manifest_codec
 from manifest import dead_rows
 from manifest.dead_rows import DeadRows
@@ -26,6 +37,9 @@ from providers.hot.record import HotRecord
 FORMATS = Path(__file__).parents[2] / "docs" / "formats"
 POSITIONS = np.array([2, 5], dtype=np.int64)
 ANN = Scope(7, "ann")
+HASH = "$argon2id$v=19$m=19456,t=2,p=1$c29tZSBzYWx0$dGhlIGhhc2ggb2YgYSBwYXNzd29yZCBoZXJl"
+USER = UserDef("ann", Role.SERVICE, HASH, limits={"sessions": 5}, version=3)
+TOKEN = TokenDef("ann", "nightly", "5f" * 32, True, datetime(2026, 11, 1, tzinfo=UTC), None)
 
 
 def hex_lines(data: bytes) -> str:
@@ -67,6 +81,8 @@ EXAMPLES = {
         record.encode(HotRecord(pa.record_batch({"k": pa.array([1])}), {3: POSITIONS}))[:52]
     ),
     "catalog.md table": table_example(),
+    "catalog.md user": encode_user(USER).decode(),
+    "catalog.md token": encode_token(TOKEN).decode(),
     "catalog.md view": encode_view(ViewDef(TableName("public", "recent"), "SELECT 1", "public", 1, "ann")).decode(),
     "catalog.md namespace": encode_namespace(NamespaceDef("sales", 8, "ann")).decode(),
     "catalog.md grant": encode_grant(

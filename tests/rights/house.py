@@ -9,7 +9,10 @@ import pyarrow as pa
 
 from catalog.errors import DatabaseError
 from catalog.roles import Identity, Role
-from flightserver.access.principal import Principal
+from flightserver.access.login import Login
+from flightserver.access.login_queue import LoginQueue
+from flightserver.access.logins import Logins
+from flightserver.access.passwords import Passwords
 from flightserver.activity.gate import Gate, GateLimits
 from flightserver.activity.ledger import Ledger
 from flightserver.activity.limits import ledger_limits
@@ -23,6 +26,7 @@ from flightserver.protocol.wire import unwrap
 from flightserver.service.call import Call
 from flightserver.service.service import Service
 from flightserver.service.table_load import Stream
+from flightserver.sessions.accounts import Accounts
 from flightserver.sessions.directory import Sessions
 from flightserver.sessions.session import Session
 from flightserver.sessions.system_tables import Watched, system_tables
@@ -54,15 +58,24 @@ class House:
     disabled: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        settings = Settings(data_dir=self.folder, compaction=False)
+        settings = Settings(data_dir=self.folder, compaction=False, password_memory_kib=8, password_passes=1)
         self.database = Database(settings)
         self.database.find_identity = self._find
         self.ledger = Ledger(ledger_limits(settings))
-        sessions, statements = Sessions(self.database, self.ledger), Statements()
+        passwords = Passwords(settings)
+        logins = Logins(self.database.users, passwords, LoginQueue(settings.logins_at_once))
+        sessions, statements = Sessions(self.database, self.ledger, logins), Statements()
         gate = Gate(GateLimits(64, 64, 64, 10.0))
         watched = Watched(self.database, sessions, statements, self.ledger, gate)
         executor = Executor(self.database, system_tables(watched))
-        self.service = Service(self.database, executor, sessions, statements, gate)
+        self.service = Service(
+            self.database,
+            executor,
+            sessions,
+            statements,
+            gate,
+            Accounts(self.database, passwords, sessions, statements),
+        )
 
     def _find(self, name: str) -> Identity | None:
         role = self.people.get(name)
@@ -70,7 +83,7 @@ class House:
 
     def person(self, name: str) -> "Person":
         """A session of a user."""
-        return Person(self, Session(self.database, self.ledger, Principal.of(name, self.people[name]), name))
+        return Person(self, Session(self.database, self.ledger, Login(Identity(name, self.people[name])), name))
 
     def close(self) -> None:
         """Give the folder back."""

@@ -78,8 +78,12 @@ class Cursor:
             raise self.error(f"the statement should end before {self.found()}")
 
     def found(self) -> str:
-        """Name the next token for an error message."""
+        """Name the next token for an error message; of a user's password, and what follows it, nothing is said."""
         token = self.peek()
+        if self.peek(1 - self.position).key == "USER" and any(
+            t.key == "PASSWORD" for t in self.tokens[: self.position]
+        ):
+            return "something that is not shown, since a password may be in it"
         return "the end of the statement" if token.kind is Kind.END else repr(token.text[:40])
 
     def error(self, message: str, kind: ErrorKind = ErrorKind.SYNTAX, token: Token | None = None) -> DatabaseError:

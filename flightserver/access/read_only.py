@@ -1,0 +1,50 @@
+"""What somebody who is read only may say: one list of kinds of statements. Whatever is not in it changes something."""
+
+from catalog.errors import DatabaseError, ErrorKind
+from flightserver.access.principal import Principal
+from flightserver.sql.statements import (
+    Begin,
+    Commit,
+    Describe,
+    Explain,
+    Query,
+    Release,
+    ResetOption,
+    Rollback,
+    Savepoint,
+    SetOption,
+    ShowColumns,
+    ShowCreate,
+    ShowGrants,
+    ShowManifest,
+    ShowNamespaces,
+    ShowOption,
+    ShowTables,
+    Statement,
+    SubstraitQuery,
+    UseNamespace,
+)
+
+CHANGES_NOTHING: frozenset[type[Statement]] = frozenset(
+    {
+        *(Query, SubstraitQuery, Explain, Describe),
+        *(ShowNamespaces, ShowTables, ShowColumns, ShowCreate, ShowGrants, ShowManifest, ShowOption),
+        *(Begin, Commit, Rollback, Savepoint, Release, SetOption, ResetOption, UseNamespace),
+    }
+)
+
+
+def refuse_change(principal: Principal, statement: Statement) -> None:
+    """Raise DENIED when a statement changes something and its principal may not."""
+    if principal.read_only and type(statement) not in CHANGES_NOTHING:
+        raise _denied()
+
+
+def refuse_ingest(principal: Principal) -> None:
+    """Raise DENIED when the principal of rows that arrive may not change anything."""
+    if principal.read_only:
+        raise _denied()
+
+
+def _denied() -> DatabaseError:
+    return DatabaseError(ErrorKind.DENIED, "this login is read only: it may not change anything")

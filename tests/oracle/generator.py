@@ -1,7 +1,8 @@
 """Random queries and changes over given tables: well typed, and with one right answer.
 
 What would leave an answer open is avoided: windows whose functions depend on the order of rows have an order by all
-columns that are in sight, LIMIT comes with an order by all outputs, and a scalar sub-query has one row at most.
+columns that are in sight, the same one in all windows of a SELECT, because equal rows may come in any order; LIMIT
+comes with an order by all outputs, and a scalar sub-query has one row at most.
 """
 
 import random
@@ -35,6 +36,9 @@ MEMBERS = ("IN", "IN", "NOT IN", "NOT IN", "= ANY", "<> ALL", "< ANY", ">= ALL")
 SUB_QUERY_CHANCE = 0.12
 OUTER_CHANCE = 0.3
 ANYTHING = tuple(Kind)
+
+_Sorted = tuple[tuple[Column, ...], tuple[tree.Key, ...]]
+"""The partition and the order of a window."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,7 @@ class Generator:
         self._special = special
         self._common: list[Table] = []
         self._names = 0
+        self._rows_in_order: _Sorted | None = None
         self.tables = list(tables)
 
     def query(self) -> Query:
@@ -119,7 +124,9 @@ class Generator:
         if shape in {"grouped", "whole"}:
             return self._grouped(kinds, source, scope, where, keyed=shape == "grouped")
         inner = replace(scope, windows=shape == "windows")
+        around, self._rows_in_order = self._rows_in_order, None
         outputs = self._outputs(kinds, min(depth, 2), inner)
+        self._rows_in_order = around
         return Select(outputs, source, where, distinct=shape == "distinct")
 
     def _where(self, scope: Scope, depth: int) -> Expression | None:
@@ -304,6 +311,7 @@ class Generator:
             return tree.Window(kind, form, parts, partition)
         down, nulls = self._is(0.4), self._pick(NULLS)
         order = tuple(tree.Key(column, down, nulls) for column in self._shuffled(scope.columns))
+        self._rows_in_order = partition, order = self._rows_in_order or (partition, order)
         frame = "" if form in RANKS or form.text.startswith(("lag", "lead")) else self._pick(FRAMES)
         return tree.Window(kind, form, parts, partition, order, frame if order else "")
 

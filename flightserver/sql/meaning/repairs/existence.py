@@ -1,6 +1,7 @@
 """EXISTS over an aggregate without groups: it is one row even of nothing, so EXISTS is true, unless HAVING says no.
 
-DataFusion 55 asks for rows below the aggregate. What HAVING says of the one row is asked for as a value.
+DataFusion 55 asks for rows below the aggregate. What HAVING says of the one row is asked for as a value. Of a query
+that is tied to the outer one the engine reads no OFFSET; that is refused.
 """
 
 from flightserver.sql.meaning.aggregates import aggregates_all, is_one_row
@@ -15,6 +16,10 @@ def repair(writing: Writing) -> None:
     for node, _ in writing.of_kind(tree.Exists):
         query = tree.unbracketed(node.query)
         body = query.body
+        if query.offset is not None and writing.may_use_outer_columns(query):
+            raise writing.unsupported(
+                node, "EXISTS with OFFSET may not use columns of the outer query; compare a count"
+            )
         if is_one_row(node.query):
             writing.edits.span(node.start, node.end, "true")
         elif isinstance(body, tree.Select) and aggregates_all(body):

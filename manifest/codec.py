@@ -1,13 +1,16 @@
 """The manifest's bytes: JSON with a checksum of its own (docs/formats/manifest.md).
 
 The member `checksum` covers the canonical form (sorted members, no spaces) of everything else, so that any
-changed bit is found. 64-bit integers are text, because JSON readers may hold numbers as doubles.
+changed bit is found. An entry is written once and remembered, for most of them are in the next manifest too. 64-bit
+integers are text, because JSON readers may hold numbers as doubles.
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from catalog.errors import DatabaseError, ErrorKind
+from manifest.canonical import canonical
 from manifest.entries import (
     BatchFileEntry,
     BloomEntry,
@@ -24,7 +27,7 @@ FORMAT_VERSION = 2
 
 def encode(manifest: ManifestFile) -> bytes:
     """Write a manifest."""
-    body = {
+    members = {
         "format": FORMAT_VERSION,
         "table_id": str(manifest.table_id),
         "namespace": manifest.namespace,
@@ -36,11 +39,17 @@ def encode(manifest: ManifestFile) -> bytes:
         "max_batch": str(manifest.max_batch),
         "flushed_seq": str(manifest.flushed_seq),
         "schema_version": manifest.schema_version,
-        "batches": [_entry_to_json(entry) for entry in manifest.batches],
         "last_bulk_commit": _bulk_commit_to_json(manifest.last_bulk_commit),
         "totals": {"rows": str(manifest.rows), "dead": str(manifest.dead), "bytes": str(manifest.bytes)},
     }
-    return _canonical({**body, "checksum": checksum(_canonical(body))})
+    texts = {name: canonical(value) for name, value in members.items()}
+    texts["batches"] = f"[{','.join(entry.text for entry in manifest.batches)}]"
+    return _object({**texts, "checksum": canonical(checksum(_object(texts)))})
+
+
+def _object(texts: Mapping[str, str]) -> bytes:
+    """The canonical form of an object whose members are in theirs."""
+    return f"{{{','.join(f'{canonical(name)}:{texts[name]}' for name in sorted(texts))}}}".encode()
 
 
 def decode(data: bytes) -> ManifestFile:
@@ -52,7 +61,7 @@ def decode(data: bytes) -> ManifestFile:
             raise DatabaseError(
                 ErrorKind.UNSUPPORTED, f"the manifest has format {raw['format']}, newer than this server"
             )
-        if checksum(_canonical(raw)) != stated:
+        if checksum(canonical(raw).encode()) != stated:
             raise DatabaseError(ErrorKind.CORRUPT, "a manifest fails its checksum")
         manifest = _manifest_from_json(raw)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -62,41 +71,6 @@ def decode(data: bytes) -> ManifestFile:
     if raw.get("totals") != totals:
         raise DatabaseError(ErrorKind.CORRUPT, "a manifest's totals differ from its entries")
     return manifest
-
-
-def _canonical(value: dict[str, Any]) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
-
-
-def _entry_to_json(entry: BatchFileEntry) -> dict[str, Any]:
-    bloom, dv = entry.bloom, entry.dv
-    return {
-        "batch": str(entry.batch),
-        "path": entry.path,
-        "rows": str(entry.rows),
-        "dead": str(entry.dead),
-        "bytes": str(entry.bytes),
-        "checksum": entry.checksum,
-        "min_seq": str(entry.min_seq),
-        "max_seq": str(entry.max_seq),
-        "schema_version": entry.schema_version,
-        "columns": {
-            str(column_id): {"min": bounds.min, "max": bounds.max, "null_count": str(bounds.null_count)}
-            for column_id, bounds in entry.columns.items()
-        },
-        "bloom": None
-        if bloom is None
-        else {
-            "path": bloom.path,
-            "columns": list(bloom.columns),
-            "fpp": bloom.fpp,
-            "bytes": str(bloom.bytes),
-            "checksum": bloom.checksum,
-        },
-        "dv": None if dv is None else {"path": dv.path, "checksum": dv.checksum},
-        "created_at": entry.created_at,
-        "status": entry.status,
-    }
 
 
 def _entry_from_json(raw: dict[str, Any]) -> BatchFileEntry:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from catalog.errors import DatabaseError, ErrorKind
+from manifest.canonical import canonical
 from manifest.layout import is_segment
 
 RangeValue = str | bool | None
@@ -71,6 +72,39 @@ class BatchFileEntry:
     def identity(self) -> tuple[int, str]:
         """What tells the batch's files from all others of its scope, whoever wrote those: number and checksum."""
         return self.batch, self.checksum
+
+    @cached_property
+    def text(self) -> str:
+        """The entry as manifests have it (docs/formats/manifest.md)."""
+        bloom, dv = self.bloom, self.dv
+        value = {
+            "batch": str(self.batch),
+            "path": self.path,
+            "rows": str(self.rows),
+            "dead": str(self.dead),
+            "bytes": str(self.bytes),
+            "checksum": self.checksum,
+            "min_seq": str(self.min_seq),
+            "max_seq": str(self.max_seq),
+            "schema_version": self.schema_version,
+            "columns": {
+                str(column_id): {"min": bounds.min, "max": bounds.max, "null_count": str(bounds.null_count)}
+                for column_id, bounds in self.columns.items()
+            },
+            "bloom": None
+            if bloom is None
+            else {
+                "path": bloom.path,
+                "columns": list(bloom.columns),
+                "fpp": bloom.fpp,
+                "bytes": str(bloom.bytes),
+                "checksum": bloom.checksum,
+            },
+            "dv": None if dv is None else {"path": dv.path, "checksum": dv.checksum},
+            "created_at": self.created_at,
+            "status": self.status,
+        }
+        return canonical(value)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import random
 import shutil
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from catalog.errors import ErrorKind
 from catalog.evolution import add_column, drop_column, set_options
 from flush.rebuild import rebuild_scope
 from flush.truncate import truncate
-from manifest.entries import ManifestFile
+from manifest.entries import BatchFileEntry, ManifestFile
 from manifest.layout import MANIFEST_NAME
 from tests.storage_fixtures import Database, TableAccess, kv
 
@@ -39,7 +40,8 @@ def flushed(table: TableAccess, *rows: dict[str, Any]) -> None:
 
 def described(manifest: ManifestFile) -> list[dict[str, Any]]:
     """All that a manifest says of its batches, but for the names of deletion files."""
-    return [{**vars(entry), "dv": entry.dv is None} for entry in manifest.batches]
+    names = [field.name for field in fields(BatchFileEntry)]
+    return [{**{name: getattr(entry, name) for name in names}, "dv": entry.dv is None} for entry in manifest.batches]
 
 
 def test_a_rebuilt_manifest_describes_its_batches_as_the_lost_one(table: TableAccess) -> None:

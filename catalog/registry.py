@@ -6,6 +6,7 @@ two of them, however many definitions there are.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from catalog.definition import NOBODY, NamespaceDef, TableDef, ViewDef, fresh_id
 from catalog.errors import DatabaseError, ErrorKind
@@ -13,6 +14,9 @@ from catalog.grants import Grant, Grantee, GranteeType, GrantKey, ObjectId, Obje
 from catalog.identifiers import DEFAULT_NAMESPACE, RESERVED_NAMESPACES, TableName, check_name
 from catalog.policies import Policy, PolicyKey
 from catalog.sorted_map import Difference, Key, SortedMap, Value
+
+KNOWN_GRANTS_MAX = 4_096
+"""How many answers about grants are remembered."""
 
 
 @dataclass(frozen=True)
@@ -96,14 +100,24 @@ class Registry:
         high = GrantKey(thing._replace(id=thing.id + 1), Privilege.DELETE, _FIRST, "")
         return (grant for _, grant in self.grants.between(low, high))
 
-    def is_granted(self, thing: ObjectId, privilege: Privilege, grantees: Iterable[Grantee]) -> bool:
+    def is_granted(self, thing: ObjectId, privilege: Privilege, grantees: tuple[Grantee, ...]) -> bool:
         """Tell whether somebody of these has a privilege for a thing, from whomever."""
         if not self.grants:
             return False
-        return any(
-            next(self.grants.between(GrantKey(thing, privilege, g, ""), GrantKey(thing, privilege, g, _LAST)), None)
-            for g in grantees
-        )
+        asked = thing, privilege, grantees
+        known = self._known_grants.get(asked)
+        if known is None:
+            bounds = ((GrantKey(thing, privilege, g, ""), GrantKey(thing, privilege, g, _LAST)) for g in grantees)
+            known = any(next(self.grants.between(low, high), None) for low, high in bounds)
+            if len(self._known_grants) >= KNOWN_GRANTS_MAX:
+                self._known_grants.clear()
+            self._known_grants[asked] = known
+        return known
+
+    @cached_property
+    def _known_grants(self) -> dict[tuple[ObjectId, Privilege, tuple[Grantee, ...]], bool]:
+        """What was asked of these grants, which never change."""
+        return {}
 
     def with_namespace(self, namespace: str, owner: str = NOBODY) -> "Registry":
         """Add a namespace."""

@@ -22,6 +22,7 @@ A JVM handles SIGSEGV for itself; pytest's faulthandler takes the handler away w
 """
 
 
+@pytest.mark.timeout(3600)  # for a whole folder of tests, each of which has its own
 @pytest.mark.skipif(missing() is not None, reason=f"{missing()}")
 def test_the_jdbc_driver_is_served() -> None:
     """Every test of the folder passes; `JDBC_HERE=1 pytest tests/jdbc` runs them by themselves."""
@@ -32,7 +33,6 @@ def test_the_jdbc_driver_is_served() -> None:
         env={**os.environ, JDBC_HERE: "1"},
         capture_output=True,
         text=True,
-        timeout=300,
         check=False,
     )
     assert run.returncode == 0, run.stdout[-4000:] + run.stderr[-2000:]

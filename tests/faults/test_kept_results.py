@@ -144,15 +144,13 @@ def test_a_load_that_finds_no_room_is_written_early(wire: Wire, db: Client) -> N
 
 def test_a_transaction_that_only_began_holds_nothing(server: ServerProcess) -> None:
     """However long it waits for its first statement, it is as good as new."""
-    settings = {"transaction_idle_timeout_s": 0.2}
+    settings = {"transaction_idle_timeout_s": 1.0}
     with (
         ServerProcess(server.data_dir.parent / "idle", settings=settings) as short,
         short.connect(autocommit=False) as connection,
     ):
         time.sleep(2.5)
-        client = Client(connection)
-        assert client.one("SELECT 1 AS x") == 1
-        assert client.one("SELECT count(*) FROM system.kept WHERE kind = 'transaction'") == 1
+        assert Client(connection).one("SELECT count(*) FROM system.kept WHERE kind = 'transaction'") == 1
 
 
 def test_a_transaction_that_keeps_too_much_is_rolled_back(server: ServerProcess, db: Client) -> None:

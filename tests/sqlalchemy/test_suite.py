@@ -16,6 +16,9 @@ from tests.sqlalchemy.suite.requirements import UNSUPPORTED, UNSUPPORTED_TESTS
 FOLDER = Path(__file__).parent / "suite"
 TESTS_MIN = 650
 
+pytestmark = pytest.mark.timeout(3600)
+"""The first test runs the whole suite."""
+
 
 @pytest.fixture(scope="module")
 def report(url: URL, tmp_path_factory: pytest.TempPathFactory) -> ET.ElementTree:
@@ -25,7 +28,7 @@ def report(url: URL, tmp_path_factory: pytest.TempPathFactory) -> ET.ElementTree
     command = [sys.executable, "-m", "pytest", "-c", str(FOLDER / "setup.cfg"), "-p", "no:cacheprovider"]
     command += ["-p", "sqlalchemy.testing.plugin.pytestplugin", "--dburi", address]
     command += ["--junitxml", str(path), "--tb=short", str(FOLDER / "cases.py")]
-    done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, timeout=400, check=False)
+    done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, check=False)
     assert path.exists(), done.stdout + done.stderr
     return ET.parse(path)  # noqa: S314 - written by the line above
 

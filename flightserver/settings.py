@@ -84,7 +84,9 @@ class Settings(BaseModel):
     spill_limit_mb: int = Field(32768, ge=0, description="disk space for spilled data")
     cache_mb: int = Field(512, ge=16, description="memory for keys of batches, and as much again for blooms")
     decoded_mb: int = Field(
-        512, ge=0, description="memory for exported rows kept decoded, at most an eighth of memory_limit_mb; 0: none"
+        512,
+        ge=0,
+        description="memory for rows kept decoded, at most an eighth of memory_limit_mb; 0: none",
     )
     scopes_max: int = Field(10_000, ge=1, description="partitions kept in memory; others are loaded when they are used")
     compaction: bool = Field(True, description="merge batches in the background; off: only by COMPACT TABLE")

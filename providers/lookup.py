@@ -23,6 +23,7 @@ from providers.cold.pruning import Pruned, prune
 from providers.rows.defaults import missing_values
 from providers.rows.keys import Keys, Mask, Positions
 from providers.snapshot import Snapshot
+from providers.stopping import Stop, check, never
 
 HOT_ROWS_MAX = 131_072
 SEGMENT_ROWS_MAX = 1_048_576
@@ -59,10 +60,11 @@ class Edge:
 class StoredRows:
     """Looks rows of one snapshot up, and reads `columns` of them."""
 
-    def __init__(self, snapshot: Snapshot, columns: Sequence[Column], files: ColdFiles) -> None:
+    def __init__(self, snapshot: Snapshot, columns: Sequence[Column], files: ColdFiles, stop: Stop = never) -> None:
         self._snapshot = snapshot
         self._columns = columns
         self._files = files
+        self._stop = stop
 
     def by_key(self, keys: Keys) -> FoundRows | None:
         """The rows that have one of some keys."""
@@ -73,6 +75,7 @@ class StoredRows:
         entries = snapshot.manifest.batches
         parts: list[_Part] = []
         for number in dict.fromkeys(cold.batches.tolist()):
+            check(self._stop)
             here = slice(None) if len(cold.batches) == 1 else np.flatnonzero(cold.batches == number)
             found = self._at(snapshot.manifest.by_number[number], cold.positions[here])
             if found is None:
@@ -97,6 +100,7 @@ class StoredRows:
         parts: list[_Part] = []
         count = 0
         for entry in pruned.kept:
+            check(self._stop)
             positions = self._positions(entry, names, values)
             if positions is None:
                 return None

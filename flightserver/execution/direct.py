@@ -155,7 +155,12 @@ class DirectReads:
         if snapshot.table is not table:
             return None
         try:
-            result = _found(plan.search, asked, plan.is_descending, StoredRows(snapshot, plan.search.read, self._files))
+            result = _found(
+                plan.search,
+                asked,
+                plan.is_descending,
+                StoredRows(snapshot, plan.search.read, self._files, context.stop),
+            )
         except (DatabaseError, OSError, pa.ArrowException):  # the engine finds out what is wrong with a file
             return None
         if result is None:
@@ -177,7 +182,7 @@ class DirectReads:
         if snapshot.table is not table:
             return None
         try:
-            result = StoredRows(snapshot, plan.search.read, self._files).by_key(Keys.of(columns))
+            result = StoredRows(snapshot, plan.search.read, self._files, context.stop).by_key(Keys.of(columns))
         except (DatabaseError, OSError, pa.ArrowException):
             return None
         if result is None:
@@ -194,23 +199,39 @@ class DirectReads:
 
         The table is `called` so in the condition.
         """
-        shape, table = (called, *shape_of(where)), snapshot.table
-        known = self._searches.find((shape, id(table)))
-        if known is None or known.table is not table:
-            conditions = conditions_of(where, called)
-            names = [column.name for column in table.visible_columns]
-            known = _Searched(table, None if conditions is None else _search(table, names, conditions))
-            self._searches.put((shape, id(table)), known, TOKEN_BYTES * len(shape) + COLUMN_BYTES * len(names))
-        asked = None if known.search is None else _asked(known.search, where, parameters)
-        if known.search is None or asked is None or not known.search.is_whole:
+        search = self._searched(where, called, snapshot.table)
+        asked = None if search is None else _asked(search, where, parameters)
+        if search is None or asked is None:
             return None
         try:
-            found = _found(known.search, asked, None, StoredRows(snapshot, known.search.read, self._files))
+            found = _found(search, asked, None, StoredRows(snapshot, search.read, self._files))
         except (DatabaseError, OSError, pa.ArrowException):
             return None
         if found is None:
             return None
-        return {column.name: values for column, values in zip(known.search.read, found.columns, strict=True)}
+        return {column.name: values for column, values in zip(search.read, found.columns, strict=True)}
+
+    def types_of_change(self, where: QueryText, called: str, table: TableDef) -> dict[int, pa.DataType] | None:
+        """The types of the parameters in a condition on a table's key; None where the engine is to look at it."""
+        search = self._searched(where, called, table)
+        if search is None:
+            return None
+        compared = [*search.key, *((search.read[search.places[c.column]], c.values) for c in search.rest)]
+        return {
+            value.number: column.storage for column, values in compared for value in values if isinstance(value, Bound)
+        }
+
+    def _searched(self, where: QueryText, called: str, table: TableDef) -> _Search | None:
+        """How a change finds its rows by their whole keys."""
+        shape = (called, *shape_of(where))
+        known = self._searches.find((shape, id(table)))
+        if known is None or known.table is not table:
+            conditions = conditions_of(where, called)
+            names = [column.name for column in table.visible_columns]
+            search = None if conditions is None else _search(table, names, conditions)
+            known = _Searched(table, search if search is not None and search.is_whole else None)
+            self._searches.put((shape, id(table)), known, TOKEN_BYTES * len(shape) + COLUMN_BYTES * len(names))
+        return known.search
 
     def _planned(self, text: QueryText, context: Context) -> tuple[TableDef, _Plan] | None:
         """The table that a look-up reads, and how."""

@@ -23,8 +23,9 @@ from flightserver.execution.rows import Affected, Rows
 from flightserver.execution.show import Show
 from flightserver.execution.sources import Parameters
 from flightserver.execution.system import SystemTables
+from flightserver.sql.meaning.lookups import value_of
 from flightserver.sql.parser import Parsed
-from flightserver.sql.statements import Compact, Flush, Insert, Query, Statement, SubstraitQuery, Update
+from flightserver.sql.statements import Compact, Delete, Flush, Insert, Query, Statement, SubstraitQuery, Update
 from flightserver.sql.text.constants import is_constant
 from flightserver.sql.text.parameters import count_parameters, places_in_values
 from flightserver.sql.text.query_text import QueryText
@@ -166,11 +167,13 @@ class Executor:
         """Types of parameters in changes: of the columns that they are inserted into, assigned to or compared with."""
         if isinstance(statement, Insert) and statement.placeholders_only is not None:
             return _inserted_types(statement, context)
-        text = finding_query(statement, context)
-        if text is None:
-            return {}
-        self.reader.describe(text, context)
-        types = self.reader.parameter_types(text, context)
+        types = self._types_by_key(statement, context)
+        if types is None:
+            text = finding_query(statement, context)
+            if text is None:
+                return {}
+            self.reader.describe(text, context)
+            types = self.reader.parameter_types(text, context)
         if isinstance(statement, Insert):
             types = {**_inserted_types(statement, context), **types}
         if isinstance(statement, Update):
@@ -180,6 +183,20 @@ class Executor:
                 if expression.startswith("$") and expression[1:].isdigit():
                     types[int(expression[1:])] = table.column(assignment.column).storage
         return types
+
+    def _types_by_key(self, statement: Statement, context: Context) -> dict[int, pa.DataType] | None:
+        """Types of parameters in a change that says rows by key, and new values by themselves; None for any other."""
+        match statement:
+            case Update(table=ref, alias=alias, from_text=None, where=QueryText() as where):
+                table = context.table(ref, Use.UPDATE)
+                is_plain = all(value_of(assignment.expression) is not None for assignment in statement.assignments)
+            case Delete(table=ref, alias=alias, using_text=None, where=QueryText() as where):
+                table, is_plain = context.table(ref, Use.DELETE), True
+            case _:
+                return None
+        if not is_plain or not context.door.admits(Use.READ, table):
+            return None
+        return self.direct.types_of_change(where, alias or ref.table, table)
 
 
 def _inserted_types(statement: Insert, context: Context) -> dict[int, pa.DataType]:

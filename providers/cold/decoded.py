@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from manifest.entries import BatchFileEntry
 from manifest.layout import is_segment
-from providers.cold.rows import read_rows
+from providers.cold.rows import dictionary_texts, read_rows
 from providers.lru import ByteBoundedCache
 from providers.snapshot import ColdState
 
@@ -79,7 +79,7 @@ def _decoded(path: str, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
     metadata = pq.read_metadata(path)
     size = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
     rows = min(_power_of_two(BYTES_AT_A_TIME * metadata.num_rows // max(size, 1)), ROWS_AT_A_TIME)
-    repeating = _dictionary_texts(metadata)
+    repeating = dictionary_texts(metadata)
     with pq.ParquetFile(
         path, metadata=metadata, read_dictionary=repeating, pre_buffer=False, buffer_size=BUFFER_BYTES
     ) as file:
@@ -88,16 +88,3 @@ def _decoded(path: str, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
 
 def _power_of_two(most: int) -> int:
     return 1 << max(most.bit_length() - 1, 0)
-
-
-def _dictionary_texts(metadata: pq.FileMetaData) -> list[str]:
-    """The columns of text and bytes that are dictionaries in the file: as such they decode in half the time."""
-    if not metadata.num_row_groups:
-        return []
-    group = metadata.row_group(0)
-    chunks = (group.column(number) for number in range(group.num_columns))
-    return [
-        chunk.path_in_schema
-        for chunk in chunks
-        if chunk.has_dictionary_page and chunk.physical_type == "BYTE_ARRAY" and "." not in chunk.path_in_schema
-    ]

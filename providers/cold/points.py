@@ -62,7 +62,7 @@ class PointReader:
             if columns is None:
                 return None
             index = pa.array(positions[here] - starts[group])
-            parts.append([column.take(index) for column in columns])
+            parts.append([_plain(column.take(index)) for column in columns])
             order.append(here)
         back = pa.array(np.argsort(np.concatenate(order)))
         if len(parts) == 1:
@@ -78,7 +78,7 @@ class PointReader:
         )
 
     def group(self, cold: ColdState, entry: BatchFileEntry, group: int, names: Sequence[str]) -> list[pa.Array] | None:
-        """Whole columns of a row group; None where the engine is to read."""
+        """Whole columns of a row group, texts maybe as dictionaries; None where the engine is to read."""
         identity = (cold.scope, entry.identity)
         found = [self._kept.find((identity, group, name)) for name in names]
         absent = [name for name, column in zip(names, found, strict=True) if column is None]
@@ -98,7 +98,7 @@ class PointReader:
         columns = self.group(cold, entry, group, names)
         if columns is None:
             return None
-        return [pa.concat_arrays([column.slice(position - starts[group], 1)]) for column in columns]
+        return [_alone(column.slice(position - starts[group], 1)) for column in columns]
 
     def _decoded(
         self, cold: ColdState, entry: BatchFileEntry, group: int, names: Sequence[str]
@@ -125,6 +125,15 @@ class PointReader:
             if len(self._asked) > ASKED_MAX:
                 self._asked.popitem(last=False)
         return False
+
+
+def _plain(column: pa.Array) -> pa.Array:
+    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+
+
+def _alone(column: pa.Array) -> pa.Array:
+    """A part of a column in memory of its own."""
+    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else pa.concat_arrays([column])
 
 
 def _in_one_piece(column: pa.ChunkedArray) -> pa.Array:

@@ -84,10 +84,17 @@ def group_starts(folder: ScopeFolder, name: str) -> tuple[int, ...]:
 def read_group(
     folder: ScopeFolder, name: str, group: int, columns: Sequence[str], is_worth: Callable[[int], bool]
 ) -> pa.Table | None:
-    """Some columns of a row group of a Parquet file, unless their size as encoded there is not worth it."""
-    with pq.ParquetFile(folder.local_path(name), pre_buffer=False) as file:
-        if not is_worth(_encoded_bytes(file.metadata, group, frozenset(columns))):
-            return None
+    """Some columns of a row group of a Parquet file, unless their size as encoded there is not worth it.
+
+    Texts that are dictionaries in the file stay dictionaries: plain, they could be a thousand times as large.
+    """
+    metadata = pq.read_metadata(folder.local_path(name))
+    if not is_worth(_encoded_bytes(metadata, group, frozenset(columns))):
+        return None
+    repeating = dictionary_texts(metadata)
+    with pq.ParquetFile(
+        folder.local_path(name), metadata=metadata, read_dictionary=repeating, pre_buffer=False
+    ) as file:
         return file.read_row_group(group, columns=list(columns), use_threads=False)
 
 
@@ -101,3 +108,16 @@ def _columns_of(path: str) -> list[str]:
     """What column a leaf may belong to: names may have dots, too."""
     parts = path.split(".")
     return [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
+
+
+def dictionary_texts(metadata: pq.FileMetaData) -> list[str]:
+    """The columns of text and bytes that are dictionaries in the file: as such they decode in half the time."""
+    if not metadata.num_row_groups:
+        return []
+    group = metadata.row_group(0)
+    chunks = (group.column(number) for number in range(group.num_columns))
+    return [
+        chunk.path_in_schema
+        for chunk in chunks
+        if chunk.has_dictionary_page and chunk.physical_type == "BYTE_ARRAY" and "." not in chunk.path_in_schema
+    ]

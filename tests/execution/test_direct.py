@@ -368,6 +368,23 @@ def test_a_change_by_key_writes_what_the_engine_would(planner: Planner) -> None:
         assert _by_engine(planner, texts[0]).to_pylist() == _by_engine(planner, texts[1]).to_pylist(), change
 
 
+@pytest.mark.parametrize(
+    ("change", "types"),
+    [
+        ("UPDATE every SET a1 = ?, a7 = 'x', b6 = ? WHERE k = ?", [pa.int8(), pa.string(), pa.int32()]),
+        ("DELETE FROM every AS e WHERE e.k IN (?, ?) AND b3 < ?", [pa.int32(), pa.int32(), pa.timestamp("ms")]),
+    ],
+)
+def test_a_change_by_key_is_prepared_without_a_plan(
+    planner: Planner, planned: list[str], change: str, types: list[pa.DataType]
+) -> None:
+    """Its parameters have the types of the columns beside them."""
+    prepared = planner.executor.prepare(parse_numbered(change), planner.context)
+    assert prepared.parameters.types == types
+    assert prepared.schema is None
+    assert planned == []
+
+
 def test_a_transaction_sees_its_own_rows_and_no_later_ones(planner: Planner) -> None:
     """Of its moment, with its changes on top."""
     planner.run("CREATE TABLE moments (k INT PRIMARY KEY, v TEXT)")

@@ -7,7 +7,7 @@ import pytest
 
 from providers.lookup import FoundRows, StoredRows
 from providers.rows.keys import Keys
-from tests.storage_fixtures import TableAccess, kv
+from tests.storage_fixtures import Database, TableAccess, kv
 
 BATCHES = 12
 
@@ -40,6 +40,19 @@ def test_every_key_has_its_newest_row(table: TableAccess, keys: list[int]) -> No
     rows = zip(*(column.to_pylist() for column in found.columns), found.keys.tolist(), strict=True)
     wanted = [(key, expected[key], place) for place, key in enumerate(keys) if key in expected]
     assert sorted(rows, key=lambda row: row[2]) == wanted
+
+
+def test_texts_that_are_dictionaries_in_files_come_plain(db: Database) -> None:
+    """One row, and several; what is kept of them is no larger than the dictionary."""
+    table = db.create([("k", pa.int64()), ("s", pa.string()), ("b", pa.binary())])
+    table.write(*[{"k": k, "s": "text" * (k % 3) or None, "b": b"\0" * (k % 2)} for k in range(100)])
+    table.flush()
+    columns = [table.definition.by_name[name] for name in ("s", "b")]
+    for keys in ([7], [3, 5, 98]):
+        looked_up = StoredRows(table.snapshot, columns, db.store.files).by_key(Keys.of([pa.array(keys, pa.int64())]))
+        assert looked_up is not None
+        assert looked_up.columns[0] == pa.array(["text" * (k % 3) or None for k in keys])
+        assert looked_up.columns[1] == pa.array([b"\0" * (k % 2) for k in keys])
 
 
 def test_what_was_looked_at_is_told(table: TableAccess) -> None:

@@ -93,6 +93,11 @@ class BloomFilter:
         bit_count = _bit_count_for(len(distinct), probes, fpp)
         return cls(_set_bits(distinct, bit_count, probes), probes, bit_count, len(distinct), fpp)
 
+    @classmethod
+    def of_everything(cls) -> Self:
+        """The filter that says of every hash that it may be a member: what a filter that is lost might have said."""
+        return cls(np.full(MIN_BIT_COUNT // 8, 0xFF, np.uint8), 1, MIN_BIT_COUNT, 0, 0.5)
+
     def may_contain(self, hashes: Hashes) -> npt.NDArray[np.bool_]:
         """Answer for each hash (1-D, uint64) whether it may be a member: one bool per hash.
 

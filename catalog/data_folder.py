@@ -12,7 +12,8 @@ knows no table.
 import fcntl
 import json
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from catalog import durable
@@ -31,18 +32,17 @@ class DataFolder:
     """An exclusively opened data folder."""
 
     def __init__(self, root: Path) -> None:
-        root.mkdir(parents=True, exist_ok=True)
-        with suppress(PermissionError):  # it is another account's, and so are the rights to it
-            root.chmod(0o700)
         self.root = root
         self._format = root / "FORMAT"
         self._beginning = root / "FORMAT.tmp"
-        self._lock = _lock(root / "LOCK", root)
+        with _usable(root):
+            root.mkdir(parents=True, exist_ok=True)
+            with suppress(PermissionError):  # it is another account's, and so are the rights to it
+                root.chmod(0o700)
+            self._lock = _lock(root / "LOCK", root)
         try:
-            if self._format.exists():
-                self._check()
-            else:
-                self._begin()
+            with _usable(root):
+                self._open()
         except BaseException:
             self.close()
             raise
@@ -68,6 +68,12 @@ class DataFolder:
     def close(self) -> None:
         """Let another process open the folder."""
         os.close(self._lock)
+
+    def _open(self) -> None:
+        if self._format.exists():
+            self._check()
+        else:
+            self._begin()
 
     def _check(self) -> None:
         """Raise when the folder has another format, or lacks a part."""
@@ -98,6 +104,17 @@ class DataFolder:
         durable.write_synced(self._beginning, json.dumps({"format": FORMAT_VERSION}).encode())
         self.tables.mkdir(exist_ok=True)
         durable.sync_folder(self.root)
+
+
+@contextmanager
+def _usable(root: Path) -> Iterator[None]:
+    """Say in one line why a folder cannot be used: it is a file, or read-only, or its disk is full."""
+    try:
+        yield
+    except OSError as error:
+        raise DatabaseError(
+            ErrorKind.UNAVAILABLE, f"data folder {root} cannot be used: {error.strerror}; choose another folder"
+        ) from error
 
 
 def _lock(path: Path, root: Path) -> int:

@@ -9,25 +9,34 @@ The only module that knows `rocksdict`. Three facts of the library shape it:
   same: what was acknowledged is counted outside of it (`catalog.high_water`), and a store with less is refused before
   anything of it is changed. To go on without what is missing, somebody must accept the loss.
 
-After a failed sync nobody knows what the disk holds, so the store refuses every later write until it is reopened.
+After a failed sync nobody knows what the disk holds, so the store refuses every later write until somebody opens it
+anew. A failed *append*, as on a full disk, is another matter: nothing of its batch counts, and what was appended before
+can still be made durable, but RocksDB takes nothing more. So the store is closed and opened again behind the scenes,
+when there is room and somebody wants to write (`Turns` keeps others out meanwhile).
 """
 
 import logging
+import math
+import os
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import Enum, unique
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from rocksdict import AccessType, DBRecoveryMode, Options, Rdict, RdictIter, WriteBatch, WriteOptions
 
-from catalog import high_water
+from catalog import durable, high_water
 from catalog.audit import Link
 from catalog.errors import DatabaseError, ErrorKind
+from catalog.full_disk import disk_full, is_full
 from catalog.high_water import HighWater
 from catalog.log_file import spans
+from catalog.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +45,11 @@ AUDIT_HEAD = b"audit_head"
 AUDIT_BASE = b"audit_base"
 """In META: the places of the audit log's newest record, and of the newest that was cut off its beginning."""
 
+RETRY_SECONDS = 1.0
+"""How often a store that refuses writes is opened anew, at most."""
+ALONE_SECONDS = 5.0
+"""How long it is waited for whoever still reads."""
+ROOM_BYTES = 1 << 20
 _OLDEST_LOG = "rocksdb.min-log-number-to-keep"
 _WAY_OUT = "put the data folder back from a copy, or start with --accept-loss to go on without what is missing"
 
@@ -89,6 +103,7 @@ class KeyValueStore:
     """
 
     def __init__(self, path: Path, *, accept_loss: bool = False) -> None:
+        self._path = path
         mark = path.with_name(f"{path.name}.mark")
         if is_new(path):
             _begin(path, mark)
@@ -96,17 +111,19 @@ class KeyValueStore:
             _log_loss(path, mark)
         else:
             _check_complete(path, mark)
-        self._db = _open(path, accept_loss=accept_loss)
+        self._turns = Turns()
+        self._opened: _Opened | None = _Opened(_open(path, accept_loss=accept_loss))
         if accept_loss:
             high_water.begin(mark)
-        self._handles = {family: self._db.get_column_family_handle(family.value) for family in Family}
-        self._columns = {family: self._db.get_column_family(family.value) for family in Family}
         self._unsynced = WriteOptions()
         self._append = threading.Lock()
+        self._recovery = threading.Lock()
+        self._refusal: Callable[[], DatabaseError] | None = None
+        self._tried_at = -math.inf
         self._audit_head = Link.decode(self.get(Family.META, AUDIT_HEAD))
         self._high_water = HighWater(mark, path)
-        self._high_water.note(self._db.latest_sequence_number())  # opening has synced all that it found
-        self._sync = _GroupSync(self._db, self._high_water)
+        self._high_water.note(self._opened.db.latest_sequence_number())  # opening has synced all that it found
+        self._sync = _GroupSync(self._make_durable)
 
     def __enter__(self) -> "KeyValueStore":
         return self
@@ -118,65 +135,66 @@ class KeyValueStore:
 
     def get(self, family: Family, key: bytes) -> bytes | None:
         """Return the value of `key`, or None; raise CORRUPT when a file is damaged."""
-        with _damage_of(family):
-            value: bytes | None = self._columns[family].get(key)
+        with self._in_use() as opened, _damage_of(family):
+            value: bytes | None = opened.columns[family].get(key)
         return value
 
     def scan(self, family: Family, lower: bytes, upper: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Yield pairs with `lower <= key < upper` in key order; raise CORRUPT when a file is damaged."""
-        cursor = self._columns[family].iter()
-        cursor.seek(lower)
-        yield from _walk(cursor, family, upper)
+        with self._in_use() as opened:
+            cursor = opened.columns[family].iter()
+            cursor.seek(lower)
+            yield from _walk(cursor, family, upper)
 
     def audit_log(self) -> tuple[Link, Link, Iterator[tuple[bytes, bytes]]]:
         """Where the audit log begins and ends, and its records by their keys: all as of one moment."""
-        with self._append:
-            base, head = (Link.decode(self.get(Family.META, key)) for key in (AUDIT_BASE, AUDIT_HEAD))
-            cursor = self._columns[Family.AUDIT].iter()
-        cursor.seek_to_first()
-        return base, head, _walk(cursor, Family.AUDIT, None)
+        records = self._audit_log()
+        base, head = next(records)
+        return base, head, records
+
+    def _audit_log(self) -> Iterator[tuple[Any, Any]]:
+        """The same, with beginning and end first: what is read stays in use from then on, until it is let go."""
+        with self._in_use() as opened:
+            with self._append:
+                base, head = (Link.decode(opened.columns[Family.META].get(key)) for key in (AUDIT_BASE, AUDIT_HEAD))
+                cursor = opened.columns[Family.AUDIT].iter()
+            yield base, head
+            cursor.seek_to_first()
+            yield from _walk(cursor, Family.AUDIT, None)
 
     def first_key(self, family: Family, lower: bytes, upper: bytes) -> bytes | None:
         """Return the smallest key with `lower <= key < upper`, without reading its value; raise CORRUPT for damage."""
-        cursor = self._columns[family].iter()
-        cursor.seek(lower)
-        key: bytes | None = cursor.key() if cursor.valid() else None
-        with _damage_of(family):
-            cursor.status()
+        with self._in_use() as opened:
+            cursor = opened.columns[family].iter()
+            cursor.seek(lower)
+            key: bytes | None = cursor.key() if cursor.valid() else None
+            with _damage_of(family):
+                cursor.status()
         return key if key is not None and key < upper else None
 
     def append(self, batch: AtomicWrite) -> int:
         """Write `batch` to the log, not yet durable; return the ticket that `wait_durable` takes.
 
-        Tickets are ordered: when a ticket is durable, so are all smaller ones.
+        Tickets are ordered: when a ticket is durable, so are all smaller ones. An error means that nothing of the batch
+        was written: RESOURCES when the disk is full.
         """
-        native = WriteBatch(raw_mode=True)
-        for family, key, value in batch.operations:
-            if value is None:
-                native.delete(key, self._handles[family])
-            else:
-                native.put(key, value, self._handles[family])
-        for family, lower, upper in batch.deleted_ranges:
-            native.delete_range(lower, upper, self._handles[family])
-        with self._append:
-            self._sync.refuse_after_failure()
-            audit_head = self._chain(batch.audited, native)
-            try:
-                self._db.write(native, self._unsynced)
-            except Exception as error:
-                raise DatabaseError(ErrorKind.UNAVAILABLE, f"the write-ahead log refuses writes: {error}") from error
-            self._audit_head = audit_head
-            return self._sync.appended()
-
-    def _chain(self, records: list[bytes], native: WriteBatch) -> Link:
-        """Put records at the end of the audit log; return where it ends then. Nobody else may append meanwhile."""
-        link, audit = self._audit_head, self._handles[Family.AUDIT]
-        for body in records:
-            link = link.then(body)
-            native.put(link.key, link.digest + body, audit)
-        if records:
-            native.put(AUDIT_HEAD, link.encode(), self._handles[Family.META])
-        return link
+        if self._refusal is not None:
+            self._recover()
+        with self._in_use() as opened:
+            native = opened.written(batch)
+            with self._append:
+                self._sync.refuse_after_failure()
+                if self._refusal is not None:
+                    raise self._refusal()
+                audit_head = opened.chain(batch.audited, self._audit_head, native)
+                try:
+                    opened.db.write(native, self._unsynced)
+                except Exception as error:
+                    log.warning("the write-ahead log refuses writes: %s", error)
+                    self._refusal = disk_full if is_full(error) else _refused
+                    raise self._refusal() from error
+                self._audit_head = audit_head
+                return self._sync.appended()
 
     def wait_durable(self, ticket: int) -> None:
         """Return when the batch of `ticket` survives a power cut; one sync serves all waiting threads."""
@@ -188,10 +206,59 @@ class KeyValueStore:
 
     def close(self) -> None:
         """Release the files. The store cannot be used afterwards."""
-        self._columns.clear()
-        self._handles.clear()
-        self._db.close()
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            opened.close()
         self._high_water.close()
+
+    @contextmanager
+    def _in_use(self) -> Iterator["_Opened"]:
+        """Use the library's store while nobody opens it anew."""
+        if self._opened is None:
+            self._recover()
+        with self._turns.together():
+            if self._opened is None:
+                raise _refused()
+            yield self._opened
+
+    def _make_durable(self) -> None:
+        """Sync the log. After a failed append the library refuses to; the log's files can be synced all the same."""
+        with self._in_use() as opened:
+            change = opened.db.latest_sequence_number()
+            try:
+                opened.db.flush_wal(True)
+            except Exception:
+                with self._append:
+                    refused = self._refusal is not None
+                if not refused:
+                    raise
+                _sync_logs(self._path)
+                return
+            try:
+                self._high_water.note(change)
+            except OSError as error:
+                if not is_full(error):
+                    raise
+
+    def _recover(self) -> None:
+        """Open the store anew after a failed append; raise when that was tried just now, or there is no room yet."""
+        with self._recovery:
+            if self._refusal is None and self._opened is not None:
+                return
+            refusal = self._refusal or _refused
+            if time.monotonic() - self._tried_at < RETRY_SECONDS:
+                raise refusal()
+            self._tried_at = time.monotonic()
+            if not _has_room(self._path):
+                raise refusal()
+            self._sync.wait_all()
+            with self._turns.alone(ALONE_SECONDS):
+                if self._opened is not None:
+                    opened, self._opened = self._opened, None
+                    opened.close()
+                self._opened = _Opened(_open_again(self._path))
+                self._refusal = None
+            log.warning("the store takes writes again")
 
 
 def is_new(path: Path) -> bool:
@@ -211,12 +278,51 @@ def _walk(cursor: RdictIter, family: Family, upper: bytes | None) -> Iterator[tu
         cursor.status()
 
 
+class _Opened:
+    """RocksDB as it was opened, with what its families are called by."""
+
+    def __init__(self, db: Rdict) -> None:
+        self.db = db
+        self.columns = {family: db.get_column_family(family.value) for family in Family}
+        self._handles = {family: db.get_column_family_handle(family.value) for family in Family}
+
+    def written(self, batch: AtomicWrite) -> WriteBatch:
+        """A batch as the library takes it."""
+        native = WriteBatch(raw_mode=True)
+        for family, key, value in batch.operations:
+            if value is None:
+                native.delete(key, self._handles[family])
+            else:
+                native.put(key, value, self._handles[family])
+        for family, lower, upper in batch.deleted_ranges:
+            native.delete_range(lower, upper, self._handles[family])
+        return native
+
+    def chain(self, records: list[bytes], link: Link, native: WriteBatch) -> Link:
+        """Put records at the end of the audit log, which is `link`; return where it ends then."""
+        audit = self._handles[Family.AUDIT]
+        for body in records:
+            link = link.then(body)
+            native.put(link.key, link.digest + body, audit)
+        if records:
+            native.put(AUDIT_HEAD, link.encode(), self._handles[Family.META])
+        return link
+
+    def close(self) -> None:
+        """Let the files go, even where not all could be written to them: the log has it."""
+        self.columns.clear()
+        self._handles.clear()
+        try:
+            self.db.close()
+        except Exception as error:  # noqa: BLE001 - rocksdict raises bare Exception
+            log.warning("the key-value store was closed with a failure: %s", error)
+
+
 class _GroupSync:
     """Turns many waits for durability into few syncs: one thread syncs for all who wrote before it began."""
 
-    def __init__(self, db: Rdict, mark: HighWater) -> None:
-        self._db = db
-        self._mark = mark
+    def __init__(self, make_durable: Callable[[], None]) -> None:
+        self._make_durable = make_durable
         self._state = threading.Condition()
         self._written = 0
         self._durable = 0
@@ -231,8 +337,14 @@ class _GroupSync:
     def refuse_after_failure(self) -> None:
         if self._failure is not None:
             raise DatabaseError(
-                ErrorKind.UNAVAILABLE, f"writes are refused since a sync failed ({self._failure}); restart the server"
+                ErrorKind.UNAVAILABLE, "writes are refused since a sync of the log failed; restart the server"
             )
+
+    def wait_all(self) -> None:
+        """Wait until all that was appended so far is durable."""
+        with self._state:
+            written = self._written
+        self.wait(written)
 
     def wait(self, ticket: int) -> None:
         while self._lead_or_follow(ticket):
@@ -250,10 +362,9 @@ class _GroupSync:
             target = self._written
         failure = None
         try:
-            change = self._db.latest_sequence_number()
-            self._db.flush_wal(True)
-            self._mark.note(change)
-        except Exception as error:  # noqa: BLE001 - rocksdict raises bare Exception
+            self._make_durable()
+        except Exception as error:
+            log.exception("a sync of the log failed")
             failure = str(error)
         with self._state:
             self._syncing = False
@@ -287,6 +398,47 @@ def _open(path: Path, *, accept_loss: bool) -> Rdict:
         except Exception as error:  # noqa: BLE001 - rocksdict raises bare Exception
             failures.append(error)
     raise DatabaseError(ErrorKind.CORRUPT, f"the key-value store cannot be opened: {failures[0]}") from failures[0]
+
+
+def _open_again(path: Path) -> Rdict:
+    """Open a store that was closed just now; somebody may hold on to the last of it for a moment."""
+    deadline = time.monotonic() + ALONE_SECONDS
+    while True:
+        try:
+            return _open(path, accept_loss=False)
+        except DatabaseError as error:
+            if time.monotonic() > deadline:
+                log.warning("the key-value store cannot be opened again yet: %s", error.message)
+                raise _refused() from error
+            time.sleep(0.01)
+
+
+def _refused() -> DatabaseError:
+    return DatabaseError(ErrorKind.UNAVAILABLE, "the key-value store takes no writes just now; retry later")
+
+
+def _has_room(path: Path) -> bool:
+    """Tell whether there is room for what is in the log to be written once more, and for a new one."""
+    probe = path.with_name(f"{path.name}.room")
+    size = sum(log_file.stat().st_size for log_file in high_water.log_files(path).values()) + ROOM_BYTES
+    try:
+        with probe.open("wb") as file:
+            for _ in range(-(-size // ROOM_BYTES)):
+                file.write(bytes(ROOM_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        return False
+    finally:
+        probe.unlink(missing_ok=True)
+    return True
+
+
+def _sync_logs(path: Path) -> None:
+    """Make what stands in the log's files durable."""
+    for log_file in high_water.log_files(path).values():
+        durable.sync_file(log_file)
+    durable.sync_folder(path)
 
 
 def _begin(path: Path, mark: Path) -> None:

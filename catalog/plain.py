@@ -51,8 +51,23 @@ def is_list(data_type: pa.DataType) -> bool:
     )
 
 
+def plain_bytes(values: pa.Array) -> int:
+    """Memory that the texts of an array take once they are plain; those of a view may stand for one another before."""
+    found, types = values.type, pa.types
+    if isinstance(found, pa.BaseExtensionType):
+        return plain_bytes(values.storage)
+    if types.is_string_view(found) or types.is_binary_view(found):
+        views = np.frombuffer(values.buffers()[1], np.int32, 4 * len(values), 16 * values.offset)
+        return int(views[::4].sum(dtype=np.int64))
+    if types.is_struct(found):
+        return sum(map(plain_bytes, values.flatten()))
+    if is_list(found):
+        return plain_bytes(pc.list_flatten(values))
+    return int(values.nbytes)
+
+
 def _cut(values: pa.Array) -> list[pa.Array]:
-    if values.nbytes <= PIECE_BYTES_MAX or len(values) < 2:
+    if plain_bytes(values) <= PIECE_BYTES_MAX or len(values) < 2:
         return [values]
     half = len(values) // 2
     return [*_cut(values.slice(0, half)), *_cut(values.slice(half))]

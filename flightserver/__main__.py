@@ -78,6 +78,10 @@ def serve(
     except DatabaseError as error:
         click.echo(f"flightserver: {error.message}", err=True)
         sys.exit(1)
+    except OSError as error:
+        logging.getLogger(__name__).debug("the server ends", exc_info=error)
+        click.echo(f"flightserver: {error}", err=True)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from providers.cold.scope_folder import TableFolders
 from providers.commit.scope_store import ScopeStore
 from providers.commit.transaction import Transaction
 from providers.commit.work import Autocommit
+from providers.damage import DamagedError
 from providers.engine.relations import Relations
 from providers.engine.session import EngineLimits, QueryEngine, provide_workers
 from providers.engine.streaming import StreamLoop
@@ -69,7 +70,7 @@ class Database:
         )
 
     def start(self) -> None:
-        """Begin background work."""
+        """Begin background work. What is damaged is noted and keeps nothing else from being served."""
         clear_leftovers(self.catalog, self.store, self._tables, after_loss=self._accepts_loss)
         self._worker.start()
 
@@ -78,8 +79,11 @@ class Database:
 
     def _scopes_with_hot_rows(self) -> Iterator[Scope]:
         for table in self.catalog.registry.tables.values():
-            for user in self.store.users_with_hot_rows(table):
-                yield Scope(table.id, user)
+            try:
+                for user in self.store.users_with_hot_rows(table):
+                    yield Scope(table.id, user)
+            except DamagedError as error:
+                self.store.files.damages.note(error.damage)
 
     def _find_identity(self, name: str) -> Identity | None:
         """A user who can log in, by name; with --dev that is root, too."""

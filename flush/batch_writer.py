@@ -6,7 +6,7 @@ that a point look-up decodes 4,096 rows, row groups of 131,072 rows so that one 
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -28,6 +28,7 @@ from providers.clock import timestamp
 from providers.cold.files import KEY_FILTER
 from providers.cold.scope_folder import ScopeFolder
 from providers.rows.keys import Keys, is_text
+from providers.rows.pieces import cuts
 
 ROW_GROUP_ROWS = 131_072
 PAGE_ROWS = 4_096
@@ -52,6 +53,10 @@ class SortedRows:
 
     rows: pa.Table
     keys: Keys
+
+    def parts(self, rows_max: int, bytes_max: int) -> Iterator["SortedRows"]:
+        """The rows in parts for a batch each."""
+        return (self.slice(start, count) for start, count in cuts(self.rows, rows_max, bytes_max))
 
     def slice(self, start: int, count: int) -> "SortedRows":
         """At most `count` rows from `start`."""

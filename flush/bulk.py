@@ -25,6 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from catalog.definition import SEQ_COLUMN, TableDef
+from catalog.full_disk import full_disk_told
 from flush.batch_writer import SortedRows, sort_by_key, write_batch
 from flush.change import ColdChange, publish_change
 from flush.hot_flush import write_hot_rows
@@ -113,6 +114,7 @@ class BulkLoad:
         self._staged = _empty_stage(state.head.cold, table)
         self._staging = Staging(store, state)
 
+    @full_disk_told()
     def add(self, part: Change) -> None:
         """Begin to stage one part, of at most `PART_ROWS` rows. A failure of an earlier one may be raised here."""
         if not part.rows.num_rows:
@@ -128,12 +130,14 @@ class BulkLoad:
         """Rows of the stream."""
         return self._offered
 
+    @full_disk_told()
     def finish(self) -> None:
         """Wait until everything is staged and synced; nothing may be added after that."""
         self._collect(0)
         self._threads.shutdown()
         self._unsynced.sync()
 
+    @full_disk_told()
     def over(self, snapshot: Snapshot) -> Snapshot:
         """The snapshot with the stream on top, for readers who may see it before it is committed."""
         require_columns(self._table, snapshot.table, self._named)
@@ -153,6 +157,7 @@ class BulkLoad:
             last_seq=max([snapshot.last_seq, *(entry.max_seq for entry in self._entries)]),
         )
 
+    @full_disk_told()
     def commit(self, request: Request = PLAIN, refuse: Refuse | None = None) -> Outcome:
         """Make the whole stream visible and durable; `refuse` may raise for what it finds in the newest state."""
         self.finish()
@@ -229,7 +234,7 @@ class BulkLoad:
             if not len(kept):
                 self._staging.discard([batch])
                 return _Part(None, tombstones)
-            rows, seqs = part.rows.take(pa.array(kept)), SeqBlock(seqs.first, len(kept))
+            rows, seqs = part.rows.filter(pa.array(newest & ~deleted)), SeqBlock(seqs.first, len(kept))
             return _Part(self._write(batch, rows, keys.take(kept), seqs, is_raw=is_raw), tombstones)
         except BaseException:
             self._staging.discard([batch])

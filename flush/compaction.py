@@ -6,17 +6,19 @@ while changes come would have to be done again), many small batches of similar s
 segments, which a large stream left as they came and which are yet to be
 sorted, encoded and given blooms: they are *settled*. Which batches is a pure choice. The rows keep their `_seq`. Rows
 that died while the job ran are found by their source position and marked dead in the outputs before these are
-published, so a delete that races a compaction is never lost. Should the inputs themselves have gone meanwhile, as by a
-truncation, the job is given up.
+published, so a delete that races a compaction is never lost. A job joins no more bytes than the store allows: what does
+not fit waits for the next, and a batch that is larger by itself is written anew in parts. Should the inputs themselves
+have gone meanwhile, as by a truncation, the job is given up.
 """
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
+from catalog.full_disk import full_disk_told
 from flush.batch_writer import SortedRows, sort_by_key, write_batch
 from flush.change import ColdChange, publish_change
 from flush.hot_flush import BATCH_ROWS_MAX
@@ -31,6 +33,7 @@ from providers.hot.record import evolved
 from providers.rows.change import key_of
 from providers.rows.defaults import missing_values
 from providers.rows.keys import Positions
+from providers.rows.pieces import pieces, together
 from providers.snapshot import Snapshot
 
 DEAD_SHARE_MAX = 0.2
@@ -49,6 +52,19 @@ JOB_SEGMENT_BYTES_MAX = 512 << 20
 """Segments are not compressed, so this is about the memory that a job takes twice."""
 
 
+@dataclass(frozen=True, eq=False)
+class _LiveRows:
+    """Some live rows of an input, and the source (`_source`) of each."""
+
+    rows: pa.RecordBatch
+    sources: Positions
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the rows."""
+        return int(self.rows.nbytes)
+
+
 @dataclass(frozen=True)
 class Compacted:
     """What a compaction did: batches it replaced, and batches it wrote."""
@@ -57,16 +73,20 @@ class Compacted:
     outputs: int
 
 
-def choose(snapshot: Snapshot, *, everything: bool = False) -> list[BatchFileEntry]:
+def choose(
+    snapshot: Snapshot, *, everything: bool = False, avoided: Collection[int] = (), full: Collection[int] = ()
+) -> list[BatchFileEntry]:
     """Choose the batches of the next job, none when there is nothing to gain; segments are settled by another. Pure.
 
-    `everything` asks for all batches that are dirty or smaller than full, as COMPACT TABLE does.
+    `everything` asks for all batches that are dirty or smaller than full, as COMPACT TABLE does; `avoided` are numbers
+    of batches to leave alone, `full` of those that are too large to be merged, however few rows they have.
     """
     live = {entry.batch: entry.rows - snapshot.dead_in(entry).count for entry in snapshot.manifest.batches}
-    entries = [entry for entry in snapshot.manifest.batches if not is_segment(entry.path)]
+    whole = [entry for entry in snapshot.manifest.batches if entry.batch not in avoided]
+    entries = [entry for entry in whole if not is_segment(entry.path)]
     share = 0.0 if everything else DEAD_SHARE_MAX
     dirty = [entry for entry in entries if entry.rows - live[entry.batch] > share * entry.rows]
-    small = [entry for entry in entries if live[entry.batch] < BATCH_ROWS_MAX // 2]
+    small = [entry for entry in entries if live[entry.batch] < BATCH_ROWS_MAX // 2 and entry.batch not in full]
     if everything:
         chosen = {entry.batch: entry for entry in (*dirty, *(small if len(small) > 1 else []))}
         return _within_job(list(chosen.values()), live)
@@ -75,8 +95,8 @@ def choose(snapshot: Snapshot, *, everything: bool = False) -> list[BatchFileEnt
     tiers: dict[int, list[BatchFileEntry]] = defaultdict(list)
     for entry in small:
         tiers[int(np.log(max(live[entry.batch], 1)) / np.log(TIER_FACTOR))].append(entry)
-    full = [tier for tier in tiers.values() if len(tier) >= TIER_FILES_MAX]
-    return _within_job(full[0], live) if full else []
+    filled = [tier for tier in tiers.values() if len(tier) >= TIER_FILES_MAX]
+    return _within_job(filled[0], live) if filled else []
 
 
 def has_scattered_dead(snapshot: Snapshot) -> bool:
@@ -84,9 +104,10 @@ def has_scattered_dead(snapshot: Snapshot) -> bool:
     return sum(found.count for found in snapshot.dead.values()) > _tolerated_dead(snapshot)
 
 
-def choose_scattered(snapshot: Snapshot) -> list[BatchFileEntry]:
+def choose_scattered(snapshot: Snapshot, avoided: Collection[int] = ()) -> list[BatchFileEntry]:
     """Choose the dirtiest batches, so many that the dead rows of the others do not matter. Pure."""
-    entries = [entry for entry in snapshot.manifest.batches if not is_segment(entry.path)]
+    whole = (entry for entry in snapshot.manifest.batches if entry.batch not in avoided)
+    entries = [entry for entry in whole if not is_segment(entry.path)]
     dead = {entry.batch: snapshot.dead_in(entry).count for entry in entries}
     dirty = sorted(
         (entry for entry in entries if dead[entry.batch]), key=lambda e: dead[e.batch] / e.rows, reverse=True
@@ -104,9 +125,9 @@ def _tolerated_dead(snapshot: Snapshot) -> int:
     return max(int(snapshot.manifest.rows * SCATTERED_DEAD_SHARE_MAX), SCATTERED_DEAD_MIN)
 
 
-def _choose_segments(snapshot: Snapshot) -> list[BatchFileEntry]:
+def _choose_segments(snapshot: Snapshot, avoided: Collection[int] = ()) -> list[BatchFileEntry]:
     """The oldest segments, as many as a job may take. Pure."""
-    entries = list(snapshot.manifest.segments)
+    entries = [entry for entry in snapshot.manifest.segments if entry.batch not in avoided]
     sizes = np.cumsum([entry.bytes for entry in entries])
     count = max(int(np.searchsorted(sizes, JOB_SEGMENT_BYTES_MAX, side="right")), 1)
     return _within_job(entries[:count], {entry.batch: entry.rows for entry in entries})
@@ -119,29 +140,37 @@ def _within_job(entries: list[BatchFileEntry], live: dict[int, int]) -> list[Bat
 
 
 def compact(store: ScopeStore, state: ScopeState, *, everything: bool = False) -> Compacted:
-    """Run one job, if there is one to run."""
-    return _rewrite(store, state, lambda snapshot: choose(snapshot, everything=everything))
+    """Run one job, if there is one to run; batches that are known to be damaged are left alone."""
+    damaged = store.files.damages.batches(state.head.scope)
+    full = frozenset(state.full_batches)
+    return _rewrite(store, state, lambda snapshot: choose(snapshot, everything=everything, avoided=damaged, full=full))
 
 
 def clean(store: ScopeStore, state: ScopeState) -> Compacted:
     """Run one job over batches with scattered dead rows, if it is worth it."""
-    return _rewrite(store, state, choose_scattered)
+    damaged = store.files.damages.batches(state.head.scope)
+    return _rewrite(store, state, lambda snapshot: choose_scattered(snapshot, damaged))
 
 
 def settle(store: ScopeStore, state: ScopeState) -> Compacted:
-    """Run one job over segments, if there are any."""
-    return _rewrite(store, state, _choose_segments)
+    """Run one job over segments, if there are any; those that are known to be damaged are left alone."""
+    damaged = store.files.damages.batches(state.head.scope)
+    return _rewrite(store, state, lambda snapshot: _choose_segments(snapshot, damaged))
 
 
+@full_disk_told()
 def _rewrite(store: ScopeStore, state: ScopeState, chosen: Callable[[Snapshot], list[BatchFileEntry]]) -> Compacted:
     with state.maintenance:
         snapshot = state.published
-        inputs = chosen(snapshot)
-        if not inputs:
+        wanted = chosen(snapshot)
+        if not wanted:
             return Compacted(0, 0)
-        content, sources = _read_live(store, snapshot, inputs)
+        inputs, rows = _read_live(store, snapshot, wanted)
+        if len(inputs) < len(wanted) and not _is_worth_it(snapshot, inputs):
+            state.full_batches.update(entry.batch for entry in wanted)
+            return Compacted(0, 0)
         with Staging(store, state) as staging:
-            outputs = _write_outputs(store, staging, snapshot, content, inputs)
+            outputs, sources = _write_outputs(store, staging, snapshot, rows, inputs)
             with store.exclusive(state):
                 head = state.head
                 if any(entry.batch not in head.manifest.by_number for entry in inputs):
@@ -153,23 +182,36 @@ def _rewrite(store: ScopeStore, state: ScopeState, chosen: Callable[[Snapshot], 
 
 
 def _read_live(
-    store: ScopeStore, snapshot: Snapshot, inputs: list[BatchFileEntry]
-) -> tuple[SortedRows | None, Positions]:
-    """All live rows of the inputs by key, and the source (`_source`) of each."""
+    store: ScopeStore, snapshot: Snapshot, wanted: list[BatchFileEntry]
+) -> tuple[list[BatchFileEntry], list[_LiveRows]]:
+    """The inputs that may be joined, dirty ones first and then the smallest, and their live rows."""
     table, missing = snapshot.table, missing_values(snapshot.table)
-    parts, sources = [], []
-    for entry in inputs:
-        live = np.flatnonzero(snapshot.dead_in(entry).live_mask)
+    inputs: list[BatchFileEntry] = []
+    found: list[_LiveRows] = []
+    size = 0
+    for entry in sorted(wanted, key=lambda entry: (not _is_dirty(snapshot, entry), entry.bytes)):
+        mask = snapshot.dead_in(entry).live_mask
         rows = store.files.rows(snapshot.cold, entry)
-        rows = (rows if len(live) == len(rows) else rows.take(pa.array(live))).combine_chunks()
-        parts += [evolved(batch, table, missing) for batch in rows.to_batches()]
-        sources.append(_source(entry.batch, live))
-    source = np.concatenate(sources)
-    if not len(source):
-        return None, source
-    rows = pa.Table.from_batches(parts).combine_chunks()
-    content, order = sort_by_key(rows, key_of(table, rows))
-    return content, source if order is None else source[order]
+        rows = rows if mask.all() else rows.filter(pa.array(mask))
+        size += rows.nbytes
+        if inputs and size > store.joined_bytes_max:
+            break
+        inputs.append(entry)
+        sources, start = _source(entry.batch, np.flatnonzero(mask)), 0
+        for piece in pieces(rows, BATCH_ROWS_MAX, store.joined_bytes_max):
+            for batch in piece.combine_chunks().to_batches():
+                found.append(_LiveRows(evolved(batch, table, missing), sources[start : start + len(batch)]))
+                start += len(batch)
+    return inputs, found
+
+
+def _is_dirty(snapshot: Snapshot, entry: BatchFileEntry) -> bool:
+    return snapshot.dead_in(entry).count > 0
+
+
+def _is_worth_it(snapshot: Snapshot, inputs: list[BatchFileEntry]) -> bool:
+    """Tell whether anything is gained: one clean batch by itself would come out as it went in."""
+    return len(inputs) > 1 or any(_is_dirty(snapshot, entry) or is_segment(entry.path) for entry in inputs)
 
 
 def _source(batch: int, positions: Positions) -> Positions:
@@ -181,19 +223,30 @@ def _write_outputs(
     store: ScopeStore,
     staging: Staging,
     snapshot: Snapshot,
-    content: SortedRows | None,
+    rows: list[_LiveRows],
     inputs: list[BatchFileEntry],
-) -> list[BatchFileEntry]:
-    if content is None:
-        return []
-    lineage = Lineage(tuple(entry.batch for entry in inputs))
+) -> tuple[list[BatchFileEntry], Positions]:
+    """Write rows by key, all at once if they may be joined; also return the sources, in the order of the outputs."""
+    lineage = Lineage(tuple(sorted(entry.batch for entry in inputs)))
     outputs: list[BatchFileEntry] = []
-    for start in range(0, content.rows.num_rows, BATCH_ROWS_MAX):
-        part = content.slice(start, BATCH_ROWS_MAX)
-        entry = write_batch(staging.folder, staging.next_batch(), snapshot.table, snapshot.scope, part, lineage)
-        store.files.trust(snapshot.scope, entry)
-        outputs.append(entry)
-    return outputs
+    sources = [np.empty(0, dtype=np.int64)]
+    limit = store.joined_bytes_max
+    for some in together(rows, limit):
+        content, source = _sorted(snapshot, some)
+        sources.append(source)
+        for part in content.parts(BATCH_ROWS_MAX, limit):
+            entry = write_batch(staging.folder, staging.next_batch(), snapshot.table, snapshot.scope, part, lineage)
+            store.files.trust(snapshot.scope, entry)
+            outputs.append(entry)
+    return outputs, np.concatenate(sources)
+
+
+def _sorted(snapshot: Snapshot, rows: list[_LiveRows]) -> tuple[SortedRows, Positions]:
+    """Rows in the order of their keys, and the source of each."""
+    joined = pa.Table.from_batches([part.rows for part in rows]).combine_chunks()
+    source = np.concatenate([part.sources for part in rows])
+    content, order = sort_by_key(joined, key_of(snapshot.table, joined))
+    return content, source if order is None else source[order]
 
 
 def _died_since(before: Snapshot, now: Snapshot, inputs: list[BatchFileEntry]) -> Positions:

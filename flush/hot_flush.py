@@ -1,7 +1,8 @@
 """Hot rows to batches, while readers and writers go on.
 
 snapshot -> live rows sorted by key -> batches and blooms -> lock -> rows that died meanwhile -> manifest -> unlock ->
-hot records deleted. Tombstones need no row in a batch: the dead mark on the older cold row is the record.
+hot records deleted. Of more rows than may be joined, so many at a time are sorted as may be. Tombstones need no row in
+a batch: the dead mark on the older cold row is the record.
 """
 
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from catalog.definition import SEQ_COLUMN
+from catalog.full_disk import full_disk_told
 from flush.batch_writer import sort_by_key, write_batch
 from flush.change import ColdChange, publish_change
 from flush.staging import Staging
@@ -20,6 +22,7 @@ from providers.commit.scope_state import ScopeState
 from providers.commit.scope_store import ScopeStore
 from providers.hot.view import HotView, Seqs
 from providers.rows.change import key_of
+from providers.rows.pieces import together
 from providers.snapshot import Snapshot
 
 BATCH_ROWS_MAX = 1_048_576
@@ -39,6 +42,7 @@ class _Written:
     seqs: Seqs
 
 
+@full_disk_told()
 def flush(store: ScopeStore, state: ScopeState) -> Flushed:
     """Move everything committed so far into batches."""
     with state.maintenance:
@@ -72,15 +76,15 @@ def write_hot_rows(store: ScopeStore, staging: Staging, snapshot: Snapshot) -> l
     """Write the live hot rows of a snapshot as batches that no manifest names yet."""
     if not snapshot.hot.live_count:
         return []
-    rows = pa.Table.from_batches(snapshot.hot.batches).combine_chunks()
-    content, _ = sort_by_key(rows, key_of(snapshot.table, rows))
     lineage = Lineage(flushed_seq=snapshot.last_seq)
     written: list[_Written] = []
-    for start in range(0, rows.num_rows, BATCH_ROWS_MAX):
-        part = content.slice(start, BATCH_ROWS_MAX)
-        entry = write_batch(staging.folder, staging.next_batch(), snapshot.table, snapshot.scope, part, lineage)
-        store.files.trust(snapshot.scope, entry)
-        written.append(_Written(entry, part.rows.column(SEQ_COLUMN).to_numpy()))
+    for some in together(snapshot.hot.batches, store.joined_bytes_max):
+        rows = pa.Table.from_batches(some).combine_chunks()
+        content, _ = sort_by_key(rows, key_of(snapshot.table, rows))
+        for part in content.parts(BATCH_ROWS_MAX, store.joined_bytes_max):
+            entry = write_batch(staging.folder, staging.next_batch(), snapshot.table, snapshot.scope, part, lineage)
+            store.files.trust(snapshot.scope, entry)
+            written.append(_Written(entry, part.rows.column(SEQ_COLUMN).to_numpy()))
     return written
 
 

@@ -1,10 +1,12 @@
 """Every row of a scope goes, in one manifest: no batch, and everything hot counted as flushed."""
 
+from catalog.full_disk import full_disk_told
 from flush.change import ColdChange, publish_change
 from providers.commit.scope_state import ScopeState
 from providers.commit.scope_store import ScopeStore
 
 
+@full_disk_told()
 def truncate(store: ScopeStore, state: ScopeState) -> int:
     """Remove all rows; return how many were live."""
     with store.exclusive(state):

@@ -19,6 +19,7 @@ from flush.hot_flush import flush
 from flush.reclaim import reclaim, reclaim_leftovers
 from providers.commit.scope_state import ScopeState
 from providers.commit.scope_store import ScopeStore
+from providers.damage import DamagedError
 from providers.snapshot import Snapshot
 from providers.ticker import Ticker
 
@@ -73,6 +74,7 @@ class MaintenanceWorker:
         self._seen_manifest: dict[Scope, int] = {}
         self._changed_at: dict[Scope, float] = {}
         """Of scopes with scattered dead rows."""
+        self._told: dict[tuple[str, Scope | None], str] = {}
         self._ticker = Ticker("maintenance", self.tick, tick_seconds)
 
     def start(self) -> None:
@@ -97,17 +99,25 @@ class MaintenanceWorker:
         while (due := self._agenda.take(now)) is not None:
             if self._ticker.is_stopped:
                 return
-            self._attempt(partial(self._look_at, due, again))
+            self._attempt("maintenance", due, partial(self._look_at, due, again))
         for scope, when in again.items():
             self._agenda.put(scope, when)
-        self._attempt(self._reclaim_dropped)
+        self._attempt("reclamation", None, self._reclaim_dropped)
 
-    @staticmethod
-    def _attempt(job: Callable[[], object]) -> None:
+    def _attempt(self, name: str, scope: Scope | None, job: Callable[[], object]) -> None:
+        """Do a job of a scope; of what fails again and again, the log is told once. Damage is told where it is met."""
         try:
             job()
+        except DamagedError as error:
+            log.debug("%s met damage that is known: %s", name, error.message)
+        except DatabaseError as error:
+            if self._told.get((name, scope)) != error.message:
+                log.warning("%s failed and will be tried again: %s", name, error.message)
+                self._told[name, scope] = error.message
         except Exception:
-            log.exception("a maintenance job failed and will be tried again")
+            log.exception("%s failed and will be tried again", name)
+        else:
+            self._told.pop((name, scope), None)
 
     def _begin(self, unloaded: Iterable[Scope], now: float) -> None:
         """Learn of scopes in which things happened before."""
@@ -115,11 +125,19 @@ class MaintenanceWorker:
             self._agenda.put(state.head.scope, now)
         for scope in unloaded:
             self._expect(scope, now)
+            if self._ticker.is_stopped:
+                return
 
     def _expect(self, scope: Scope, now: float) -> None:
-        """Look at a scope with hot rows, which need not be loaded before, when these are to be flushed."""
+        """Look at a scope with hot rows, which need not be loaded before, when these are to be flushed.
+
+        What of its files is damaged is told at once.
+        """
         table = self._find_table(scope.table_id)
-        interval = None if table is None else table.options.flush_policy.interval_seconds
+        if table is None:
+            return
+        self._attempt("examination", scope, partial(self._store.cold_state, table, scope.user))
+        interval = table.options.flush_policy.interval_seconds
         if interval is not None:
             self._unflushed_since[scope] = now
             self._agenda.put(scope, now + interval)
@@ -143,6 +161,8 @@ class MaintenanceWorker:
         table = self._find_table(scope.table_id) if scope in self._unflushed_since else None
         try:
             return None if table is None else self._store.state(table, scope.user)
+        except DamagedError:
+            return None
         except DatabaseError as error:
             log.warning("%s could not be loaded to be flushed: %s", table.name if table else scope, error.message)
             return None
@@ -167,7 +187,7 @@ class MaintenanceWorker:
         else:
             settles_at = self._unsettled_since.setdefault(scope, now) + self._settle_after_seconds
             if now >= settles_at:
-                settle(self._store, state)
+                self._attempt("settling", scope, partial(settle, self._store, state))
             later.append(settles_at)
         del snapshot
         if state.has_leftovers:
@@ -185,7 +205,7 @@ class MaintenanceWorker:
         due = self._changed_at.setdefault(state.head.scope, now) + AT_REST_SECONDS
         if now < due:
             return due
-        clean(self._store, state)
+        self._attempt("cleaning", state.head.scope, partial(clean, self._store, state))
         self._changed_at[state.head.scope] = now
         return now + AT_REST_SECONDS
 
@@ -195,7 +215,7 @@ class MaintenanceWorker:
         if current == self._seen_manifest.get(scope):
             return True
         if self._compacts:
-            compact(self._store, state)
+            self._attempt("compaction", scope, partial(compact, self._store, state))
         reclaim(self._store, state)
         if any(living.manifest.version != state.published.manifest.version for living in state.living_snapshots()):
             return False

@@ -58,18 +58,16 @@ def decode(data: bytes) -> ManifestFile:
         raw = json.loads(data)
         stated = raw.pop("checksum")
         if raw["format"] > FORMAT_VERSION:
-            raise DatabaseError(
-                ErrorKind.UNSUPPORTED, f"the manifest has format {raw['format']}, newer than this server"
-            )
+            raise DatabaseError(ErrorKind.UNSUPPORTED, f"a manifest has format {raw['format']}, newer than this server")
         if checksum(canonical(raw).encode()) != stated:
-            raise DatabaseError(ErrorKind.CORRUPT, "a manifest fails its checksum")
+            raise DatabaseError(ErrorKind.CORRUPT, "it fails its checksum")
         manifest = _manifest_from_json(raw)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DatabaseError(ErrorKind.CORRUPT, "a manifest is not readable") from error
+        raise DatabaseError(ErrorKind.CORRUPT, "it is not readable") from error
     check(manifest)
     totals = {"rows": str(manifest.rows), "dead": str(manifest.dead), "bytes": str(manifest.bytes)}
     if raw.get("totals") != totals:
-        raise DatabaseError(ErrorKind.CORRUPT, "a manifest's totals differ from its entries")
+        raise DatabaseError(ErrorKind.CORRUPT, "its totals differ from its entries")
     return manifest
 
 

@@ -110,11 +110,11 @@ class DeletionFile:
 def decode(data: bytes) -> DeletionFile:
     """Read a deletion vector; raise CORRUPT when any bit of it is wrong."""
     if len(data) < _HEADER.size + _CRC.size or zlib.crc32(data[: -_CRC.size]) != _CRC.unpack(data[-_CRC.size :])[0]:
-        raise DatabaseError(ErrorKind.CORRUPT, "a deletion vector fails its checksum")
+        raise DatabaseError(ErrorKind.CORRUPT, "it fails its checksum")
     magic, file_format, _, table_id, batch, version, rows, count = _HEADER.unpack_from(data)
     if magic != _MAGIC or file_format != _FORMAT:
-        raise DatabaseError(ErrorKind.CORRUPT, f"a deletion vector has the unknown format {file_format}")
+        raise DatabaseError(ErrorKind.CORRUPT, f"it has the unknown format {file_format}")
     bitmap = FrozenBitMap.deserialize(data[_HEADER.size : -_CRC.size])
     if len(bitmap) != count or (count and bitmap.max() >= rows):
-        raise DatabaseError(ErrorKind.CORRUPT, "a deletion vector contradicts its header")
+        raise DatabaseError(ErrorKind.CORRUPT, "it contradicts its header")
     return DeletionFile(table_id, batch, version, DeadRows(rows, bitmap))

@@ -49,9 +49,9 @@ def read_checked(path: Path, expected: str) -> bytes:
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:
-        raise DatabaseError(ErrorKind.CORRUPT, f"file {path.name} of the table is missing") from error
+        raise DatabaseError(ErrorKind.CORRUPT, "its file is missing") from error
     if checksum(data) != expected:
-        raise DatabaseError(ErrorKind.CORRUPT, f"file {path.name} of the table fails its checksum")
+        raise DatabaseError(ErrorKind.CORRUPT, "its file is not what was written")
     return data
 
 
@@ -60,9 +60,9 @@ def verify(path: Path, expected: str, size: int) -> None:
     try:
         found, found_size = file_checksum(path)
     except FileNotFoundError as error:
-        raise DatabaseError(ErrorKind.CORRUPT, f"file {path.name} of the table is missing") from error
+        raise DatabaseError(ErrorKind.CORRUPT, "its file is missing") from error
     if found_size != size or found != expected:
-        raise DatabaseError(ErrorKind.CORRUPT, f"file {path.name} of the table fails its checksum")
+        raise DatabaseError(ErrorKind.CORRUPT, "its file is not what was written")
 
 
 class Unsynced:

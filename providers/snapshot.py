@@ -4,6 +4,7 @@ A snapshot pins its files simply by being referenced: garbage collection asks wh
 file that one of them names. Flush, compaction and writers never change a snapshot; they publish the next.
 """
 
+import threading
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,11 +25,26 @@ FILTERS_TOGETHER = 64
 """Bloom filters of this many neighbouring batches are asked as one."""
 
 
-@dataclass(eq=False)
 class Pins:
-    """The snapshots of a scope that somebody refers to. Each refers to this, so it lives as long as any of them."""
+    """The snapshots of a scope that somebody refers to. Each refers to this, so it lives as long as any of them.
 
-    snapshots: WeakSet["Snapshot"] = field(default_factory=WeakSet)
+    A scope that was let go and loaded again has the same pins as before, so they have a lock of their own: a weak set
+    changes when one of its members goes, and must not be walked while somebody else puts one in.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._snapshots: WeakSet[Snapshot] = WeakSet()
+
+    def add(self, snapshot: "Snapshot") -> None:
+        """Take a snapshot in, until nobody refers to it."""
+        with self._lock:
+            self._snapshots.add(snapshot)
+
+    def living(self) -> list["Snapshot"]:
+        """The snapshots that somebody refers to."""
+        with self._lock:
+            return list(self._snapshots)
 
 
 @dataclass(frozen=True, eq=False)

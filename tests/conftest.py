@@ -2,6 +2,7 @@
 
 The longest files come first, so that none is left at the end for one worker while the others have nothing to do.
 Processes that tests start keep the modules that they have compiled.
+What tests start ends with the process that runs them.
 
 After each test, its server is asked whether a stream is open whose client is gone.
 """
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.processes import end_with_this_process
 
 TESTS = Path(__file__).parent
 
@@ -46,6 +49,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = {TESTS / name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path, len(LONGEST)))
 
+
+end_with_this_process()
 
 collect_ignore = [] if os.environ.get(JDBC_HERE) else ["jdbc"]
 

@@ -20,10 +20,9 @@ from pyarrow import flight
 from catalog.roles import Role
 from flightserver.access.first_user import add_user
 from flightserver.settings import load_settings
+from tests.processes import HANGS_SECONDS
 
-START_SECONDS = 60.0
-STOP_SECONDS = 60.0
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = HANGS_SECONDS
 
 Setting = str | int | float | Mapping[str, str]
 CHEAP_PASSWORDS: Mapping[str, int] = {"password_memory_kib": 8, "password_passes": 1, "password_length_min": 1}
@@ -131,13 +130,13 @@ class ServerProcess:
 
     def ended(self) -> int:
         """Wait for the process to end; return its exit status."""
-        return self._ended(self._running(), STOP_SECONDS)
+        return self._ended(self._running(), HANGS_SECONDS)
 
     def kill(self) -> None:
         """End the process at once, if it runs."""
         if self._process is not None:
             self._process.kill()
-            self._ended(self._process, STOP_SECONDS)
+            self._ended(self._process, HANGS_SECONDS)
 
     def restart(self) -> None:
         """Stop in good order and start again."""

@@ -35,6 +35,7 @@ from providers.engine.predicates import scans, translate
 from providers.engine.relations import Columns, Relations
 from providers.engine.session import EngineLimits, QueryEngine
 from providers.rows.change import Change
+from providers.rows.pieces import JOINED_BYTES_MAX
 from providers.snapshot import Snapshot
 
 LIMITS = EngineLimits(memory_bytes=1 << 30, spill_bytes=1 << 30, threads=2)
@@ -47,8 +48,16 @@ Row = Mapping[str, Any]
 class Database:
     """One data folder, opened. Rows go in and come out as dicts of user column names."""
 
-    def __init__(self, root: Path, keyvalue: type[KeyValueStore] = KeyValueStore, *, scopes_max: int = 10_000) -> None:
+    def __init__(
+        self,
+        root: Path,
+        keyvalue: type[KeyValueStore] = KeyValueStore,
+        *,
+        scopes_max: int = 10_000,
+        joined_bytes_max: int = JOINED_BYTES_MAX,
+    ) -> None:
         self.root = root
+        self._joined_bytes_max = joined_bytes_max
         self._keyvalue_type = keyvalue
         self._scopes_max = scopes_max
         self._scratch = root / "scratch"
@@ -60,7 +69,13 @@ class Database:
         self.keyvalue = self.folder.open_store(self._keyvalue_type)
         self.catalog = CatalogStore(self.keyvalue)
         self.folders = TableFolders(self.folder.tables)
-        self.store = ScopeStore(self.keyvalue, self.folders, ColdFiles(), scopes_max=self._scopes_max)
+        self.store = ScopeStore(
+            self.keyvalue,
+            self.folders,
+            ColdFiles(),
+            scopes_max=self._scopes_max,
+            joined_bytes_max=self._joined_bytes_max,
+        )
         self.engine = QueryEngine(LIMITS, self._scratch)
         self.relations = Relations(self.engine.context, self.store.files, self._scratch)
 

@@ -11,29 +11,29 @@ import pyarrow as pa
 
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import TableName
-from manifest.entries import BatchFileEntry
+from providers.cold.files import ColdFiles
 from providers.cold.pruning import Pruned
+from providers.damage import DamagedError
 from providers.snapshot import Snapshot
 from providers.stopping import Stop, check
 
 _MAY_BE_DAMAGE = frozenset({ErrorKind.CORRUPT, ErrorKind.INTERNAL})
 
 
-def check_present(snapshots: Mapping[TableName, Snapshot], pruned: Mapping[TableName, Pruned]) -> None:
+def check_present(
+    files: ColdFiles, snapshots: Mapping[TableName, Snapshot], pruned: Mapping[TableName, Pruned]
+) -> None:
     """Raise CORRUPT when a file that a query is to read is missing or has lost its end."""
     for name, choice in pruned.items():
-        folder = snapshots[name].cold.folder
+        cold = snapshots[name].cold
         for entry in choice.kept:
-            size = folder.size(entry.path)
-            if size is None:
-                raise _damaged(name, entry, "its file is missing")
-            if size != entry.bytes:
-                raise _damaged(name, entry, "its file has another size")
+            if cold.folder.size(entry.path) != entry.bytes:
+                files.verify(cold, entry)
 
 
 @contextmanager
 def damage_named(
-    snapshots: Mapping[TableName, Snapshot], pruned: Mapping[TableName, Pruned], stop: Stop
+    files: ColdFiles, snapshots: Mapping[TableName, Snapshot], pruned: Mapping[TableName, Pruned], stop: Stop
 ) -> Iterator[None]:
     """When reading fails because of a damaged file, say of which batch of which table it is.
 
@@ -41,23 +41,13 @@ def damage_named(
     """
     try:
         yield
+    except DamagedError:
+        raise
     except (DatabaseError, OSError, pa.ArrowException) as error:
         if isinstance(error, DatabaseError) and error.kind not in _MAY_BE_DAMAGE:
             raise
         for name, choice in pruned.items():
             for entry in choice.kept:
                 check(stop)
-                _verify(name, snapshots[name], entry)
+                files.verify(snapshots[name].cold, entry)
         raise
-
-
-def _verify(name: TableName, snapshot: Snapshot, entry: BatchFileEntry) -> None:
-    try:
-        snapshot.cold.folder.verify(entry.path, entry.checksum, entry.bytes)
-    except DatabaseError as error:
-        raise _damaged(name, entry, "its file is not what was written") from error
-
-
-def _damaged(name: TableName, entry: BatchFileEntry, how: str) -> DatabaseError:
-    advice = "put it back from a copy of the data folder"
-    return DatabaseError(ErrorKind.CORRUPT, f"batch {entry.batch} of table {name} is damaged: {how}; {advice}")

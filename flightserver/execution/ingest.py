@@ -28,6 +28,7 @@ from providers.commit.resolve import OnExisting
 from providers.rows.change import Change
 from providers.rows.conversion import Strictness
 from providers.rows.offered import admitted
+from providers.rows.pieces import cuts
 from providers.snapshot import Snapshot
 
 BULK_ROWS_MIN = 50_000
@@ -148,8 +149,8 @@ class _Ingest:
                 self._store, state, self._table, self._load.rule, named=self._named, replaces=self._load.replaces
             )
         change = self._take()
-        for start in range(0, change.rows.num_rows, PART_ROWS):
-            self._bulk.add(change.slice(start, PART_ROWS))
+        for start, count in cuts(change.rows, PART_ROWS, 2 * PART_BYTES_MAX):
+            self._bulk.add(change.slice(start, count))
         return self._bulk
 
     def _take(self) -> Change:

@@ -1,12 +1,14 @@
 """FLUSH and COMPACT: what happens by itself, at once.
 
 A user's command is about the rows that the user's statements see, and so is the number that it returns: a USER table's
-other scopes are no business of it. An admin's command is about everybody's.
+other scopes are no business of it. An admin's command is about everybody's. A command over all tables goes on past what
+is damaged, which `system.tables` lists; one over a single table says so when it has done the rest.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 
 from catalog.definition import TableDef, TableKind
@@ -20,7 +22,9 @@ from flush.compaction import compact, settle
 from flush.hot_flush import flush
 from flush.reclaim import reclaim
 from providers.commit.definitions import StaleDefinitionError
+from providers.commit.examination import damage_of
 from providers.commit.scope_state import ScopeState
+from providers.damage import Damage, DamagedError
 
 SMALL_SCOPES_AT_A_TIME = 16
 """A job in a small scope mostly waits for the disk, which serves several that wait about as fast as one."""
@@ -40,19 +44,25 @@ class Maintenance:
         job = self._jobs[type(statement)]
         if statement.table is not None:
             table = self._committed(statement.table, context)
-            return Affected(sum(self._results(table, job, context)))
+            return Affected(self._over_whole(table, job, context))
         tables = self._outside(context).door.tables(Use.MAINTAIN)
         return Affected(sum(self._over(table, job, context) for table in tables))
 
     def _over(self, table: TableDef, job: Callable[[ScopeState], int], context: Context) -> int:
-        """Run a job over one table of all; one that is dropped meanwhile needs none."""
+        """Run a job over one table of all, but for what is damaged; one that is dropped meanwhile needs none."""
         done = 0
-        try:
+        with suppress(StaleDefinitionError, DamagedError):
             for result in self._results(table, job, context):
-                done += result
-        except StaleDefinitionError:
-            return done
+                done += result if isinstance(result, int) else 0
         return done
+
+    def _over_whole(self, table: TableDef, job: Callable[[ScopeState], int], context: Context) -> int:
+        """Run a job over one table; what is damaged is an error when the rest is done."""
+        results = list(self._results(table, job, context))
+        for result in results:
+            if isinstance(result, DamagedError):
+                raise result
+        return sum(result for result in results if isinstance(result, int))
 
     def _committed(self, ref: TableRef, context: Context) -> TableDef:
         """The committed definition of a table: a transaction's own is nobody else's business."""
@@ -67,20 +77,23 @@ class Maintenance:
     def _outside(self, context: Context) -> Context:
         return replace(context, work=self._database.autocommit)
 
-    def _results(self, table: TableDef, job: Callable[[ScopeState], int], context: Context) -> Iterator[int]:
+    def _results(
+        self, table: TableDef, job: Callable[[ScopeState], int], context: Context
+    ) -> Iterator[int | DamagedError]:
         """Do a job in each scope of a table that the command is about: in small ones side by side."""
         users = self._users(table, context)
-        if len(users) == 1:
-            yield job(self._database.store.state(table, users[0]))
-            return
         with ThreadPoolExecutor(SMALL_SCOPES_AT_A_TIME, thread_name_prefix="maintenance") as threads:
-            begun: deque[Future[int]] = deque()
+            begun: deque[Future[int | DamagedError]] = deque()
             for user in users:
-                state = self._database.store.state(table, user)
-                if not _is_small(state):
-                    yield job(state)
+                try:
+                    state = self._database.store.state(table, user)
+                except DamagedError as error:
+                    yield error
                     continue
-                begun.append(threads.submit(job, state))
+                if len(users) == 1 or not _is_small(state):
+                    yield _done(job, state)
+                    continue
+                begun.append(threads.submit(_done, job, state))
                 if len(begun) > 2 * SMALL_SCOPES_AT_A_TIME:
                     yield begun.popleft().result()
             for result in begun:
@@ -97,7 +110,10 @@ class Maintenance:
     def _flush(self, state: ScopeState) -> int:
         """Move hot rows into batches and settle those that are still as they came; return how many rows were hot."""
         flushed = flush(self._database.store, state).rows
+        damages = self._damages(state)
         self._settle(state)
+        segments = {entry.batch for entry in state.head.manifest.segments}
+        _refuse(damage for damage in damages if damage.batch in segments)
         return flushed
 
     def _settle(self, state: ScopeState) -> int:
@@ -109,11 +125,32 @@ class Maintenance:
 
     def _compact(self, state: ScopeState) -> int:
         """Merge until there is nothing to gain; return how many batches were replaced."""
+        damages = self._damages(state)
         replaced = self._settle(state)
         while done := compact(self._database.store, state, everything=True).inputs:
             replaced += done
         reclaim(self._database.store, state)
+        _refuse(damages)
         return replaced
+
+    def _damages(self, state: ScopeState) -> list[Damage]:
+        """What is known to be damaged of a scope; it may have been put back by now."""
+        return damage_of(self._database.store, state.head.table, state.head.scope.user)
+
+
+def _refuse(damages: Iterable[Damage]) -> None:
+    """Raise for the first damage by which statements fail."""
+    for damage in damages:
+        if damage.part.stops_statements:
+            raise DamagedError(damage)
+
+
+def _done(job: Callable[[ScopeState], int], state: ScopeState) -> int | DamagedError:
+    """What a job does in a scope, or what of it is damaged."""
+    try:
+        return job(state)
+    except DamagedError as error:
+        return error
 
 
 def _is_small(state: ScopeState) -> bool:

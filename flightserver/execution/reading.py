@@ -96,7 +96,7 @@ class PlannedQuery:
         yield from to_client(self._read(stop), self.schema)
 
     def _read(self, stop: Stop) -> Iterator[pa.RecordBatch]:
-        with damage_named(self.snapshots, self.pruned, stop):
+        with damage_named(self.files, self.snapshots, self.pruned, stop):
             if self.exported is not None and not self.is_short:
                 ((name, pruned),) = self.pruned.items()
                 yield from export(self.snapshots[name], pruned, self.exported, self.schema, self.files, stop)
@@ -287,8 +287,8 @@ class Reader:
             found = self._origins_of(query, shaped, tables, empty)
             pruned = {name: prune(pinned[name], predicate, files) for name, predicate in use.predicates.items()}
             if all_pinned:
-                check_present(pinned, pruned)
-                with damage_named(pinned, pruned, query.context.stop):
+                check_present(files, pinned, pruned)
+                with damage_named(files, pinned, pruned, query.context.stop):
                     merged = {
                         name: relations.merged(pinned[table], pruned[table], columns)
                         for name, (table, columns) in reads.variants.items()

@@ -8,7 +8,7 @@ from itertools import zip_longest
 import pyarrow as pa
 
 from catalog.identifiers import CATALOG_NAME
-from catalog.plain import is_list
+from catalog.plain import PIECE_BYTES_MAX, is_list, plain_bytes
 from catalog.types import type_name
 from flightserver.protocol.schemas import column_metadata
 from flightserver.sql.meaning.output_names import plain_name
@@ -109,10 +109,19 @@ def client_type(data_type: pa.DataType) -> pa.DataType:
 def to_client(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     """Bring engine batches into the promised schema and into messages of bounded size."""
     with engine_errors():
-        yield from sliced(
-            batch if batch.schema.equals(schema, check_metadata=True) else in_schema(batch.columns, schema)
-            for batch in batches
-        )
+        yield from sliced(piece for batch in batches for piece in _in_schema(batch, schema))
+
+
+def _in_schema(batch: pa.RecordBatch, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """A batch in the promised schema, in pieces if its texts do not go into one array each."""
+    if batch.schema.equals(schema, check_metadata=True):
+        yield batch
+    elif batch.num_rows > 1 and any(plain_bytes(column) > PIECE_BYTES_MAX for column in batch.columns):
+        half = batch.num_rows // 2
+        yield from _in_schema(batch.slice(0, half), schema)
+        yield from _in_schema(batch.slice(half), schema)
+    else:
+        yield in_schema(batch.columns, schema)
 
 
 def sliced(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

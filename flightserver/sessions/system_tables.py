@@ -1,11 +1,12 @@
 """What the server knows of itself, as tables in the namespace `system`. Everybody sees their own; admins see all."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
+from catalog.definition import TableDef
 from flightserver.access.rights import Use
 from flightserver.activity.entries import STREAMS, Kind
 from flightserver.activity.gate import Gate
@@ -16,6 +17,9 @@ from flightserver.database import Database
 from flightserver.execution.granting import GRANTS, POLICIES, grants_seen, policies_seen
 from flightserver.execution.system import SystemTable
 from flightserver.sessions.directory import Sessions
+from providers.commit.examination import damage_of
+from providers.commit.scope_store import ScopeStore
+from providers.damage import Damage
 
 _TIME = pa.timestamp("us", tz="UTC")
 
@@ -98,6 +102,15 @@ _TOKENS = pa.schema(
         ("read_only", pa.bool_()),
         ("created_at", _TIME),
         ("expires_at", _TIME),
+    ]
+)
+_TABLES = pa.schema(
+    [
+        ("namespace", pa.string()),
+        ("table", pa.string()),
+        ("kind", pa.string()),
+        ("state", pa.string()),
+        ("problem", pa.string()),
     ]
 )
 _VIEWS = pa.schema([("namespace", pa.string()), ("view", pa.string()), ("definition", pa.string())])
@@ -231,6 +244,16 @@ def system_tables(watched: Watched) -> Mapping[str, SystemTable]:
             for token in watched.database.users.tokens(None if context.principal.is_admin else context.user)
         ]
 
+    def tables_seen(context: Context) -> list[dict[str, object]]:
+        committed = replace(context, work=watched.database.autocommit).door
+        found = []
+        for table in context.door.tables(Use.DESCRIBE):
+            known = committed.find_table(table.name, Use.DESCRIBE)
+            is_committed = known is not None and known.id == table.id
+            damage = _damage_seen(watched.database.store, known, context) if known and is_committed else []
+            found.append(_table_seen(table, damage))
+        return found
+
     return {
         "audit_log": _table(_AUDIT_LOG, audit_seen),
         "grants": SystemTable(GRANTS, grants_seen),
@@ -239,6 +262,7 @@ def system_tables(watched: Watched) -> Mapping[str, SystemTable]:
         "policies": SystemTable(POLICIES, policies_seen),
         "queries": _table(_QUERIES, queries_seen),
         "sessions": _table(_SESSIONS, sessions_seen),
+        "tables": _table(_TABLES, tables_seen),
         "tokens": _table(_TOKENS, tokens_seen),
         "users": _table(_USERS, users_seen),
         "views": _table(_VIEWS, views_seen),
@@ -253,6 +277,28 @@ def _of_server(watched: Watched) -> Iterator[tuple[str, int, int | None]]:
     yield "statements that wait", watched.gate.waiting, settings.queue_max
     yield "kept bytes", watched.ledger.bytes_kept(), settings.kept_mb << 20
     yield "outdated snapshots", watched.database.store.outdated_snapshots(), None
+
+
+def _damage_seen(store: ScopeStore, table: TableDef, context: Context) -> list[Damage]:
+    """What is damaged of a table's scopes that are a user's business."""
+    own = context.scope(table)
+    found = damage_of(store, *own)
+    for damage in store.files.damages.of_table(table.id):
+        whose = damage.scope.user
+        if damage not in found and whose != own[1] and (whose is None or context.principal.may_see(whose)):
+            found += damage_of(store, table, whose) if whose is not None else [damage]
+    return found
+
+
+def _table_seen(table: TableDef, found: Sequence[Damage]) -> dict[str, object]:
+    is_damaged = any(damage.part.stops_statements for damage in found)
+    return {
+        "namespace": table.name.namespace,
+        "table": table.name.table,
+        "kind": table.kind.value,
+        "state": "damaged" if is_damaged else "impaired" if found else "whole",
+        "problem": "\n".join(map(str, found)) or None,
+    }
 
 
 def _table(schema: pa.Schema, rows: Callable[[Context], list[dict[str, object]]]) -> SystemTable:

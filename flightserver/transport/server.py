@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
 from itertools import chain
@@ -246,9 +246,21 @@ def _beginning(batches: Iterator[pa.RecordBatch]) -> tuple[list[pa.RecordBatch],
 def _schema(reader: flight.MetadataRecordBatchReader) -> pa.Schema | None:
     """The stream's schema; a client that sends a descriptor alone has none."""
     try:
-        return reader.schema
+        schema = reader.schema
+        _check_names(schema)
+    except UnicodeDecodeError as error:
+        raise DatabaseError(ErrorKind.INVALID, "the stream has a name of a column that is not UTF-8") from error
     except OSError:
         return None
+    return schema
+
+
+def _check_names(fields: Iterable[pa.Field]) -> None:
+    """Look at every name, also of fields inside of others: the library reads them when it is asked."""
+    for field in fields:
+        _ = field.name
+        inner = field.type
+        _check_names(inner.field(number) for number in range(inner.num_fields))
 
 
 def _batches(

@@ -25,6 +25,7 @@ from typing import Any
 from pyarrow import _flight, flight
 
 from catalog.errors import DatabaseError, ErrorKind
+from catalog.full_disk import disk_full, is_full
 from flightserver.protocol.java import JAVA_CLIENT
 
 log = logging.getLogger(__name__)
@@ -179,6 +180,8 @@ def _forget_frames(error: BaseException) -> None:
 
 def _failure_of(error: Exception) -> DatabaseError:
     """A failure as clients may know it; what is the server's own fault is logged."""
+    if not isinstance(error, DatabaseError) and is_full(error):
+        return disk_full()
     if not isinstance(error, DatabaseError):
         log.error("a request failed unexpectedly", exc_info=error)
         return DatabaseError(ErrorKind.INTERNAL, "the request failed by a defect of the server")

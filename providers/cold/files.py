@@ -1,10 +1,12 @@
 """Opening batch and bloom files: checked once, then cached within a memory budget.
 
 A file's checksum is verified when this process first opens it; batches are immutable, so once is enough. What is cached
-is kept under the scope and the batch's identity, its number and its checksum: never under a number alone.
+is kept under the scope and the batch's identity, its number and its checksum: never under a number alone. A batch that
+is damaged is an error; a damaged bloom filter is taken for one that rules nothing out. Both are noted.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -22,6 +24,7 @@ from providers.cold.decoded import DecodedFiles, Kept
 from providers.cold.key_parts import KeyGroups, NumberPart, Part, TextPart, has_ordered_key, key_groups, part_of
 from providers.cold.points import PointReader
 from providers.cold.rows import group_bounds, read_groups, read_rows
+from providers.damage import DamagedError, DamagedPart, Damages, named
 from providers.lru import ByteBoundedCache
 from providers.rows.hash_index import HashIndex
 from providers.rows.keys import Hashes, Keys, Mask, OrderedKeys, Positions
@@ -99,6 +102,7 @@ class ColdFiles:
         decoded: Kept = ByteBoundedCache(decoded_bytes)
         self.decoded = DecodedFiles(decoded)
         self.points = PointReader(decoded)
+        self.damages = Damages()
         self._verified: set[CachedBatch] = set()
         self._keys: ByteBoundedCache[tuple[CachedBatch, int], KeyIndex | Part] = ByteBoundedCache(cache_bytes)
         self._groups: ByteBoundedCache[CachedBatch, KeyGroups] = ByteBoundedCache(cache_bytes // 8)
@@ -113,8 +117,18 @@ class ColdFiles:
         """Verify a batch file's checksum, the first time it is asked for."""
         name = (cold.scope, entry.identity)
         if name not in self._verified:
-            cold.folder.verify(entry.path, entry.checksum, entry.bytes)
+            self.verify(cold, entry)
             self._verified.add(name)
+
+    def verify(self, cold: ColdState, entry: BatchFileEntry) -> None:
+        """Read a batch file whole; DamagedError when it is not what was written."""
+        with self.damages.noted(), named(cold.table, cold.scope, DamagedPart.BATCH, entry.batch):
+            cold.folder.verify(entry.path, entry.checksum, entry.bytes)
+
+    def verify_bloom(self, cold: ColdState, entry: BatchFileEntry) -> None:
+        """Read a batch's bloom file; DamagedError when it is not what was written."""
+        with self.damages.noted(), named(cold.table, cold.scope, DamagedPart.BLOOM, entry.batch):
+            _read_filters(cold, entry)
 
     def find_keys(self, cold: ColdState, entry: BatchFileEntry, keys: Keys) -> tuple[Positions, Positions]:
         """Return all pairs (row of `keys`, row of a batch) of equal keys; rows that are dead, too."""
@@ -152,14 +166,14 @@ class ColdFiles:
 
     def rows(self, cold: ColdState, entry: BatchFileEntry, columns: Sequence[str] | None = None) -> pa.Table:
         """Some columns of a whole batch by their physical names, or all."""
-        self.check(cold, entry)
-        return read_rows(cold.folder, entry.path, columns)
+        with self._reading(cold, entry):
+            return read_rows(cold.folder, entry.path, columns)
 
     def filters(self, cold: ColdState, entry: BatchFileEntry) -> dict[int, BloomFilter]:
         """The bloom filters of a batch by filter id; none when it has no bloom file."""
         return self._filters.get(
             (cold.scope, entry.identity),
-            lambda: _load_filters(cold, entry),
+            lambda: self._load_filters(cold, entry),
             lambda loaded: sum(found.bits.nbytes for found in loaded.values()),
         )
 
@@ -194,8 +208,9 @@ class ColdFiles:
         name = (cold.scope, entry.identity)
         found = self._groups.find(name)
         if found is None:
-            self.check(cold, entry)
-            found = key_groups(group_bounds(cold.folder, entry.path, key[0].physical), key[0].storage)
+            with self._reading(cold, entry):
+                bounds = group_bounds(cold.folder, entry.path, key[0].physical)
+            found = key_groups(bounds, key[0].storage)
             if found is not None:
                 self._groups.put(name, found, found.nbytes)
         return found
@@ -233,20 +248,36 @@ class ColdFiles:
         if not numbers:
             return {}
         (column,) = cold.table.key_columns
-        self.check(cold, entry)
-        parts = {}
-        for number, values in read_groups(cold.folder, entry.path, column.physical, numbers):
-            parts[number] = part_of(values)
-            self._keys.put(((cold.scope, entry.identity), number), parts[number], parts[number].nbytes)
+        with self._reading(cold, entry):
+            read = dict(read_groups(cold.folder, entry.path, column.physical, numbers))
+        parts = {number: part_of(values) for number, values in read.items()}
+        for number, part in parts.items():
+            self._keys.put(((cold.scope, entry.identity), number), part, part.nbytes)
         return parts
 
+    def _load_filters(self, cold: ColdState, entry: BatchFileEntry) -> dict[int, BloomFilter]:
+        try:
+            with self.damages.noted(), named(cold.table, cold.scope, DamagedPart.BLOOM, entry.batch):
+                return _read_filters(cold, entry)
+        except DamagedError:
+            filter_ids = entry.bloom.columns if entry.bloom is not None else ()
+            return dict.fromkeys(filter_ids, BloomFilter.of_everything())
 
-def _load_filters(cold: ColdState, entry: BatchFileEntry) -> dict[int, BloomFilter]:
+    @contextmanager
+    def _reading(self, cold: ColdState, entry: BatchFileEntry) -> Iterator[None]:
+        """Read from a batch file that is what was written; if it is not any more, say so."""
+        self.check(cold, entry)
+        try:
+            yield
+        except (OSError, pa.ArrowException):
+            self.verify(cold, entry)
+            raise
+
+
+def _read_filters(cold: ColdState, entry: BatchFileEntry) -> dict[int, BloomFilter]:
     if entry.bloom is None:
         return {}
     try:
         return bloom.decode(cold.folder.read_checked(entry.bloom.path, entry.bloom.checksum))
     except BloomCorrupt as error:
-        raise DatabaseError(
-            ErrorKind.CORRUPT, f"bloom file of batch {entry.batch} of {cold.table.name}: {error}"
-        ) from error
+        raise DatabaseError(ErrorKind.CORRUPT, str(error)) from error

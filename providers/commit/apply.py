@@ -1,6 +1,6 @@
 """From one snapshot to the next: pure functions of a resolved change, or of a new definition."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -10,9 +10,11 @@ from catalog.definition import TableDef
 from manifest.dead_rows import DeadRows
 from providers.commit.resolve import Resolved
 from providers.hot import record
-from providers.hot.view import CHUNK_ROWS_MAX, HotChunk, HotView, Seqs
+from providers.hot import view as hot_view
+from providers.hot.view import HotChunk, HotView, Seqs
 from providers.rows.defaults import missing_values
 from providers.rows.keys import Keys, Positions
+from providers.rows.pieces import pieces
 from providers.snapshot import Snapshot
 
 
@@ -29,7 +31,7 @@ def after_commit(snapshot: Snapshot, resolved: Resolved, versions: pa.Table, seq
     some_deleted = len(live) < len(resolved.deleted)
     hot = add_versions(
         snapshot.hot.without(resolved.dead_hot),
-        versions.take(pa.array(live)) if some_deleted else versions,
+        versions.filter(pa.array(~resolved.deleted)) if some_deleted else versions,
         resolved.keys.take(live) if some_deleted else resolved.keys,
     )
     return Snapshot(
@@ -67,10 +69,16 @@ def mark_dead(snapshot: Snapshot, marks: Mapping[int, Positions]) -> Mapping[int
     return dead
 
 
+def hot_chunks(versions: pa.Table) -> Iterator[pa.RecordBatch]:
+    """Versions in the pieces that are records of the log and chunks of a view."""
+    for piece in pieces(versions, hot_view.CHUNK_ROWS_MAX, hot_view.CHUNK_BYTES_MAX):
+        yield from piece.combine_chunks().to_batches()
+
+
 def add_versions(hot: HotView, versions: pa.Table, keys: Keys) -> HotView:
     """The view with live versions added; `keys` are their keys."""
     start = 0
-    for chunk in versions.combine_chunks().to_batches(max_chunksize=CHUNK_ROWS_MAX):
+    for chunk in hot_chunks(versions):
         whole = chunk.num_rows == len(keys)
         here = np.arange(start, start + chunk.num_rows, dtype=np.int64)
         hot = hot.with_rows(chunk, keys if whole else keys.take(here))

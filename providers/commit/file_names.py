@@ -11,7 +11,7 @@ from catalog.errors import DatabaseError
 from catalog.keyvalue import AtomicWrite, KeyValueStore
 from manifest.layout import batch_of_file
 from providers.commit.scope_state import ScopeState
-from providers.commit.used_names import put_used
+from providers.commit.used_names import UsedNames, put_used
 
 log = logging.getLogger(__name__)
 
@@ -25,22 +25,20 @@ class FileNames:
     def next_batch(self, state: ScopeState) -> int:
         """Return a batch number that no file of the scope has or ever had. It is in flight from now on."""
         with state.naming:
-            state.used = state.used.next_batch
-            self._record(state)
+            self._record(state, state.used.next_batch)
             state.begin_batch(state.used.batch)
             return state.used.batch
 
     def next_version(self, state: ScopeState) -> int:
         """Return a manifest version that no file of the scope was ever named by."""
         with state.naming:
-            state.used = state.used.next_version
-            self._record(state)
+            self._record(state, state.used.next_version)
             return state.used.version
 
     def keep_used(self, state: ScopeState) -> None:
         """Make sure that no name comes back whose file is deleted after this."""
         with state.naming:
-            self._record(state)
+            self._record(state, state.used)
             ticket = state.recorded_ticket
         self._keyvalue.wait_durable(ticket)
 
@@ -64,10 +62,10 @@ class FileNames:
             log.warning("files of %s could not be deleted yet: %s", state.head.table.name, error)
             state.has_leftovers = True
 
-    def _record(self, state: ScopeState) -> None:
-        """Put on record what is used, with `naming` held."""
-        if state.used != state.recorded:
+    def _record(self, state: ScopeState, used: UsedNames) -> None:
+        """Put on record what is used, with `naming` held. A name that cannot be put on record is not used."""
+        if used != state.recorded:
             batch = AtomicWrite()
-            put_used(batch, state.head.scope, state.used)
+            put_used(batch, state.head.scope, used)
             state.recorded_ticket = self._keyvalue.append(batch)
-            state.recorded = state.used
+        state.used = state.recorded = used

@@ -19,32 +19,60 @@ from catalog.keyvalue import Family, KeyValueStore
 from manifest import codec as manifest_codec
 from manifest import dead_rows
 from manifest.dead_rows import DeadRows
-from manifest.entries import ManifestFile
+from manifest.entries import BatchFileEntry, DeletionEntry, ManifestFile
 from manifest.layout import MANIFEST_NAME
 from providers.clock import timestamp
 from providers.cold.scope_folder import ScopeFolder
 from providers.commit.apply import add_versions, mark_dead
 from providers.commit.bulk_record import recorded_version
+from providers.damage import DamagedPart, named
 from providers.hot import record
 from providers.hot.record import HotRecord
 from providers.hot.view import HotView
 from providers.rows.change import key_of
 from providers.rows.defaults import missing_values
+from providers.rows.pieces import JOINED_BYTES_MAX, together
 from providers.snapshot import ColdState, Pins, Snapshot
 
 
-def load(keyvalue: KeyValueStore, folder: ScopeFolder, table: TableDef, scope: Scope, pins: Pins) -> Snapshot:
-    """Read a scope from disk. `pins` holds the snapshots of it that are still read from an earlier time."""
-    manifest = _read_manifest(keyvalue, folder, table, scope)
-    cold = ColdState(folder, table, scope, manifest, pins)
-    prefix = record.scope_prefix(scope)
-    stored = keyvalue.scan(Family.HOT, record.record_key(scope, manifest.flushed_seq + 1), record.prefix_end(prefix))
-    records = [record.decode(value) for _, value in stored]
+def load(
+    keyvalue: KeyValueStore,
+    folder: ScopeFolder,
+    table: TableDef,
+    scope: Scope,
+    pins: Pins,
+    joined_bytes_max: int = JOINED_BYTES_MAX,
+) -> Snapshot:
+    """Read a scope from disk. `pins` holds the snapshots of it that are still read from an earlier time.
+
+    Of hot rows, at most `joined_bytes_max` bytes are looked at together.
+    """
+    cold, dead = load_cold(keyvalue, folder, table, scope, pins)
+    manifest = cold.manifest
     newest = max([manifest.flushed_seq, *(entry.max_seq for entry in manifest.batches)])
-    return replay(cold, _read_dead_rows(folder, manifest), records, newest)
+    first, end = record.record_key(scope, manifest.flushed_seq + 1), record.prefix_end(record.scope_prefix(scope))
+    with named(table, scope, DamagedPart.HOT_ROWS):
+        records = [record.decode(value) for _, value in keyvalue.scan(Family.HOT, first, end)]
+        return replay(cold, dead, records, newest, joined_bytes_max)
 
 
-def replay(cold: ColdState, dead: Mapping[int, DeadRows], records: list[HotRecord], newest_cold: int) -> Snapshot:
+def load_cold(
+    keyvalue: KeyValueStore, folder: ScopeFolder, table: TableDef, scope: Scope, pins: Pins
+) -> tuple[ColdState, Mapping[int, DeadRows]]:
+    """Read of a scope what its files say, without its hot rows; DamagedError names what cannot be read."""
+    with named(table, scope, DamagedPart.MANIFEST):
+        manifest = _read_manifest(keyvalue, folder, table, scope)
+    dead = {}
+    for entry in manifest.batches:
+        if entry.dv is not None:
+            with named(table, scope, DamagedPart.DELETIONS, entry.batch):
+                dead[entry.batch] = _read_dead_rows(folder, entry, entry.dv)
+    return ColdState(folder, table, scope, manifest, pins), dead
+
+
+def replay(
+    cold: ColdState, dead: Mapping[int, DeadRows], records: list[HotRecord], newest_cold: int, joined_bytes_max: int
+) -> Snapshot:
     """The state after all hot records, given in commit order. `newest_cold` is the largest `_seq` of the batches."""
     key = tuple(column.physical for column in cold.table.key_columns)
     snapshot = Snapshot(1, cold, dead, HotView(key), newest_cold)
@@ -53,12 +81,20 @@ def replay(cold: ColdState, dead: Mapping[int, DeadRows], records: list[HotRecor
     for entry in records:
         snapshot = replace(snapshot, dead=mark_dead(snapshot, entry.dead))
     missing = missing_values(cold.table)
-    rows = pa.Table.from_batches([record.evolved(entry.rows, cold.table, missing) for entry in records])
-    keys = key_of(cold.table, rows)
-    deleted = pc.fill_null(rows.column(DELETED_COLUMN), False).to_numpy(zero_copy_only=False)
-    live = np.flatnonzero(keys.last_of_each & ~deleted)
-    hot = add_versions(snapshot.hot, rows.take(pa.array(live)), keys.take(live))
-    return replace(snapshot, hot=hot, last_seq=max(newest_cold, int(rows.column(SEQ_COLUMN)[-1].as_py())))
+    batches = [record.evolved(entry.rows, cold.table, missing) for entry in records]
+    hot = snapshot.hot
+    for some in together(batches, joined_bytes_max):
+        hot = _with_versions(hot, cold.table, pa.Table.from_batches(some))
+    return replace(snapshot, hot=hot, last_seq=max(newest_cold, int(batches[-1].column(SEQ_COLUMN)[-1].as_py())))
+
+
+def _with_versions(hot: HotView, table: TableDef, versions: pa.Table) -> HotView:
+    """The view after some more versions, of which the last one of each key counts."""
+    keys = key_of(table, versions)
+    deleted = pc.fill_null(versions.column(DELETED_COLUMN), False).to_numpy(zero_copy_only=False)
+    live = keys.last_of_each & ~deleted
+    hot = hot.without(hot.find(keys)[1])
+    return add_versions(hot, versions.filter(pa.array(live)), keys.take(np.flatnonzero(live)))
 
 
 def _read_manifest(keyvalue: KeyValueStore, folder: ScopeFolder, table: TableDef, scope: Scope) -> ManifestFile:
@@ -68,25 +104,26 @@ def _read_manifest(keyvalue: KeyValueStore, folder: ScopeFolder, table: TableDef
     """
     published = recorded_version(keyvalue, scope)
     stored = folder.read(MANIFEST_NAME)
-    found = None if stored is None else manifest_codec.decode(stored)
+    found = None if stored is None else _decoded(stored, table)
     if published > (found.version if found else 0):
-        raise DatabaseError(
-            ErrorKind.CORRUPT,
-            f"the manifest of table {table.name} is missing or older than it was; "
-            "stop the server and run `flightserver rebuild`",
-        )
+        raise DatabaseError(ErrorKind.CORRUPT, "it is older than it was" if found else "its file is missing")
     if found is not None:
         return found
     now = timestamp()
     return ManifestFile(table.id, table.name.namespace, table.name.table, scope.user, 0, now, now)
 
 
-def _read_dead_rows(folder: ScopeFolder, manifest: ManifestFile) -> dict[int, DeadRows]:
-    dead = {}
-    for entry in manifest.batches:
-        if entry.dv is not None:
-            found = dead_rows.decode(folder.read_checked(entry.dv.path, entry.dv.checksum))
-            if found.batch != entry.batch or found.dead.count != entry.dead:
-                raise DatabaseError(ErrorKind.CORRUPT, f"deletion file {entry.dv.path} contradicts its manifest")
-            dead[entry.batch] = found.dead
-    return dead
+def _decoded(stored: bytes, table: TableDef) -> ManifestFile:
+    try:
+        return manifest_codec.decode(stored)
+    except DatabaseError as error:
+        if error.kind is ErrorKind.CORRUPT:
+            raise
+        raise DatabaseError(error.kind, f"table {table.name} cannot be read: {error.message}") from error
+
+
+def _read_dead_rows(folder: ScopeFolder, entry: BatchFileEntry, file: DeletionEntry) -> DeadRows:
+    found = dead_rows.decode(folder.read_checked(file.path, file.checksum))
+    if found.batch != entry.batch or found.dead.count != entry.dead:
+        raise DatabaseError(ErrorKind.CORRUPT, "it contradicts its manifest")
+    return found.dead

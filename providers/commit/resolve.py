@@ -85,8 +85,7 @@ def _mask(length: int, *positions: Positions) -> Mask:
 
 
 def _filter(rows: pa.Table, keys: Keys, deleted: Mask, keep: Mask) -> tuple[pa.Table, Keys, Mask]:
-    positions = np.flatnonzero(keep)
-    return rows.take(pa.array(positions)), keys.take(positions), deleted[keep]
+    return rows.filter(pa.array(keep)), keys.take(np.flatnonzero(keep)), deleted[keep]
 
 
 def refuse_duplicates(table: TableDef, keys: Keys, faulty: Mask | Positions, why: str) -> None:

@@ -16,9 +16,10 @@ class ScopeState:
     `lock` is the writer lock; `maintenance` keeps flush and compaction of a scope apart and is taken before `lock`.
     `unsure` says that a publication failed half-way, so that nobody knows which manifest the disk has: the scope takes
     no more changes and deletes no more files until it is loaded again. `has_leftovers` says that there are staged
-    files that no job writes any more, which may go when nobody reads them. `used` are the names that files have or had,
-    `recorded` what is on record of them, since `recorded_ticket`; all three change with `naming` held. What happens
-    that maintenance may have to do with is `noticed`.
+    files that no job writes any more, which may go when nobody reads them. `full_batches` are numbers of batches that
+    compaction has found too large to be merged with another. `used` are the names that files have or had, `recorded`
+    what is on record of them, since `recorded_ticket`; all three change with `naming` held. What happens that
+    maintenance may have to do with is `noticed`.
     """
 
     def __init__(self, snapshot: Snapshot, used: UsedNames, recorded: UsedNames, noticed: Noticed) -> None:
@@ -34,10 +35,11 @@ class ScopeState:
         self.unsure = False
         self._has_leftovers = False
         self._noticed = noticed
+        self.full_batches: set[int] = set()
         self._published = snapshot
         self._published_at = 0
         self._past: list[tuple[int, Snapshot]] = []
-        snapshot.cold.pins.snapshots.add(snapshot)
+        snapshot.cold.pins.add(snapshot)
         self._publication = threading.Lock()
         self._in_flight: set[int] = set()
         noticed.note(snapshot.scope)
@@ -80,8 +82,7 @@ class ScopeState:
 
     def living_snapshots(self) -> list[Snapshot]:
         """Every snapshot of the scope that somebody still refers to, the newest included."""
-        with self._publication:
-            return [*self.head.cold.pins.snapshots, self.head, self._published]
+        return [*self.head.cold.pins.living(), self.head, self._published]
 
     def publish(self, snapshot: Snapshot, moment: int) -> None:
         """Show `snapshot` to readers from `moment` on, unless they see a later one already."""
@@ -93,8 +94,7 @@ class ScopeState:
 
     def pin(self, snapshot: Snapshot) -> None:
         """Keep the files of a snapshot for as long as somebody refers to it."""
-        with self._publication:
-            snapshot.cold.pins.snapshots.add(snapshot)
+        snapshot.cold.pins.add(snapshot)
 
     def as_of(self, moment: int) -> Snapshot:
         """What readers saw at a moment that is still kept."""

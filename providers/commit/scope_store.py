@@ -29,7 +29,7 @@ from manifest.layout import MANIFEST_NAME
 from providers.cold.files import ColdFiles
 from providers.cold.scope_folder import ScopeFolder, TableFolders
 from providers.commit import recovery
-from providers.commit.apply import adopted, after_commit, versions_of
+from providers.commit.apply import adopted, after_commit, hot_chunks, versions_of
 from providers.commit.bulk_record import MANIFEST_MARK, manifest_mark, put_bulk_commit, restore_bulk_commit
 from providers.commit.definitions import dropped
 from providers.commit.file_names import FileNames
@@ -40,13 +40,15 @@ from providers.commit.resolve import OnExisting, Resolved, resolve
 from providers.commit.scope_state import ScopeState
 from providers.commit.used_names import USED, recorded
 from providers.commit.visibility import Visibility, nothing_more
+from providers.damage import DamagedPart, named
 from providers.hot import record
 from providers.hot.record import HotRecord
-from providers.hot.view import CHUNK_ROWS_MAX, HotView
+from providers.hot.view import HotView
 from providers.rows.change import Change
 from providers.rows.keys import Positions, is_text
+from providers.rows.pieces import JOINED_BYTES_MAX
 from providers.rows.sequence import SeqAllocator
-from providers.snapshot import Pins, Snapshot
+from providers.snapshot import ColdState, Pins, Snapshot
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +80,7 @@ class ScopeStore:
         node: int = 0,
         durability: Durability = Durability.SYNC,
         scopes_max: int = 10_000,
+        joined_bytes_max: int = JOINED_BYTES_MAX,
     ) -> None:
         self._keyvalue = keyvalue
         self._tables = tables
@@ -89,6 +92,8 @@ class ScopeStore:
         self._recent: OrderedDict[Scope, ScopeState] = OrderedDict()
         self._pins: WeakValueDictionary[Scope, Pins] = WeakValueDictionary()
         self.files = files
+        self.joined_bytes_max = joined_bytes_max
+        """How much of a scope's rows jobs bring into one piece, at most."""
         self.visibility = Visibility()
         self.names = FileNames(keyvalue)
         self.noticed = Noticed()
@@ -155,12 +160,30 @@ class ScopeStore:
             return self._scopes.get(scope)
 
     def users_with_hot_rows(self, table: TableDef) -> Iterator[str | None]:
-        """Users (None for a SHARED table) whose scope has hot records on disk."""
+        """Users (None for a SHARED table) whose scope has hot records on disk; DamagedError when nobody can tell."""
         lower = prefix = record.table_prefix(table.id)
         end = record.prefix_end(prefix)
-        while (key := self._keyvalue.first_key(Family.HOT, lower, end)) is not None:
+        while True:
+            with named(table, Scope(table.id, None), DamagedPart.HOT_ROWS):
+                key = self._keyvalue.first_key(Family.HOT, lower, end)
+            if key is None:
+                return
             yield record.user_of(key)
             lower = record.prefix_end(key[: -record.SEQ_BYTES])
+
+    def has_hot_rows(self, table: TableDef, user: str | None) -> bool:
+        """Tell whether a scope has hot records on disk."""
+        prefix = record.scope_prefix(Scope(table.id, user))
+        return self._keyvalue.first_key(Family.HOT, prefix, record.prefix_end(prefix)) is not None
+
+    def cold_state(self, table: TableDef, user: str | None) -> ColdState:
+        """What the files of a scope say, in memory or not; DamagedError, which is noted, when they cannot be read."""
+        scope = Scope(table.id, user)
+        state = self.in_memory(scope)
+        if state is not None:
+            return state.head.cold
+        with self.files.damages.noted(), named(table, scope, DamagedPart.RECORDS):
+            return recovery.load_cold(self._keyvalue, self._tables.scope(table, scope), table, scope, Pins())[0]
 
     def folder(self, state: ScopeState) -> ScopeFolder:
         """A scope's folder, made when it does not exist yet."""
@@ -335,10 +358,18 @@ class ScopeStore:
     def tables_with_records(self) -> Iterator[int]:
         """Ids of all tables that have hot records, known or not."""
         lower = b""
-        while (key := self._keyvalue.first_key(Family.HOT, lower, b"\xff" * 9)) is not None:
+        while (key := self._first_hot_key(lower)) is not None:
             table_id = record.table_of(key)
             yield table_id
             lower = record.prefix_end(record.table_prefix(table_id))
+
+    def _first_hot_key(self, lower: bytes) -> bytes | None:
+        """The first key of a hot record from here on; none when that cannot be read."""
+        try:
+            return self._keyvalue.first_key(Family.HOT, lower, b"\xff" * 9)
+        except DatabaseError as error:
+            log.warning("not all hot records can be read: %s", error.message)
+            return None
 
     def forget_tables(self, table_ids: Collection[int]) -> None:
         """Delete the records of tables that are gone."""
@@ -376,7 +407,7 @@ class ScopeStore:
         seqs = self.allocator.reserve(resolved.rows.num_rows)
         versions = versions_of(snapshot.table, resolved, seqs)
         marks: Mapping[int, Positions] = resolved.dead_cold
-        for chunk in versions.to_batches(max_chunksize=CHUNK_ROWS_MAX):
+        for chunk in hot_chunks(versions):
             key = record.record_key(snapshot.scope, int(chunk.column(SEQ_COLUMN)[0].as_py()))
             batch.put(Family.HOT, key, record.encode(HotRecord(chunk, marks)))
             marks = {}
@@ -390,7 +421,7 @@ class ScopeStore:
         state = self._known(scope)
         if state is None:
             with self._loading[hash(scope) % _LOADING_LOCKS]:
-                state = self._known(scope) or self._remember(scope, self._load(table, scope))
+                state = self._known(scope) or self._remember(scope, self._loaded(table, scope))
         return state
 
     def _adopt(self, state: ScopeState, table: TableDef, *, wait: bool = True) -> None:
@@ -407,11 +438,18 @@ class ScopeStore:
         finally:
             state.lock.release()
 
+    def _loaded(self, table: TableDef, scope: Scope) -> ScopeState:
+        """Load a scope; DamagedError, which is noted, names what of it cannot be read."""
+        with self.files.damages.noted(), named(table, scope, DamagedPart.RECORDS):
+            state = self._load(table, scope)
+        self.files.damages.note_loaded(scope)
+        return state
+
     def _load(self, table: TableDef, scope: Scope) -> ScopeState:
         with self._lock:
             pins = self._pins.setdefault(scope, Pins())
         folder = self._tables.scope(table, scope)
-        snapshot = recovery.load(self._keyvalue, folder, table, scope, pins)
+        snapshot = recovery.load(self._keyvalue, folder, table, scope, pins, self.joined_bytes_max)
         known = recorded(self._keyvalue, scope)
         self.allocator.pass_over(snapshot.last_seq)
         state = ScopeState(snapshot, known.and_those_of(snapshot.manifest, folder.names()), known, self.noticed)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import pyarrow as pa
 
 from catalog.errors import DatabaseError, ErrorKind
+from catalog.full_disk import disk_full, is_full
 
 MESSAGE_CHARACTERS_MAX = 500
 
@@ -71,6 +72,8 @@ def translate(error: BaseException) -> DatabaseError:
         return DatabaseError(ErrorKind.CANCELLED, "the statement was cancelled")
     if isinstance(error, KeyError):  # the library looks the type of a result's column up, and has no entry for some
         return DatabaseError(ErrorKind.UNSUPPORTED, "a column of the result has a type that cannot be sent; cast it")
+    if is_full(error):
+        return disk_full()
     text = _RAISED.sub(r"\2", str(error))
     kind = next((kind for pattern, kind in _KINDS if re.search(pattern, text, re.IGNORECASE)), ErrorKind.INVALID)
     return DatabaseError(kind, _ADVICE.get(kind, "{}").format(_clean(text)))

@@ -98,7 +98,7 @@ def decode(data: bytes) -> HotRecord:
         with pa.ipc.open_stream(pa.py_buffer(data)[_HEADER.size + mark_bytes :]) as reader:
             rows = reader.read_next_batch()
     except (ValueError, IndexError, OSError, struct.error, pa.ArrowException, StopIteration) as error:
-        raise DatabaseError(ErrorKind.CORRUPT, "a hot record is not readable") from error
+        raise DatabaseError(ErrorKind.CORRUPT, "it is not readable") from error
     return HotRecord(rows, dead)
 
 

@@ -23,6 +23,8 @@ from providers.rows.hash_index import HashIndex
 from providers.rows.keys import Keys, Positions
 
 CHUNK_ROWS_MAX = 65_536
+CHUNK_BYTES_MAX = 64 << 20
+"""How much of a commit is one record, and what chunks are merged to at most."""
 
 Seqs = npt.NDArray[np.int64]
 
@@ -183,6 +185,8 @@ def _merge_chunks(chunks: list[HotChunk]) -> list[HotChunk]:
     while len(chunks) > 1:
         older, newer = chunks[-2], chunks[-1]
         if len(older.seqs) > 2 * len(newer.seqs) or len(older.seqs) + len(newer.seqs) > CHUNK_ROWS_MAX:
+            break
+        if older.rows.nbytes + newer.rows.nbytes > CHUNK_BYTES_MAX:
             break
         chunks[-2:] = [_join(older, newer)]
     return chunks

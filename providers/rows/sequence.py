@@ -3,6 +3,7 @@
 An id is 41 bits of milliseconds since 2024-01-01T00:00:00Z, 10 bits of node, 12 bits of sequence. A bulk commit needs
 more than 4,096 ids a millisecond, so ids are counted in *ticks* (milliseconds x 4096 + sequence) and a block of n ids
 is n consecutive ticks: the logical clock may run ahead of the wall clock, and when the wall clock goes back, it waits.
+There are ids until 2093; a clock that says it is later is wrong, and is refused before any of its ids is put on record.
 """
 
 import threading
@@ -13,10 +14,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from catalog.errors import DatabaseError, ErrorKind
+
 EPOCH_MS = 1_704_067_200_000
 SEQUENCE_BITS = 12
 NODE_BITS = 10
 NODE_MAX = (1 << NODE_BITS) - 1
+
+TICK_MAX = (1 << 41 + SEQUENCE_BITS) - 1
+_TOO_LATE = (
+    "the clock of the server is past the year 2093, and `_seq` ends there: nothing can be written; set the clock right"
+)
 
 AHEAD_TICKS = 10_000 << SEQUENCE_BITS
 """Ten seconds of ids."""
@@ -87,6 +95,8 @@ class SeqAllocator:
             last = first + max(count, 1) - 1
             if last > self._ceiling_tick:
                 ceiling = last + AHEAD_TICKS
+                if ceiling > TICK_MAX:
+                    raise DatabaseError(ErrorKind.UNAVAILABLE, _TOO_LATE)
                 self._persist(self._id(ceiling))
                 self._ceiling_tick = ceiling
             self._last_tick = last

@@ -135,3 +135,12 @@ def test_a_refused_folder_is_let_go(tmp_path: Path) -> None:
         refused(ErrorKind.CORRUPT, lambda: DataFolder(tmp_path))
     (tmp_path / "FORMAT").unlink()
     DataFolder(tmp_path).close()
+
+
+@pytest.mark.parametrize("root", ["file", "file/below", "/sys/data"])
+def test_a_folder_that_cannot_be_is_one_line(tmp_path: Path, root: str) -> None:
+    """A file stands in its place, or nothing can be made there."""
+    (tmp_path / "file").write_bytes(b"")
+    message = refused(ErrorKind.UNAVAILABLE, lambda: DataFolder(tmp_path / root))
+    assert message.startswith(f"data folder {tmp_path / root} cannot be used: ")
+    assert "\n" not in message

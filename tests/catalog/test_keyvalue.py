@@ -375,3 +375,47 @@ def test_an_appended_batch_is_visible_before_it_is_durable(store: KeyValueStore)
     batch.put(HOT, b"k", b"v")
     store.append(batch)
     assert store.get(HOT, b"k") == b"v"
+
+
+FILLED = """
+import os, resource, sys
+from pathlib import Path
+from catalog.errors import DatabaseError
+from catalog.keyvalue import AtomicWrite, Family, KeyValueStore
+
+def one(key):
+    batch = AtomicWrite()
+    batch.put(Family.HOT, key, bytes(5_000))
+    return batch
+
+store = KeyValueStore(Path(sys.argv[1]))
+store.commit(one(b"first"))
+waiting = store.append(one(b"second"))
+before = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (12_000, before[1]))
+for key in (b"lost", b"lost too"):
+    try:
+        store.append(one(key))
+        sys.exit("a full disk took a batch")
+    except DatabaseError as error:
+        print(error.kind.name)
+store.wait_durable(waiting)
+resource.setrlimit(resource.RLIMIT_FSIZE, before)
+assert store.get(Family.HOT, b"first")
+while True:
+    try:
+        store.commit(one(b"third"))
+        break
+    except DatabaseError:
+        pass
+assert [key for key, _ in store.scan(Family.HOT, b"", b"z")] == [b"first", b"second", b"third"]
+os._exit(9)
+"""
+
+
+def test_a_full_disk_refuses_a_batch_and_no_more(tmp_path: Path) -> None:
+    """What was appended before it becomes durable, and with room again the store goes on as if it had not come."""
+    done = subprocess.run([sys.executable, "-c", FILLED, tmp_path / "kv"], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (9, "RESOURCES\n" * 2), done.stderr
+    with KeyValueStore(tmp_path / "kv") as store:
+        assert set(all_of(store)) == {b"first", b"second", b"third"}

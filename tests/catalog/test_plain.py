@@ -5,7 +5,9 @@ import math
 import pyarrow as pa
 import pytest
 
-from catalog.plain import plain, plain_values
+from catalog.plain import plain, plain_bytes, plain_values
+
+LONG = "x" * 50
 
 
 def encoded(values: pa.Array) -> pa.DictionaryArray:
@@ -120,3 +122,21 @@ def test_an_array_that_is_too_large_for_its_offsets_is_cut(monkeypatch: pytest.M
     found = plain_values(pa.chunked_array([letters]))
     assert found.num_chunks > 1
     assert (found.type, found.to_pylist()) == (pa.string(), letters.to_pylist())
+
+
+def test_views_of_one_text_are_cut_by_what_they_become(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Together they take little memory as views, and may be more than one array has room for as texts."""
+    views = pa.array([LONG] * 100, pa.string_view())
+    shared = pa.Array.from_buffers(pa.string_view(), 100, [None, first_view_repeated(views), views.buffers()[2]])
+    assert plain_bytes(shared) == 100 * len(LONG)
+    assert plain_bytes(pa.StructArray.from_arrays([shared], names=["s"])) == 100 * len(LONG)
+    assert plain_bytes(shared.slice(90)) == 10 * len(LONG)
+    monkeypatch.setattr("catalog.plain.PIECE_BYTES_MAX", 30 * len(LONG))
+    values = plain_values(pa.chunked_array([shared]))
+    assert values.num_chunks == 4
+    assert values.to_pylist() == [LONG] * 100
+
+
+def first_view_repeated(views: pa.Array) -> pa.Buffer:
+    """The views of an array, all of them like the first."""
+    return pa.py_buffer(views.buffers()[1].to_pybytes()[:16] * len(views))

@@ -39,7 +39,7 @@ def run(environment: dict[str, str]) -> Run:
     def run_command(*arguments: str | Path, stdin: str = "", **extra: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "flightserver", *map(str, arguments)]
         return subprocess.run(
-            command, input=stdin, capture_output=True, text=True, env=environment | extra, timeout=60, check=False
+            command, input=stdin, capture_output=True, text=True, env=environment | extra, check=False
         )
 
     return run_command

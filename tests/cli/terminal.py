@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-WAIT_SECONDS = 30.0
+from tests.processes import HANGS_SECONDS
 
 
 class Terminal:
@@ -53,7 +53,7 @@ class Terminal:
 
     def expect(self, text: str) -> str:
         """Wait until `text` is shown; return everything up to it, which later calls do not see again."""
-        deadline = time.monotonic() + WAIT_SECONDS
+        deadline = time.monotonic() + HANGS_SECONDS
         while text not in self.seen:
             if not self._read(deadline):
                 raise AssertionError(f"{text!r} was not shown: {self.seen[-2000:]!r}")
@@ -62,10 +62,10 @@ class Terminal:
 
     def end(self) -> int:
         """Wait until the process has ended; return its exit code."""
-        deadline = time.monotonic() + WAIT_SECONDS
+        deadline = time.monotonic() + HANGS_SECONDS
         while self._read(deadline):
             pass
-        return self._process.wait(WAIT_SECONDS)
+        return self._process.wait(HANGS_SECONDS)
 
     def _read(self, deadline: float) -> bool:
         """Take what is shown next; False at the end or when time is up."""

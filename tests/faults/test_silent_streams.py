@@ -15,10 +15,10 @@ from flightserver.protocol.commands import StatementIngest, StatementQuery
 from tests.e2e.client import Client
 from tests.e2e.endless import Endless
 from tests.e2e.wire import Wire, descriptor
+from tests.processes import HANGS_SECONDS
 from tests.server_process import ServerProcess
 
 IDS = pa.schema([("id", pa.int64())])
-PATIENCE = 60.0
 
 PAIRS = "SELECT a.id, b.id AS other FROM pairs a CROSS JOIN pairs b"
 """A result of many megabytes."""
@@ -50,7 +50,7 @@ def stalled(wire: Wire) -> flight.FlightStreamReader:
 
 def until(found: Any, client: Client, sql: str) -> None:
     """Wait until a query has this one value."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + HANGS_SECONDS
     while (value := client.one(sql)) != found:
         assert time.monotonic() < deadline, value
         time.sleep(0.05)
@@ -68,7 +68,7 @@ def make_tables(client: Client) -> None:
 @pytest.fixture(scope="module")
 def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A server with two places."""
-    settings = {"statements_max": 2, "queue_max": 64, "queue_wait_s": PATIENCE, "drain_s": 1.0}
+    settings = {"statements_max": 2, "queue_max": 64, "queue_wait_s": HANGS_SECONDS, "drain_s": 1.0}
     with ServerProcess(tmp_path_factory.mktemp("silent") / "data", settings=settings) as started:
         with started.connect() as connection:
             make_tables(Client(connection))

@@ -309,7 +309,7 @@ def test_failed_part_leaves_nothing_after_abort(table: TableAccess, monkeypatch:
     load.add(table.part(kv(2, 2)))
     monkeypatch.setattr(os, "fsync", _full_disk)
     load.add(table.part(kv(3, 3)))
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(DatabaseError, match="disk of the server is full"):
         load.finish()
     monkeypatch.undo()
     load.abort()

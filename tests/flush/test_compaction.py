@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from catalog.errors import DatabaseError
 from flush import compaction
 from flush.compaction import Compacted, choose, choose_scattered, has_scattered_dead
 from tests.storage_fixtures import TableAccess, kv
@@ -210,7 +211,7 @@ def test_failed_compaction_changes_nothing(table: TableAccess, monkeypatch: pyte
     chosen = list(table.snapshot.manifest.batches)
     monkeypatch.setattr(compaction, "choose", lambda *_, **__: chosen)
     monkeypatch.setattr(compaction, "write_batch", full_disk)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(DatabaseError, match="disk of the server is full"):
         table.compact()
     monkeypatch.setattr(compaction, "write_batch", write)
     assert len(table.all()) == 10

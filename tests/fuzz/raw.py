@@ -11,9 +11,10 @@ import grpc
 import pyarrow as pa
 
 from flightserver.protocol.actions import CreatePreparedStatement, encode_action
+from tests.processes import HANGS_SECONDS
 
 SERVICE = "/arrow.flight.protocol.FlightService/"
-DEADLINE_SECONDS = 60.0
+DEADLINE_SECONDS = HANGS_SECONDS
 ANSWERS_MAX = 20
 """So many messages of an answer are read; then the call is cancelled."""
 

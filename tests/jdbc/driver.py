@@ -12,7 +12,6 @@ import jpype.config
 
 POM = Path(__file__).with_name("pom.xml")
 JARS = Path(__file__).parents[2] / ".cache" / "jdbc"
-FETCH_SECONDS = 300
 
 _JVM_OPTIONS = (
     "--add-opens=java.base/java.nio=ALL-UNNAMED",  # the driver needs it
@@ -145,7 +144,6 @@ def _fetched() -> Path:
                 [*command, f"-DoutputDirectory={fresh}"],
                 capture_output=True,
                 text=True,
-                timeout=FETCH_SECONDS,
                 check=False,
             )
             assert done.returncode == 0, f"Maven could not fetch the driver: {done.stdout[-2000:]}{done.stderr[-2000:]}"

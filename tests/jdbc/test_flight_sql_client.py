@@ -7,10 +7,11 @@ import pytest
 
 from tests.jdbc.conftest import USERS
 from tests.jdbc.driver import Jdbc, byte_array, java
+from tests.processes import HANGS_SECONDS
 from tests.server_process import ServerProcess
 
 SHADED = "org.apache.arrow.driver.jdbc.shaded.org.apache.arrow."
-DEADLINE_SECONDS = 60
+DEADLINE_SECONDS = int(HANGS_SECONDS)
 
 
 @pytest.fixture

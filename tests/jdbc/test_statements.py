@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from tests.jdbc.driver import Jdbc, failure, java, records
+from tests.processes import HANGS_SECONDS
 from tests.server_process import ServerProcess
 
 Make = Callable[..., str]
@@ -218,7 +219,7 @@ def test_a_running_query_is_cancelled(server: ServerProcess, endless: tuple[Jdbc
     time.sleep(0.5)
     assert server.cpu_seconds() > before
     statement.cancel()
-    waiting.join(30)
+    waiting.join(HANGS_SECONDS)
     assert len(messages) == 1
     assert "ancel" in messages[0]
     assert server.is_idle_within(15)

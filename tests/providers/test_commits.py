@@ -15,6 +15,7 @@ from providers.commit.idempotency import Idempotency, Outcome
 from providers.commit.request import Request
 from providers.commit.resolve import OnExisting
 from providers.commit.scope_store import Durability, ScopeStore
+from tests.processes import HANGS_SECONDS
 from tests.storage_fixtures import Database, TableAccess, kv, run_together
 
 REQUEST = Idempotency("request-1", "hash-1")
@@ -40,7 +41,7 @@ class WatchedStore(KeyValueStore):
     def wait_durable(self, ticket: int) -> None:
         """Wait for permission, then sync."""
         self.waiting.set()
-        self.may_sync.wait(10)
+        self.may_sync.wait(HANGS_SECONDS)
         super().wait_durable(ticket)
         self.durable = max(self.durable, ticket)
 
@@ -95,7 +96,7 @@ def test_commit_is_invisible_before_it_is_durable(watched: TableAccess) -> None:
     store.waiting.clear()
     writer = threading.Thread(target=watched.write, args=(kv(2),))
     writer.start()
-    assert store.waiting.wait(5)
+    assert store.waiting.wait(HANGS_SECONDS)
     assert watched.values() == {1: 0}
     assert watched.state.head.live_count == 2
     store.may_sync.set()
@@ -111,7 +112,7 @@ def test_later_writer_builds_on_a_commit_that_is_not_yet_visible(watched: TableA
     store.waiting.clear()
     writer = threading.Thread(target=watched.write, args=(kv(1),))
     writer.start()
-    assert store.waiting.wait(5)
+    assert store.waiting.wait(HANGS_SECONDS)
     with pytest.raises(DatabaseError) as caught:
         watched.insert(kv(1))
     assert caught.value.kind is ErrorKind.ALREADY_EXISTS
@@ -143,7 +144,7 @@ def acknowledged_while_sync_is_held_up(watched: TableAccess, first: object, seco
 
     one, two = threading.Thread(target=first), threading.Thread(target=repeat)
     one.start()
-    assert store.waiting.wait(5)
+    assert store.waiting.wait(HANGS_SECONDS)
     two.start()
     early = acknowledged.wait(0.3)
     store.may_sync.set()

@@ -12,6 +12,7 @@ from providers.commit.definitions import StaleDefinitionError
 from providers.commit.resolve import OnExisting
 from providers.commit.work import Autocommit
 from providers.rows.change import Change
+from tests.processes import HANGS_SECONDS
 from tests.storage_fixtures import Database, Row, TableAccess, kv
 
 STAGES = pytest.mark.parametrize("stage", ["hot", "reopened", "flushed", "flushed after", "compacted", "mixed"])
@@ -239,7 +240,7 @@ def test_a_reader_with_a_newer_definition_waits_for_no_writer(table: TableAccess
     state = table.state
     with table.db.store.exclusive(state), ThreadPoolExecutor(1) as reader:
         table.alter(with_column("x", "7"))
-        seen = reader.submit(lambda: table.snapshot).result(timeout=10)
+        seen = reader.submit(lambda: table.snapshot).result(timeout=HANGS_SECONDS)
     assert seen.table.version == table.definition.version
     assert seen.hot.batches[0].column(table.definition.by_name["x"].physical).to_pylist() == [7]
 

@@ -1,5 +1,6 @@
 """A scope read back from disk, at every stage of its life, and what damage does."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -115,9 +116,9 @@ def test_record_keys_sort_in_commit_order(table: TableAccess) -> None:
     assert all(key.startswith(prefix) for key, _ in hot_records(table))
 
 
-@pytest.mark.parametrize("name", [MANIFEST_NAME, "batch-1.2.dv", "batch-1.bloom"])
+@pytest.mark.parametrize("name", [MANIFEST_NAME, "batch-1.2.dv"])
 def test_damaged_file_is_an_error_not_fewer_rows(table: TableAccess, name: str) -> None:
-    """A flipped bit in a manifest, a deletion file or a bloom is CORRUPT when it is read."""
+    """A flipped bit in a manifest or a deletion file is CORRUPT when it is read."""
     table.write(kv(1), kv(2))
     table.flush()
     table.delete(kv(1))
@@ -131,6 +132,18 @@ def test_damaged_file_is_an_error_not_fewer_rows(table: TableAccess, name: str) 
         table.insert(kv(2))
     assert caught.value.kind is ErrorKind.CORRUPT
     assert str(table.db.root) not in caught.value.message
+
+
+def test_a_manifest_of_a_newer_server_names_its_table(table: TableAccess) -> None:
+    """It is not damaged, and is not to be made anew."""
+    table.write(kv(1))
+    table.flush()
+    path = table.folder / MANIFEST_NAME
+    path.write_text(re.sub(r'"format":\d+', '"format":99', path.read_text()))
+    table.db.reopen()
+    with pytest.raises(DatabaseError, match=r"table public\.t cannot be read: a manifest has format 99") as caught:
+        table.insert(kv(2))
+    assert caught.value.kind is ErrorKind.UNSUPPORTED
 
 
 def test_missing_deletion_file_is_an_error(table: TableAccess) -> None:

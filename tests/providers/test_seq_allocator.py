@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from catalog.errors import DatabaseError, ErrorKind
 from providers.rows.sequence import AHEAD_TICKS, EPOCH_MS, NODE_MAX, SeqAllocator
 from tests.storage_fixtures import run_together
 
@@ -173,3 +174,17 @@ def test_any_history_of_clock_and_restarts_ascends(history: list[tuple[int, int,
         assert last < int(ids[0])
         assert (np.diff(ids) > 0).all()
         last = int(ids[-1])
+
+
+def test_a_clock_past_the_last_id_is_refused_until_it_is_right() -> None:
+    """Ids would be negative; nothing of that time is put on record, so that a clock set right goes on."""
+    clock, ceiling = Clock(), Ceiling()
+    source = allocator(clock, ceiling)
+    (before,) = source.reserve(1)
+    clock.now, right = clock.now + (1 << 41), clock.now
+    with pytest.raises(DatabaseError, match="past the year 2093") as caught:
+        source.reserve(1)
+    assert caught.value.kind is ErrorKind.UNAVAILABLE
+    clock.now = right
+    assert int(source.reserve(1)[0]) == before + 1
+    assert all(stored < 1 << 62 for stored in ceiling.stored)

@@ -20,6 +20,7 @@ from providers.cold.pruning import prune
 from providers.commit.resolve import OnExisting
 from providers.engine.relations import Columns
 from providers.rows.change import Change
+from tests.processes import HANGS_SECONDS
 from tests.storage_fixtures import Database, TableAccess, kv
 
 
@@ -117,13 +118,13 @@ def test_delete_that_races_a_compaction_is_not_lost(table: TableAccess, monkeypa
     def slow(*args: object) -> object:
         entry = write(*args)
         read.set()
-        assert publish.wait(10)
+        assert publish.wait(HANGS_SECONDS)
         return entry
 
     monkeypatch.setattr(compaction, "write_batch", slow)
     job = threading.Thread(target=table.compact)
     job.start()
-    assert read.wait(10)
+    assert read.wait(HANGS_SECONDS)
     table.delete(kv(2))
     table.write(kv(3, 33))
     publish.set()

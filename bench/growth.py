@@ -38,7 +38,7 @@ PART_ROWS = 1_000_000
 KEY_GAP = 7
 """Between keys: what is next to each other takes no memory worth speaking of."""
 
-ROWS, TINY_ROWS = 20_000_000, 200_000
+ROWS, TINY_ROWS = 10_000_000, 200_000
 TEXT_ROWS = 5_000_000
 CACHE_MB = 64
 """Too little for the keys of the larger tables."""

@@ -39,6 +39,8 @@ _NEXT_TABLE_ID = b"next_table_id"
 _GONE = b"gone/"
 Change = Callable[[Registry], Registry]
 Definition = TypeVar("Definition")
+Completion = Callable[[AtomicWrite], None]
+"""Adds to the batch of a change."""
 
 
 def as_it_is(_: AtomicWrite) -> None:
@@ -58,7 +60,7 @@ class CatalogStore:
         """The definitions as of now; an immutable value."""
         return self._registry
 
-    def change(self, change: Change, complete: Callable[[AtomicWrite], None] = as_it_is) -> Registry:
+    def change(self, change: Change, complete: Completion = as_it_is) -> Registry:
         """Apply `change` to the newest registry, make the result durable, publish and return it.
 
         `complete` may add to the batch.

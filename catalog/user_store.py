@@ -16,6 +16,7 @@ from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import path_component
 from catalog.keyvalue import AtomicWrite, Family, KeyValueStore
 from catalog.roles import Role
+from catalog.store import Completion, as_it_is
 from catalog.users import NEW_VERSION, TokenDef, UserDef
 
 KEPT_MAX = 4_096
@@ -29,7 +30,10 @@ _SECRETS = b"secret/"
 
 
 class UserStore:
-    """The users of a data folder. Changes are durable when they return. Safe for use by many threads."""
+    """The users of a data folder. Changes are durable when they return. Safe for use by many threads.
+
+    What `complete` adds to the batch of a change is written with it.
+    """
 
     def __init__(self, keyvalue: KeyValueStore) -> None:
         self._keyvalue = keyvalue
@@ -72,25 +76,26 @@ class UserStore:
         """All users, one after another."""
         return (decode_user(value) for _, value in self._keyvalue.scan(Family.CATALOG, _USERS, _end(_USERS)))
 
-    def create(self, user: UserDef) -> UserDef:
+    def create(self, user: UserDef, complete: Completion = as_it_is) -> UserDef:
         """Add a user; ALREADY_EXISTS when the name is taken. Return the record."""
         with self._changing:
             if self.find(user.name) is not None:
                 raise DatabaseError(ErrorKind.ALREADY_EXISTS, f"user {user.name} exists already")
-            return self._put(None, replace(user, version=NEW_VERSION))
+            return self._put(None, replace(user, version=NEW_VERSION), complete)
 
-    def change(self, name: str, change: Callable[[UserDef], UserDef]) -> UserDef:
+    def change(self, name: str, change: Callable[[UserDef], UserDef], complete: Completion = as_it_is) -> UserDef:
         """Replace a user's record by what `change` makes of it; INVALID when nobody with the role system is left."""
         with self._changing:
             before = self.get(name)
             after = change(before)
             if after == before:
+                self._commit(AtomicWrite(), complete)
                 return before
             if _rules(before) and not _rules(after):
                 self._keep_one_system_user(name)
-            return self._put(before, after)
+            return self._put(before, after, complete)
 
-    def drop(self, name: str) -> None:
+    def drop(self, name: str, complete: Completion = as_it_is) -> None:
         """Forget a user and the user's tokens; INVALID when that leaves nobody with the role system."""
         with self._changing:
             before = self.get(name)
@@ -102,7 +107,7 @@ class UserStore:
             tokens = _token_key(name, "")
             for key, stored in self._keyvalue.scan(Family.CATALOG, tokens, _end(tokens)):
                 _forget_token(batch, key, stored)
-            self._keyvalue.commit(batch)
+            self._commit(batch, complete)
             self._publish(name, None)
 
     def refuse_last_system_user(self, name: str) -> None:
@@ -110,7 +115,7 @@ class UserStore:
         if _rules(self.get(name)):
             self._keep_one_system_user(name)
 
-    def create_token(self, token: TokenDef) -> None:
+    def create_token(self, token: TokenDef, complete: Completion = as_it_is) -> None:
         """Add a token; ALREADY_EXISTS when the user has one of that name."""
         with self._changing:
             self.get(token.user)
@@ -120,9 +125,9 @@ class UserStore:
             batch = AtomicWrite()
             batch.put(Family.CATALOG, key, encode_token(token))
             batch.put(Family.CATALOG, _secret_key(token.secret_hash), key)
-            self._keyvalue.commit(batch)
+            self._commit(batch, complete)
 
-    def drop_token(self, user: str, name: str) -> None:
+    def drop_token(self, user: str, name: str, complete: Completion = as_it_is) -> None:
         """Forget a token; NOT_FOUND when there is none."""
         with self._changing:
             key = _token_key(user, name)
@@ -131,7 +136,7 @@ class UserStore:
                 raise DatabaseError(ErrorKind.NOT_FOUND, f"token {name} of {user} does not exist")
             batch = AtomicWrite()
             _forget_token(batch, key, stored)
-            self._keyvalue.commit(batch)
+            self._commit(batch, complete)
 
     def token_of(self, secret_hash: str) -> TokenDef | None:
         """The token whose secret has this hash; None when there is none."""
@@ -145,7 +150,7 @@ class UserStore:
         prefix = _TOKENS if user is None else _token_key(user, "")
         return (decode_token(value) for _, value in self._keyvalue.scan(Family.CATALOG, prefix, _end(prefix)))
 
-    def _put(self, before: UserDef | None, after: UserDef) -> UserDef:
+    def _put(self, before: UserDef | None, after: UserDef, complete: Completion) -> UserDef:
         """Write a record, with a version of its own where it asks for one."""
         version = self._version
         if after.version == NEW_VERSION:
@@ -158,10 +163,15 @@ class UserStore:
             batch.put(Family.CATALOG, _system_user_key(after.name), b"")
         elif before is not None and _rules(before):
             batch.delete(Family.CATALOG, _system_user_key(after.name))
-        self._keyvalue.commit(batch)
+        self._commit(batch, complete)
         self._version = version
         self._publish(after.name, after)
         return after
+
+    def _commit(self, batch: AtomicWrite, complete: Completion) -> None:
+        complete(batch)
+        if not batch.is_empty:
+            self._keyvalue.commit(batch)
 
     def _publish(self, name: str, user: UserDef | None) -> None:
         with self._lock:

@@ -3,9 +3,11 @@
 import os
 import signal
 import threading
+import time
 from functools import partial
 from types import FrameType
 
+from catalog.audit_log import AuditLog
 from catalog.data_folder import FOR_OWNER_ALONE
 from flightserver.access.first_user import provide_first_user
 from flightserver.access.issuer import Issuer
@@ -29,8 +31,12 @@ from flightserver.transport.connections import gone
 from flightserver.transport.listener import Listener
 from flightserver.transport.server import FlightSqlServer, choose_poller
 from flightserver.transport.tls import check_exposure
+from providers.ticker import Ticker
 
 SIGNAL_POLL_SECONDS = 0.5
+RETENTION_SECONDS = 3_600.0
+DAY_SECONDS = 86_400
+MICROSECONDS = 1_000_000
 
 
 def serve(settings: Settings, *, accept_loss: bool = False) -> None:
@@ -44,7 +50,7 @@ def serve(settings: Settings, *, accept_loss: bool = False) -> None:
         passwords = Passwords(settings)
         provide_first_user(database.users, passwords, settings)
         issuer = None if settings.jwt is None else Issuer(settings.jwt, database.users)
-        logins = Logins(database.users, passwords, LoginQueue(settings.logins_at_once), issuer)
+        logins = Logins(database.users, passwords, LoginQueue(settings.logins_at_once), database.audit_log, issuer)
         gate = Gate(
             GateLimits(
                 settings.statements_max, settings.statements_user_max, settings.queue_max, settings.queue_wait_s
@@ -63,15 +69,24 @@ def serve(settings: Settings, *, accept_loss: bool = False) -> None:
         database.start()
         sessions.start(partial(gone, listener.port))
         ledger.start()
+        retention = Ticker("audit", partial(cut_audit_log, database.audit_log, settings), RETENTION_SECONDS)
+        retention.start()
         stopping = _signalled()
         print(f"listening on {listener.address}", flush=True)
         _wait(stopping)
         gate.drain(settings.drain_s)
         ledger.stop()
+        retention.stop()
         listener.shutdown()
         sessions.stop()
     finally:
         database.close()
+
+
+def cut_audit_log(log: AuditLog, settings: Settings) -> int:
+    """Delete records that are older than they need to be; return how many."""
+    now = int(time.time() * MICROSECONDS)
+    return log.cut(before=now - int(settings.audit_retention_d * DAY_SECONDS * MICROSECONDS), at=now)
 
 
 def _signalled() -> threading.Event:

@@ -112,6 +112,9 @@ class Settings(BaseModel):
         2048, ge=16, description="memory for what is kept for clients: results, parameters, streams, transactions"
     )
     kept_user_mb: int = Field(1024, ge=16, description="of that, what is kept for one user")
+    audit_retention_d: float = Field(
+        365.0, gt=0, description="days for which records of the audit log are kept; the newest stays"
+    )
     drain_s: float = Field(30.0, ge=0, description="how long a stopping server waits for running statements")
 
     @property

@@ -11,6 +11,7 @@ from hashlib import blake2b
 
 from catalog.audit import AuditRecord, Verdict
 from catalog.errors import DatabaseError, ErrorKind
+from catalog.identifiers import NAME_LENGTH_MAX
 from flightserver.access.principal import Principal
 from flightserver.sql import statements as sql
 from flightserver.sql.statements import NamespaceRef, Statement, TableRef
@@ -50,16 +51,11 @@ FOR_ANOTHER: Mapping[type[Statement], str] = {
 }
 """How it calls others, which are recorded when they are for another user; those without a name are `STATEMENT`."""
 
-_BY_THEMSELVES = frozenset(
-    {
-        *(sql.KillQuery, sql.KillSession),
-        *(sql.CreateUser, sql.AlterUser, sql.DropUser, sql.CreateToken, sql.DropToken),
-    }
-)
-COMMITTED = frozenset({*ACTIONS, sql.Insert, sql.Update, sql.Delete} - _BY_THEMSELVES)
+COMMITTED = frozenset({*ACTIONS, sql.Insert, sql.Update, sql.Delete} - {sql.KillQuery, sql.KillSession})
 """Statements whose commits carry their records."""
 
 INGEST = "INGEST"
+LOGIN = "LOGIN"
 
 _DIGEST_BYTES = 16
 
@@ -127,6 +123,11 @@ def deed_of(statement: Statement, text: str, principal: Principal, peer: str, se
 def ingest_deed(table: str, subject: str | None, principal: Principal, peer: str, session: str) -> Deed:
     """What a stream into a table is to the log."""
     return Deed(principal.actor.name, subject or principal.user, INGEST, table, INGEST, None, peer, session)
+
+
+def login_deed(user: str, peer: str = "", session: str = "") -> Deed:
+    """What the beginning of a session is to the log, or what was meant to be one."""
+    return Deed(user[:NAME_LENGTH_MAX], user[:NAME_LENGTH_MAX], LOGIN, peer=peer, session=session)
 
 
 def _object_of(statement: Statement) -> str | None:

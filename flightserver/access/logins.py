@@ -13,10 +13,13 @@ import threading
 import time
 from collections import OrderedDict
 
+from catalog.audit import Verdict
+from catalog.audit_log import AuditLog
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import NAME_LENGTH_MAX
 from catalog.user_store import UserStore
 from catalog.users import UserDef
+from flightserver.access.auditing import login_deed
 from flightserver.access.issuer import Issuer
 from flightserver.access.login import Login
 from flightserver.access.login_queue import LoginQueue
@@ -38,7 +41,15 @@ def token_hash(secret: str) -> str:
 class Logins:
     """Proves who somebody is."""
 
-    def __init__(self, users: UserStore, passwords: Passwords, queue: LoginQueue, issuer: Issuer | None = None) -> None:
+    def __init__(
+        self,
+        users: UserStore,
+        passwords: Passwords,
+        queue: LoginQueue,
+        audit_log: AuditLog,
+        issuer: Issuer | None = None,
+    ) -> None:
+        self._audit_log = audit_log
         self._issuer = issuer
         self._users = users
         self._passwords = passwords
@@ -57,6 +68,7 @@ class Logins:
         if not proven and not self._is_right(name, user, password):
             user = None
         if user is None:
+            self._audit_log.record(login_deed(name).record(Verdict.DENIED))
             raise DatabaseError(ErrorKind.UNAUTHENTICATED, "the user name or password is wrong")
         with self._lock:
             self._proven[name] = user.version, shown

@@ -19,7 +19,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection
 from itertools import takewhile
 
+from catalog.audit import Verdict
 from catalog.errors import DatabaseError, ErrorKind
+from flightserver.access.auditing import login_deed
 from flightserver.access.login import Login
 from flightserver.access.logins import Logins
 from flightserver.activity.ledger import Ledger
@@ -205,7 +207,16 @@ class Sessions:
             self._keys |= dict.fromkeys(keys, session.id)
         if left_out is not None:
             left_out.close()
+        self._record(session)
         return session
+
+    def _record(self, session: Session) -> None:
+        """Record the login, or let there be none."""
+        try:
+            self._database.audit_log.record(login_deed(session.user, session.peer, session.id).record(Verdict.ALLOWED))
+        except DatabaseError:
+            self.close(session)
+            raise
 
     def _held_by(self, user: str) -> int:
         return len(self._of_user.get(user, ()))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pyarrow import flight
 
+from catalog.audit_log import AuditLog
 from catalog.codec import decode_user, encode_user
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.keyvalue import AtomicWrite, Family, KeyValueStore
@@ -44,7 +45,8 @@ def users(keyvalue: KeyValueStore) -> UserStore:
 
 def logins(users: UserStore, settings: Settings = CHEAP) -> Logins:
     """Logins at a server that has just started."""
-    return Logins(users, Passwords(settings), LoginQueue(settings.logins_at_once))
+    queue = LoginQueue(settings.logins_at_once)
+    return Logins(users, Passwords(settings), queue, AuditLog(users._keyvalue))
 
 
 @pytest.mark.parametrize(

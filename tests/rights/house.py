@@ -63,7 +63,7 @@ class House:
         self.database.find_identity = self._find
         self.ledger = Ledger(ledger_limits(settings))
         passwords = Passwords(settings)
-        logins = Logins(self.database.users, passwords, LoginQueue(settings.logins_at_once))
+        logins = Logins(self.database.users, passwords, LoginQueue(settings.logins_at_once), self.database.audit_log)
         sessions, statements = Sessions(self.database, self.ledger, logins), Statements()
         gate = Gate(GateLimits(64, 64, 64, 10.0))
         watched = Watched(self.database, sessions, statements, self.ledger, gate)

@@ -1,8 +1,9 @@
 """What the server knows of itself, as tables in the namespace `system`. Everybody sees their own; admins see all."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 import pyarrow as pa
 
@@ -22,6 +23,8 @@ from providers.commit.scope_store import ScopeStore
 from providers.damage import Damage
 
 _TIME = pa.timestamp("us", tz="UTC")
+
+BATCH_ROWS = 4_096
 
 _SESSIONS = pa.schema(
     [
@@ -219,9 +222,9 @@ def system_tables(watched: Watched) -> Mapping[str, SystemTable]:
         views = context.door.views(Use.DESCRIBE)
         return [{"namespace": v.name.namespace, "view": v.name.table, "definition": v.query} for v in views]
 
-    def users_seen(context: Context) -> list[dict[str, object]]:
+    def users_seen(context: Context) -> Iterator[dict[str, object]]:
         users, own = watched.database.users, watched.database.users.find(context.user)
-        return [
+        return (
             {
                 "user": user.name,
                 "role": user.role.value,
@@ -230,7 +233,7 @@ def system_tables(watched: Watched) -> Mapping[str, SystemTable]:
                 "limits": ", ".join(f"{name} = {limit}" for name, limit in sorted(user.limits.items())),
             }
             for user in (users.listed() if context.principal.is_admin else [own] if own is not None else [])
-        ]
+        )
 
     def tokens_seen(context: Context) -> list[dict[str, object]]:
         return [
@@ -301,5 +304,11 @@ def _table_seen(table: TableDef, found: Sequence[Damage]) -> dict[str, object]:
     }
 
 
-def _table(schema: pa.Schema, rows: Callable[[Context], list[dict[str, object]]]) -> SystemTable:
-    return SystemTable(schema, lambda context: pa.Table.from_pylist(rows(context), schema=schema))
+def _table(schema: pa.Schema, rows: Callable[[Context], Iterable[dict[str, object]]]) -> SystemTable:
+    return SystemTable(schema, lambda context: pa.Table.from_batches(_batches(schema, iter(rows(context))), schema))
+
+
+def _batches(schema: pa.Schema, rows: Iterator[dict[str, object]]) -> Iterator[pa.RecordBatch]:
+    """Rows as record batches, some thousand at a time: there may be very many users."""
+    while found := list(islice(rows, BATCH_ROWS)):
+        yield pa.RecordBatch.from_pylist(found, schema=schema)

@@ -6,10 +6,16 @@ from itertools import count
 import pyarrow as pa
 import pytest
 
+from catalog.roles import Role
 from flightserver.protocol.commands import IfExists, IfNotExist, StatementIngest, TableDefinitionOptions
 from tests.e2e.client import Client, failure
 from tests.e2e.wire import Wire
 from tests.server_process import ServerProcess
+
+USERS = {"ann": "a", "ben": "b"}
+
+ROLES = dict.fromkeys(USERS, Role.SERVICE)
+"""Who may flush and compact, and see no row of others all the same."""
 
 DEFINITION = (
     "CREATE USER TABLE public.{t} (\n    id BIGINT,\n    v BIGINT NOT NULL,\n    s TEXT DEFAULT 'd',\n"
@@ -23,7 +29,7 @@ _NUMBERS = count(1)
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A server with two users beside the admin."""
-    with ServerProcess(tmp_path_factory.mktemp("others") / "data", users={"ann": "a", "ben": "b"}) as process:
+    with ServerProcess(tmp_path_factory.mktemp("others") / "data", users=USERS, roles=ROLES) as process:
         yield process
 
 

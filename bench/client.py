@@ -41,9 +41,9 @@ class PlainClient:
         """A statement without rows."""
         self._put(StatementUpdate(text), pa.table({}))
 
-    def ingest(self, name: str, rows: pa.Table, batch_rows: int = BATCH_ROWS) -> None:
+    def ingest(self, name: str, rows: pa.Table, batch_rows: int = BATCH_ROWS, **options: str) -> None:
         """Append rows to a table that exists."""
-        self._put(StatementIngest(name), rows, batch_rows)
+        self._put(StatementIngest(name, options=options), rows, batch_rows)
 
     def explain(self, text: str) -> list[str]:
         """What was pruned, one line for each table."""

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+import numpy as np
+import pyarrow as pa
 from pyarrow import flight
 
-from bench.report import Figure, at_most, compare
-from bench.scale import Scale
+from bench.report import Figure, at_least, at_most, compare
+from bench.scale import SEED, Scale
 from bench.server import Server
 from catalog.codec import encode_user
 from catalog.data_folder import DataFolder
@@ -45,7 +47,32 @@ class Costs:
 def run(scale: Scale) -> list[Figure]:
     """Measure few, then many."""
     few = costs(FEW, scale)
-    return [figure for count in (TINY_COUNTS if scale.tiny else COUNTS) for figure in figures(count, few, scale)]
+    many = [figure for count in (TINY_COUNTS if scale.tiny else COUNTS) for figure in figures(count, few, scale)]
+    return [*many, stream_of_many(scale)]
+
+
+def stream_of_many(scale: Scale) -> Figure:
+    """One stream with the rows of many users, split by a column and committed as one."""
+    users, rows = scale.of(10_000, 50), scale.of(1_000_000, 1_000)
+    owners = pa.array([f"user{number}" for number in range(users)])
+    drawn = pa.array(np.random.default_rng(SEED).integers(0, users, rows))
+    numbers = pa.array(np.arange(rows))
+    stream = pa.table({"id": numbers, "v": numbers, "owner": owners.take(drawn)})
+    with tempfile.TemporaryDirectory(prefix="users-") as folder:
+        data = Path(folder, "data")
+        fill(data, users)
+        with Server(CHEAP, data=data) as server:
+            server.client.execute("CREATE USER TABLE notes (id BIGINT PRIMARY KEY, v BIGINT)")
+            seconds = timed(lambda: server.client.ingest("notes", stream, user_column="owner"))
+    rate = rows / seconds
+    return Figure(
+        f"one stream, {rows:,} rows of {users:,} users",
+        f"{seconds:.2f} s",
+        "-",
+        rate,
+        at_least(200_000, "rows/s"),
+        "rows/s",
+    )
 
 
 def figures(count: int, few: Costs, scale: Scale) -> list[Figure]:

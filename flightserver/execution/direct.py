@@ -152,7 +152,7 @@ class DirectReads:
         if asked is None:
             return None
         (snapshot,) = context.work.snapshots([context.scope(table)])
-        if snapshot.table is not table:
+        if snapshot.table.columns is not table.columns:  # another owner changes the definition, and no row
             return None
         try:
             result = _found(
@@ -179,7 +179,7 @@ class DirectReads:
         if columns is None:
             return None
         (snapshot,) = context.work.snapshots([context.scope(table)])
-        if snapshot.table is not table:
+        if snapshot.table.columns is not table.columns:  # another owner changes the definition, and no row
             return None
         try:
             result = StoredRows(snapshot, plan.search.read, self._files, context.stop).by_key(Keys.of(columns))

@@ -439,6 +439,8 @@ def test_a_changed_definition_is_decided_anew(planner: Planner) -> None:
     planner.run("FLUSH TABLE altered")
     planner.run("ALTER TABLE altered ADD COLUMN b TEXT DEFAULT 'x'")
     assert _require_same(planner, text).to_pylist() == [{"k": 1, "a": 2, "b": "x"}]
+    planner.run("ALTER TABLE altered OWNER TO root")
+    assert _require_same(planner, text).to_pylist() == [{"k": 1, "a": 2, "b": "x"}]
     planner.run("ALTER TABLE altered DROP COLUMN a")
     assert _require_same(planner, text).to_pylist() == [{"k": 1, "b": "x"}]
     planner.run("DROP TABLE altered")

@@ -13,6 +13,7 @@ from catalog.identifiers import CATALOG_NAME, TableName
 from flightserver.access.door import Door
 from flightserver.access.rights import Use
 from flightserver.execution.system import SystemTable
+from flightserver.sql.meaning.plan_counts import plan_size
 from flightserver.sql.meaning.scopes import Column, Relation, visit
 from flightserver.sql.meaning.system_columns import of_all_columns
 from flightserver.sql.text.queries import query_of
@@ -33,7 +34,8 @@ def view_text(text: str) -> QueryText:
 class Names:
     """Finds relations by their names, bare ones in `namespace`. `given` are those that a statement brings.
 
-    Every table and view is asked of the door; a view's query has a door of its own.
+    Every table and view is asked of the door; a view's query has a door of its own. `views` are those that were looked
+    into: one that others name again and again is read once.
     """
 
     door: Door
@@ -41,6 +43,7 @@ class Names:
     namespace: str
     given: Mapping[TableName, Relation] = field(default_factory=dict)
     depth: int = 0
+    views: dict[TableName, Relation] = field(default_factory=dict, compare=False)
 
     def __call__(self, parts: tuple[str, ...]) -> Relation | None:
         """What a name stands for, None where there is nothing of that name."""
@@ -70,18 +73,22 @@ class Names:
             case SystemTable(schema):
                 return _of_schema(schema, name)
             case ViewDef() as view:
-                return Relation(name, self._columns_of(view))
+                if name not in self.views:
+                    self.views[name] = self._of_view(view)
+                return self.views[name]
         return None
 
     def within(self, view: ViewDef) -> "Names":
         """The names that a view's query sees; INVALID when views nest without end."""
         if self.depth >= VIEW_DEPTH_MAX:
             raise DatabaseError(ErrorKind.INVALID, f"views are nested deeper than {VIEW_DEPTH_MAX}")
-        return Names(self.door.behind(view), self.system, view.namespace, depth=self.depth + 1)
+        return Names(self.door.behind(view), self.system, view.namespace, depth=self.depth + 1, views=self.views)
 
-    def _columns_of(self, view: ViewDef) -> tuple[Column, ...] | None:
-        query = query_of(view_text(view.query))
-        return visit(query, self.within(view)).outputs[id(query)]
+    def _of_view(self, view: ViewDef) -> Relation:
+        text, within = view_text(view.query), self.within(view)
+        query = query_of(text)
+        columns = visit(query, within).outputs[id(query)]
+        return Relation(view.name, columns, size=plan_size(text, query, within))
 
 
 def names_in_view(view: ViewDef) -> set[TableName]:

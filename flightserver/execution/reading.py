@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from types import MappingProxyType
 
 import pyarrow as pa
@@ -32,6 +33,7 @@ from flightserver.sql.meaning.constant_parameters import constant_of, constant_p
 from flightserver.sql.meaning.counts import counted_table
 from flightserver.sql.meaning.engine_text import Circumstances, EngineText, for_engine
 from flightserver.sql.meaning.parameter_types import parameter_types
+from flightserver.sql.meaning.plan_size import PlanSize, refuse_large
 from flightserver.sql.meaning.repairs.whole_numbers import Summed
 from flightserver.sql.meaning.scopes import Relation
 from flightserver.sql.meaning.system_columns import of_all_columns
@@ -230,7 +232,9 @@ class Reader:
     def _substrait_query(self, query: SubstraitQuery, context: Context) -> "_Query":
         names = self._names(context)
         reads = _Reads()
-        for ref in query.tables:
+        found = [names.relation(context.name(ref)) for ref in query.tables]
+        refuse_large(reduce(PlanSize.beside, [r.size for r in found if r is not None and r.size], PlanSize()))
+        for ref in dict.fromkeys(query.tables):
             text = EngineText("", frozenset({context.name(ref)}), (), has_optional_sides=False)
             reads.guards |= reads.add(text, names, self._view_reader(context))
         return _Query(self._database, SubstraitPlan(query.plan), context, reads, SqlDialect.STABLE_JOIN_ORDER)
@@ -377,6 +381,7 @@ class _Reads:
     has_optional_sides: bool = False
     has_values: bool = False
     hidden: set[TableName] = field(default_factory=set)
+    hidden_views: set[TableName] = field(default_factory=set)
     unguarded: set[TableName] = field(default_factory=set)
     guards: dict[TableName, RowRule] = field(default_factory=dict)
     changed: tuple[TableName, Privilege] | None = None
@@ -424,7 +429,8 @@ class _Reads:
                         guards[name] = rule
                 case SystemTable() as found:
                     self.system[name] = found
-                case ViewDef() as found if hides or name not in self.views:
+                case ViewDef() as found if name not in (self.hidden_views if hides else self.views):
+                    self.hidden_views |= {name} if hides else set()
                     within = names.within(found)
                     written = of_view(found, within)
                     inner = self.add(written, within, of_view, is_behind_view=True, is_hidden=hides)

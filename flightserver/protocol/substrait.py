@@ -19,22 +19,22 @@ VERSION = "0.85.0"
 
 @dataclass(frozen=True)
 class ReadablePlan:
-    """A serialized plan without masked reads, and the names of the tables that it reads, part by part."""
+    """A serialized plan without masked reads, and for each read the name of its table, part by part."""
 
     plan: bytes
-    tables: frozenset[tuple[str, ...]]
+    tables: tuple[tuple[str, ...], ...]
 
 
 def readable_plan(plan: bytes) -> ReadablePlan:
     """The plan with every mask of a read as a projection; INVALID for bytes that are no plan."""
     check_size("a Substrait plan", plan, LIST_MESSAGE_SIZE_MAX)
     message = parse(pb.Plan, plan)
-    tables: set[tuple[str, ...]] = set()
+    tables: list[tuple[str, ...]] = []
     for rel in _reads(message):
-        tables.add(tuple(rel.read.named_table.names))
+        tables.append(tuple(rel.read.named_table.names))
         if rel.read.HasField("projection"):
             _unmask(rel)
-    return ReadablePlan(serialize(message), frozenset(tables))
+    return ReadablePlan(serialize(message), tuple(tables))
 
 
 def _reads(message: Any) -> Iterator[Any]:

@@ -68,7 +68,7 @@ class Query(Statement):
 
 @dataclass(frozen=True)
 class SubstraitQuery(Statement):
-    """Rows out, by a serialized Substrait plan, which reads these tables, instead of a text."""
+    """Rows out, by a serialized Substrait plan instead of a text; `tables` has one for each of its reads."""
 
     plan: bytes
     tables: tuple[TableRef, ...]

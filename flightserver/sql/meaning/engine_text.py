@@ -11,6 +11,7 @@ from flightserver.sql.meaning.context_values import write_context_values
 from flightserver.sql.meaning.exact_numbers import write_exact_numbers
 from flightserver.sql.meaning.moments import write_moments
 from flightserver.sql.meaning.output_names import write_output_names
+from flightserver.sql.meaning.plan_counts import plan_size
 from flightserver.sql.meaning.repairs import REPAIRS
 from flightserver.sql.meaning.repairs.whole_numbers import Summed, summed_columns
 from flightserver.sql.meaning.scopes import Definitions, Relation
@@ -20,6 +21,7 @@ from flightserver.sql.meaning.uuids import write_uuids
 from flightserver.sql.meaning.values import hidden_relations
 from flightserver.sql.meaning.writing import Writing
 from flightserver.sql.text import tree
+from flightserver.sql.text.queries import query_of
 from flightserver.sql.text.query_text import QueryText
 
 
@@ -65,7 +67,7 @@ class EngineText:
 
 
 def for_engine(text: QueryText, definitions: Definitions, circumstances: Circumstances) -> EngineText:
-    """Write a query for the engine."""
+    """Write a query for the engine; RESOURCES where its plan would be too large."""
     looked_up: dict[tuple[str, ...], Relation | None] = {}
 
     def look_up(parts: tuple[str, ...]) -> Relation | None:
@@ -73,6 +75,7 @@ def for_engine(text: QueryText, definitions: Definitions, circumstances: Circums
             looked_up[parts] = definitions(parts)
         return looked_up[parts]
 
+    plan_size(text, query_of(text), look_up)
     writing = Writing(
         text,
         look_up,

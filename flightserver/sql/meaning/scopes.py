@@ -12,6 +12,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from catalog.identifiers import TableName
+from flightserver.sql.meaning.plan_size import PlanSize
 from flightserver.sql.meaning.types import TypeOfParameter, TypeReader, is_pointed
 from flightserver.sql.text import tree
 from flightserver.sql.text.tree import Node
@@ -31,13 +32,15 @@ Columns = tuple[Column, ...]
 class Relation:
     """What a name in FROM stands for: its visible columns, None when they are not known, and of a table its key.
 
-    `system_columns` are those of a table that no star shows; views and system tables have none.
+    `system_columns` are those of a table that no star shows; views and system tables have none. `size` is that of a
+    view's plan, None of what is only read.
     """
 
     name: TableName
     columns: Columns | None
     key: tuple[str, ...] = ()
     system_columns: tuple[str, ...] = ()
+    size: PlanSize | None = None
 
 
 Definitions = Callable[[tuple[str, ...]], Relation | None]

@@ -17,6 +17,7 @@ from flightserver.access.passwords import Passwords
 from flightserver.activity.gate import Gate, GateLimits
 from flightserver.activity.ledger import Ledger
 from flightserver.activity.limits import ledger_limits
+from flightserver.activity.memory_guard import MemoryGuard, memory_ticker
 from flightserver.activity.statements import Statements
 from flightserver.allocator import keep_freed_memory
 from flightserver.database import Database
@@ -71,10 +72,13 @@ def serve(settings: Settings, *, accept_loss: bool = False) -> None:
         ledger.start()
         retention = Ticker("audit", partial(cut_audit_log, database.audit_log, settings), RETENTION_SECONDS)
         retention.start()
+        memory = memory_ticker(MemoryGuard(statements.at_work, settings.memory_limit_mb << 20))
+        memory.start()
         stopping = _signalled()
         print(f"listening on {listener.address}", flush=True)
         _wait(stopping)
         gate.drain(settings.drain_s)
+        memory.stop()
         ledger.stop()
         retention.stop()
         listener.shutdown()

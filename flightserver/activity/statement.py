@@ -60,7 +60,7 @@ class RunningStatement:
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._clock = time.monotonic()
-        self._reason: str | None = None
+        self._reason: DatabaseError | None = None
 
     @property
     def elapsed_seconds(self) -> float:
@@ -96,15 +96,16 @@ class RunningStatement:
     def fail(self, error: BaseException) -> None:
         """End with an error."""
         stopped = isinstance(error, GeneratorExit) or (isinstance(error, DatabaseError) and error.kind in _STOPPED)
-        self.error = error.message if isinstance(error, DatabaseError) else self._reason
+        told = error if isinstance(error, DatabaseError) else self._reason
+        self.error = None if told is None else told.message
         self.enter(StatementState.CANCELLED if stopped else StatementState.FAILED)
 
-    def cancel(self, why: str) -> bool:
-        """Ask it to stop; tell whether there was anything to stop."""
+    def cancel(self, why: str, kind: ErrorKind = ErrorKind.CANCELLED) -> bool:
+        """Ask it to stop, with an error of this kind; tell whether there was anything to stop."""
         with self._lock:
             if self.phase in ENDED:
                 return False
-            self._reason = why
+            self._reason = DatabaseError(kind, why)
             let_go = self.let_go
             if self.phase is StatementState.READY:
                 self.phase, self.error, self.let_go = StatementState.CANCELLED, why, nothing
@@ -114,7 +115,7 @@ class RunningStatement:
     def interruption(self) -> DatabaseError | None:
         """Why it must stop now, or None."""
         if self._reason is not None:
-            return DatabaseError(ErrorKind.CANCELLED, self._reason)
+            return DatabaseError(self._reason.kind, self._reason.message)
         if self.timeout_seconds and time.monotonic() - self._clock > self.timeout_seconds:
             return DatabaseError(
                 ErrorKind.TIMEOUT,

@@ -34,6 +34,10 @@ class Statements:
         with self._lock:
             return list(self._known.values())
 
+    def at_work(self) -> list[RunningStatement]:
+        """Those that run or are being read."""
+        return [statement for statement in self.listed() if statement.phase in AT_WORK]
+
     def get(self, number: int) -> RunningStatement:
         """One of them, or NOT_FOUND."""
         found = self._known.get(number)

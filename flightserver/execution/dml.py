@@ -36,7 +36,7 @@ from flightserver.execution.rewriting import (
     qualify_excluded,
     select_from,
 )
-from flightserver.execution.rows import Affected
+from flightserver.execution.rows import Affected, until
 from flightserver.execution.sources import Parameters
 from flightserver.execution.targets import assigned_columns, check_conflict, check_width, inserted_columns
 from flightserver.sql.literal_rows import Constants, literal_rows
@@ -248,7 +248,7 @@ class Dml:
         types = tuple(table.column(name).storage for name in names)
         planned = self._reader.plan(statement.source, context, parameters, Given(targets=types))
         check_width(names, len(planned.schema))
-        for batch in planned.rows().start(context.stop):
+        for batch in until(context.stop, planned.rows().start(context.stop)):
             yield batch.rename_columns(list(names))
 
     def _ingest(

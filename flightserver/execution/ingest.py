@@ -33,6 +33,8 @@ from providers.snapshot import Snapshot
 
 BULK_ROWS_MIN = 50_000
 PART_BYTES_MAX = 128 << 20
+PARTS_OF_LIMIT = 16
+"""A part takes at most so small a share of the memory limit: with what is made of it, it is there several times."""
 
 NoteBuffered = Callable[[int], None]
 """Told how many bytes of a stream are in memory; raises when that is too much."""
@@ -88,6 +90,7 @@ class _Ingest:
         self._buffer: list[pa.RecordBatch] = []
         self._rows = 0
         self._bytes = 0
+        self._part_bytes = min(PART_BYTES_MAX, (database.settings.memory_limit_mb << 20) // PARTS_OF_LIMIT)
         self._bulk: BulkLoad | None = None
 
     def add(self, batch: pa.RecordBatch) -> None:
@@ -96,7 +99,7 @@ class _Ingest:
         self._buffer.append(batch)
         self._rows += batch.num_rows
         self._bytes += batch.nbytes
-        part_is_full = self._rows >= PART_ROWS or self._bytes >= PART_BYTES_MAX
+        part_is_full = self._rows >= PART_ROWS or self._bytes >= self._part_bytes
         if part_is_full and self._may_be_bulk:
             self._stage()
         try:

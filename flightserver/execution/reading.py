@@ -37,6 +37,7 @@ from flightserver.sql.meaning.plan_size import PlanSize, refuse_large
 from flightserver.sql.meaning.repairs.whole_numbers import Summed
 from flightserver.sql.meaning.scopes import Relation
 from flightserver.sql.meaning.system_columns import of_all_columns
+from flightserver.sql.meaning.value_sizes import STORED_BYTES
 from flightserver.sql.statements import SubstraitQuery
 from flightserver.sql.text.query_text import QueryText
 from manifest.predicate import AnyOf, Predicate, Unknown
@@ -49,7 +50,7 @@ from providers.engine.origins import Origins, columns_of, origins
 from providers.engine.plans import facts, optimized
 from providers.engine.predicates import translate
 from providers.engine.relations import Columns
-from providers.engine.session import EngineTable, Frame, SqlDialect
+from providers.engine.session import BATCH_ROWS, EngineTable, Frame, SqlDialect
 from providers.engine.streaming import StreamLoop, pull
 from providers.lru import ByteBoundedCache
 from providers.snapshot import Snapshot
@@ -66,6 +67,10 @@ ORIGIN_BYTES = 16
 """What is remembered of the origins of results, and about what a column takes."""
 
 ENGINE_TEXTS_BYTES = 8 << 20
+
+SAMPLED_BATCHES = 8
+UNPACKED = 3
+"""A stored row is taken to be so many times as large as its file has it."""
 
 SUM_MAX = 1 << 62
 """A sum that is surely below it needs no check."""
@@ -277,7 +282,7 @@ class Reader:
         all_pinned = _pin(reads.tables, query.context, given.snapshots)
         guarded = self._allowed_rows(reads, all_pinned, query.context)
         pinned = {name: snapshot for name, snapshot in all_pinned.items() if name in reads.unguarded}
-        query = query.over(pinned)
+        query = query.over(pinned).narrowed(all_pinned)
         computed = self._relations_of({**{n: t.rows(query.context) for n, t in reads.system.items()}, **given.rows})
         relations = self._database.relations
         turns = self._database.engine.turns
@@ -310,7 +315,10 @@ class Reader:
             files,
             self._database.streams,
             turns,
-            not use.multiplies and _is_short(pruned) and sum(map(len, guarded.values())) <= SHORT_ROWS_MAX,
+            not use.multiplies
+            and _is_short(pruned)
+            and sum(map(len, guarded.values())) <= SHORT_ROWS_MAX
+            and query.batch_rows == BATCH_ROWS,
             None if guarded else use.exported,
             held_bytes=sum(int(rows.nbytes) for rows in guarded.values()),
         )
@@ -382,6 +390,7 @@ class _Reads:
     has_values: bool = False
     hidden: set[TableName] = field(default_factory=set)
     hidden_views: set[TableName] = field(default_factory=set)
+    value_bytes: int = STORED_BYTES
     unguarded: set[TableName] = field(default_factory=set)
     guards: dict[TableName, RowRule] = field(default_factory=dict)
     changed: tuple[TableName, Privilege] | None = None
@@ -412,6 +421,7 @@ class _Reads:
         guards: dict[TableName, RowRule] = {}
         self.has_optional_sides |= text.has_optional_sides
         self.has_values |= text.has_values
+        self.value_bytes = max(self.value_bytes, text.value_bytes)
         for name in text.relations - names.given.keys():
             table = of_all_columns(name) or name
             hides = is_hidden or table in text.hidden
@@ -483,12 +493,20 @@ class _Query:
     reads: _Reads
     dialect: SqlDialect
     trusting: _Trusting | None = None
+    batch_rows: int = BATCH_ROWS
 
     def over(self, pinned: Mapping[TableName, Snapshot]) -> "_Query":
         """The query as it is best asked of these snapshots."""
         if self.trusting is None or not self.trusting.holds(pinned):
             return self
         return replace(self, source=self.trusting.source)
+
+    def narrowed(self, pinned: Mapping[TableName, Snapshot]) -> "_Query":
+        """The query with as many rows in a batch as fit, by what its values and the rows of its tables take."""
+        stored = max(map(_row_bytes, pinned.values()), default=0)
+        values = max(self.reads.value_bytes, self.source.parameter_bytes)
+        row_bytes = values + UNPACKED * stored * values // STORED_BYTES
+        return replace(self, batch_rows=self.database.engine.batch_rows(row_bytes))
 
     def shapes(self, tables: Mapping[TableName, TableDef]) -> dict[TableName, EngineTable]:
         """The tables without their rows, under each name that they are read by."""
@@ -527,9 +545,11 @@ class _Query:
             return {**relations, **{key[0]: allowed[key] for key in guards if key in allowed}}
 
         for name, view in self.reads.views.items():
-            planned = SqlText(view.text).frame(engine, seen(view.guards), view.namespace, self.dialect)
+            planned = SqlText(view.text).frame(engine, seen(view.guards), view.namespace, self.dialect, self.batch_rows)
             relations[name] = planned.into_view()
-        return self.source.frame(engine, seen(self.reads.guards.items()), self.context.namespace, self.dialect)
+        return self.source.frame(
+            engine, seen(self.reads.guards.items()), self.context.namespace, self.dialect, self.batch_rows
+        )
 
 
 def _context_values(context: Context, namespace: str) -> dict[str, str]:
@@ -562,6 +582,14 @@ def _bounded(rows: Rows, bytes_max: int, name: TableName, stop: Stop) -> pa.Tabl
                 ErrorKind.RESOURCES, f"the rows that the policies of {name} allow take more than {bytes_max >> 20} MB"
             )
     return pa.Table.from_batches(found, rows.schema)
+
+
+def _row_bytes(snapshot: Snapshot) -> int:
+    """About what a row of a table takes where it lies, as its first batches tell."""
+    cold, hot = snapshot.manifest.batches[:SAMPLED_BATCHES], snapshot.hot.batches[:SAMPLED_BATCHES]
+    rows = sum(entry.rows for entry in cold) + sum(batch.num_rows for batch in hot)
+    size = sum(entry.bytes for entry in cold) + sum(int(batch.nbytes) for batch in hot)
+    return int(size // max(rows, 1))
 
 
 def _is_short(pruned: Mapping[TableName, Pruned]) -> bool:

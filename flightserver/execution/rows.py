@@ -8,7 +8,7 @@ from itertools import zip_longest
 import pyarrow as pa
 
 from catalog.identifiers import CATALOG_NAME
-from catalog.plain import PIECE_BYTES_MAX, is_list, plain_bytes
+from catalog.plain import is_list, plain_bytes
 from catalog.types import type_name
 from flightserver.protocol.schemas import column_metadata
 from flightserver.sql.meaning.output_names import plain_name
@@ -16,7 +16,7 @@ from providers.engine.errors import engine_errors
 from providers.engine.export import in_schema
 from providers.engine.origins import Origin, Origins
 from providers.snapshot import Snapshot
-from providers.stopping import Stop, never
+from providers.stopping import Stop, check, never
 
 MESSAGE_BYTES_MAX = 4 << 20
 _TARGET_BYTES = 2 << 20
@@ -45,7 +45,7 @@ class Rows:
 
     def to_table(self, stop: Stop = never) -> pa.Table:
         """All rows at once."""
-        return pa.Table.from_batches(self.start(stop), self.schema)
+        return pa.Table.from_batches(until(stop, self.start(stop)), self.schema)
 
 
 @dataclass(frozen=True)
@@ -106,22 +106,36 @@ def client_type(data_type: pa.DataType) -> pa.DataType:
     return data_type
 
 
-def to_client(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    """Bring engine batches into the promised schema and into messages of bounded size."""
-    with engine_errors():
-        yield from sliced(piece for batch in batches for piece in _in_schema(batch, schema))
-
-
-def _in_schema(batch: pa.RecordBatch, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    """A batch in the promised schema, in pieces if its texts do not go into one array each."""
-    if batch.schema.equals(schema, check_metadata=True):
+def until(stop: Stop, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Batches until there are no more, or something says to stop."""
+    for batch in batches:
         yield batch
-    elif batch.num_rows > 1 and any(plain_bytes(column) > PIECE_BYTES_MAX for column in batch.columns):
-        half = batch.num_rows // 2
-        yield from _in_schema(batch.slice(0, half), schema)
-        yield from _in_schema(batch.slice(half), schema)
-    else:
-        yield in_schema(batch.columns, schema)
+        check(stop)
+
+
+def to_client(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """Bring engine batches into the promised schema and into messages of bounded size.
+
+    They are cut before they are made plain: thousands of rows may share one text, as the rows of a join do.
+    """
+    with engine_errors():
+        for batch in batches:
+            if batch.schema.equals(schema, check_metadata=True):
+                yield from sliced(iter([batch]))
+            else:
+                yield from sliced(in_schema(part.columns, schema) for part in _cut(batch))
+
+
+def _cut(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """Parts of a batch that take about a message each when they are plain."""
+    size = sum(map(plain_bytes, batch.columns))
+    if size <= MESSAGE_BYTES_MAX or batch.num_rows <= 1:
+        yield batch
+        return
+    rows = max(batch.num_rows * _TARGET_BYTES // size, 1)
+    for start in range(0, batch.num_rows, rows):
+        piece = batch.slice(start, rows)
+        yield from _cut(piece) if piece.num_rows < batch.num_rows else iter([piece])
 
 
 def sliced(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -13,6 +13,12 @@ from providers.engine.substrait import refuse_inexact
 Parameters = Mapping[str, pa.Scalar]
 
 
+def is_long(value: pa.Scalar) -> bool:
+    """Tell whether a parameter is a text or binary, which may be large."""
+    is_text = pa.types.is_string(value.type) or pa.types.is_large_string(value.type)
+    return bool(value.is_valid and (is_text or pa.types.is_binary(value.type) or pa.types.is_large_binary(value.type)))
+
+
 class Source(Protocol):
     """What a client wrote."""
 
@@ -20,8 +26,17 @@ class Source(Protocol):
     def written(self) -> str | bytes:
         """The text or the plan, without parameters."""
 
+    @property
+    def parameter_bytes(self) -> int:
+        """What the largest parameter takes."""
+
     def frame(
-        self, engine: QueryEngine, relations: Mapping[TableName, EngineTable], namespace: str, dialect: SqlDialect
+        self,
+        engine: QueryEngine,
+        relations: Mapping[TableName, EngineTable],
+        namespace: str,
+        dialect: SqlDialect,
+        batch_rows: int,
     ) -> Frame:
         """Plan it over these relations."""
 
@@ -38,11 +53,21 @@ class SqlText:
         """The text."""
         return self.text
 
+    @property
+    def parameter_bytes(self) -> int:
+        """What the largest parameter takes."""
+        return max((value.as_buffer().size for value in (self.parameters or {}).values() if is_long(value)), default=0)
+
     def frame(
-        self, engine: QueryEngine, relations: Mapping[TableName, EngineTable], namespace: str, dialect: SqlDialect
+        self,
+        engine: QueryEngine,
+        relations: Mapping[TableName, EngineTable],
+        namespace: str,
+        dialect: SqlDialect,
+        batch_rows: int,
     ) -> Frame:
         """Plan the text."""
-        return engine.plan(self.text, relations, namespace, self.parameters, dialect)
+        return engine.plan(self.text, relations, namespace, self.parameters, dialect, batch_rows)
 
 
 @dataclass(frozen=True)
@@ -56,10 +81,20 @@ class SubstraitPlan:
         """The plan."""
         return self.plan
 
+    @property
+    def parameter_bytes(self) -> int:
+        """Plans have none."""
+        return 0
+
     def frame(
-        self, engine: QueryEngine, relations: Mapping[TableName, EngineTable], namespace: str, dialect: SqlDialect
+        self,
+        engine: QueryEngine,
+        relations: Mapping[TableName, EngineTable],
+        namespace: str,
+        dialect: SqlDialect,
+        batch_rows: int,
     ) -> Frame:
         """Plan the plan. UNSUPPORTED when it compares with a sub-query in a way that the engine answers wrong."""
-        frame = engine.plan_substrait(self.plan, relations, namespace, dialect)
+        frame = engine.plan_substrait(self.plan, relations, namespace, dialect, batch_rows)
         refuse_inexact(frame)
         return frame

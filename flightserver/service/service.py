@@ -24,7 +24,7 @@ from flightserver.activity.statements import Statements
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.executor import Executor, Prepared
-from flightserver.execution.rows import Affected, Rows
+from flightserver.execution.rows import Affected, Rows, until
 from flightserver.protocol import actions, commands, results
 from flightserver.protocol.commands import Command
 from flightserver.protocol.flight import CancelStatus, FlightEndpoint, FlightInfo, expires_after
@@ -46,7 +46,7 @@ from flightserver.sql.statements import SubstraitQuery, TableRef
 from providers.commit.idempotency import Idempotency
 from providers.commit.request import Request
 from providers.commit.transaction import Transaction
-from providers.stopping import Stop, check
+from providers.stopping import Stop
 
 SUBSTRAIT_TEXT = "a Substrait plan"
 
@@ -313,7 +313,7 @@ class Service:
         refuse_ingest(call.session.principal)
 
         def load(context: Context) -> Affected:
-            batches = _until(context.stop, stream.batches)
+            batches = until(context.stop, stream.batches)
             noted = replace(context, request=Request(note=deed.note))
             return Affected(self._load.run(command, noted, replace(stream, batches=batches)))
 
@@ -426,7 +426,7 @@ class Service:
         with running.outcome(), self._gate.statement(running.user, result.access, both) as place:
             outgoing.attend(running, place)
             running.enter(StatementState.STREAMING)
-            for batch in outgoing.sent(_until(both, result.rows.start(both))):
+            for batch in outgoing.sent(until(both, result.rows.start(both))):
                 running.rows += batch.num_rows
                 running.bytes += batch.nbytes
                 yield batch
@@ -475,10 +475,3 @@ def _seen(call: Call) -> Transaction | None:
 def _first(*stops: Stop) -> Stop:
     """The first reason that any of them gives."""
     return lambda: next((error for stop in stops if (error := stop()) is not None), None)
-
-
-def _until(stop: Stop, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Batches until there are no more, or something says to stop."""
-    for batch in batches:
-        yield batch
-        check(stop)

@@ -53,6 +53,13 @@ _BROKEN_RULES = ("extract_leaf_expressions", "push_down_leaf_projections")
 """Optimizer rules of DataFusion 55 that fail on struct fields of a column below a projection or a UNION."""
 
 BATCH_ROWS = 32_768
+NARROWER_BATCHES = (2_048, 128, 8)
+"""Where values are large, so that a batch of them is not: a function makes a whole batch before anybody counts it."""
+
+BATCH_BYTES_MIN = 64 << 20
+BATCHES_OF_LIMIT = 16
+"""What a batch may take is this part of the memory limit."""
+
 BUILD_BYTES_MAX = 64 << 20
 BUILD_ROWS_MAX = 2_000_000
 """A join's smaller side up to this size is built once for all threads, which beats repartitioning both sides."""
@@ -124,12 +131,32 @@ class QueryEngine:
 
         Who holds one waits for no other lock.
         """
-        self._sessions = {dialect: _session(limits, scratch, self._names, dialect) for dialect in SqlDialect}
+        self._limits = limits
+        self._runtimes = {dialect: _runtime(limits, scratch, dialect) for dialect in SqlDialect}
+        self._sessions = {(dialect, BATCH_ROWS): self._made(dialect, BATCH_ROWS) for dialect in SqlDialect}
+        self._making = threading.Lock()
 
     @property
     def context(self) -> SessionContext:
         """The session in which relations are built."""
-        return self._sessions[SqlDialect.PLAIN]
+        return self._sessions[SqlDialect.PLAIN, BATCH_ROWS]
+
+    def batch_rows(self, row_bytes: int) -> int:
+        """How many rows of so many bytes a batch has at most."""
+        most = max(BATCH_BYTES_MIN, self._limits.memory_bytes // BATCHES_OF_LIMIT)
+        return next(
+            (rows for rows in (BATCH_ROWS, *NARROWER_BATCHES) if rows * row_bytes <= most), NARROWER_BATCHES[-1]
+        )
+
+    def _session(self, dialect: SqlDialect, batch_rows: int) -> SessionContext:
+        """A session. Those with narrower batches are seldom used, and share the memory of their dialect's others."""
+        with self._making:
+            if (dialect, batch_rows) not in self._sessions:
+                self._sessions[dialect, batch_rows] = self._made(dialect, batch_rows)
+            return self._sessions[dialect, batch_rows]
+
+    def _made(self, dialect: SqlDialect, batch_rows: int) -> SessionContext:
+        return _session(self._limits, self._runtimes[dialect], self._names, dialect, batch_rows)
 
     def plan(
         self,
@@ -138,22 +165,23 @@ class QueryEngine:
         namespace: str,
         parameters: Mapping[str, pa.Scalar] | None = None,
         dialect: SqlDialect = SqlDialect.PLAIN,
+        batch_rows: int = BATCH_ROWS,
     ) -> DataFrame:
         """Plan `text`, which may name `relations` and nothing else; unqualified names are in `namespace`.
 
         `parameters` are values by number ("1" for `$1`); without them the plan keeps its placeholders.
         """
-        session = self._sessions[dialect]
+        session = self._session(dialect, batch_rows)
         values = {number: _carried(value) for number, value in (parameters or {}).items()}
         with self._names.of_statement(relations, namespace), engine_errors():
             # The method of the same name around this one takes Python's and pyarrow's values only.
             return DataFrame(session.ctx.sql_with_options(text, _READ_ONLY.options_internal, values, {}))
 
     def plan_substrait(
-        self, plan: bytes, relations: Mapping[TableName, Table], namespace: str, dialect: SqlDialect
+        self, plan: bytes, relations: Mapping[TableName, Table], namespace: str, dialect: SqlDialect, batch_rows: int
     ) -> DataFrame:
         """Plan a serialized Substrait plan, which may name `relations` and nothing else."""
-        session = self._sessions[dialect]
+        session = self._session(dialect, batch_rows)
         with self._names.of_statement(relations, namespace), engine_errors():
             decoded = Consumer.from_substrait_plan(session, Serde.deserialize_bytes(plan))
             return session.create_dataframe_from_logical_plan(decoded)
@@ -239,7 +267,15 @@ class _Catalog(CatalogProvider):
         return _Schema(name, self._names)
 
 
-def _session(limits: EngineLimits, scratch: Path, names: _StatementNames, dialect: SqlDialect) -> SessionContext:
+def _runtime(limits: EngineLimits, scratch: Path, dialect: SqlDialect) -> RuntimeEnvBuilder:
+    """What the sessions of a dialect share: their memory and the space to spill to."""
+    memory_bytes = int(limits.memory_bytes * _MEMORY_SHARE[dialect])
+    return RuntimeEnvBuilder().with_disk_manager_specified(scratch).with_fair_spill_pool(memory_bytes)
+
+
+def _session(
+    limits: EngineLimits, runtime: RuntimeEnvBuilder, names: _StatementNames, dialect: SqlDialect, batch_rows: int
+) -> SessionContext:
     memory_bytes = int(limits.memory_bytes * _MEMORY_SHARE[dialect])
     sort_merge_bytes = min(int(memory_bytes * SORT_MERGE_SHARE), SORT_MERGE_BYTES_MAX)
     config = (
@@ -247,7 +283,7 @@ def _session(limits: EngineLimits, scratch: Path, names: _StatementNames, dialec
         .with_information_schema(False)
         .with_default_catalog_and_schema(CATALOG_NAME, DEFAULT_SCHEMA)
         .with_create_default_catalog_and_schema(False)
-        .with_batch_size(BATCH_ROWS)
+        .with_batch_size(batch_rows)
         .with_target_partitions(limits.threads)
         .set("datafusion.optimizer.hash_join_single_partition_threshold", str(BUILD_BYTES_MAX))
         .set("datafusion.optimizer.hash_join_single_partition_threshold_rows", str(BUILD_ROWS_MAX))
@@ -258,7 +294,6 @@ def _session(limits: EngineLimits, scratch: Path, names: _StatementNames, dialec
     )
     for name, value in _SETTINGS[dialect].items():
         config = config.set(name, value)
-    runtime = RuntimeEnvBuilder().with_disk_manager_specified(scratch).with_fair_spill_pool(memory_bytes)
     session = SessionContext(config, runtime)
     session.sql(f"SET datafusion.runtime.metadata_cache_limit = '{METADATA_CACHE_BYTES >> 20}M'")
     session.sql(f"SET datafusion.runtime.max_temp_directory_size = '{limits.spill_bytes >> 20}M'")

@@ -18,6 +18,7 @@ from flightserver.sql.meaning.scopes import Definitions, Relation
 from flightserver.sql.meaning.system_columns import show_system_columns
 from flightserver.sql.meaning.table_queries import write_table_queries
 from flightserver.sql.meaning.uuids import write_uuids
+from flightserver.sql.meaning.value_sizes import STORED_BYTES
 from flightserver.sql.meaning.values import hidden_relations
 from flightserver.sql.meaning.writing import Writing
 from flightserver.sql.text import tree
@@ -55,6 +56,7 @@ class EngineText:
     `has_optional_sides` says that it has a RIGHT or a FULL join; `sums` are the columns of its only table that it sums,
     where whatever those hold tells that no sum needs to be checked. `has_values` says that a sub-query of its stays a
     value: the engine's plan shows neither what that does nor how it reads the relations that are `hidden` in it.
+    `value_bytes` is about how large its values may become.
     """
 
     text: str
@@ -64,6 +66,7 @@ class EngineText:
     sums: frozenset[Summed] | None = None
     has_values: bool = False
     hidden: frozenset[TableName] = frozenset()
+    value_bytes: int = STORED_BYTES
 
 
 def for_engine(text: QueryText, definitions: Definitions, circumstances: Circumstances) -> EngineText:
@@ -75,7 +78,7 @@ def for_engine(text: QueryText, definitions: Definitions, circumstances: Circums
             looked_up[parts] = definitions(parts)
         return looked_up[parts]
 
-    plan_size(text, query_of(text), look_up)
+    size = plan_size(text, query_of(text), look_up)
     writing = Writing(
         text,
         look_up,
@@ -108,4 +111,5 @@ def for_engine(text: QueryText, definitions: Definitions, circumstances: Circums
         sums,
         bool(writing.values),
         hidden_relations(writing, looked_up),
+        size.largest,
     )

@@ -10,8 +10,15 @@ from dataclasses import dataclass, replace
 from functools import reduce
 
 from flightserver.sql.meaning.aggregates import is_aggregate
-from flightserver.sql.meaning.plan_size import PlanSize, refuse_grouping_sets, refuse_large, refuse_wide
+from flightserver.sql.meaning.plan_size import (
+    PlanSize,
+    refuse_grouping_sets,
+    refuse_large,
+    refuse_multiplying_steps,
+    refuse_wide,
+)
 from flightserver.sql.meaning.scopes import Definitions, output_name
+from flightserver.sql.meaning.value_sizes import STORED_BYTES, ValueSizes
 from flightserver.sql.text import tree
 from flightserver.sql.text.query_text import QueryText
 
@@ -28,6 +35,9 @@ def plan_size(text: QueryText, query: tree.Query, definitions: Definitions) -> P
     refuse_large(found, len(text))
     return found
 
+
+_MUCH_BYTES = 1 << 16
+"""What a recursive query's rows are tried with, to see what a step makes of them."""
 
 _Common = Mapping[str, PlanSize]
 
@@ -48,6 +58,15 @@ class _Sources:
                 found = max(found, dict(size.weights).get(name.parts[-1], size.weight) if size.heaviest > 1 else 1)
         return found
 
+    def bytes_of(self, name: tree.Name) -> int:
+        """How large a column's values are; one of an outer query counts as stored."""
+        qualifier = name.parts[-2] if len(name.parts) > 1 else None
+        found = STORED_BYTES
+        for called, size in self.named:
+            if qualifier is None or called == qualifier:
+                found = max(found, dict(size.bytes).get(name.parts[-1], size.value_bytes))
+        return found
+
     def of_star(self, star: tree.Star) -> list[PlanSize]:
         """The sources whose columns a star selects."""
         return [size for called, size in self.named if not star.qualifier or called == star.qualifier[-1]]
@@ -60,21 +79,37 @@ class _Sources:
         return _Sources(joined, self.named + other.named)
 
 
+_NO_SOURCES = _Sources(PlanSize(width=0), ())
+
+
 class _Measure:
     def __init__(self, text: QueryText, definitions: Definitions) -> None:
         self._text = text
         self._definitions = definitions
+        self._bytes: dict[int, int] = {}
+        """Of items, and of what sub-queries yield."""
 
     def query(self, query: tree.Query, common: _Common) -> PlanSize:
         """A query; its common tables count where they are named."""
         for table in query.common:
-            known = {**common, table.name: PlanSize(operators=1)} if query.is_recursive else common
-            common = {**common, table.name: _renamed(self.query(table.query, known), table.columns)}
+            common = {**common, table.name: self._common(table, common, is_recursive=query.is_recursive)}
         found = self._body(query.body, common)
+        sources = _Sources(found, ((None, found),))
         for part in (*query.order_by, query.limit, query.offset):
             if part is not None:
-                found = found.beside(self._expression(part, common))
+                found = found.beside(self._expression(part, sources, common))
+        self._bytes[id(query)] = found.widest
         return found if query.limit_start is None else replace(found, weights=(), weight=1)
+
+    def _common(self, table: tree.CommonTable, common: _Common, *, is_recursive: bool) -> PlanSize:
+        if not is_recursive:
+            return _renamed(self.query(table.query, common), table.columns)
+        first = self.query(table.query, {**common, table.name: PlanSize(operators=1)})
+        if first.widest > STORED_BYTES:
+            own = PlanSize(operators=1, largest=_MUCH_BYTES, value_bytes=_MUCH_BYTES)
+            second = self.query(table.query, {**common, table.name: own})
+            refuse_multiplying_steps(second.widest - first.widest, _MUCH_BYTES - STORED_BYTES)
+        return _renamed(first, table.columns)
 
     def _body(self, body: tree.Body, common: _Common) -> PlanSize:
         match body:
@@ -89,23 +124,26 @@ class _Measure:
             case tree.Values():
                 terms = len(self._text.of(body)) // _BYTES_OF_TERM
                 width = len(body.rows[0])
-                found = PlanSize(operators=1, columns=width, terms=terms, width=width)
+                longest = self._longest_text(body)
+                found = PlanSize(
+                    operators=1, columns=width, terms=terms, width=width, largest=longest, value_bytes=longest
+                )
                 if self._text.keys.isdisjoint(_QUERY_WORDS):
                     return found
-                queries = [self._expression(value, common) for row in body.rows for value in row]
+                queries = [self._expression(value, _NO_SOURCES, common) for row in body.rows for value in row]
                 return reduce(PlanSize.beside, queries, found)
 
     def _select(self, select: tree.Select, common: _Common) -> PlanSize:
         _refuse_grouping_sets(select.group_by)
         parts = [self._source(source, common) for source in select.sources]
-        sources = reduce(_Sources.and_, parts) if parts else _Sources(PlanSize(width=0), ())
+        sources = reduce(_Sources.and_, parts) if parts else _NO_SOURCES
         size = sources.size
         for condition in (select.where, select.having, select.qualify):
             if condition is not None:
                 size = size.beside(self._condition(condition, sources, common))
         for part in (*select.items, *select.group_by, *select.distinct_on, *(window for _, window in select.windows)):
-            size = size.beside(self._expression(part, common))
-        return _yielding(size, select, sources)
+            size = size.beside(self._expression(part, sources, common))
+        return self._yielding(size, select, sources)
 
     def _source(self, source: tree.Source, common: _Common) -> _Sources:
         match source:
@@ -126,7 +164,7 @@ class _Measure:
                     return both
                 return replace(both, size=both.size.beside(self._condition(source.on, both, common)))
             case tree.CallSource():
-                found = PlanSize(operators=1, columns=1).beside(self._expression(source.call, common))
+                found = PlanSize(operators=1, columns=1).beside(self._expression(source.call, _NO_SOURCES, common))
                 return _Sources(found, ((source.alias or source.call.name, found),))
             case _:
                 return _Sources(PlanSize(operators=1), ())
@@ -143,11 +181,11 @@ class _Measure:
 
     def _condition(self, condition: tree.Expression, sources: _Sources, common: _Common) -> PlanSize:
         """A condition, which the engine moves towards the sources that it is about."""
-        found = self._expression(condition, common)
+        found = self._expression(condition, sources, common)
         names = (node for node in tree.walk_here(condition) if isinstance(node, tree.Name))
         return replace(found, moved=found.moved + sum(sources.weight_of(name) - 1 for name in names))
 
-    def _expression(self, node: tree.Node, common: _Common) -> PlanSize:
+    def _expression(self, node: tree.Node, sources: _Sources, common: _Common) -> PlanSize:
         """An expression with its sub-queries."""
         found = PlanSize()
         terms = 0
@@ -155,36 +193,48 @@ class _Measure:
             terms += 1
             if isinstance(part, tree.Query):
                 found = found.beside(self.query(part, common))
-        return replace(found, terms=found.terms + terms)
+        values = ValueSizes(self._text.of, sources.bytes_of, lambda query: self._bytes[query])
+        self._bytes[id(node)] = values.of(node)
+        return replace(found, terms=found.terms + terms, largest=max(found.largest, values.largest))
 
+    def _longest_text(self, values: tree.Values) -> int:
+        """The longest literal of rows of values."""
+        return max(STORED_BYTES, *map(len, self._text.of(values).split("'")))
 
-def _yielding(size: PlanSize, select: tree.Select, sources: _Sources) -> PlanSize:
-    """What a SELECT yields. A computed column weighs what it is made of; aggregates stay where they are."""
-    width, weight = 0, 1
-    weights: dict[str, int] = {}
-    for item in select.items or (None,):
-        value = None if item is None else item.value
-        if value is None or isinstance(value, tree.Star):
-            selected = [size for _, size in sources.named] if value is None else sources.of_star(value)
-            width += sum(source.width for source in selected) - (len(value.left_out) if value is not None else 0)
-            for source in selected:
-                weight = max(weight, source.weight)
-                for name, known in source.weights:
-                    weights[name] = max(known, weights.get(name, 1))
-        else:
-            width += 1
-            name = (item.alias if item is not None else None) or output_name(value)
-            weights[name] = max(_weight(value, sources), weights.get(name, 1))
-    refuse_wide(width)
-    heavy = tuple((name, known) for name, known in weights.items() if known > weight)
-    return replace(
-        size,
-        operators=size.operators + 1,
-        columns=size.columns + width,
-        width=max(width, 0),
-        weights=heavy,
-        weight=weight,
-    )
+    def _yielding(self, size: PlanSize, select: tree.Select, sources: _Sources) -> PlanSize:
+        """What a SELECT yields. A computed column weighs what it is made of; aggregates stay where they are."""
+        width, weight = 0, 1
+        weights: dict[str, int] = {}
+        value_bytes, sizes = STORED_BYTES, dict[str, int]()
+        for item in select.items or (None,):
+            value = None if item is None else item.value
+            if value is None or isinstance(value, tree.Star):
+                selected = [size for _, size in sources.named] if value is None else sources.of_star(value)
+                width += sum(source.width for source in selected) - (len(value.left_out) if value is not None else 0)
+                for source in selected:
+                    weight = max(weight, source.weight)
+                    for name, known in source.weights:
+                        weights[name] = max(known, weights.get(name, 1))
+                    value_bytes = max(value_bytes, source.value_bytes)
+                    for name, known in source.bytes:
+                        sizes[name] = max(known, sizes.get(name, 0))
+            else:
+                width += 1
+                name = (item.alias if item is not None else None) or output_name(value)
+                weights[name] = max(_weight(value, sources), weights.get(name, 1))
+                sizes[name] = max(self._bytes[id(item)], sizes.get(name, 0))
+        refuse_wide(width)
+        heavy = tuple((name, known) for name, known in weights.items() if known > weight)
+        return replace(
+            size,
+            operators=size.operators + 1,
+            columns=size.columns + width,
+            width=max(width, 0),
+            weights=heavy,
+            weight=weight,
+            bytes=tuple((name, known) for name, known in sizes.items() if known > value_bytes),
+            value_bytes=value_bytes,
+        )
 
 
 def _weight(value: tree.Expression, sources: _Sources) -> int:
@@ -199,18 +249,22 @@ def _weight(value: tree.Expression, sources: _Sources) -> int:
 
 def _renamed(size: PlanSize, names: tuple[str, ...]) -> PlanSize:
     """The same under other names."""
-    return replace(size, weights=(), weight=size.heaviest) if names else size
+    if not names:
+        return size
+    return replace(size, weights=(), weight=size.heaviest, bytes=(), value_bytes=size.widest)
 
 
 def _united(left: PlanSize, right: PlanSize) -> PlanSize:
     both = left.beside(right)
-    weight = right.heaviest
+    weight, value_bytes = right.heaviest, max(left.value_bytes, right.widest)
     return replace(
         both,
         operators=both.operators + 1,
         columns=both.columns + left.width,
         weights=tuple((name, known) for name, known in left.weights if known > weight),
         weight=max(left.weight, weight),
+        bytes=tuple((name, known) for name, known in left.bytes if known > value_bytes),
+        value_bytes=value_bytes,
     )
 
 

@@ -11,6 +11,7 @@ conditions 2.5 s, and stars of 6,000 columns 14 s.
 from dataclasses import dataclass, replace
 
 from catalog.errors import DatabaseError, ErrorKind
+from flightserver.sql.meaning.value_sizes import STORED_BYTES, refuse_vast
 
 OPERATORS_MAX = 1_000
 TERMS_MAX = 250_000
@@ -27,7 +28,8 @@ class PlanSize:
     `operators` are its sources, SELECTs, joins and set operations, `columns` those of all of them, `terms` the parts of
     its expressions. `moved` are the terms that conditions gain where computed columns are written out in them. `width`
     is how many columns it yields, `weights` how many terms those are made of that are computed, by name, and `weight`
-    at most that of all others.
+    at most that of all others. `largest` is the largest value of all in bytes, `bytes` those of columns, by name, and
+    `value_bytes` at most that of all others.
     """
 
     operators: int = 0
@@ -37,11 +39,19 @@ class PlanSize:
     width: int = 1
     weights: tuple[tuple[str, int], ...] = ()
     weight: int = 1
+    largest: int = STORED_BYTES
+    bytes: tuple[tuple[str, int], ...] = ()
+    value_bytes: int = STORED_BYTES
 
     @property
     def heaviest(self) -> int:
         """The most terms that a column of it is made of."""
         return max([self.weight, *(weight for _, weight in self.weights)])
+
+    @property
+    def widest(self) -> int:
+        """The bytes of its largest column."""
+        return max([self.value_bytes, *(size for _, size in self.bytes)])
 
     def beside(self, other: "PlanSize") -> "PlanSize":
         """Both, and what this one yields."""
@@ -51,11 +61,13 @@ class PlanSize:
             columns=self.columns + other.columns,
             terms=self.terms + other.terms,
             moved=self.moved + other.moved,
+            largest=max(self.largest, other.largest),
         )
 
 
 def refuse_large(size: PlanSize, length: int = 0) -> None:
     """Raise RESOURCES for what is beyond a limit; what stands in a text of a length is not too long."""
+    refuse_vast(size.largest)
     for count, most, what in (
         (size.operators, OPERATORS_MAX, "sources, joins and SELECTs"),
         (size.columns, COLUMNS_MAX, "columns in all its parts"),
@@ -86,6 +98,15 @@ def refuse_grouping_sets(count: int) -> None:
             ErrorKind.RESOURCES,
             f"GROUP BY makes {_about(count)} grouping sets, and may make {GROUPING_SETS_MAX}; write GROUPING SETS with"
             " those that are needed",
+        )
+
+
+def refuse_multiplying_steps(grown: int, given: int) -> None:
+    """Raise RESOURCES for a recursive query whose values are at least twice as large after each step."""
+    if grown >= 2 * given:
+        raise DatabaseError(
+            ErrorKind.RESOURCES,
+            "a step of the recursive query may double a text or a list; let each step add to what it has, once",
         )
 
 

@@ -22,7 +22,7 @@ CLASSES = (
     value_sizes.MULTIPLYING.keys(),
 )
 OURS = ("checked_", "interval_", "moment_", "sliding_", "double_")
-LETTERS = 1_000
+LETTERS = 200
 ARGUMENTS = {
     "text": f"'{'a' * LETTERS}'",
     "binary": f"CAST('{'a' * LETTERS}' AS BYTEA)",
@@ -60,10 +60,14 @@ def test_every_function_is_in_one_class(tmp_path: Path) -> None:
 
 
 def calls(name: str) -> list[str]:
-    """A function with some of each sort of arguments, and with the small ones behind a large one."""
-    found = [f"{name}({', '.join([value] * count)})" for value in ARGUMENTS.values() for count in (1, 2, 3)]
-    found += [f"{name}({large}, {small})" for large in list(ARGUMENTS.values())[:4] for small in ("'a'", "7", "'hex'")]
-    return [*found, f"{name}({ARGUMENTS['text']}, 'a', 'bcd')", f"{name}({ARGUMENTS['text']}, 'a', 'bcd', 'g')"]
+    """A function with some of each sort of arguments, and with small ones behind a large one."""
+    found = [f"{name}({value})" for value in ARGUMENTS.values()]
+    found += [f"{name}({', '.join([ARGUMENTS[sort]] * count)})" for sort in ("text", "texts") for count in (2, 3)]
+    found += [
+        f"{name}({large}, {small})" for large in (ARGUMENTS["text"], ARGUMENTS["texts"]) for small in ("'a'", "7")
+    ]
+    text = ARGUMENTS["text"]
+    return [*found, f"{name}({ARGUMENTS['binary']}, 'hex')", *(f"{name}({text}, 'a', 'bcd'{g})" for g in ("", ", 'g'"))]
 
 
 def made(session: SessionContext, call: str) -> int:
@@ -79,7 +83,7 @@ def test_no_function_makes_more_than_its_class_says() -> None:
     """Asked of the engine itself, with arguments that are large, small, and many."""
     session, beyond = SessionContext(), []
     for name in session.udfs():
-        if name in WITHHELD_FUNCTIONS or name in {"uuid", "random", "rand"}:
+        if name in WITHHELD_FUNCTIONS or name.startswith("list_"):  # other names of what begins with `array_`
             continue
         beyond += [call[:80] for call in calls(name) if made(session, call) > allowed(f"SELECT {call}")]
     assert beyond == []

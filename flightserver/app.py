@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Collection
 from functools import partial
 from types import FrameType
 
@@ -18,6 +19,7 @@ from flightserver.activity.gate import Gate, GateLimits
 from flightserver.activity.ledger import Ledger
 from flightserver.activity.limits import ledger_limits
 from flightserver.activity.memory_guard import MemoryGuard, memory_ticker
+from flightserver.activity.statement import RunningStatement
 from flightserver.activity.statements import Statements
 from flightserver.allocator import keep_freed_memory
 from flightserver.database import Database
@@ -72,7 +74,8 @@ def serve(settings: Settings, *, accept_loss: bool = False) -> None:
         ledger.start()
         retention = Ticker("audit", partial(cut_audit_log, database.audit_log, settings), RETENTION_SECONDS)
         retention.start()
-        memory = memory_ticker(MemoryGuard(statements.at_work, settings.memory_limit_mb << 20))
+        at_work = partial(_at_work, gate, statements)
+        memory = memory_ticker(MemoryGuard(at_work, settings.memory_limit_mb << 20))
         memory.start()
         stopping = _signalled()
         print(f"listening on {listener.address}", flush=True)
@@ -91,6 +94,9 @@ def cut_audit_log(log: AuditLog, settings: Settings) -> int:
     """Delete records that are older than they need to be; return how many."""
     now = int(time.time() * MICROSECONDS)
     return log.cut(before=now - int(settings.audit_retention_d * DAY_SECONDS * MICROSECONDS), at=now)
+def _at_work(gate: Gate, statements: Statements) -> Collection[RunningStatement]:
+    """What runs. Most of the time nothing does, and then nobody is looked for."""
+    return statements.at_work() if gate.begun else ()
 
 
 def _signalled() -> threading.Event:

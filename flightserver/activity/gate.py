@@ -98,6 +98,11 @@ class Gate:
         return self._working.total() + self._reserved.total()
 
     @property
+    def begun(self) -> int:
+        """How many have begun and not ended, those that wait for their clients too."""
+        return self._begun
+
+    @property
     def waiting(self) -> int:
         """How many wait for a place."""
         return self._queued + self._resuming.total()

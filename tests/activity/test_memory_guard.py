@@ -24,7 +24,7 @@ class Process:
 
     def start(self) -> RunningStatement:
         """A statement that begins now."""
-        return self.statements.start("session", "user", "SELECT 1", 0.0)
+        return self.statements.start("session", "user", "user", "SELECT 1", 0.0)
 
     def grow(self, size: int) -> None:
         """Take memory; the guard looks."""

@@ -256,7 +256,7 @@ GREEDY = {
     "letters in lists": "SELECT sum(cardinality(string_to_array(t, 'a'))) FROM texts",
     "a distance of texts": "SELECT levenshtein(a.t, b.t) FROM texts a, texts b WHERE a.k = 1 AND b.k = 2",
     "texts of all pairs": "SELECT length(string_agg(a.t, '')) FROM texts a, texts b",
-    "lists of all pairs": "SELECT cardinality(array_agg(a.n)) FROM numbers a, numbers b",
+    "lists of all pairs": "SELECT cardinality(array_agg(a.n)) FROM numbers a, few b",
     "texts joined with texts": "SELECT a.t, b.t FROM texts a JOIN texts b ON a.g = b.g",
     "texts joined and sorted": "SELECT a.t, b.t FROM texts a JOIN texts b ON a.g = b.g ORDER BY a.t, b.t",
     "texts joined and grouped": "SELECT a.t, b.t, count(*) FROM texts a, texts b GROUP BY 1, 2",
@@ -265,10 +265,10 @@ GREEDY = {
     ),
     "texts in windows": "SELECT first_value(t) OVER (ORDER BY k ROWS 99 PRECEDING) || t FROM texts",
     "lists in windows": "SELECT array_agg(n) OVER (ORDER BY n) FROM numbers",
-    "all pairs": "SELECT count(*) FROM numbers a, numbers b WHERE a.v + b.v = 0.5",
-    "all pairs sorted": "SELECT a.n, b.s FROM numbers a, numbers b ORDER BY a.v * b.v LIMIT 10",
-    "pairs of one key": "SELECT count(*) FROM numbers a JOIN numbers b ON a.g = b.g WHERE a.v > b.v",
-    "pairs without a key": "SELECT count(*) FROM numbers a LEFT JOIN numbers b ON a.v < b.v AND a.s > b.s",
+    "all pairs": "SELECT count(*) FROM numbers a, few b WHERE a.v + b.v = 0.5",
+    "all pairs sorted": "SELECT a.n, b.s FROM numbers a, few b ORDER BY a.v * b.v LIMIT 10",
+    "pairs of one key": "SELECT count(*) FROM numbers a JOIN few b ON a.g = b.g WHERE a.v > b.v",
+    "pairs without a key": "SELECT count(*) FROM numbers a LEFT JOIN few b ON a.v < b.v AND a.s > b.s",
     "an endless recursion": "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r) SELECT count(*) FROM r",
     "a recursion that doubles": (
         "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r, (VALUES (1), (2)) q(x))"
@@ -277,13 +277,12 @@ GREEDY = {
     "groups of everything": "SELECT s, v, n, count(*) FROM numbers GROUP BY 1, 2, 3 ORDER BY 2",
     "a change of every row": "UPDATE numbers SET v = v + 1",
     "a change of every text": "UPDATE texts SET t = t || t || t",
-    "a change by pairs": "UPDATE numbers SET v = b.v FROM numbers b WHERE numbers.g = b.g",
-    "rows of pairs": "INSERT INTO copied SELECT a.n * 1000000 + b.n, a.s, a.v, a.g FROM numbers a, numbers b",
-    "rows of pairs that exist": "INSERT INTO numbers SELECT a.* FROM numbers a, numbers b ON CONFLICT DO NOTHING",
+    "a change by pairs": "UPDATE numbers SET v = b.v FROM few b WHERE numbers.g = b.g",
+    "rows of pairs": "INSERT INTO copied SELECT a.n * 1000000 + b.n, a.s, a.v, a.g FROM numbers a, few b",
+    "rows of pairs that exist": "INSERT INTO numbers SELECT a.* FROM numbers a, few b ON CONFLICT DO NOTHING",
     "rows of pairs that update": (
-        "INSERT INTO numbers SELECT a.* FROM numbers a, numbers b"
-        " ON CONFLICT (n) DO UPDATE SET v = excluded.v + numbers.v"
+        "INSERT INTO numbers SELECT a.* FROM numbers a, few b ON CONFLICT (n) DO UPDATE SET v = excluded.v + numbers.v"
     ),
-    "a deletion by pairs": "DELETE FROM numbers USING numbers b WHERE numbers.g = b.g AND numbers.v + b.v < 0",
+    "a deletion by pairs": "DELETE FROM numbers USING few b WHERE numbers.g = b.g AND numbers.v + b.v < 0",
 }
 """Statements that take what they get: each ends at a limit, or in an answer."""

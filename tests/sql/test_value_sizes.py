@@ -21,7 +21,7 @@ CLASSES = (
     value_sizes.MULTIPLIED.keys(),
     value_sizes.MULTIPLYING.keys(),
 )
-OURS = ("checked_", "interval_", "moment_", "sliding_", "double_")
+OURS = ("checked_", "interval_", "moment_", "sliding_", "framed_", "double_")
 LETTERS = 200
 ARGUMENTS = {
     "text": f"'{'a' * LETTERS}'",

@@ -94,6 +94,8 @@ def cut_audit_log(log: AuditLog, settings: Settings) -> int:
     """Delete records that are older than they need to be; return how many."""
     now = int(time.time() * MICROSECONDS)
     return log.cut(before=now - int(settings.audit_retention_d * DAY_SECONDS * MICROSECONDS), at=now)
+
+
 def _at_work(gate: Gate, statements: Statements) -> Collection[RunningStatement]:
     """What runs. Most of the time nothing does, and then nobody is looked for."""
     return statements.at_work() if gate.begun else ()

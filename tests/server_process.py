@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -86,7 +87,8 @@ class ServerProcess:
         if self._dev:
             observer = self._observed()
             for row in observer.rows(_OTHERS.format(observer.session)):
-                observer.rows(f"KILL SESSION '{row['session_id']}'")
+                with suppress(KeyError):  # it may have ended by itself meanwhile
+                    observer.rows(f"KILL SESSION '{row['session_id']}'")
             observer.wait_for_none(_KEPT.format(observer.session))
             observer.wait_for_none(_OUTDATED)
 

@@ -79,6 +79,7 @@ SPECIMENS = {
     "mixed_numbers": Specimen("SELECT k FROM mixed WHERE d < x", [(1,)]),
     "moments": Specimen("SELECT k FROM stays WHERE begun < DATE '9999-12-31'", [(1,)]),
     "offsets": Specimen("SELECT k FROM (SELECT k FROM flags ORDER BY k DESC OFFSET 2) q ORDER BY k", [(1,)]),
+    "operator_order": Specimen("SELECT k FROM flags WHERE f = k IN (1, 3) ORDER BY k", [(1,)]),
     "outer_columns": Specimen(
         "SELECT k FROM groups o WHERE EXISTS (SELECT 1 FROM flags m WHERE m.k = o.k AND EXISTS "
         "(SELECT 1 FROM divisors i WHERE i.k = m.k AND i.k = o.g))",

@@ -58,7 +58,7 @@ def value(left: str, query: str, nulls: str) -> str:
         ("x IN (VALUES (1))", 'x IN (SELECT "$members"."$member" FROM (VALUES (1)) AS "$members"("$member"))'),
         (
             "b BETWEEN 1 AND 2 IN (SELECT y FROM z) = c",
-            f"{value('b BETWEEN 1 AND 2', 'SELECT y FROM z', '(y) IS NULL')} = c",
+            f"({value('b BETWEEN 1 AND 2', 'SELECT y FROM z', '(y) IS NULL')}) = c",
         ),
         ("b AND x IS NOT NULL IN (SELECT y FROM z)", "b AND x IS NOT NULL IN (SELECT y FROM z)"),
         ('t."in" IN (SELECT y FROM z)', 't."in" IN (SELECT y FROM z)'),

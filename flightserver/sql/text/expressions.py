@@ -10,7 +10,7 @@ from flightserver.sql.text.tokens import Kind, fold, identifier_name, is_identif
 from flightserver.sql.text.tree import Expression
 from flightserver.sql.text.words import FRAME_UNITS, NO_OPERAND, QUERY_STARTS, SET_OPERATORS
 
-_OR, _AND, _NOT, _CUSTOM, _IS, _LIKE, _COMPARE = 5, 10, 15, 16, 17, 19, 20
+_OR, _AND, _NOT, _CUSTOM, _IS, _COMPARE, _MEMBER = 5, 10, 15, 16, 17, 19, 20
 _PIPE, _CARET, _AMPERSAND, _XOR, _ADD, _MULTIPLY, _ZONE, _TIGHT = 21, 22, 23, 24, 30, 40, 41, 50
 
 _BINDS = {
@@ -27,11 +27,11 @@ _BINDS = {
     "AT": _ZONE,
     **dict.fromkeys(("::", "["), _TIGHT),
     "IS": _IS,
-    **dict.fromkeys(("LIKE", "ILIKE", "SIMILAR", "RLIKE", "REGEXP"), _LIKE),
-    **dict.fromkeys(("IN", "BETWEEN"), _COMPARE),
+    **dict.fromkeys(("LIKE", "ILIKE", "SIMILAR", "RLIKE", "REGEXP"), _MEMBER),
+    **dict.fromkeys(("IN", "BETWEEN"), _MEMBER),
     "COLLATE": _TIGHT,
 }
-"""How strongly an operator binds, as in DataFusion's parser."""
+"""How strongly an operator binds: as in DataFusion's parser, but for IN and its kin, which bind as in PostgreSQL."""
 
 _NEGATABLE = frozenset({"IN", "BETWEEN", "LIKE", "ILIKE", "SIMILAR", "RLIKE", "REGEXP"})
 _QUANTIFIERS = frozenset({"ANY", "SOME", "ALL"})
@@ -95,9 +95,9 @@ class ExpressionReader(Cursor):
             case "IN":
                 return self._in(start, left, is_negated=is_negated)
             case "BETWEEN":
-                low = self.expression(_COMPARE)
+                low = self.expression(_MEMBER)
                 self.expect("AND")
-                high = self.expression(_COMPARE)
+                high = self.expression(_MEMBER)
                 return tree.Between(start, self.position, left, low, high, is_negated)
             case "::":
                 return self._cast_to(start, left)
@@ -115,7 +115,7 @@ class ExpressionReader(Cursor):
         operator = self._longer(operator)
         right = self.expression(strength)
         if operator in {"LIKE", "ILIKE", "SIMILAR"} and self.accept("ESCAPE"):
-            self.expression(_COMPARE)
+            self.expression(_MEMBER)
         return tree.Binary(start, self.position, f"NOT {operator}" if is_negated else operator, at, left, right)
 
     def _longer(self, operator: str) -> str:
@@ -160,7 +160,7 @@ class ExpressionReader(Cursor):
         bracket = self.position
         if self.accept("UNNEST"):
             self.position -= 1
-            return tree.Binary(start, self.position, "IN", bracket, left, self.expression(_COMPARE))
+            return tree.Binary(start, self.position, "IN", bracket, left, self.expression(_MEMBER))
         self.expect("(")
         if self._begins_query():
             query = self.query()
@@ -431,7 +431,7 @@ class ExpressionReader(Cursor):
     def _argument(self, name: str) -> Expression:
         """Read an argument: an expression, a query, or the words of a special form."""
         if name == "position":
-            needle = self.expression(_COMPARE)
+            needle = self.expression(_MEMBER)
             start = needle.start
             if self.accept("IN"):
                 hay = self.expression()

@@ -171,7 +171,7 @@ class House:
     def __init__(self, database: Database) -> None:
         self.database = database
         self._executor = Executor(database, {})
-        self._load = TableLoad(database, self._executor.ddl)
+        self._load = TableLoad(database, self._executor.ddl, self._executor.dml.guard)
         self.context = Context(Principal.of("root", Role.SYSTEM), database.autocommit)
         self._tables = 0
 

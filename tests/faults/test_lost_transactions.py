@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import flight
 
+from catalog.roles import Role
 from flightserver.protocol.actions import BeginTransaction, EndTransaction, TransactionEnd
 from flightserver.protocol.commands import PreparedStatementUpdate, StatementIngest, StatementUpdate
 from flightserver.protocol.generated import flight_sql_pb2 as pb
@@ -158,7 +159,7 @@ def test_a_killed_session_is_over_for_its_connection(hasty: ServerProcess, watch
 
 def test_a_restart_is_noticed_by_whoever_was_in_a_transaction(tmp_path: Path) -> None:
     """By the name of the transaction, by the token, by the cookie: each is of another time, and refused."""
-    with ServerProcess(tmp_path / "data", users={"ann": "pw"}) as server:
+    with ServerProcess(tmp_path / "data", users={"ann": "pw"}, roles={"ann": Role.SERVICE}) as server:
         with Wire(server, "ann") as ann:
             ann.update("CREATE TABLE t (id BIGINT PRIMARY KEY)")
             ann.update("BEGIN")

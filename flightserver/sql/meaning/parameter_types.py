@@ -16,6 +16,7 @@ from flightserver.sql.text.query_text import QueryText
 
 _TEXT_OPERATORS = frozenset({"LIKE", "ILIKE", "SIMILAR", "NOT LIKE", "NOT ILIKE", "NOT SIMILAR", "||", "~"})
 _NAMED_PARTS = frozenset({"date_trunc", "date_part", "datetrunc", "datepart"})
+_FINE = frozenset({"us", "ns"})
 _SAME_TYPE = frozenset({"coalesce", "nullif", "greatest", "least", "nvl", "ifnull"})
 
 
@@ -41,7 +42,7 @@ def _told(writing: Writing, found: Visit) -> pa.DataType | None:
         case tree.Brackets(items=(_,)) | tree.Unary(operator="-" | "+"):
             told = _told(writing, above) if above is not None else None
         case tree.Cast(type_text=text):
-            told = cast_type(text)
+            told = _cast_to(cast_type(text))
         case tree.Query(limit=limit, offset=offset) if found.node in (limit, offset):
             told = pa.int64()
         case tree.Binary() as node:
@@ -58,6 +59,13 @@ def _told(writing: Writing, found: Visit) -> pa.DataType | None:
         case tree.Case() as case:
             told = _in_case(writing, case, found)
     return told
+
+
+def _cast_to(told: pa.DataType | None) -> pa.DataType | None:
+    """What is sent to be cast: text for moments finer than the milliseconds that JDBC's driver can send."""
+    if told is None or not (pa.types.is_timestamp(told) or pa.types.is_time(told)):
+        return told
+    return pa.string() if told.unit in _FINE else told
 
 
 def _in_call(writing: Writing, call: tree.Call, found: Visit) -> pa.DataType | None:

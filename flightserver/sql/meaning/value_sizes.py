@@ -100,15 +100,21 @@ MULTIPLIED: Mapping[str, int] = {
 _Sizes: TypeAlias = tuple[int, ...]
 
 
+def _first_three(sizes: _Sizes, missing: int) -> tuple[int, ...]:
+    """Three arguments; the engine refuses calls in which some are missing."""
+    return (*sizes, missing, missing, missing)[:3]
+
+
 def _replaced(sizes: _Sizes, least: _Sizes) -> int:
     """`replace(text, from, to)`: as often as `from` has room in the text; an empty one is between all letters."""
-    text, pattern, put_in = (*sizes, 1, 1)[0], (*least, 0, 0)[1], (*sizes, 1, 1)[2]
+    text, _, put_in = _first_three(sizes, 1)
+    pattern = _first_three(least, 0)[1]
     return text * max(1, -(-put_in // max(pattern, 1))) + put_in
 
 
 def _matched(sizes: _Sizes, _: _Sizes) -> int:
     """`regexp_replace(text, pattern, to[, flags])`: `to` may name what was matched, a reference takes two letters."""
-    text, put_in = (*sizes, 1, 1)[0], (*sizes, 1, 1)[2]
+    text, _, put_in = _first_three(sizes, 1)
     return text * (1 + put_in)
 
 
@@ -203,7 +209,7 @@ class ValueSizes:
             if condition is not None:
                 self.of(condition)
         values = [value for _, value in case.branches] + ([case.otherwise] if case.otherwise is not None else [])
-        return max(map(self.of, values))
+        return max(map(self.of, values), default=NUMBER_BYTES)
 
     def _call(self, call: tree.Call) -> int:
         sizes = tuple(self.of(argument) for argument in call.arguments)

@@ -114,7 +114,7 @@ def _replaced(sizes: _Sizes, least: _Sizes) -> int:
 
 def _matched(sizes: _Sizes, _: _Sizes) -> int:
     """`regexp_replace(text, pattern, to[, flags])`: `to` may name what was matched, a reference takes two letters."""
-    text, _, put_in = _first_three(sizes, 1)
+    text, _pattern, put_in = _first_three(sizes, 1)
     return text * (1 + put_in)
 
 

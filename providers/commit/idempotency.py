@@ -5,7 +5,7 @@ batch as the versions. That of a bulk commit follows its manifest (`bulk_record.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from catalog.definition import Scope
@@ -36,6 +36,12 @@ class Outcome:
     affected: int
     seq: int
     replayed: bool = False
+
+    @classmethod
+    def together(cls, outcomes: Collection["Outcome"]) -> "Outcome":
+        """What changes of several scopes did as one."""
+        affected, last = sum(one.affected for one in outcomes), max((one.seq for one in outcomes), default=0)
+        return cls(affected, last, replayed=any(one.replayed for one in outcomes))
 
 
 NOTHING = Outcome(0, 0)

@@ -142,8 +142,7 @@ class Transaction:
             except BaseException:
                 self._now = before
                 raise
-            affected, last = sum(o.affected for o in outcomes), max((o.seq for o in outcomes), default=0)
-            return Outcome(affected, last, replayed=any(o.replayed for o in outcomes))
+            return Outcome.together(outcomes)
 
     def staging(self, scope: ScopeOf) -> ScopeState:
         """The scope by its committed definition: nobody else must meet a new one before its time."""

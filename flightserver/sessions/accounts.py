@@ -14,7 +14,6 @@ import pyarrow as pa
 from catalog.definition import TableDef
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.roles import Identity
-from catalog.store import Completion
 from catalog.users import TokenDef, UserDef
 from flightserver.access.belongings import refuse_owner, user_tables, without_grants_to
 from flightserver.access.logins import TOKEN_PREFIX, token_hash
@@ -38,7 +37,6 @@ from flightserver.sql.statements import (
     Switch,
 )
 from flush.truncate import truncate
-from providers.commit.idempotency import NOTHING
 from providers.commit.transaction import Transaction
 from providers.stopping import POLL_SECONDS, check
 
@@ -94,7 +92,7 @@ class Accounts:
             return _DONE
         secret = statement.password
         stored = None if secret is None else self._passwords.hash(secret.text)
-        self._users.create(UserDef(statement.name, statement.role, stored), _recorded(context))
+        self._users.create(UserDef(statement.name, statement.role, stored), context.request.complete)
         return _DONE
 
     def _alter(self, statement: AlterUser, context: Context) -> Affected:
@@ -105,18 +103,18 @@ class Accounts:
             case SetPassword(secret):
                 stored = self._passwords.hash(secret.text)
                 changed = self._users.change(
-                    statement.name, lambda user: user.with_password(stored), _recorded(context)
+                    statement.name, lambda user: user.with_password(stored), context.request.complete
                 )
                 self._go_on(context, changed)
             case SetRole(role):
                 if not allows(actor.role, action, role, own=False):
                     raise refusal(actor, UserAction.CREATE, f"a {role.value}")
-                self._users.change(statement.name, lambda user: user.with_role(role), _recorded(context))
+                self._users.change(statement.name, lambda user: user.with_role(role), context.request.complete)
             case Switch(on):
-                self._users.change(statement.name, lambda user: user.switched(on=on), _recorded(context))
+                self._users.change(statement.name, lambda user: user.switched(on=on), context.request.complete)
             case SetLimit(name, value):
                 check_limit_name(name)
-                self._users.change(statement.name, lambda user: user.with_limit(name, value), _recorded(context))
+                self._users.change(statement.name, lambda user: user.with_limit(name, value), context.request.complete)
         self._end_outdated(statement.name, context)
         return _DONE
 
@@ -143,7 +141,7 @@ class Accounts:
             self._users.change(name, lambda now: now.switched(on=user.enabled))
             raise
         self._database.catalog.change(lambda registry: without_grants_to(registry, name))
-        self._users.drop(name, _recorded(context))
+        self._users.drop(name, context.request.complete)
         return _DONE
 
     def _create_token(self, statement: CreateToken, context: Context) -> Rows:
@@ -153,12 +151,12 @@ class Accounts:
         expires = None if statement.lifetime is None else now + statement.lifetime
         hashed = token_hash(secret)
         token = TokenDef(user.name, statement.name, hashed, statement.read_only, now, expires)
-        self._users.create_token(token, _recorded(context))
+        self._users.create_token(token, context.request.complete)
         return Rows.of_table(pa.table([[statement.name], [user.name], [secret]], schema=_TOKEN))
 
     def _drop_token(self, statement: DropToken, context: Context) -> Affected:
         user = self._managed(context.principal.actor, UserAction.DROP_TOKEN, statement.user or context.user)
-        self._users.drop_token(user.name, statement.name, _recorded(context))
+        self._users.drop_token(user.name, statement.name, context.request.complete)
         self._end_outdated(user.name, context)
         return _DONE
 
@@ -207,8 +205,3 @@ class Accounts:
                 ErrorKind.INVALID,
                 f"{name} has rows in USER tables, {table.name} among them; with CASCADE they are deleted along",
             )
-
-
-def _recorded(context: Context) -> Completion:
-    """Puts the record for the audit log into the batch of a change."""
-    return lambda batch: context.request.audit(batch, NOTHING)

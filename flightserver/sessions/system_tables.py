@@ -195,10 +195,9 @@ def system_tables(watched: Watched) -> Mapping[str, SystemTable]:
             if context.principal.may_see(statement.user) or statement.actor == context.user
         ]
 
-    def audit_seen(context: Context) -> list[dict[str, object]]:
-        if not context.principal.is_admin:
-            return []
-        return [
+    def audit_seen(context: Context) -> Iterator[dict[str, object]]:
+        records = watched.database.audit_log.records() if context.principal.is_admin else iter(())
+        return (
             {
                 "record": number,
                 "time": datetime.fromtimestamp(found.at / 1e6, UTC),
@@ -215,8 +214,8 @@ def system_tables(watched: Watched) -> Mapping[str, SystemTable]:
                 "session_id": found.session,
                 "detail": found.detail,
             }
-            for number, found in watched.database.audit_log.records()
-        ]
+            for number, found in records
+        )
 
     def views_seen(context: Context) -> list[dict[str, object]]:
         views = context.door.views(Use.DESCRIBE)

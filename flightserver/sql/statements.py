@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import timedelta
+from functools import cached_property
 
 from catalog.definition import ColumnSpec, TableKind
 from catalog.grants import Grantee, Privilege
@@ -40,7 +41,7 @@ class Secret:
 class Statement:
     """Any statement."""
 
-    @property
+    @cached_property
     def has_secret(self) -> bool:
         """Tell whether there is a `Secret` anywhere in it."""
         return _has_secret(self)

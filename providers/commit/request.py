@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from catalog.keyvalue import AtomicWrite
-from providers.commit.idempotency import Idempotency, Outcome
+from providers.commit.idempotency import NOTHING, Idempotency, Outcome
 
 Note = Callable[[Outcome, str | None], bytes]
 """Makes the record for the audit log of what a commit did, and whose rows those were (None: everybody's)."""
@@ -26,6 +26,10 @@ class Request:
         """Put the record of a commit into its batch."""
         if self.note is not None:
             batch.audit(self.note(outcome, user))
+
+    def complete(self, batch: AtomicWrite) -> None:
+        """Put the record of a change of definitions, of users or tokens into its batch: it does nothing to rows."""
+        self.audit(batch, NOTHING)
 
 
 PLAIN = Request()

@@ -16,7 +16,7 @@ from catalog.store import CatalogStore
 from catalog.store import Change as DefinitionChange
 from manifest.predicate import Predicate
 from providers.commit.definitions import require_columns, require_same
-from providers.commit.idempotency import NOTHING, Outcome, put_outcome
+from providers.commit.idempotency import Outcome, put_outcome
 from providers.commit.request import PLAIN, Request
 from providers.commit.resolve import OnExisting, resolve
 from providers.commit.scope_state import ScopeState
@@ -160,8 +160,7 @@ class Autocommit:
             self._store.write_together(stages, AtomicWrite())
         elif len(outcomes) < len(parts):
             raise DatabaseError(ErrorKind.CONFLICT, "the idempotency key was used before, for a part of the stream")
-        affected, last = sum(o.affected for o in outcomes), max((o.seq for o in outcomes), default=0)
-        return Outcome(affected, last, replayed=any(o.replayed for o in outcomes))
+        return Outcome.together(outcomes)
 
     def _staged(
         self,
@@ -205,7 +204,7 @@ class Autocommit:
             dropped.extend(before.left_out_by(after))
             return after
 
-        self._catalog.change(noted, lambda batch: request.audit(batch, NOTHING))
+        self._catalog.change(noted, request.complete)
         for table in dropped:
             self._store.drop_table(table)
 

@@ -10,6 +10,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 HANGS_SECONDS = 500.0
@@ -46,13 +47,20 @@ def marked(mark: str) -> list[int]:
 
 
 def kill_marked(mark: str) -> None:
-    """Kill what has a mark, and what that has started meanwhile."""
-    while processes := marked(mark):
+    """Kill what has a mark, and what that has started meanwhile.
+
+    A process that is just being executed shows no environment for a moment: nothing must be seen twice.
+    """
+    nothing_seen = 0
+    while nothing_seen < 2:
+        processes = marked(mark)
+        nothing_seen = 0 if processes else nothing_seen + 1
         for process in processes:
             try:
                 os.kill(process, signal.SIGKILL)
             except ProcessLookupError:
                 continue
+        time.sleep(0.1)
 
 
 if __name__ == "__main__":

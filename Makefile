@@ -22,7 +22,9 @@ SOAK_STATEMENTS ?= 200000
 SOAK_PARTITIONS ?= 20000
 SOAK_CONDITIONS ?= 20000
 
-.PHONY: help demo test lint check bench soak proto serve clean
+PYTEST = $(BIN)/python -m pytest --numprocesses $(PYTEST_PROCESSES) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+
+.PHONY: help demo test proof lint check bench soak proto serve clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -31,17 +33,21 @@ help: ## this list
 demo: $(VENV)/.demo ## a server, real data, updates, analytics and what was pruned, in under a minute
 	@$(BIN)/python -m demo
 
-test: $(VENV)/.dev ## all tests
-	@$(BIN)/python -m pytest --numprocesses $(PYTEST_PROCESSES) --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(PYTEST_ARGS)
+test: $(VENV)/.dev ## all tests but the long ones
+	@$(PYTEST) -m "not proof" $(PYTEST_ARGS)
+
+proof: $(VENV)/.dev ## the long ones: random statements, damage and crashes in a short form
+	@$(PYTEST) -m proof $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev ## style, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-check: ## lint, then test
+check: ## lint, then test, then proof
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory proof
 
 bench: $(VENV)/.bench ## the figures of bench/README.md, measured here
 	@$(BIN)/python -m bench

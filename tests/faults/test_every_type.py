@@ -16,6 +16,8 @@ from catalog.plain import plain_values
 from tests.faults.kinds import KINDS, Kind
 from tests.faults.tables import Tables
 
+pytestmark = pytest.mark.proof
+
 LOW, MIDDLE, HIGH = 0, 1, 2
 RANKS = {1: MIDDLE, 2: None, 3: LOW, 4: HIGH, 5: MIDDLE}
 """Which of its type's values each column has, by the `id` of the row. Row 5 is what defaults say."""

@@ -19,6 +19,8 @@ from tests.e2e.wire import Wire
 from tests.fuzz.hostile_sql import DOUBLED_PLANS, GREEDY, VAST_VALUES
 from tests.server_process import ServerProcess
 
+pytestmark = pytest.mark.proof
+
 LIMIT_MB = 192
 OVER_LIMIT_MB_MAX = 256
 STATEMENT_SECONDS = 1.0

@@ -16,6 +16,8 @@ from tests.flush.crash_workload import STEPS, Contents, contents_after
 from tests.flush.crashes import Crashes, crashes
 from tests.storage_fixtures import Database, TableAccess, kv
 
+pytestmark = pytest.mark.proof
+
 POINTS = [
     "_persist_ceiling",
     "append",

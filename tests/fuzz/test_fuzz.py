@@ -19,6 +19,8 @@ from tests.fuzz.messages import GUARDED, Message, Messages
 from tests.fuzz.raw import DEADLINE_SECONDS, Answer, RawClient
 from tests.server_process import ServerProcess
 
+pytestmark = pytest.mark.proof
+
 MESSAGES = int(os.environ.get("FLIGHTSERVER_FUZZ_MESSAGES", "12000"))
 CLIENTS = 6
 SEED = 20_240_101

@@ -1,6 +1,5 @@
 """One server for all worlds; it is started again if a statement ends it."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -22,7 +21,3 @@ def server(process: ServerProcess) -> ServerProcess:
     if not process.is_running:
         process.start()
     return process
-
-
-# What is left between the two databases are refusals without words and a panic: until then `make soak` asks.
-collect_ignore = [] if "FLIGHTSERVER_ORACLE_STATEMENTS" in os.environ else ["test_oracle.py"]

@@ -14,6 +14,8 @@ from tests.oracle.run import duel, report
 from tests.oracle.writing import Dialect
 from tests.server_process import ServerProcess
 
+pytestmark = pytest.mark.proof
+
 STATEMENTS = int(os.environ.get("FLIGHTSERVER_ORACLE_STATEMENTS", "3000"))
 EACH = 250
 """Statements over one world."""

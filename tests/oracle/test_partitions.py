@@ -13,6 +13,8 @@ from tests.oracle.rounds import Rounds
 from tests.oracle.run import partitions, report
 from tests.server_process import ServerProcess
 
+pytestmark = pytest.mark.proof
+
 CHECKS = int(os.environ.get("FLIGHTSERVER_PARTITIONS", "750"))
 EACH = 250
 SHOWN = 3

@@ -17,6 +17,8 @@ from tests.server_process import ServerProcess
 from tests.sqllogictest.corpus import FOLDER, files, read, runs, sampled
 from tests.sqllogictest.expected import agrees, summary, values
 
+pytestmark = pytest.mark.proof
+
 ALL = os.environ.get("FLIGHTSERVER_SQLLOGICTEST") == "all"
 STATEMENTS_MAX = 80
 QUERIES_MAX = 20

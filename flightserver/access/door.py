@@ -58,10 +58,14 @@ class Door:
         return replace(self, temporary=MappingProxyType({}))
 
     def behind(self, view: ViewDef) -> "Door":
-        """The door for the names in a view's query: who may read a view reads what its owner may read."""
+        """The door for the names in a view's query: who may read a view reads what its owner may read.
+
+        They mean what they meant when it was made, whatever a session hides from itself.
+        """
+        lasting = self.lasting if self.temporary else self
         if self.asker is not None and view.owner == self.asker.name:
-            return self
-        return replace(self, asker=self.find_identity(view.owner))
+            return lasting
+        return replace(lasting, asker=self.find_identity(view.owner))
 
     @cached_property
     def _seen(self) -> Registry:

@@ -429,7 +429,8 @@ class _Reads:
                 self.behind_views.add(table)
             match names.find(name):
                 case TableDef() as found:
-                    self.tables[table] = found
+                    if self.tables.setdefault(table, found) is not found:
+                        raise _two_meanings(table)
                     self.variants[name] = (table, Columns.VISIBLE if table == name else Columns.ALL)
                     self.hidden |= {table} if hides else set()
                     rule = self._rule(name, found, names)
@@ -445,6 +446,8 @@ class _Reads:
                     written = of_view(found, within)
                     inner = self.add(written, within, of_view, is_behind_view=True, is_hidden=hides)
                     self.views.setdefault(name, _View(written.text, found.namespace, frozenset(inner.items())))
+        for name in self.tables.keys() & self.views.keys():
+            raise _two_meanings(name)
         return guards
 
 
@@ -550,6 +553,14 @@ class _Query:
         return self.source.frame(
             engine, seen(self.reads.guards.items()), self.context.namespace, self.dialect, self.batch_rows
         )
+
+
+def _two_meanings(name: TableName) -> DatabaseError:
+    """The names of a view are those of what lasts; a relation of each name is all that a plan can have."""
+    return DatabaseError(
+        ErrorKind.UNSUPPORTED,
+        f"a view of the query reads {name}, which a temporary table hides from the query; rename the temporary one",
+    )
 
 
 def _context_values(context: Context, namespace: str) -> dict[str, str]:

@@ -87,6 +87,7 @@ SPECIMENS = {
     ),
     "rounding": Specimen("SELECT CAST(x AS BIGINT) AS n FROM mixed WHERE k = 2 AND CAST(d AS BIGINT) = 2", [(1,)]),
     "rowless_queries": Specimen("SELECT k FROM flags WHERE (SELECT flags.k + 1) = 3", [(2,)]),
+    "seconds": Specimen("SELECT extract(second FROM TIMESTAMP '2024-03-01 00:00:01.25') AS s", [(1.25,)]),
     "set_operations": Specimen(
         "SELECT a FROM (VALUES (1), (1)) v(a) EXCEPT ALL SELECT a FROM (VALUES (1)) w(a)", [(1,)]
     ),
@@ -109,6 +110,11 @@ SPECIMENS = {
     "tied_windows": Specimen(
         "SELECT k FROM groups WHERE 1 IN (SELECT row_number() OVER (ORDER BY k) FROM flags WHERE flags.k = groups.k)",
         None,
+    ),
+    "totals": Specimen(
+        "SELECT k FROM flags WHERE EXISTS (SELECT 1 FROM groups WHERE groups.k = flags.k GROUP BY ROLLUP(n))"
+        " ORDER BY k",
+        [(1,), (2,), (3,)],
     ),
     "truth_values": Specimen("SELECT DISTINCT f IS FALSE AS n FROM flags ORDER BY n", [(False,), (True,)]),
     "value_lists": Specimen(

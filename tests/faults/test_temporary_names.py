@@ -98,3 +98,22 @@ def test_a_namespace_goes_with_the_sessions_temporary_tables(client: Client, oth
     client.run(f"DROP NAMESPACE {t} CASCADE")
     assert f"namespace {t} does not exist" in client.error(f"DROP TABLE {t}.x")
     assert failure(lambda: other.ingest("x", rows(1), mode="create", db_schema_name=t))
+
+
+def test_a_view_reads_what_it_read_when_it_was_made(client: Client, t: str) -> None:
+    """A temporary table hides a table from its session, not from the views of others."""
+    client.run(f"CREATE TABLE {t} (id BIGINT PRIMARY KEY)")
+    client.run(f"CREATE VIEW {t}_seen AS SELECT * FROM {t}")
+    client.run(f"INSERT INTO {t} VALUES (1)")
+    client.run(f"CREATE TEMPORARY TABLE {t} AS SELECT 7 AS mine")
+    assert client.rows(f"SELECT * FROM {t}_seen") == [(1,)]
+
+
+@pytest.mark.parametrize("hidden", ["{t}", "{t}_seen"])
+def test_a_name_of_two_meanings_is_refused_in_one_query(client: Client, t: str, hidden: str) -> None:
+    """The table or view that a view reads, beside a temporary table of its name."""
+    client.run(f"CREATE TABLE {t} (id BIGINT PRIMARY KEY)")
+    client.run(f"CREATE VIEW {t}_seen AS SELECT * FROM {t}")
+    client.run(f"CREATE VIEW {t}_both AS SELECT * FROM {t}_seen")
+    client.run(f"CREATE TEMPORARY TABLE {hidden.format(t=t)} AS SELECT 7 AS mine")
+    assert "a temporary table hides" in client.error(f"SELECT * FROM {hidden.format(t=t)}, {t}_both")

@@ -144,3 +144,9 @@ def test_what_people_write_is_small() -> None:
         "string_agg(s || ',', ';')",
     ):
         assert largest(f"SELECT {expression} FROM t") < 1 << 20, expression
+
+
+def test_gathering_what_was_gathered_multiplies_nothing() -> None:
+    """Texts of groups are put together to one text of all."""
+    of_groups = "SELECT string_agg(s, ',') AS texts FROM t GROUP BY length(s)"
+    assert largest(f"SELECT string_agg(texts, ';') FROM ({of_groups}) AS g") <= 1 << 20

@@ -56,7 +56,10 @@ def _write_now(writing: Writing, found: Visit) -> None:
 
 
 def _write_truncated(writing: Writing, call: tree.Node, moment: tree.Expression, found: Visit) -> None:
-    """Truncate by a function of ours, which knows all years."""
-    if writing.type_of(moment, found) == pa.timestamp("us"):
+    """Truncate by a function of ours, which knows all years; a date is its midnight."""
+    known = writing.type_of(moment, found)
+    if known == pa.date32():
+        writing.edits.wrap(moment, "CAST(", " AS TIMESTAMP(6))")
+    if known in (pa.timestamp("us"), pa.date32()):
         writing.edits.span(call.start, call.start + 1, "moment_trunc")
         writing.keep_name(found, writing.written(call))

@@ -25,6 +25,7 @@ _LITERALS = {
     "null": pa.null(),
     "boolean": pa.bool_(),
     "DATE": pa.date32(),
+    "TIME": pa.time64("ns"),
     "TIMESTAMP": pa.timestamp("us"),
     "TIMESTAMPTZ": pa.timestamp("us", "UTC"),
     "INTERVAL": _INTERVAL,

@@ -20,7 +20,8 @@ VALUE_BYTES_MAX = 8 << 20
 PARAMETER_BYTES = 64
 NUMBER_BYTES = 8
 GATHERED_ROWS = 1_000
-"""How many values one of `string_agg` is taken to have."""
+GATHERED_BYTES_MAX = 1 << 20
+"""How many values one of `string_agg` is taken to have, and what they are at most taken to be together."""
 
 SMALL = frozenset(
     {
@@ -129,7 +130,8 @@ def _joined(sizes: _Sizes, _: _Sizes) -> int:
 
 
 def _aggregated(sizes: _Sizes, _: _Sizes) -> int:
-    return GATHERED_ROWS * sum(sizes)
+    """What an aggregate holds is in the engine's account; what was gathered is not multiplied by gathering it again."""
+    return max(sum(sizes), min(GATHERED_ROWS * sum(sizes), GATHERED_BYTES_MAX))
 
 
 def _exchanged(sizes: _Sizes, _: _Sizes) -> int:

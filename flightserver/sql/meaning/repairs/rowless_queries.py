@@ -1,6 +1,7 @@
 """A sub-query that is a value and reads nothing but columns of the outer query: `(SELECT a.x + 1 WHERE a.y)`.
 
-DataFusion 55 plans it as a join with no rows of its own, and fails. What it selects is written in its place.
+DataFusion 55 plans it as a join with no rows of its own, and fails. What it selects is written in its place; one row
+is in every order.
 """
 
 from flightserver.sql.meaning.aggregates import aggregates_all
@@ -19,7 +20,8 @@ def repair(writing: Writing) -> None:
 
 
 def _is_rowless(query: tree.Query, select: tree.Select) -> bool:
-    is_cut = query.common or query.order_by
+    is_ordered_by_more = any(isinstance(node, tree.Call) for by in query.order_by for node in tree.walk(by))
+    is_cut = query.common or is_ordered_by_more
     has_more = select.from_start is not None or select.has_groups or aggregates_all(select) or select.qualify
     items = [node for item in select.items for node in tree.walk_here(item)]
     is_one = len(select.items) == 1 and not any(

@@ -1,9 +1,9 @@
-"""Arrow values as they are stored: without encodings, without what NULL hides, and with one zero.
+"""Arrow values as they are stored: without encodings, without what NULL hides, and with one zero and one NaN.
 
 Invariants of a plain array, however deep it nests:
 - it is no dictionary, run-end encoding, view or extension; lists and text have 32-bit offsets and no fixed size;
 - a NULL struct has NULL fields and a NULL list no elements: engines read the children of a struct without its validity;
-- -0.0 is 0.0: SQL calls both equal, and engines do not where they hash or look up.
+- -0.0 is 0.0, and every NaN the same: SQL calls them equal, and engines do not where they hash or look up.
 
 Flat values that are plain already are not copied.
 """
@@ -39,7 +39,7 @@ def plain(values: pa.Array) -> pa.Array:
         return values.cast(pa.string())
     if types.is_large_binary(found) or types.is_binary_view(found) or types.is_fixed_size_binary(found):
         return values.cast(pa.binary())
-    return _with_one_zero(values) if types.is_floating(found) else values
+    return _with_one_zero_and_nan(values) if types.is_floating(found) else values
 
 
 def is_list(data_type: pa.DataType) -> bool:
@@ -96,12 +96,15 @@ def _plain_list(values: pa.Array) -> pa.Array:
     )
 
 
-def _with_one_zero(values: pa.Array) -> pa.Array:
-    width = values.type.bit_width
-    word = np.dtype(f"u{width // 8}")
-    bits = np.frombuffer(values.buffers()[1], word, len(values), values.offset * word.itemsize)
-    negative = bits == word.type(1 << (width - 1))
-    if not negative.any():
+def _with_one_zero_and_nan(values: pa.Array) -> pa.Array:
+    size = values.type.bit_width // 8
+    word = np.dtype(f"u{size}")
+    bits = np.frombuffer(values.buffers()[1], word, len(values), values.offset * size)
+    numbers, one_nan = bits.view(f"f{size}"), np.array([np.nan], f"f{size}").view(word)[0]
+    negative = bits == word.type(1 << (8 * size - 1))
+    other_nans = np.isnan(numbers) & (bits != one_nan)
+    if not negative.any() and not other_nans.any():
         return values
     missing = values.is_null().to_numpy(zero_copy_only=False) if values.null_count else None
-    return pa.array(np.where(negative, 0, bits).astype(word), mask=missing).view(values.type)
+    plain_bits = np.where(other_nans, one_nan, np.where(negative, word.type(0), bits))
+    return pa.array(plain_bits, mask=missing).view(values.type)

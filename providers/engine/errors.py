@@ -20,6 +20,7 @@ _KINDS: tuple[tuple[str, ErrorKind], ...] = (
     (r"Resources exhausted|ResourcesExhausted|exceeded the allowable limit", ErrorKind.RESOURCES),
     (r"failed to match any signature", ErrorKind.INVALID),
     (r"Optimizer rule '(?:simplify_expressions|type_coercion)' failed", ErrorKind.INVALID),
+    (r"Optimizer rule '(?:scalar_subquery_to_join|decorrelate_predicate_subquery)' failed", ErrorKind.UNSUPPORTED),
     (
         r"No field named (?:\"\$|__correlated_sq)|a mixed of outer references|single expression req",
         ErrorKind.UNSUPPORTED,
@@ -52,6 +53,8 @@ _OUTER_COLUMN = re.compile(r"No field named \"\$.*", re.DOTALL)
 
 _LOST_COLUMN = re.compile(r"No field named __correlated_sq.*", re.DOTALL)
 _WINDOW_COLUMN = re.compile(r".*should not contain a mixed of outer references.*", re.DOTALL)
+_TIED = re.compile(r".*Optimizer rule '(?:scalar_subquery_to_join|decorrelate_predicate_subquery)' failed.*", re.DOTALL)
+_SORTED_TWICE = re.compile(r"Conflicting ordering requirements in aggregate functions.*", re.DOTALL)
 _SYNTAX_NODE = re.compile(r"Unsupported ast node (?:in sqltorel: )?(\w+) .*", re.DOTALL)
 _PATHS = re.compile(r"(?:file://)?/?(?:[\w.~%@+=-]+/)+[\w.~%@+=-]*\.(?:parquet|arrow|bloom|dv|json)")
 _RELATION = re.compile(r"\bmain\.(?:\$default\.)?|\$default\.|storage\.files\.(?:b[0-9a-f]{32}|t\d+)\.")
@@ -99,12 +102,15 @@ def _clean(text: str) -> str:
     if parsed:
         text = parsed.group(1)
     text = text.split("\n\nbacktrace", 1)[0].split("This issue was likely caused by a bug", 1)[0]
+    if not any(known.search(text) for known in (_OUTER_COLUMN, _LOST_COLUMN, _WINDOW_COLUMN)):
+        text = _TIED.sub("a sub-query at this place may not use columns of the outer query; write a join", text)
     text = _RELATION.sub("", _PATHS.sub("a stored file", _NOISE.sub("", text)))
     text = _SIGNATURE.sub(r"function \1 takes no arguments of these types; cast them", text)
     text = _SUB_QUERY.sub("a sub-query at this place is not supported; write it as a join", text)
     text = _OUTER_COLUMN.sub("a sub-query at this place may not use columns of the outer query; write EXISTS", text)
     text = _LOST_COLUMN.sub("a sub-query in a set operation may not use columns of the outer query; write a join", text)
     text = _WINDOW_COLUMN.sub("a window in a sub-query may not use columns of the outer query; write a join", text)
+    text = _SORTED_TWICE.sub("aggregates of one SELECT may not sort in two ways; use a sub-query for each", text)
     text = _SYNTAX_NODE.sub(lambda found: f"{found[1].upper()} is not supported", text)
     line = " ".join(text.split()).strip(" :,")
     return line[: MESSAGE_CHARACTERS_MAX - 1] + "…" if len(line) > MESSAGE_CHARACTERS_MAX else line

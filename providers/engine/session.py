@@ -291,6 +291,8 @@ def _session(
         .set("datafusion.execution.time_zone", "UTC")
         # Sorts of several partitions take the whole pool and leave nothing to the merge of their results.
         .set("datafusion.optimizer.repartition_sorts", "false")
+        # Groups under a limit take memory for as many as the limit says, before there is any.
+        .set("datafusion.optimizer.enable_topk_aggregation", "false")
     )
     for name, value in _SETTINGS[dialect].items():
         config = config.set(name, value)

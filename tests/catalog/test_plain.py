@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -107,6 +108,17 @@ def test_there_is_one_zero(kind: pa.DataType) -> None:
         assert signs == [1.0] * 3
     assert plain(values).is_valid().to_pylist() == values.is_valid().to_pylist()
     assert plain(values).drop_null().to_pylist()[2] == -1.0
+
+
+@pytest.mark.parametrize("kind", [pa.float16(), pa.float32(), pa.float64()], ids=str)
+def test_there_is_one_nan(kind: pa.DataType) -> None:
+    """Processors make some with a sign."""
+    size = kind.bit_width // 8
+    made = np.array([math.nan, -math.nan, 1.0, -0.0], f"f{size}")
+    assert made[:1].tobytes() != made[1:2].tobytes()
+    bits = np.frombuffer(plain(pa.array(made)).buffers()[1], f"u{size}", 4)
+    assert bits[0] == bits[1]
+    assert plain(pa.array(made)).to_pylist()[2:] == [1.0, 0.0]
 
 
 def test_what_is_plain_is_not_copied() -> None:

@@ -69,6 +69,9 @@ SPECIMENS = {
     "extremes": Specimen("SELECT max(x) AS m FROM doubles WHERE k = 1 GROUP BY k", [(float("-inf"),)]),
     "function_names": Specimen("SELECT sign(k) AS s FROM groups WHERE k = 2", [(1.0,)]),
     "global_aggregates": Specimen("SELECT count(*) AS n FROM flags HAVING count(*) BETWEEN NULL AND 5", []),
+    "grouping_places": Specimen(
+        "SELECT g, count(*) AS n FROM groups GROUP BY ROLLUP (1) ORDER BY g NULLS LAST", [(1, 2), (None, 2)]
+    ),
     "guarded_cases": Specimen("SELECT k FROM divisors WHERE CASE WHEN h <> 0 THEN 10 / h > 1 ELSE false END", [(2,)]),
     "intervals": Specimen("SELECT k FROM stays WHERE ended - begun > INTERVAL '1 day'", [(1,)]),
     "keys": Specimen("SELECT k, (SELECT n FROM groups WHERE groups.k = flags.k) FROM flags WHERE k = 1", [(1, "a")]),
@@ -78,13 +81,15 @@ SPECIMENS = {
     "missing_rows": Specimen("SELECT coalesce((SELECT y FROM present WHERE y = 9 LIMIT 1), 0) AS n", [(0,)]),
     "mixed_numbers": Specimen("SELECT k FROM mixed WHERE d < x", [(1,)]),
     "moments": Specimen("SELECT k FROM stays WHERE begun < DATE '9999-12-31'", [(1,)]),
+    "not_numbers": Specimen("SELECT k FROM mixed WHERE x - x > 1", [(1,)]),
     "offsets": Specimen("SELECT k FROM (SELECT k FROM flags ORDER BY k DESC OFFSET 2) q ORDER BY k", [(1,)]),
-    "operator_order": Specimen("SELECT k FROM flags WHERE f = k IN (1, 3) ORDER BY k", [(1,)]),
+    "operator_order": Specimen("SELECT k FROM flags WHERE f = k IN (1, 3) AND 'n' || k - 1 = 'n0' ORDER BY k", [(1,)]),
     "outer_columns": Specimen(
         "SELECT k FROM groups o WHERE EXISTS (SELECT 1 FROM flags m WHERE m.k = o.k AND EXISTS "
         "(SELECT 1 FROM divisors i WHERE i.k = m.k AND i.k = o.g))",
         [(1,)],
     ),
+    "powers": Specimen("SELECT 2 * k ^ 3 AS n FROM flags ORDER BY k", [(2.0,), (16.0,), (54.0,)]),
     "rounding": Specimen("SELECT CAST(x AS BIGINT) AS n FROM mixed WHERE k = 2 AND CAST(d AS BIGINT) = 2", [(1,)]),
     "rowless_queries": Specimen("SELECT k FROM flags WHERE (SELECT flags.k + 1) = 3", [(2,)]),
     "seconds": Specimen("SELECT extract(second FROM TIMESTAMP '2024-03-01 00:00:01.25') AS s", [(1.25,)]),
@@ -119,6 +124,9 @@ SPECIMENS = {
     "truth_values": Specimen("SELECT DISTINCT f IS FALSE AS n FROM flags ORDER BY n", [(False,), (True,)]),
     "value_lists": Specimen(
         "SELECT k FROM flags WHERE 'a' NOT IN (CASE WHEN f THEN 'b' END, 'c') ORDER BY k", [(1,), (2,)]
+    ),
+    "value_rows": Specimen(
+        "SELECT a FROM (VALUES (CASE WHEN false THEN 1 ELSE CAST(0.5 AS DOUBLE) END)) v(a)", [(0.5,)]
     ),
     "whole_numbers": Specimen("SELECT n + 1 AS m FROM large", None),
     "zeros": Specimen("SELECT rank() OVER (ORDER BY z) AS r FROM doubles ORDER BY k", [(1,), (1,), (3,)]),

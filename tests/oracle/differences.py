@@ -29,6 +29,14 @@ KNOWN: tuple[Known, ...] = (
         "may not use columns of the outer query; write a join",
         "windows and sets in a sub-query that are tied to the outer query are refused (docs/sql.md)",
     ),
+    Known(
+        "may not sort in two ways",
+        "aggregates with ORDER BY of their own, of which two in one SELECT differ, are refused (docs/sql.md)",
+    ),
+    Known(
+        "Accumulator for (Null",
+        "an aggregate of nothing but NULL has no type; PostgreSQL refuses it, too",
+    ),
     Known("SUM not supported for Null", "a sum of nothing but NULL has no type; PostgreSQL refuses it, too"),
     Known("Cannot infer common string type", "NULL || 1 is of no type; PostgreSQL refuses it, too"),
     Known("Aggregate function calls cannot be nested", "DuckDB takes aggregates in FILTER; PostgreSQL does not"),

@@ -107,6 +107,8 @@ class TypeReader:
             return pa.bool_()
         if value.operator == "||":
             return pa.string()
+        if value.operator == "^":
+            return pa.float64()
         if value.operator not in ARITHMETIC:
             return None
         left, right = self.of(value.left), self.of(value.right)
@@ -161,6 +163,8 @@ def arithmetic_type(operator: str, left: pa.DataType | None, right: pa.DataType 
         return ANY_DECIMAL
     if pa.types.is_timestamp(left) and pa.types.is_timestamp(right) and operator == "-":
         return pa.duration("us")
+    if pa.types.is_date(left) and pa.types.is_date(right) and operator == "-":
+        return pa.int64()
     if operator not in {"+", "-"}:
         return None
     return _moved_type(left, right) or (_moved_type(right, left) if operator == "+" else None)

@@ -11,7 +11,7 @@ from flightserver.sql.text.tree import Expression
 from flightserver.sql.text.words import FRAME_UNITS, NO_OPERAND, QUERY_STARTS, SET_OPERATORS
 
 _OR, _AND, _NOT, _CUSTOM, _IS, _COMPARE, _MEMBER = 5, 10, 15, 16, 17, 19, 20
-_PIPE, _CARET, _AMPERSAND, _XOR, _ADD, _MULTIPLY, _ZONE, _TIGHT = 21, 22, 23, 24, 30, 40, 41, 50
+_OTHER, _XOR, _ADD, _MULTIPLY, _ZONE, _CARET, _TIGHT = 21, 24, 30, 40, 41, 45, 50
 
 _BINDS = {
     "OR": _OR,
@@ -19,11 +19,10 @@ _BINDS = {
     "XOR": _XOR,
     **dict.fromkeys(("->", "->>", "#", "@", "?"), _CUSTOM),
     **dict.fromkeys(("=", "==", "<>", "!=", "<", ">", "<=", ">=", "<=>", "~", "!"), _COMPARE),
-    "|": _PIPE,
+    **dict.fromkeys(("|", "&", "||"), _OTHER),
     "^": _CARET,
-    "&": _AMPERSAND,
     **dict.fromkeys(("+", "-"), _ADD),
-    **dict.fromkeys(("*", "/", "%", "||", "DIV"), _MULTIPLY),
+    **dict.fromkeys(("*", "/", "%", "DIV"), _MULTIPLY),
     "AT": _ZONE,
     **dict.fromkeys(("::", "["), _TIGHT),
     "IS": _IS,
@@ -31,7 +30,7 @@ _BINDS = {
     **dict.fromkeys(("IN", "BETWEEN"), _MEMBER),
     "COLLATE": _TIGHT,
 }
-"""How strongly an operator binds: as in DataFusion's parser, but for IN and its kin, which bind as in PostgreSQL."""
+"""How strongly an operator binds: as in DataFusion's parser, but IN, `||`, `^` and their kin as in PostgreSQL."""
 
 _NEGATABLE = frozenset({"IN", "BETWEEN", "LIKE", "ILIKE", "SIMILAR", "RLIKE", "REGEXP"})
 _QUANTIFIERS = frozenset({"ANY", "SOME", "ALL"})

@@ -1,7 +1,8 @@
 """A date that is moved by an interval: for DataFusion a date again, so that hours are lost; in PostgreSQL a moment.
 
 The date becomes its midnight first. Where a date that is moved by whole days is compared with nothing but dates, it
-stays one: that says the same, and rules out batches by their dates.
+stays one: that says the same, and rules out batches by their dates. The days between two dates are a number, which
+DataFusion 55 takes for a duration where it looks at statistics; so they are subtracted as numbers.
 """
 
 import re
@@ -20,6 +21,12 @@ _WHOLE_DAYS = re.compile(rf"\s*('?\s*[-+]?\d+\s*'?\s*({_DAYS})s?\s*'?\s*)+", re.
 def repair(writing: Writing) -> None:
     """Move midnights."""
     for node, found in writing.of_kind(tree.Binary):
+        if node.operator == "-" and all(
+            writing.type_of(side, found) == pa.date32() for side in (node.left, node.right)
+        ):
+            for side in (node.left, node.right):
+                writing.edits.wrap(side, "CAST(CAST(", " AS INT) AS BIGINT)")
+            writing.keep_name(found, writing.written(node))
         date = _moved_date(writing, node, found)
         if date is not None and not _is_compared_as_date(writing, found):
             writing.edits.wrap(date, "CAST(", " AS TIMESTAMP(6))")

@@ -12,13 +12,13 @@ def repair(writing: Writing) -> None:
     """Write what EXISTS says; refuse the rest."""
     if not writing.has("ROLLUP", "CUBE", "SETS"):
         return
-    asked = (
-        *writing.of_kind(tree.Exists),
-        *writing.of_kind(tree.InQuery),
-        *writing.of_kind(tree.Quantified),
-        *writing.of_kind(tree.ScalarQuery),
-    )
-    for node, _ in asked:
+    asked: list[tree.Exists | tree.InQuery | tree.Quantified | tree.ScalarQuery] = [
+        *(node for node, _ in writing.of_kind(tree.Exists)),
+        *(node for node, _ in writing.of_kind(tree.InQuery)),
+        *(node for node, _ in writing.of_kind(tree.Quantified)),
+        *(node for node, _ in writing.of_kind(tree.ScalarQuery)),
+    ]
+    for node in asked:
         query = tree.unbracketed(node.query)
         select = query.body
         if not isinstance(select, tree.Select) or not _has_total(select) or not writing.may_use_outer_columns(query):

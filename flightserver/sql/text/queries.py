@@ -141,8 +141,8 @@ class QueryReader(ExpressionReader):
                 return self._select()
             case "VALUES":
                 self.position += 1
-                is_partial = self.peek().kind is Kind.ROWS
                 rows = self._rows()
+                is_partial = any(token.kind is Kind.ROWS for token in self.tokens[start : self.position])
                 return tree.Values(start, self.position, rows, is_partial)
             case "TABLE":
                 self.position += 1

@@ -47,6 +47,8 @@ def _is_only_shown(writing: Writing, found: Visit) -> bool:
         return False
     node = above.node
     if isinstance(node, tree.Binary | tree.Call):
+        if found.scope.select is not None and found.scope.select.has_groups:
+            return False  # what is grouped by must be written alike wherever it stands
         return _may_be_nan(node) and not (isinstance(node, tree.Call) and node.is_distinct and is_aggregate(node))
     outermost = writing.visits[0].node
     return isinstance(node, tree.Item) and isinstance(outermost, tree.Query) and _shows(outermost, found)

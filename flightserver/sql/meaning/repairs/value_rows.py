@@ -1,6 +1,6 @@
-"""CASE among VALUES: DataFusion 55 takes the type of its first branch for that of the column, and fails over another.
+"""CASE in a row of VALUES: for DataFusion 55 the type of its first branch is the column's, and it fails over another.
 
-One SELECT for each row says the same, and brings the types together.
+A SELECT says the same of one row, and brings the types together. Among several rows it stays an error.
 """
 
 from flightserver.sql.meaning.writing import Writing
@@ -8,13 +8,11 @@ from flightserver.sql.text import tree
 
 
 def repair(writing: Writing) -> None:
-    """Write rows as queries."""
+    """Write the row as a query."""
     if not writing.has("VALUES"):
         return
     for values, _ in writing.of_kind(tree.Values):
-        if any(_has_case(value) for row in values.rows for value in row):
-            if values.is_partial:
-                raise writing.unsupported(values, "CASE may not stand among very many rows; write a query")
+        if len(values.rows) == 1 and not values.is_partial and any(map(_has_case, values.rows[0])):
             _write(writing, values)
 
 
@@ -23,8 +21,9 @@ def _has_case(value: tree.Expression) -> bool:
 
 
 def _write(writing: Writing, values: tree.Values) -> None:
-    def written_row(row: tuple[tree.Expression, ...]) -> str:
+    def written() -> str:
+        (row,) = values.rows
         items = (f"{writing.edits.text_of(value)} AS column{place}" for place, value in enumerate(row, start=1))
         return f"SELECT {', '.join(items)}"
 
-    writing.edits.write(values, lambda: " UNION ALL ".join(map(written_row, values.rows)))
+    writing.edits.write(values, written)

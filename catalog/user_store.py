@@ -39,7 +39,8 @@ class UserStore:
         self._keyvalue = keyvalue
         self._changing = threading.RLock()
         self._lock = threading.Lock()
-        self._kept: OrderedDict[str, UserDef] = OrderedDict()
+        self._kept: OrderedDict[str, UserDef | None] = OrderedDict()
+        """None is known not to be there."""
         self._changes = 0
         self._version = int(keyvalue.get(Family.CATALOG, _VERSION) or NEW_VERSION)
 
@@ -51,18 +52,15 @@ class UserStore:
     def find(self, name: str) -> UserDef | None:
         """A user by name; None when there is none."""
         with self._lock:
-            found = self._kept.get(name)
-            if found is not None:
+            if name in self._kept:
                 self._kept.move_to_end(name)
-                return found
+                return self._kept[name]
             before = self._changes
         stored = self._keyvalue.get(Family.CATALOG, _user_key(name))
-        if stored is None:
-            return None
-        found = decode_user(stored)
+        found = None if stored is None else decode_user(stored)
         with self._lock:
             if self._changes == before:
-                self._keep(found)
+                self._keep(name, found)
         return found
 
     def get(self, name: str) -> UserDef:
@@ -176,12 +174,11 @@ class UserStore:
     def _publish(self, name: str, user: UserDef | None) -> None:
         with self._lock:
             self._changes += 1
-            self._kept.pop(name, None)
-            if user is not None:
-                self._keep(user)
+            self._keep(name, user)
 
-    def _keep(self, user: UserDef) -> None:
-        self._kept[user.name] = user
+    def _keep(self, name: str, user: UserDef | None) -> None:
+        self._kept[name] = user
+        self._kept.move_to_end(name)
         while len(self._kept) > KEPT_MAX:
             self._kept.popitem(last=False)
 

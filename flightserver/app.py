@@ -15,6 +15,7 @@ from flightserver.access.issuer import Issuer
 from flightserver.access.login_queue import LoginQueue
 from flightserver.access.logins import Logins
 from flightserver.access.passwords import Passwords
+from flightserver.access.user_limits import UserLimit
 from flightserver.activity.gate import Gate, GateLimits
 from flightserver.activity.ledger import Ledger
 from flightserver.activity.limits import ledger_limits
@@ -58,7 +59,7 @@ def serve(settings: Settings, *, accept_loss: bool = False) -> None:
             GateLimits(
                 settings.statements_max, settings.statements_user_max, settings.queue_max, settings.queue_wait_s
             ),
-            lambda user: logins.limit(user, "statements"),
+            lambda user: database.limits.of(user, UserLimit.STATEMENTS),
         )
         ledger = Ledger(ledger_limits(settings))
         sessions, statements = Sessions(database, ledger, logins), Statements()
@@ -75,7 +76,13 @@ def serve(settings: Settings, *, accept_loss: bool = False) -> None:
         retention = Ticker("audit", partial(cut_audit_log, database.audit_log, settings), RETENTION_SECONDS)
         retention.start()
         at_work = partial(_at_work, gate, statements)
-        memory = memory_ticker(MemoryGuard(at_work, settings.memory_limit_mb << 20))
+        memory = memory_ticker(
+            MemoryGuard(
+                at_work,
+                settings.memory_limit_mb << 20,
+                lambda user: database.limits.bytes_of(user, UserLimit.MEMORY_MB),
+            )
+        )
         memory.start()
         stopping = _signalled()
         print(f"listening on {listener.address}", flush=True)

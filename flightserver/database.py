@@ -17,6 +17,7 @@ from catalog.roles import Identity
 from catalog.store import CatalogStore
 from catalog.user_store import UserStore
 from flightserver.access.principal import FindIdentity
+from flightserver.access.user_limits import UserLimits
 from flightserver.settings import DEV_IDENTITY, Settings
 from flush.leftovers import clear_leftovers, reclaim_dropped
 from flush.worker import MaintenanceWorker
@@ -44,6 +45,7 @@ class Database:
         self.catalog = CatalogStore(self._keyvalue)
         self.audit_log = AuditLog(self._keyvalue)
         self.users = UserStore(self._keyvalue)
+        self.limits = UserLimits(self.users, settings)
         self._tables = TableFolders(self._folder.tables)
         files = ColdFiles(settings.cache_mb << 20, settings.decoded_bytes)
         self.store = ScopeStore(

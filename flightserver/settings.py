@@ -93,6 +93,13 @@ class Settings(BaseModel):
     threads: int = Field(0, ge=0, description="cores a query may use; 0: all")
     statements_max: int = Field(64, ge=1, description="statements running at once")
     statements_user_max: int = Field(48, ge=1, description="of them, those of one user")
+    memory_user_mb: int = Field(0, ge=0, description="memory of what one user runs; 0: no limit")
+    result_rows_max: int = Field(0, ge=0, description="rows of one result; 0: no limit")
+    result_max_mb: int = Field(0, ge=0, description="size of one result; 0: no limit")
+    ingest_user_mb_s: int = Field(0, ge=0, description="what one user may send in a second; more waits; 0: no limit")
+    hot_user_mb: int = Field(
+        0, ge=0, description="unflushed rows of one user in USER tables; beyond it INSERT and UPDATE fail; 0: no limit"
+    )
     queue_max: int = Field(64, ge=0, description="statements waiting for a place; more are told to retry")
     queue_wait_s: float = Field(10.0, ge=0, description="how long a statement waits for a place")
     query_timeout_s: float = Field(0.0, ge=0, description="how long a statement may run; 0: no limit; SET can lower it")

@@ -103,11 +103,6 @@ class Logins:
         user = self._users.find(login.user)
         return user is not None and user.enabled and user.version == login.version
 
-    def limit(self, name: str, limit: str) -> int | None:
-        """A limit that a user has instead of the one for all; None when there is no such."""
-        user = self._users.find(name)
-        return None if user is None else user.limits.get(limit)
-
     def _is_right(self, name: str, user: UserDef | None, password: str) -> bool:
         """Check a password in its turn. The work is the same whether there is such a user or not."""
         lane = name[: NAME_LENGTH_MAX + 1]

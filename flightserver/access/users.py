@@ -5,9 +5,6 @@ from enum import Enum, unique
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.roles import Identity, Role
 
-USER_LIMITS = frozenset({"sessions", "statements"})
-"""What SET LIMIT can set: how many sessions a user may have, and how many statements at once."""
-
 
 @unique
 class UserAction(Enum):
@@ -51,11 +48,3 @@ def refusal(actor: Identity, action: UserAction, name: str) -> DatabaseError:
     return DatabaseError(
         ErrorKind.DENIED, f"{actor.name} has the role {actor.role.value} and may not {action.value} {whom}"
     )
-
-
-def check_limit_name(name: str) -> str:
-    """Return `name` when a user can have such a limit; INVALID otherwise."""
-    if name not in USER_LIMITS:
-        known = ", ".join(sorted(USER_LIMITS))
-        raise DatabaseError(ErrorKind.INVALID, f"there is no limit {name} for a user; the limits are {known}")
-    return name

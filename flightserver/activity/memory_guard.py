@@ -22,6 +22,7 @@ from operator import itemgetter
 from pathlib import Path
 
 from catalog.errors import ErrorKind
+from flightserver.activity.gate import no_limit
 from flightserver.activity.statement import RunningStatement
 from providers.ticker import Ticker
 
@@ -61,6 +62,7 @@ class MemoryGuard:
 
     at_work: Callable[[], Collection[RunningStatement]]
     limit_bytes: int
+    limit_of: Callable[[str], int | None] = no_limit
     resident: Callable[[], int] = resident_bytes
     _seen: int = 0
     _charged: dict[RunningStatement, _Charged] = field(default_factory=dict)
@@ -77,11 +79,28 @@ class MemoryGuard:
         for charged in self._charged.values():
             charged.bytes += max(now - self._seen, 0) / len(self._charged)
         self._seen = now
+        self._end_of_users()
         taken = now - min((charged.before for charged in self._charged.values()), default=now)
         if taken > self.limit_bytes + ALLOWANCE_BYTES:
             self._end_largest(taken)
         else:
             self._patience = 0
+
+    def _end_of_users(self) -> None:
+        """Ask the largest statement of each user to stop whose statements were charged with too much."""
+        for user in {statement.user for statement in self._charged}:
+            limit = self.limit_of(user)
+            own = [(charged, one) for one, charged in self._charged.items() if one.user == user]
+            if limit is None or sum(charged.bytes for charged, _ in own) <= limit:
+                continue
+            if any(charged.is_asked for charged, _ in own):
+                continue
+            charged, largest = max(own, key=lambda item: item[0].bytes)
+            charged.is_asked = True
+            largest.cancel(
+                f"the statement was ended because {user} took more than memory_mb = {limit >> 20}; make it smaller",
+                ErrorKind.RESOURCES,
+            )
 
     def _end_largest(self, taken: int) -> None:
         """Ask the largest statement to stop, when those that were asked before had their time."""

@@ -4,6 +4,7 @@ A query is planned when its FlightInfo is asked for and runs when its ticket is 
 query path runs in GetFlightInfo, once; its ticket yields the count of rows that it affected.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,8 +18,10 @@ from flightserver.access.auditing import COMMITTED, Deed, deed_of, ingest_deed
 from flightserver.access.principal import Principal
 from flightserver.access.read_only import refuse_change, refuse_ingest
 from flightserver.access.rights import Use
+from flightserver.access.user_limits import UserLimit, beyond
 from flightserver.activity.entries import Kind
 from flightserver.activity.gate import Access, Gate, no_access
+from flightserver.activity.pace import Pace
 from flightserver.activity.statement import RunningStatement, StatementState
 from flightserver.activity.statements import Statements
 from flightserver.context import Context
@@ -32,6 +35,7 @@ from flightserver.protocol.substrait import readable_plan
 from flightserver.service.call import Call
 from flightserver.service.catalog_info import describe_catalog, server_facts
 from flightserver.service.handles import Handles, Held
+from flightserver.service.hot_rows import refuse_hot
 from flightserver.service.outcomes import AFFECTED_SCHEMA, Pending, Result, Sent, WaitingResult
 from flightserver.service.script import run_script
 from flightserver.service.session_actions import SessionActions
@@ -42,7 +46,7 @@ from flightserver.sessions.control import Control
 from flightserver.sessions.directory import Sessions
 from flightserver.sessions.session import Session
 from flightserver.sql.parser import Parsed, parse_numbered
-from flightserver.sql.statements import SubstraitQuery, TableRef
+from flightserver.sql.statements import Insert, SubstraitQuery, TableRef, Update
 from providers.commit.idempotency import Idempotency
 from providers.commit.request import Request
 from providers.commit.transaction import Transaction
@@ -96,6 +100,10 @@ class Service:
         self._session_actions = SessionActions(sessions, statements)
         self._load = TableLoad(database, executor.ddl, executor.dml.guard)
         self._facts = server_facts(database.settings)
+        self._limits = database.limits
+        self._pace = Pace(lambda user: self._limits.bytes_of(user, UserLimit.INGEST_MB_S))
+        self._pause_max_seconds = database.settings.stream_idle_timeout_s
+        self._refuse_hot = partial(refuse_hot, database)
         self._queue_wait_seconds = database.settings.queue_wait_s
         self._lifetime_seconds = float(database.settings.result_lifetime_s)
         self._results: Handles[WaitingResult] = Handles(Kind.RESULT)
@@ -149,10 +157,23 @@ class Service:
             watched = replace(
                 stream,
                 opened=partial(incoming.awaited, stream.opened),
-                batches=incoming.received(stream.batches),
+                batches=self._paced(call.user, incoming, stream.batches),
                 note_buffered=incoming.note_buffered,
             )
             return self._put(command, call, watched, incoming)
+
+    def _paced(self, user: str, incoming: ClientStream, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """What a client sends, no faster than its user may; UNAVAILABLE when it would have to wait for too long."""
+        for batch in incoming.received(batches):
+            seconds = self._pace.wait_seconds(user, int(batch.nbytes), time.monotonic())
+            if seconds > self._pause_max_seconds:
+                raise DatabaseError(
+                    ErrorKind.UNAVAILABLE,
+                    f"{user} sends more than ingest_mb_s allows by {seconds:.0f} s; send less at once, or retry later",
+                )
+            if seconds:
+                incoming.paused(seconds)
+            yield batch
 
     def _put(self, command: Command, call: Call, stream: Stream, incoming: ClientStream) -> bytes:
         match command:
@@ -277,6 +298,8 @@ class Service:
                 return Result.of(outcome)
 
             def run(context: Context) -> Rows | Affected:
+                if isinstance(own.statement, Insert | Update):
+                    self._refuse_hot(principal.user)
                 brought = Request(request, None if deed is None else deed.note)
                 outcome = self._statement(own, replace(context, request=brought), bound)
                 if type(own.statement) not in COMMITTED:
@@ -313,6 +336,7 @@ class Service:
         refuse_ingest(call.session.principal)
 
         def load(context: Context) -> Affected:
+            self._refuse_hot(context.user)
             batches = until(context.stop, stream.batches)
             noted = replace(context, request=Request(note=deed.note))
             return Affected(self._load.run(command, noted, replace(stream, batches=batches)))
@@ -429,8 +453,18 @@ class Service:
             for batch in outgoing.sent(until(both, result.rows.start(both))):
                 running.rows += batch.num_rows
                 running.bytes += batch.nbytes
+                self._refuse_large_result(running)
                 yield batch
         running.enter(StatementState.FINISHED)
+
+    def _refuse_large_result(self, running: RunningStatement) -> None:
+        """Raise RESOURCES when a result has become more than its user may have."""
+        rows_max = self._limits.of(running.user, UserLimit.RESULT_ROWS)
+        if rows_max is not None and running.rows > rows_max:
+            raise beyond(running.user, UserLimit.RESULT_ROWS, "the result has more; ask for fewer with LIMIT", rows_max)
+        mb_max = self._limits.of(running.user, UserLimit.RESULT_MB)
+        if mb_max is not None and running.bytes > mb_max << 20:
+            raise beyond(running.user, UserLimit.RESULT_MB, "the result has more; ask for less with LIMIT", mb_max)
 
     def _cancel(self, info: FlightInfo, call: Call) -> CancelStatus:
         """Stop the query of a FlightInfo, and forget its result."""

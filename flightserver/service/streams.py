@@ -87,6 +87,14 @@ class ClientStream:
                 return
             yield batch
 
+    def paused(self, seconds: float) -> None:
+        """Wait before more is taken, for as long as nothing says to stop."""
+        ends = time.monotonic() + seconds
+        with self._waiting():
+            while (left := ends - time.monotonic()) > 0:
+                time.sleep(min(left, POLL_SECONDS))
+                check(self._must_stop)
+
     def sent(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """What the client is sent."""
         for batch in batches:

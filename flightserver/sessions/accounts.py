@@ -18,7 +18,8 @@ from catalog.users import TokenDef, UserDef
 from flightserver.access.belongings import refuse_owner, user_tables, without_grants_to
 from flightserver.access.logins import TOKEN_PREFIX, token_hash
 from flightserver.access.passwords import Passwords
-from flightserver.access.users import UserAction, allows, check_limit_name, manages_anybody, refusal
+from flightserver.access.user_limits import check_limit_name
+from flightserver.access.users import UserAction, allows, manages_anybody, refusal
 from flightserver.activity.statements import Statements
 from flightserver.context import Context
 from flightserver.database import Database

@@ -24,6 +24,7 @@ from catalog.errors import DatabaseError, ErrorKind
 from flightserver.access.auditing import login_deed
 from flightserver.access.login import Login
 from flightserver.access.logins import Logins
+from flightserver.access.user_limits import UserLimit
 from flightserver.activity.ledger import Ledger
 from flightserver.database import Database
 from flightserver.sessions.session import Session
@@ -45,6 +46,7 @@ class Sessions:
     """The sessions of a server. `start` and `stop` run the thread that ends idle ones."""
 
     def __init__(self, database: Database, ledger: Ledger, logins: Logins) -> None:
+        self._limits = database.limits
         self._database = database
         self._logins = logins
         self._ledger = ledger
@@ -224,8 +226,7 @@ class Sessions:
     def _make_room(self, session: Session) -> Session | None:
         """Forget a session for another one where that is needed; UNAVAILABLE when none may be forgotten."""
         own = self._held_by(session.user)
-        limit = self._logins.limit(session.user, "sessions")
-        own_max = self._settings.sessions_user_max if limit is None else limit
+        own_max = self._limits.of(session.user, UserLimit.SESSIONS) or 0
         taken = len(self._sessions) - min(self._of_admins + session.principal.is_admin, KEPT_FOR_ADMINS)
         if own < own_max and taken < self._settings.sessions_max:
             return None

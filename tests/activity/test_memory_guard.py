@@ -20,11 +20,12 @@ class Process:
     statements: Statements = field(default_factory=Statements)
 
     def __post_init__(self) -> None:
-        self.guard = MemoryGuard(self.statements.at_work, LIMIT, lambda: self.bytes)
+        limits = {"narrow": MB}
+        self.guard = MemoryGuard(self.statements.at_work, LIMIT, limits.get, lambda: self.bytes)
 
-    def start(self) -> RunningStatement:
+    def start(self, user: str = "user") -> RunningStatement:
         """A statement that begins now."""
-        return self.statements.start("session", "user", "user", "SELECT 1", 0.0)
+        return self.statements.start("session", user, user, "SELECT 1", 0.0)
 
     def grow(self, size: int) -> None:
         """Take memory; the guard looks."""
@@ -113,3 +114,17 @@ def test_growth_beyond_the_allowance_again_ends_the_next_at_once() -> None:
     process.grow(ALLOWANCE_BYTES + MB)
     assert ended(first)
     assert ended(second)
+
+
+def test_a_user_with_a_limit_is_held_to_it() -> None:
+    """The largest of the user's statements is ended, and nobody else's."""
+    process = Process()
+    first = process.start("narrow")
+    process.grow(MB)
+    second, other = process.start("narrow"), process.start()
+    process.grow(3 * MB)
+    error = first.interruption()
+    assert error is not None
+    assert "narrow took more than memory_mb = 1" in error.message
+    assert not ended(second)
+    assert not ended(other)

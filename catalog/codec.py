@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from catalog.definition import (
+    Audit,
     Column,
     Compression,
     Default,
@@ -266,6 +267,7 @@ def _options_to_json(options: TableOptions) -> dict[str, Any]:
         "bloom_columns": list(options.bloom_columns),
         "bloom_fpp": options.bloom_fpp,
         "compression": options.compression.value,
+        "audit": options.audit.value,
     }
 
 
@@ -275,6 +277,7 @@ def _options_from_json(raw: dict[str, Any]) -> TableOptions:
         tuple(raw["bloom_columns"]),
         raw["bloom_fpp"],
         Compression(raw["compression"]),
+        Audit(raw["audit"]),
     )
 
 

@@ -122,6 +122,15 @@ class FlushPolicy:
     interval_seconds: float | None = 60.0
 
 
+@unique
+class Audit(Enum):
+    """What the audit log says of a table's rows, beside what it says of everything."""
+
+    NONE = "none"
+    WRITES = "writes"
+    ALL = "all"
+
+
 @dataclass(frozen=True)
 class TableOptions:
     """Storage settings of a table, from WITH (...).
@@ -135,6 +144,7 @@ class TableOptions:
     bloom_columns: tuple[int, ...] = ()
     bloom_fpp: float = 0.0005
     compression: Compression = Compression.LZ4
+    audit: Audit = Audit.NONE
 
 
 @dataclass(frozen=True)

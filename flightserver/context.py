@@ -1,8 +1,9 @@
 """Who a statement runs for, what it sees, and when it must stop."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from catalog.definition import TableDef, TableKind
+from catalog.definition import Audit, TableDef, TableKind
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import DEFAULT_NAMESPACE, TableName
 from catalog.roles import Identity, Role
@@ -14,7 +15,12 @@ from flightserver.sql.statements import TableRef
 from flightserver.temporary import TemporaryTables
 from providers.commit.request import PLAIN, Request
 from providers.commit.work import ScopeOf, Work
+from providers.snapshot import Snapshot
 from providers.stopping import Stop, never
+
+
+def unwatched(_: TableDef) -> None:
+    """For what is no statement of a client."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +29,8 @@ class Context:
 
     `work` is the committed state or a transaction; `temporary` are the tables of the session alone; `request` is what
     its changes bring to their commit. `find_identity` tells who the owners of views are. What the server asks for
-    itself, to apply row policies, goes `past_policies` and everything else.
+    itself, to apply row policies, goes `past_policies` and everything else. `on_read` is told of each table whose reads
+    are recorded, before any row of it is read; what it raises ends the statement.
     """
 
     principal: Principal
@@ -36,6 +43,7 @@ class Context:
     request: Request = PLAIN
     find_identity: FindIdentity = only_themselves
     past_policies: bool = False
+    on_read: Callable[[TableDef], None] = unwatched
 
     @property
     def user(self) -> str:
@@ -66,6 +74,13 @@ class Context:
     def name(self, ref: TableRef) -> TableName:
         """The full name of a table as the statement wrote it."""
         return TableName(ref.namespace or self.namespace, ref.table)
+
+    def snapshots(self, tables: Sequence[TableDef]) -> list[Snapshot]:
+        """The rows of tables that the statement reads, as of one moment."""
+        for table in tables:
+            if table.options.audit is Audit.ALL:
+                self.on_read(table)
+        return self.work.snapshots([self.scope(table) for table in tables])
 
     def scope(self, table: TableDef) -> ScopeOf:
         """The scope of `table` that this user's statements touch: the user's own rows, or the shared ones."""

@@ -1,7 +1,8 @@
 """What the audit log says of a statement: which are recorded, and what of them. A declaration, and values made by it.
 
-Recorded is every statement that changes what others may reach or see, or ends what they do, and every statement for
-another user. A change has its record in its own commit; everything else has one before its client is answered.
+Recorded is every statement that changes what others may reach or see, or ends what they do, every statement for
+another user, and of tables that are asked for it (option `audit`) each change, or each read, too. A change has its
+record in its own commit; everything else has one before its client is answered.
 """
 
 import time
@@ -10,6 +11,7 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 from catalog.audit import AuditRecord, Verdict
+from catalog.definition import TableDef
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import NAME_LENGTH_MAX
 from flightserver.access.principal import Principal
@@ -54,6 +56,7 @@ FOR_ANOTHER: Mapping[type[Statement], str] = {
 COMMITTED = frozenset({*ACTIONS, sql.Insert, sql.Update, sql.Delete} - {sql.KillQuery, sql.KillSession})
 """Statements whose commits carry their records."""
 
+READ = "SELECT"
 INGEST = "INGEST"
 LOGIN = "LOGIN"
 
@@ -114,9 +117,30 @@ def deed_of(statement: Statement, text: str, principal: Principal, peer: str, se
         action,
         _object_of(done),
         type(done).__name__,
-        None if statement.has_secret else blake2b(text.encode(), digest_size=_DIGEST_BYTES).hexdigest(),
+        None if statement.has_secret else _digest(text),
         peer,
         session,
+    )
+
+
+def write_deed(statement: Statement, text: str, principal: Principal, peer: str, session: str) -> Deed:
+    """What a change of an audited table is to the log."""
+    return Deed(
+        principal.actor.name,
+        principal.user,
+        FOR_ANOTHER[type(statement)],
+        _object_of(statement),
+        type(statement).__name__,
+        _digest(text),
+        peer,
+        session,
+    )
+
+
+def read_deed(table: TableDef, text: str, principal: Principal, peer: str, session: str) -> Deed:
+    """What a read of an audited table is to the log."""
+    return Deed(
+        principal.actor.name, principal.user, READ, str(table.name), sql.Query.__name__, _digest(text), peer, session
     )
 
 
@@ -128,6 +152,10 @@ def ingest_deed(table: str, subject: str | None, principal: Principal, peer: str
 def login_deed(user: str, peer: str = "", session: str = "") -> Deed:
     """What the beginning of a session is to the log, or what was meant to be one."""
     return Deed(user[:NAME_LENGTH_MAX], user[:NAME_LENGTH_MAX], LOGIN, peer=peer, session=session)
+
+
+def _digest(text: str) -> str:
+    return blake2b(text.encode(), digest_size=_DIGEST_BYTES).hexdigest()
 
 
 def _object_of(statement: Statement) -> str | None:

@@ -11,7 +11,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TypeVar
 
-from catalog.definition import NamespaceDef, TableDef, TableKind, ViewDef
+from catalog.definition import Audit, NamespaceDef, TableDef, TableKind, ViewDef
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.grants import EVERYBODY, Grantee, GranteeType, ObjectId, Privilege
 from catalog.identifiers import DEFAULT_NAMESPACE, TableName
@@ -116,6 +116,11 @@ class Door:
         """What a name means to a statement that wants this of it; None when it means nothing."""
         found = self.temporary.get(name) or self.registry.tables.get(name) or self.registry.views.get(name)
         return found if found is not None and self.admits(use, found) else None
+
+    def audit_of(self, name: TableName) -> Audit:
+        """What the log says of a table's rows: its own business, whoever asks. Of temporary ones it says nothing."""
+        found = None if name in self.temporary else self.registry.tables.get(name)
+        return Audit.NONE if found is None else found.options.audit
 
     def find_table(self, name: TableName, use: Use) -> TableDef | None:
         """The table that a name means; None when it means none."""

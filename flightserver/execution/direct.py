@@ -151,7 +151,7 @@ class DirectReads:
         asked = _asked(plan.search, text, parameters, plan.limit, plan.offset)
         if asked is None:
             return None
-        (snapshot,) = context.work.snapshots([context.scope(table)])
+        (snapshot,) = context.snapshots([table])
         if snapshot.table.columns is not table.columns:  # another owner changes the definition, and no row
             return None
         try:
@@ -178,7 +178,7 @@ class DirectReads:
         columns = _key_columns(plan, bound)
         if columns is None:
             return None
-        (snapshot,) = context.work.snapshots([context.scope(table)])
+        (snapshot,) = context.snapshots([table])
         if snapshot.table.columns is not table.columns:  # another owner changes the definition, and no row
             return None
         try:

@@ -200,7 +200,7 @@ class Reader:
         table = None if name is None else names.find(name)
         if not isinstance(table, TableDef) or rule_on_rows(context.door, table, Privilege.SELECT) is not None:
             return None
-        (snapshot,) = context.work.snapshots([context.scope(table)])
+        (snapshot,) = context.snapshots([table])
         schema = client_schema(pa.schema([(counted.column, pa.int64())]))
         return Rows.of_table(pa.table([[snapshot.live_count]], schema=schema))
 
@@ -578,7 +578,7 @@ def _pin(
 ) -> dict[TableName, Snapshot]:
     """The snapshots that a query reads: those given, and of all other tables what is there as of one moment."""
     others = {name: table for name, table in tables.items() if name not in given}
-    read = context.work.snapshots([context.scope(table) for table in others.values()]) if others else []
+    read = context.snapshots(list(others.values())) if others else []
     return {**dict(zip(others, read, strict=True)), **{name: given[name] for name in tables if name in given}}
 
 

@@ -4,24 +4,20 @@ A query is planned when its FlightInfo is asked for and runs when its ticket is 
 query path runs in GetFlightInfo, once; its ticket yields the count of rows that it affected.
 """
 
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
 import pyarrow as pa
 
-from catalog.audit import Verdict
 from catalog.errors import DatabaseError, ErrorKind
-from flightserver.access.auditing import COMMITTED, Deed, deed_of, ingest_deed
+from catalog.identifiers import TableName
+from flightserver.access.auditing import COMMITTED, deed_of, ingest_deed
 from flightserver.access.principal import Principal
 from flightserver.access.read_only import refuse_change, refuse_ingest
 from flightserver.access.rights import Use
-from flightserver.access.user_limits import UserLimit, beyond
 from flightserver.activity.entries import Kind
 from flightserver.activity.gate import Access, Gate, no_access
-from flightserver.activity.pace import Pace
 from flightserver.activity.statement import RunningStatement, StatementState
 from flightserver.activity.statements import Statements
 from flightserver.context import Context
@@ -32,11 +28,12 @@ from flightserver.protocol import actions, commands, results
 from flightserver.protocol.commands import Command
 from flightserver.protocol.flight import CancelStatus, FlightEndpoint, FlightInfo, expires_after
 from flightserver.protocol.substrait import readable_plan
+from flightserver.service.bounds import Bounds
 from flightserver.service.call import Call
 from flightserver.service.catalog_info import describe_catalog, server_facts
 from flightserver.service.handles import Handles, Held
-from flightserver.service.hot_rows import refuse_hot
 from flightserver.service.outcomes import AFFECTED_SCHEMA, Pending, Result, Sent, WaitingResult
+from flightserver.service.recording import Recorder, deed_on_table, is_audited
 from flightserver.service.script import run_script
 from flightserver.service.session_actions import SessionActions
 from flightserver.service.streams import ClientStream, StreamMemory
@@ -93,17 +90,14 @@ class Service:
         self._statements = statements
         self._gate = gate
         self._begin = database.begin
-        self._audit_log = database.audit_log
+        self._recorder = Recorder(database.audit_log)
         self._outlived = database.store.outlived
         self._batches_ahead = BATCHES_AHEAD_OF_THREAD * database.threads
         self._control = Control(sessions, statements)
         self._session_actions = SessionActions(sessions, statements)
         self._load = TableLoad(database, executor.ddl, executor.dml.guard)
         self._facts = server_facts(database.settings)
-        self._limits = database.limits
-        self._pace = Pace(lambda user: self._limits.bytes_of(user, UserLimit.INGEST_MB_S))
-        self._pause_max_seconds = database.settings.stream_idle_timeout_s
-        self._refuse_hot = partial(refuse_hot, database)
+        self._bounds = Bounds(database)
         self._queue_wait_seconds = database.settings.queue_wait_s
         self._lifetime_seconds = float(database.settings.result_lifetime_s)
         self._results: Handles[WaitingResult] = Handles(Kind.RESULT)
@@ -157,23 +151,10 @@ class Service:
             watched = replace(
                 stream,
                 opened=partial(incoming.awaited, stream.opened),
-                batches=self._paced(call.user, incoming, stream.batches),
+                batches=self._bounds.paced(call.user, incoming, stream.batches),
                 note_buffered=incoming.note_buffered,
             )
             return self._put(command, call, watched, incoming)
-
-    def _paced(self, user: str, incoming: ClientStream, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """What a client sends, no faster than its user may; UNAVAILABLE when it would have to wait for too long."""
-        for batch in incoming.received(batches):
-            seconds = self._pace.wait_seconds(user, int(batch.nbytes), time.monotonic())
-            if seconds > self._pause_max_seconds:
-                raise DatabaseError(
-                    ErrorKind.UNAVAILABLE,
-                    f"{user} sends more than ingest_mb_s allows by {seconds:.0f} s; send less at once, or retry later",
-                )
-            if seconds:
-                incoming.paused(seconds)
-            yield batch
 
     def _put(self, command: Command, call: Call, stream: Stream, incoming: ClientStream) -> bytes:
         match command:
@@ -288,23 +269,26 @@ class Service:
         """
         session = call.session
         deed = deed_of(parsed.statement, text, session.principal, call.peer, session.id)
-        with self._audited(deed):
+        with self._recorder.failures(deed):
             principal, own = session.principal_of(parsed)
             refuse_change(principal, own.statement)
             if self._control.handles(parsed.statement):
                 with session.statement_in(named):
                     outcome = self._control.run(parsed.statement, session, named)
-                self._note(deed, outcome)
+                self._recorder.note(deed, outcome)
                 return Result.of(outcome)
 
             def run(context: Context) -> Rows | Affected:
                 if isinstance(own.statement, Insert | Update):
-                    self._refuse_hot(principal.user)
-                brought = Request(request, None if deed is None else deed.note)
-                outcome = self._statement(own, replace(context, request=brought), bound)
-                if type(own.statement) not in COMMITTED:
-                    self._note(deed, outcome)
-                return outcome
+                    self._bounds.check_hot_rows(principal.user)
+                written = deed or deed_on_table(own.statement, text, context, call)
+                with self._recorder.failures(None if deed is not None else written):
+                    brought = Request(request, None if written is None else written.note)
+                    watched = replace(context, request=brought, on_read=self._recorder.reads_of(text, context, call))
+                    outcome = self._statement(own, watched, bound)
+                    if type(own.statement) not in COMMITTED:
+                        self._recorder.note(deed, outcome)
+                    return outcome
 
             access = self._access(own, session, principal)
             return self._carry_out(parsed.shown(text), named, call, run, access, principal=principal)
@@ -314,29 +298,13 @@ class Service:
             return self._accounts.run(parsed.statement, context)
         return self._executor.run(parsed, context, bound)
 
-    @contextmanager
-    def _audited(self, deed: Deed | None) -> Iterator[None]:
-        """Record it when nothing becomes of a deed."""
-        try:
-            yield
-        except DatabaseError as error:
-            if deed is not None:
-                self._audit_log.record(deed.failure(error))
-            raise
-
-    def _note(self, deed: Deed | None, outcome: Rows | Affected) -> None:
-        """Record a deed that is no commit."""
-        if deed is not None:
-            rows = outcome.rows if isinstance(outcome, Affected) else None
-            self._audit_log.record(deed.record(Verdict.ALLOWED, rows))
-
     def _ingest(self, command: commands.StatementIngest, call: Call, stream: Stream, incoming: ClientStream) -> int:
         named = _named(command.transaction_id, call) or call.session.joined(call.peer)
 
         refuse_ingest(call.session.principal)
 
         def load(context: Context) -> Affected:
-            self._refuse_hot(context.user)
+            self._bounds.check_hot_rows(context.user)
             batches = until(context.stop, stream.batches)
             noted = replace(context, request=Request(note=deed.note))
             return Affected(self._load.run(command, noted, replace(stream, batches=batches)))
@@ -344,7 +312,9 @@ class Service:
         text = f"ingest into {command.table}"
         user = command.options.get(AS_USER_OPTION)
         deed = ingest_deed(command.table, user, call.session.principal, call.peer, call.session.id)
-        with self._audited(deed if is_for_another(command) else None):
+        context = call.session.context(named)
+        name = TableName(command.schema or context.namespace, command.table)
+        with self._recorder.failures(deed if is_for_another(command) or is_audited(name, context) else None):
             principal = call.session.principal if user is None else call.session.acting_for(user)
             return self._carry_out(text, named, call, load, incoming=incoming, principal=principal).affected_rows()
 
@@ -453,18 +423,9 @@ class Service:
             for batch in outgoing.sent(until(both, result.rows.start(both))):
                 running.rows += batch.num_rows
                 running.bytes += batch.nbytes
-                self._refuse_large_result(running)
+                self._bounds.check_result(running)
                 yield batch
         running.enter(StatementState.FINISHED)
-
-    def _refuse_large_result(self, running: RunningStatement) -> None:
-        """Raise RESOURCES when a result has become more than its user may have."""
-        rows_max = self._limits.of(running.user, UserLimit.RESULT_ROWS)
-        if rows_max is not None and running.rows > rows_max:
-            raise beyond(running.user, UserLimit.RESULT_ROWS, "the result has more; ask for fewer with LIMIT", rows_max)
-        mb_max = self._limits.of(running.user, UserLimit.RESULT_MB)
-        if mb_max is not None and running.bytes > mb_max << 20:
-            raise beyond(running.user, UserLimit.RESULT_MB, "the result has more; ask for less with LIMIT", mb_max)
 
     def _cancel(self, info: FlightInfo, call: Call) -> CancelStatus:
         """Stop the query of a FlightInfo, and forget its result."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from catalog.definition import DELETED_COLUMN, ColumnSpec, TableDef, TableKind
+from catalog.definition import DELETED_COLUMN, Audit, ColumnSpec, TableDef, TableKind
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import CATALOG_NAME, TableName
 from catalog.types import storable
@@ -106,7 +106,8 @@ class TableLoad:
             if USER_COLUMN_OPTION in command.options:
                 raise DatabaseError(ErrorKind.INVALID, f"user_column is for USER tables, and there is no {name} yet")
             return self._create(name, command, context, stream)
-        if if_exists is IfExists.APPEND and not is_for_another(command):
+        is_recorded = is_for_another(command) or existing.options.audit is not Audit.NONE
+        if if_exists is IfExists.APPEND and not is_recorded:
             context = replace(context, request=PLAIN)  # rows of one's own are no business of the audit log
         load = self._by_rights(_load(command, stream), existing, context)
         if if_exists is IfExists.REPLACE:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from catalog.definition import Compression, FlushPolicy, TableOptions
+from catalog.definition import Audit, Compression, FlushPolicy, TableOptions
 from catalog.errors import DatabaseError, ErrorKind
 from flightserver.sql.text.tokens import Token, identifier_name, is_identifier, tokenize
 
@@ -107,6 +107,14 @@ def _compression(options: TableOptions, value: str, _: Mapping[str, int]) -> Tab
         raise _invalid(f"compression is one of {codecs}, not {value!r}") from None
 
 
+def _audit(options: TableOptions, value: str, _: Mapping[str, int]) -> TableOptions:
+    try:
+        return replace(options, audit=Audit(value.strip().lower()))
+    except ValueError:
+        known = ", ".join(audit.value for audit in Audit)
+        raise _invalid(f"audit is one of {known}, not {value!r}") from None
+
+
 def _number(text: str, error: Callable[[], DatabaseError]) -> float:
     try:
         number = float(text)
@@ -126,4 +134,5 @@ _PARSERS: dict[str, Callable[[TableOptions, str, Mapping[str, int]], TableOption
     "bloom_columns": _bloom_columns,
     "bloom_fpp": _bloom_fpp,
     "compression": _compression,
+    "audit": _audit,
 }

@@ -42,6 +42,8 @@ def _options(table: TableDef) -> str:
         shown["bloom_fpp"] = f"{options.bloom_fpp}"
     if options.compression is not defaults.compression:
         shown["compression"] = f"'{options.compression.value}'"
+    if options.audit is not defaults.audit:
+        shown["audit"] = f"'{options.audit.value}'"
     return f" WITH ({', '.join(f'{name} = {value}' for name, value in shown.items())})" if shown else ""
 
 

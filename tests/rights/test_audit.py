@@ -185,3 +185,57 @@ def test_every_statement_with_a_record_is_a_statement(root: Person) -> None:
     """The declaration names no more than there is, and each change among it."""
     assert all(issubclass(kind, sql.Statement) for kind in ACTIONS)
     assert set(ACTIONS) - COMMITTED == {sql.KillQuery, sql.KillSession}
+
+
+def test_changes_of_a_table_are_recorded_when_it_asks_for_it(root: Person) -> None:
+    """Each with its commit, ingests too; reads are not."""
+    root.ok("CREATE TABLE t (k BIGINT PRIMARY KEY, v INT) WITH (audit = 'writes')")
+    root.ok("CREATE TABLE other (k BIGINT PRIMARY KEY)")
+    before = length(root)
+    root.ok("INSERT INTO t VALUES (1, 1), (2, 1)")
+    root.ok("UPDATE t SET v = 3 WHERE k = 2")
+    root.ok("DELETE FROM t WHERE k = 1")
+    root.ingest("t", pa.table({"k": pa.array([7], pa.int64())}))
+    root.ok("INSERT INTO other SELECT k FROM t")
+    assert [row[2:] for row in since(root, before)] == [
+        ("INSERT", "t", "allowed", 2),
+        ("UPDATE", "t", "allowed", 1),
+        ("DELETE", "t", "allowed", 1),
+        ("INGEST", "t", "allowed", 1),
+    ]
+
+
+def test_reads_of_a_table_are_recorded_when_it_asks_for_it(root: Person) -> None:
+    """Once a statement, by whatever way its rows are reached: a key, a count, a view, another table's change."""
+    root.ok("CREATE TABLE t (k BIGINT PRIMARY KEY)")
+    root.ok("CREATE VIEW w AS SELECT a.k FROM t AS a JOIN t AS b ON a.k = b.k")
+    root.ok("CREATE TABLE other (k BIGINT PRIMARY KEY)")
+    root.ok("INSERT INTO t VALUES (1)")
+    root.ok("ALTER TABLE t SET (audit = 'all')")
+    before = length(root)
+    for text in (
+        "SELECT * FROM t WHERE k = 1",
+        "SELECT count(*) FROM t",
+        "SELECT sum(k) AS s FROM t",
+        "SELECT * FROM w",
+        "INSERT INTO other SELECT k FROM t",
+        "DELETE FROM other WHERE k IN (SELECT k FROM t)",
+    ):
+        root.ok(text)
+    assert [row[2:4] for row in since(root, before)] == [("SELECT", "public.t")] * 6
+
+
+def test_a_change_that_fails_is_recorded_when_the_table_asks_for_it(root: Person) -> None:
+    """As a failure: nothing was written."""
+    root.ok("CREATE TABLE t (k BIGINT PRIMARY KEY) WITH (audit = 'writes')")
+    root.ok("INSERT INTO t VALUES (1)")
+    before = length(root)
+    root.refused("INSERT INTO t VALUES (1)")
+    assert [row[2:] for row in since(root, before)] == [("INSERT", "t", "failed", None)]
+
+
+def test_what_may_be_audited_is_told(root: Person) -> None:
+    """And shown with the table."""
+    assert "audit is one of none, writes, all" in root.refused("CREATE TABLE t (k BIGINT) WITH (audit = 'some')")
+    root.ok("CREATE TABLE t (k BIGINT) WITH (audit = 'all')")
+    assert "audit = 'all'" in str(root.ok("SHOW CREATE TABLE t"))

@@ -37,3 +37,17 @@ def is_one_row(query: tree.Query) -> bool:
         return query.limit_start is None and is_one_row(body.query)
     is_cut = query.limit_start is not None
     return isinstance(body, tree.Select) and not is_cut and body.having is None and aggregates_all(body)
+
+
+def has_total(select: tree.Select) -> bool:
+    """Tell whether a SELECT has a row of all that it reads beside those of its groups, even of nothing."""
+    return bool(select.group_by) and all(map(_with_total, select.group_by))
+
+
+def _with_total(group: tree.Expression) -> bool:
+    match group:
+        case tree.Call(name="cube" | "rollup"):
+            return True
+        case tree.Compound(what="GROUPING SETS", parts=sets):
+            return any((isinstance(part, tree.Brackets) and not part.items) or _with_total(part) for part in sets)
+    return False

@@ -1,12 +1,12 @@
-"""Conditions above an aggregate without groups that name none of its columns.
+"""Conditions above an aggregate without groups, or with a total of its groups, that name none of its columns.
 
 DataFusion 55 (rule push_down_filter) takes such a condition for one that may be checked before aggregating, where it
 leaves no rows to aggregate instead of no result: `HAVING (SELECT …) = 0`, a condition over an outer join whose other
-side is known to be empty, ON false. A LIMIT 1, which changes nothing of one row, keeps conditions above; HAVING is made
-to name an aggregate, in a form that is not taken apart at its ANDs.
+side is known to be empty, ON false. A LIMIT that changes nothing keeps conditions above; HAVING is made to name an
+aggregate, in a form that is not taken apart at its ANDs.
 """
 
-from flightserver.sql.meaning.aggregates import aggregates_all
+from flightserver.sql.meaning.aggregates import aggregates_all, has_total
 from flightserver.sql.meaning.scopes import Visit
 from flightserver.sql.meaning.writing import Writing
 from flightserver.sql.text import tree
@@ -17,15 +17,19 @@ _READ_AS_ROWS = tree.QuerySource | tree.CommonTable | tree.BracketBody
 def repair(writing: Writing) -> None:
     """Fence aggregates without groups."""
     for select, found in writing.of_kind(tree.Select):
-        if not aggregates_all(select):
+        if aggregates_all(select):
+            limit = " LIMIT 1"
+        elif has_total(select):
+            limit = f" LIMIT {2**62}"
+        else:
             continue
         if select.having is not None:
             writing.edits.wrap(select.having, "((", ") AND count(*) >= 0) IS TRUE")
         above = found.above
         if above is not None and isinstance(above.node, tree.SetOperation):
-            writing.edits.wrap(select, "(", " LIMIT 1)")
+            writing.edits.wrap(select, "(", f"{limit})")
         elif above is not None and _is_read_as_rows(above, writing):
-            writing.edits.wrap(above.node, "", " LIMIT 1")
+            writing.edits.wrap(above.node, "", limit)
 
 
 def _is_read_as_rows(query: Visit, writing: Writing) -> bool:

@@ -4,6 +4,7 @@ The total is a row even of nothing, but DataFusion 55 joins the groups to the ou
 EXISTS over such a query is true; other questions are refused.
 """
 
+from flightserver.sql.meaning.aggregates import has_total
 from flightserver.sql.meaning.writing import Writing
 from flightserver.sql.text import tree
 
@@ -21,23 +22,10 @@ def repair(writing: Writing) -> None:
     for node in asked:
         query = tree.unbracketed(node.query)
         select = query.body
-        if not isinstance(select, tree.Select) or not _has_total(select) or not writing.may_use_outer_columns(query):
+        if not isinstance(select, tree.Select) or not has_total(select) or not writing.may_use_outer_columns(query):
             continue
         if not isinstance(node, tree.Exists) or select.having is not None or query.limit_start is not None:
             raise writing.unsupported(
                 node, "a sub-query with a total of its groups may not use columns of the outer query; write a join"
             )
         writing.edits.span(node.start, node.end, "true")
-
-
-def _has_total(select: tree.Select) -> bool:
-    return bool(select.group_by) and all(map(_with_total, select.group_by))
-
-
-def _with_total(group: tree.Expression) -> bool:
-    match group:
-        case tree.Call(name="cube" | "rollup"):
-            return True
-        case tree.Compound(what="GROUPING SETS", parts=sets):
-            return any((isinstance(part, tree.Brackets) and not part.items) or _with_total(part) for part in sets)
-    return False

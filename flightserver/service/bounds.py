@@ -1,0 +1,59 @@
+"""What one user may take, where statements and streams pass by: results, what is sent, and what is unflushed."""
+
+import time
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from catalog.definition import Scope
+from catalog.errors import DatabaseError, ErrorKind
+from flightserver.access.belongings import user_tables
+from flightserver.access.user_limits import UserLimit, beyond
+from flightserver.activity.pace import Pace
+from flightserver.activity.statement import RunningStatement
+from flightserver.database import Database
+from flightserver.service.streams import ClientStream
+
+
+class Bounds:
+    """Holds users to their limits."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._limits = database.limits
+        self._pace = Pace(lambda user: self._limits.bytes_of(user, UserLimit.INGEST_MB_S))
+        self._pause_max_seconds = database.settings.stream_idle_timeout_s
+
+    def paced(self, user: str, incoming: ClientStream, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """What a client sends, no faster than its user may; UNAVAILABLE when it would have to wait for too long."""
+        for batch in incoming.received(batches):
+            seconds = self._pace.wait_seconds(user, int(batch.nbytes), time.monotonic())
+            if seconds > self._pause_max_seconds:
+                raise DatabaseError(
+                    ErrorKind.UNAVAILABLE,
+                    f"{user} sends more than ingest_mb_s allows by {seconds:.0f} s; send less at once, or retry later",
+                )
+            if seconds:
+                incoming.paused(seconds)
+            yield batch
+
+    def check_result(self, running: RunningStatement) -> None:
+        """Raise RESOURCES when a result has become more than its user may have."""
+        rows_max = self._limits.of(running.user, UserLimit.RESULT_ROWS)
+        if rows_max is not None and running.rows > rows_max:
+            raise beyond(running.user, UserLimit.RESULT_ROWS, "the result has more; ask for fewer with LIMIT", rows_max)
+        mb_max = self._limits.of(running.user, UserLimit.RESULT_MB)
+        if mb_max is not None and running.bytes > mb_max << 20:
+            raise beyond(running.user, UserLimit.RESULT_MB, "the result has more; ask for less with LIMIT", mb_max)
+
+    def check_hot_rows(self, user: str) -> None:
+        """Raise RESOURCES when a user has more unflushed rows in USER tables than may be, so that none are added."""
+        mb_max = self._limits.of(user, UserLimit.HOT_MB)
+        if mb_max is not None and self._hot_bytes(user) > mb_max << 20:
+            raise beyond(user, UserLimit.HOT_MB, "more of theirs is unflushed; retry after a flush", mb_max)
+
+    def _hot_bytes(self, user: str) -> int:
+        tables = user_tables(self._database.catalog.registry)
+        states = (self._database.store.in_memory(Scope(table.id, user)) for table in tables)
+        views = (state.published.hot for state in states if state is not None)
+        return sum(size for view in views for size in view.parts().values())

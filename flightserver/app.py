@@ -81,9 +81,11 @@ def serve(settings: Settings, *, accept_loss: bool = False) -> None:
                 at_work,
                 settings.memory_limit_mb << 20,
                 lambda user: database.limits.bytes_of(user, UserLimit.MEMORY_MB),
-            )
+            ),
+            lambda: bool(gate.working),
         )
         memory.start()
+        gate.on_work = memory.wake
         stopping = _signalled()
         print(f"listening on {listener.address}", flush=True)
         _wait(stopping)

@@ -38,7 +38,60 @@ class Ticker:
 
     def _run(self) -> None:
         while not self._stopped.wait(self._seconds):
-            try:
-                self._job()
-            except Exception:
-                log.exception("a job of %s failed; the next tick tries again", self._thread.name)
+            self._attempt(self._job)
+
+    def _attempt(self, job: Callable[[], object]) -> None:
+        try:
+            job()
+        except Exception:
+            log.exception("a job of %s failed; the next tick tries again", self._thread.name)
+
+
+class WokenTicker(Ticker):
+    """Ticks only while there is something to do: it sleeps until `wake`, and again when `is_needed` says no.
+
+    `begin` is called at once when it wakes, before the first tick. Waking costs nothing while it is awake.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        job: Callable[[], object],
+        seconds: float,
+        is_needed: Callable[[], bool],
+        begin: Callable[[], object],
+    ) -> None:
+        super().__init__(name, job, seconds)
+        self._is_needed = is_needed
+        self._begin = begin
+        self._awake = threading.Event()
+
+    @property
+    def is_awake(self) -> bool:
+        """Tell whether it ticks."""
+        return self._awake.is_set()
+
+    def wake(self) -> None:
+        """Tick from now on. What `is_needed` asks about has to be true before."""
+        if not self._awake.is_set():
+            self._awake.set()
+
+    def stop(self) -> None:
+        """Finish the job at hand and stop."""
+        self._stopped.set()
+        self._awake.set()
+        super().stop()
+
+    def _run(self) -> None:
+        while self._awake.wait() and not self._stopped.is_set():
+            self._attempt(self._begin)
+            self._tick_while_needed()
+
+    def _tick_while_needed(self) -> None:
+        while not self._stopped.wait(self._seconds):
+            self._attempt(self._job)
+            if not self._is_needed():
+                self._awake.clear()
+                if not self._is_needed():  # asked again: who began before the clearing saw no need to wake anybody
+                    return
+                self._awake.set()

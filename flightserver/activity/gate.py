@@ -47,6 +47,10 @@ def no_limit(_: str) -> int | None:
     return None
 
 
+def nobody() -> None:
+    """For gates at which nobody wants to know that a statement goes to work."""
+
+
 def no_access() -> Access:
     """For statements that may not use the places that are kept."""
     return Access.NONE
@@ -69,6 +73,8 @@ class Gate:
         self._resuming: Counter[str] = Counter()
         self._closed = False
         self._abandoned = False
+        self.on_work: Callable[[], None] = nobody
+        """Called when a statement has taken a place, as often as that happens."""
 
     @contextmanager
     def statement(self, user: str, access: Callable[[], Access] = no_access, stop: Stop = never) -> Iterator["Place"]:
@@ -80,6 +86,7 @@ class Gate:
                 self._queue(place, stop)
             self._begun += 1
         try:
+            self.on_work()
             yield place
         finally:
             with self._changed:
@@ -123,6 +130,10 @@ class Gate:
 
     def resume(self, place: "Place", stop: Stop) -> None:
         """Take a place again, however long that takes, unless the statement must stop."""
+        self._take_again(place, stop)
+        self.on_work()
+
+    def _take_again(self, place: "Place", stop: Stop) -> None:
         with self._changed:
             if self._take(place):
                 return

@@ -10,6 +10,8 @@ follows.
 What statements have taken together is what the process has, less what it had before the oldest of them began. An
 allocator that keeps what was freed makes that look larger than it is, and the allowance has room for it.
 
+While nothing runs nobody looks: the first statement wakes the guard.
+
 A statement is asked to stop, and stops at the engine's next yield. What runs between two yields (one function over one
 batch, one plan) cannot be interrupted by anybody; those are bounded before they begin (`sql/meaning/plan_size.py`,
 `providers/engine/growth.py`).
@@ -24,7 +26,7 @@ from pathlib import Path
 from catalog.errors import ErrorKind
 from flightserver.activity.gate import no_limit
 from flightserver.activity.statement import RunningStatement
-from providers.ticker import Ticker
+from providers.ticker import WokenTicker
 
 ALLOWANCE_BYTES = 128 << 20
 """Beyond the limit of all queries: batches on their way, what allocators keep."""
@@ -70,6 +72,10 @@ class MemoryGuard:
     _ended_at: int = 0
 
     def __post_init__(self) -> None:
+        self._seen = self.resident()
+
+    def begin(self) -> None:
+        """Look anew after a while in which nothing ran: nobody is charged with what the process has from before."""
         self._seen = self.resident()
 
     def tick(self) -> None:
@@ -123,6 +129,6 @@ class MemoryGuard:
         )
 
 
-def memory_ticker(guard: MemoryGuard) -> Ticker:
-    """The thread that looks."""
-    return Ticker("memory", guard.tick, TICK_SECONDS)
+def memory_ticker(guard: MemoryGuard, is_needed: Callable[[], bool]) -> WokenTicker:
+    """The thread that looks while something runs, and sleeps else."""
+    return WokenTicker("memory", guard.tick, TICK_SECONDS, is_needed, guard.begin)

@@ -145,3 +145,14 @@ def test_a_statement_that_waits_for_its_client_is_waited_for_when_the_server_sto
         at.drain(0.01)
         assert at.is_abandoned
         assert "stopping" in refused(at, "bob")
+
+
+def test_who_watches_is_told_when_a_statement_goes_to_work() -> None:
+    """When it has taken a place, and when it takes one again."""
+    at, told = gate(), []
+    at.on_work = lambda: told.append(at.working)
+    with at.statement("ann") as place:
+        assert told == [1]
+        with place.set_aside(never):
+            assert at.working == 0
+        assert told == [1, 1]

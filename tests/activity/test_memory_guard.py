@@ -128,3 +128,13 @@ def test_a_user_with_a_limit_is_held_to_it() -> None:
     assert "narrow took more than memory_mb = 1" in error.message
     assert not ended(second)
     assert not ended(other)
+
+
+def test_what_grew_while_nobody_looked_is_charged_to_nobody() -> None:
+    """The guard sleeps while nothing runs, and looks anew when it is woken."""
+    process = Process()
+    process.bytes += TOO_MUCH
+    statement = process.start()
+    process.guard.begin()
+    process.grow(MB)
+    assert not ended(statement)

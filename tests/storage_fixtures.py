@@ -31,7 +31,8 @@ from providers.commit.request import Request
 from providers.commit.resolve import OnExisting
 from providers.commit.scope_state import ScopeState
 from providers.commit.scope_store import ScopeStore
-from providers.engine.predicates import scans, translate
+from providers.engine.plans import facts
+from providers.engine.predicates import translate
 from providers.engine.relations import Columns, Relations
 from providers.engine.session import EngineLimits, QueryEngine
 from providers.rows.change import Change
@@ -243,7 +244,7 @@ class TableAccess:
     def _plan(self, sql: str, snapshot: Snapshot) -> tuple[Any, Pruned]:
         shape = self.db.relations.shape(snapshot.table, Columns.ALL)
         plan = self.db.engine.plan(sql, {self.name: shape}, self.name.namespace).optimized_logical_plan()
-        found = list(scans(plan))
+        found = list(facts(plan).scans)
         predicate = translate(found[0].filters if len(found) == 1 else (), snapshot.table)
         pruned = prune(snapshot, predicate, self.db.store.files)
         return self.db.relations.merged(snapshot, pruned, Columns.ALL), pruned

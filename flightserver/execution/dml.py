@@ -96,8 +96,8 @@ class Dml:
         """Add rows; an existing key is an error unless ON CONFLICT says otherwise."""
         table = context.table(statement.table, Use.INSERT)
         names = inserted_columns(statement, table)
-        if bound is not None and statement.placeholders_only is not None:
-            batches = _bound_columns(statement.placeholders_only, bound, names)
+        if bound is not None and statement.row is not None:
+            batches = _bound_columns(statement.row, bound, table, names)
         elif (constants := literal_rows(statement.source)) is not None and len(constants) == len(names):
             batches = _constant_rows(constants, table, names)
         else:
@@ -444,12 +444,19 @@ def _commit(context: Context, table: TableDef, build: Callable[[Snapshot], Chang
     return context.work.write(scope, build, OnExisting.REPLACE, context.request).affected
 
 
-def _bound_columns(numbers: Sequence[int], bound: pa.Table, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """Bound parameters as the rows of VALUES ($1, $2, …)."""
-    if len(numbers) != len(names):
-        raise DatabaseError(ErrorKind.INVALID, f"INSERT names {len(names)} columns, VALUES has {len(numbers)}")
-    rows = pa.Table.from_arrays([bound.column(number - 1) for number in numbers], names=list(names))
-    yield from rows.to_batches()
+def _bound_columns(
+    row: Sequence[int | Constants], bound: pa.Table, table: TableDef, names: Sequence[str]
+) -> Iterator[pa.RecordBatch]:
+    """Bound parameters, and constants again and again, as the rows of VALUES ($1, 7, …)."""
+    if len(row) != len(names):
+        raise DatabaseError(ErrorKind.INVALID, f"INSERT names {len(names)} columns, VALUES has {len(row)}")
+    columns = [
+        bound.column(part - 1)
+        if isinstance(part, int)
+        else pa.repeat(column_of_constants(part, table.column(name))[0], bound.num_rows)
+        for part, name in zip(row, names, strict=True)
+    ]
+    yield from pa.Table.from_arrays(columns, names=list(names)).to_batches()
 
 
 def _constant_rows(constants: list[Constants], table: TableDef, names: Sequence[str]) -> Iterator[pa.RecordBatch]:

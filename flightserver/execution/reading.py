@@ -6,12 +6,10 @@ planned again with each table as its merged relation over the chosen batches. A 
 keeps every batch that any of its scans may need.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import reduce
-from types import MappingProxyType
 
 import pyarrow as pa
 
@@ -26,30 +24,24 @@ from flightserver.database import Database
 from flightserver.execution.damage import check_present, damage_named
 from flightserver.execution.guarding import allowed_text, failing_closed
 from flightserver.execution.names import Names, relation_of_rows, view_text
+from flightserver.execution.passes import Asked, FirstPass, Guarded, Reach, Trusting
+from flightserver.execution.reads import Reads
 from flightserver.execution.rows import Rows, client_schema, to_client
-from flightserver.execution.sources import Parameters, Source, SqlText, SubstraitPlan
-from flightserver.execution.system import SystemTable, SystemTables
+from flightserver.execution.sources import Parameters, SqlText, SubstraitPlan
+from flightserver.execution.system import SystemTables
 from flightserver.sql.meaning.constant_parameters import constant_of, constant_parameters
 from flightserver.sql.meaning.counts import counted_table
 from flightserver.sql.meaning.engine_text import Circumstances, EngineText, for_engine
 from flightserver.sql.meaning.parameter_types import parameter_types
 from flightserver.sql.meaning.plan_size import PlanSize, refuse_large
-from flightserver.sql.meaning.repairs.whole_numbers import Summed
 from flightserver.sql.meaning.scopes import Relation
-from flightserver.sql.meaning.system_columns import of_all_columns
-from flightserver.sql.meaning.value_sizes import STORED_BYTES
 from flightserver.sql.statements import SubstraitQuery
 from flightserver.sql.text.query_text import QueryText
-from manifest.predicate import AnyOf, Predicate, Unknown
 from providers.cold.files import ColdFiles
-from providers.cold.magnitude import largest_magnitude
 from providers.cold.pruning import Pruned, prune
-from providers.engine.estimates import casts_lose
-from providers.engine.export import export, selected_columns
+from providers.engine.export import export
 from providers.engine.origins import Origins, columns_of, origins
-from providers.engine.plans import facts, optimized
-from providers.engine.predicates import translate
-from providers.engine.relations import Columns
+from providers.engine.plans import optimized
 from providers.engine.session import BATCH_ROWS, EngineTable, Frame, SqlDialect
 from providers.engine.streaming import StreamLoop, pull
 from providers.lru import ByteBoundedCache
@@ -68,12 +60,9 @@ ORIGIN_BYTES = 16
 
 ENGINE_TEXTS_BYTES = 8 << 20
 
-SAMPLED_BATCHES = 8
-UNPACKED = 3
-"""A stored row is taken to be so many times as large as its file has it."""
-
-SUM_MAX = 1 << 62
-"""A sum that is surely below it needs no check."""
+USES_BYTES = 8 << 20
+USE_BYTES = 4 << 10
+"""What is remembered of the first passes of queries, and about what one takes beside its text."""
 
 
 @dataclass(frozen=True)
@@ -149,11 +138,6 @@ class Given:
 
 NOTHING = Given()
 
-Guarded = Mapping[tuple[TableName, RowRule], pa.Table]
-"""The rows that rules leave of tables."""
-
-NOT_GUARDED: Guarded = MappingProxyType({})
-
 GUARDED_PART = 4
 """Of the memory for queries, how much the rows of one table with policies may take."""
 
@@ -165,6 +149,7 @@ class Reader:
         self._database = database
         self._origins: ByteBoundedCache[object, Origins] = ByteBoundedCache(ORIGINS_BYTES)
         self._texts: ByteBoundedCache[object, EngineText] = ByteBoundedCache(ENGINE_TEXTS_BYTES)
+        self._uses: ByteBoundedCache[object, FirstPass] = ByteBoundedCache(USES_BYTES)
         self.system = {TableName(SYSTEM_NAMESPACE, name): table for name, table in system.items()}
 
     def plan(
@@ -217,7 +202,7 @@ class Reader:
         reads = self._query(text, context, None, NOTHING).reads
         return bool(reads.system) and not reads.tables and not reads.views
 
-    def _query(self, text: QueryText, context: Context, parameters: Parameters | None, given: Given) -> "_Query":
+    def _query(self, text: QueryText, context: Context, parameters: Parameters | None, given: Given) -> Asked:
         names = self._names(context, given)
         bound = {int(name): value.type for name, value in (parameters or {}).items()}
         constants = constant_parameters(text, names)
@@ -226,23 +211,23 @@ class Reader:
         about = Circumstances(_context_values(context, context.namespace), given.targets, bound, constants)
         written = self._for_engine(text, names, about)
         trusting = self._for_engine(text, names, replace(about, trusts_sums=True)) if written.sums else None
-        reads = _Reads(changed=given.changed)
+        reads = Reads(changed=given.changed)
         reads.guards = reads.add(written, names, self._view_reader(context))
         dialect = SqlDialect.STABLE_JOIN_ORDER if reads.has_optional_sides else SqlDialect.PLAIN
-        query = _Query(self._database, SqlText(written.text, parameters), context, reads, dialect)
+        query = Asked(self._database, SqlText(written.text, parameters), context, reads, dialect)
         if trusting is None or written.sums is None:
             return query
-        return replace(query, trusting=_Trusting(written.sums, SqlText(trusting.text, parameters)))
+        return replace(query, trusting=Trusting(written.sums, SqlText(trusting.text, parameters)))
 
-    def _substrait_query(self, query: SubstraitQuery, context: Context) -> "_Query":
+    def _substrait_query(self, query: SubstraitQuery, context: Context) -> Asked:
         names = self._names(context)
-        reads = _Reads()
+        reads = Reads()
         found = [names.relation(context.name(ref)) for ref in query.tables]
         refuse_large(reduce(PlanSize.beside, [r.size for r in found if r is not None and r.size], PlanSize()))
         for ref in dict.fromkeys(query.tables):
             text = EngineText("", frozenset({context.name(ref)}), (), has_optional_sides=False)
             reads.guards |= reads.add(text, names, self._view_reader(context))
-        return _Query(self._database, SubstraitPlan(query.plan), context, reads, SqlDialect.STABLE_JOIN_ORDER)
+        return Asked(self._database, SubstraitPlan(query.plan), context, reads, SqlDialect.STABLE_JOIN_ORDER)
 
     def _names(self, context: Context, given: Given = NOTHING) -> Names:
         return Names(context.door, self.system, context.namespace, given.relations)
@@ -266,7 +251,7 @@ class Reader:
         self._texts.put(key, written, 2 * len(text) + len(written.text))
         return written
 
-    def _describe(self, query: "_Query") -> DescribedQuery:
+    def _describe(self, query: Asked) -> DescribedQuery:
         tables = query.reads.tables
         empty = self._relations_of({n: t.schema.empty_table() for n, t in query.reads.system.items()})
         with self._database.engine.turns:
@@ -276,7 +261,7 @@ class Reader:
             schema = client_schema(result, self._origins_of(query, frame, tables, shapes))
             return DescribedQuery(frame, schema)
 
-    def _plan(self, query: "_Query", given: Given) -> PlannedQuery:
+    def _plan(self, query: Asked, given: Given) -> PlannedQuery:
         """Plan twice: against shapes, to choose batches, and against the merged relations of those."""
         reads = query.reads
         all_pinned = _pin(reads.tables, query.context, given.snapshots)
@@ -291,10 +276,13 @@ class Reader:
             tables = {name: snapshot.table for name, snapshot in all_pinned.items()}
             empty = query.shapes(tables)
             shapes = {**computed, **empty}
-            shaped = query.frame(shapes)
-            use = query.use(shaped, pinned)
-            found = self._origins_of(query, shaped, tables, empty)
-            pruned = {name: prune(pinned[name], predicate, files) for name, predicate in use.predicates.items()}
+            key = query.lasting_key(empty) if all_pinned and not computed else None
+            known = self._shaped(
+                query, shapes, key, lambda frame: self._origins_of(query, frame, tables, empty), pinned
+            )
+            use = known.use
+            predicates = query.predicates(use.scans, pinned)
+            pruned = {name: prune(pinned[name], predicate, files) for name, predicate in predicates.items()}
             if all_pinned:
                 check_present(files, pinned, pruned)
                 with damage_named(files, pinned, pruned, query.context.stop):
@@ -305,8 +293,8 @@ class Reader:
                     }
                     frame = replace(query, dialect=use.dialect).frame({**shapes, **merged}, guarded)
             else:
-                frame = shaped
-            schema = client_schema(use.schema, found)
+                frame = query.frame(shapes) if known.frame is None else known.frame
+            schema = client_schema(use.schema, known.origins)
         return PlannedQuery(
             frame,
             schema,
@@ -323,7 +311,49 @@ class Reader:
             held_bytes=sum(int(rows.nbytes) for rows in guarded.values()),
         )
 
-    def _allowed_rows(self, reads: "_Reads", pinned: Mapping[TableName, Snapshot], context: Context) -> Guarded:
+    def _shaped(
+        self,
+        query: Asked,
+        shapes: Mapping[TableName, EngineTable],
+        key: object | None,
+        origins_of: Callable[[Frame], Origins],
+        pinned: Mapping[TableName, Snapshot],
+    ) -> FirstPass:
+        """The first pass of a query, which is kept for the same text.
+
+        A text with parameters is planned with their values when it is new; when it comes again it is planned once more
+        without them, and from then on what they mean for its scans follows from that plan. With a join it never is:
+        what the engine makes of one depends on the values.
+        """
+        known = None if key is None else self._uses.find(key)
+        if known is not None and known.reach is Reach.ALL_VALUES:
+            return known
+        if known is not None and known.reach is Reach.ITS_VALUES and not known.use.multiplies:
+            found = self._without_values(query, shapes, known, pinned)
+        else:
+            frame = query.frame(shapes)
+            reach = Reach.ALL_VALUES if not query.source.has_values else Reach.ITS_VALUES
+            found = FirstPass(query.use(frame, pinned), origins_of(frame), reach, frame)
+        if key is not None and (known is None or found.reach is not known.reach):
+            self._uses.put(key, found._replace(frame=None), USE_BYTES + 2 * len(query.source.written))
+        return found
+
+    @staticmethod
+    def _without_values(
+        query: Asked,
+        shapes: Mapping[TableName, EngineTable],
+        known: FirstPass,
+        pinned: Mapping[TableName, Snapshot],
+    ) -> FirstPass:
+        """The first pass for any values of the types that are bound; the result's types are known."""
+        try:
+            use = query.without_values().use(query.without_values().frame(shapes), pinned)
+        except DatabaseError:  # some texts cannot be planned like this
+            frame = query.frame(shapes)
+            return known._replace(use=query.use(frame, pinned), reach=Reach.ONE_RUN, frame=frame)
+        return known._replace(use=replace(use, schema=known.use.schema), reach=Reach.ALL_VALUES)
+
+    def _allowed_rows(self, reads: Reads, pinned: Mapping[TableName, Snapshot], context: Context) -> Guarded:
         """The rows that policies leave of the tables that they are on: read first, so that nothing else is reached."""
         found: dict[tuple[TableName, RowRule], pa.Table] = {}
         limit = (self._database.settings.memory_limit_mb << 20) // GUARDED_PART
@@ -341,7 +371,7 @@ class Reader:
 
     def _origins_of(
         self,
-        query: "_Query",
+        query: Asked,
         frame: Frame,
         tables: Mapping[TableName, TableDef],
         shapes: Mapping[TableName, EngineTable],
@@ -363,204 +393,6 @@ class Reader:
 
     def _relations_of(self, computed: Mapping[TableName, pa.Table]) -> dict[TableName, EngineTable]:
         return {name: self._database.relations.of_rows(rows) for name, rows in computed.items()}
-
-
-@dataclass(frozen=True)
-class _View:
-    """A view that a query reads: its text for the engine, where its names resolve, and what guards those."""
-
-    text: str
-    namespace: str
-    guards: frozenset[tuple[TableName, RowRule]]
-
-
-@dataclass
-class _Reads:
-    """What a query may read. `variants` has for each name of a table the table, and which of its columns it shows.
-
-    Tables `behind_views` are named by a view; views stand in the order in which they can be planned, innermost first.
-    """
-
-    tables: dict[TableName, TableDef] = field(default_factory=dict)
-    variants: dict[TableName, tuple[TableName, Columns]] = field(default_factory=dict)
-    views: dict[TableName, _View] = field(default_factory=dict)
-    system: dict[TableName, SystemTable] = field(default_factory=dict)
-    behind_views: set[TableName] = field(default_factory=set)
-    has_optional_sides: bool = False
-    has_values: bool = False
-    hidden: set[TableName] = field(default_factory=set)
-    hidden_views: set[TableName] = field(default_factory=set)
-    value_bytes: int = STORED_BYTES
-    unguarded: set[TableName] = field(default_factory=set)
-    guards: dict[TableName, RowRule] = field(default_factory=dict)
-    changed: tuple[TableName, Privilege] | None = None
-
-    @property
-    def all_guards(self) -> set[tuple[TableName, RowRule]]:
-        """Every name that stands for a table of which a policy leaves only some rows, with its rule."""
-        of_views = {item for view in self.views.values() for item in view.guards}
-        return {*self.guards.items(), *of_views}
-
-    def _rule(self, name: TableName, found: TableDef, names: Names) -> RowRule | None:
-        """Which rows of a table a name stands for; those to be changed must allow that, too."""
-        whole = of_all_columns(name)
-        if self.changed is not None and whole == self.changed[0]:
-            return rule_on_rows(names.door, found, Privilege.SELECT, self.changed[1])
-        return rule_on_rows(names.door, found, Privilege.SELECT)
-
-    def add(
-        self,
-        text: EngineText,
-        names: Names,
-        of_view: Callable[[ViewDef, Names], EngineText],
-        *,
-        is_behind_view: bool = False,
-        is_hidden: bool = False,
-    ) -> dict[TableName, RowRule]:
-        """Add what a text names, and what the views that it names do; return what guards the tables that it names."""
-        guards: dict[TableName, RowRule] = {}
-        self.has_optional_sides |= text.has_optional_sides
-        self.has_values |= text.has_values
-        self.value_bytes = max(self.value_bytes, text.value_bytes)
-        for name in text.relations - names.given.keys():
-            table = of_all_columns(name) or name
-            hides = is_hidden or table in text.hidden
-            if is_behind_view:
-                self.behind_views.add(table)
-            match names.find(name):
-                case TableDef() as found:
-                    if self.tables.setdefault(table, found) is not found:
-                        raise _two_meanings(table)
-                    self.variants[name] = (table, Columns.VISIBLE if table == name else Columns.ALL)
-                    self.hidden |= {table} if hides else set()
-                    rule = self._rule(name, found, names)
-                    if rule is None:
-                        self.unguarded.add(table)
-                    else:
-                        guards[name] = rule
-                case SystemTable() as found:
-                    self.system[name] = found
-                case ViewDef() as found if name not in (self.hidden_views if hides else self.views):
-                    self.hidden_views |= {name} if hides else set()
-                    within = names.within(found)
-                    written = of_view(found, within)
-                    inner = self.add(written, within, of_view, is_behind_view=True, is_hidden=hides)
-                    self.views.setdefault(name, _View(written.text, found.namespace, frozenset(inner.items())))
-        for name in self.tables.keys() & self.views.keys():
-            raise _two_meanings(name)
-        return guards
-
-
-@dataclass(frozen=True)
-class _Use:
-    """What a query does with the tables that it scans.
-
-    `predicates` is what the rows that it uses of each satisfy; `multiplies` says that it may make many more rows than
-    it reads; `exported` are the columns of a query that returns them of its only table, and does nothing else.
-    """
-
-    schema: pa.Schema
-    predicates: Mapping[TableName, Predicate]
-    multiplies: bool
-    exported: list[str] | None
-    dialect: SqlDialect
-
-
-@dataclass(frozen=True)
-class _Trusting:
-    """A text that leaves out to check some sums, for snapshots whose numbers are so small that no sum is too large."""
-
-    sums: frozenset[Summed]
-    source: Source
-
-    def holds(self, pinned: Mapping[TableName, Snapshot]) -> bool:
-        """Tell whether the numbers are so small."""
-        return all(self._fits(summed, pinned.get(of_all_columns(summed.table) or summed.table)) for summed in self.sums)
-
-    @staticmethod
-    def _fits(summed: Summed, snapshot: Snapshot | None) -> bool:
-        column = None if snapshot is None else snapshot.table.by_name.get(summed.column)
-        if snapshot is None or column is None:  # of a view or a system table
-            return False
-        largest = largest_magnitude(snapshot, column)
-        return largest is not None and largest * max(snapshot.live_count, 1) < SUM_MAX
-
-
-@dataclass(frozen=True)
-class _Query:
-    """One text with everything that both passes share."""
-
-    database: Database
-    source: Source
-    context: Context
-    reads: _Reads
-    dialect: SqlDialect
-    trusting: _Trusting | None = None
-    batch_rows: int = BATCH_ROWS
-
-    def over(self, pinned: Mapping[TableName, Snapshot]) -> "_Query":
-        """The query as it is best asked of these snapshots."""
-        if self.trusting is None or not self.trusting.holds(pinned):
-            return self
-        return replace(self, source=self.trusting.source)
-
-    def narrowed(self, pinned: Mapping[TableName, Snapshot]) -> "_Query":
-        """The query with as many rows in a batch as fit, by what its values and the rows of its tables take."""
-        stored = max(map(_row_bytes, pinned.values()), default=0)
-        values = max(self.reads.value_bytes, self.source.parameter_bytes)
-        row_bytes = values + UNPACKED * stored * values // STORED_BYTES
-        return replace(self, batch_rows=self.database.engine.batch_rows(row_bytes))
-
-    def shapes(self, tables: Mapping[TableName, TableDef]) -> dict[TableName, EngineTable]:
-        """The tables without their rows, under each name that they are read by."""
-        shape = self.database.relations.shape
-        return {name: shape(tables[table], columns) for name, (table, columns) in self.reads.variants.items()}
-
-    def use(self, frame: Frame, pinned: Mapping[TableName, Snapshot]) -> "_Use":
-        """What the query does with each table, as the engine's optimized plan over shapes tells."""
-        plan = optimized(frame)
-        found = facts(plan)
-        by_shape = {f"t{snapshot.table.id}": name for name, snapshot in pinned.items()}
-        parts: dict[TableName, list[Predicate]] = defaultdict(list)
-        for scan in found.scans:
-            if scan.table in by_shape:
-                name = by_shape[scan.table]
-                parts[name].append(translate(scan.filters, pinned[name].table))
-        predicates = {name: some[0] if len(some) == 1 else AnyOf(tuple(some)) for name, some in parts.items()}
-        predicates |= dict.fromkeys(self.reads.hidden & pinned.keys(), Unknown())
-        is_whole = [columns for _, columns in self.reads.variants.values()] == [Columns.VISIBLE]
-        exported = selected_columns(plan) if is_whole and len(found.scans) == 1 and predicates else None
-        dialect = self.dialect
-        if found.mixes_names:
-            dialect = SqlDialect.MERGED_JOINS
-        elif casts_lose(plan, (snapshot.table for snapshot in pinned.values())):
-            dialect = SqlDialect.WITHOUT_ESTIMATES
-        multiplies = found.multiplies or self.reads.has_values
-        return _Use(self.database.engine.schema_of(plan), predicates, multiplies, exported, dialect)
-
-    def frame(self, tables: Mapping[TableName, EngineTable], guarded: Guarded = NOT_GUARDED) -> Frame:
-        """Plan the text over these relations, and over the rows that policies leave where they stand between."""
-        relations = dict(tables)
-        engine, of_rows = self.database.engine, self.database.relations.of_rows
-        allowed = {key: of_rows(rows.combine_chunks()) for key, rows in guarded.items()}
-
-        def seen(guards: Iterable[tuple[TableName, RowRule]]) -> Mapping[TableName, EngineTable]:
-            return {**relations, **{key[0]: allowed[key] for key in guards if key in allowed}}
-
-        for name, view in self.reads.views.items():
-            planned = SqlText(view.text).frame(engine, seen(view.guards), view.namespace, self.dialect, self.batch_rows)
-            relations[name] = planned.into_view()
-        return self.source.frame(
-            engine, seen(self.reads.guards.items()), self.context.namespace, self.dialect, self.batch_rows
-        )
-
-
-def _two_meanings(name: TableName) -> DatabaseError:
-    """The names of a view are those of what lasts; a relation of each name is all that a plan can have."""
-    return DatabaseError(
-        ErrorKind.UNSUPPORTED,
-        f"a view of the query reads {name}, which a temporary table hides from the query; rename the temporary one",
-    )
 
 
 def _context_values(context: Context, namespace: str) -> dict[str, str]:
@@ -593,14 +425,6 @@ def _bounded(rows: Rows, bytes_max: int, name: TableName, stop: Stop) -> pa.Tabl
                 ErrorKind.RESOURCES, f"the rows that the policies of {name} allow take more than {bytes_max >> 20} MB"
             )
     return pa.Table.from_batches(found, rows.schema)
-
-
-def _row_bytes(snapshot: Snapshot) -> int:
-    """About what a row of a table takes where it lies, as its first batches tell."""
-    cold, hot = snapshot.manifest.batches[:SAMPLED_BATCHES], snapshot.hot.batches[:SAMPLED_BATCHES]
-    rows = sum(entry.rows for entry in cold) + sum(batch.num_rows for batch in hot)
-    size = sum(entry.bytes for entry in cold) + sum(int(batch.nbytes) for batch in hot)
-    return int(size // max(rows, 1))
 
 
 def _is_short(pruned: Mapping[TableName, Pruned]) -> bool:

@@ -30,6 +30,10 @@ class Source(Protocol):
     def parameter_bytes(self) -> int:
         """What the largest parameter takes."""
 
+    @property
+    def has_values(self) -> bool:
+        """Tell whether parameters are bound."""
+
     def frame(
         self,
         engine: QueryEngine,
@@ -58,6 +62,11 @@ class SqlText:
         """What the largest parameter takes."""
         return max((value.as_buffer().size for value in (self.parameters or {}).values() if is_long(value)), default=0)
 
+    @property
+    def has_values(self) -> bool:
+        """Tell whether parameters are bound."""
+        return bool(self.parameters)
+
     def frame(
         self,
         engine: QueryEngine,
@@ -85,6 +94,11 @@ class SubstraitPlan:
     def parameter_bytes(self) -> int:
         """Plans have none."""
         return 0
+
+    @property
+    def has_values(self) -> bool:
+        """Plans have none."""
+        return False
 
     def frame(
         self,

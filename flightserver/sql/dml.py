@@ -7,9 +7,9 @@ a long one costs no more than that.
 from typing import TypeVar
 
 from flightserver.sql.grants import accept_as_user
+from flightserver.sql.literal_rows import parameter_row
 from flightserver.sql.statements import Assignment, AsUser, Delete, Insert, OnConflict, Truncate, Update
 from flightserver.sql.text.cursor import Cursor
-from flightserver.sql.text.parameters import parameter_number
 from flightserver.sql.text.queries import QueryReader
 from flightserver.sql.text.query_text import QueryText
 from flightserver.sql.text.tokens import Token
@@ -40,7 +40,7 @@ def parse_insert(cursor: QueryReader) -> Insert | AsUser:
     _refuse_default_in_rows(cursor, source_tokens)
     on_conflict = _on_conflict(cursor) if cursor.accept("ON", "CONFLICT") else None
     _refuse_returning(cursor)
-    return _for(user, Insert(table, columns, source, on_conflict, _placeholders_only(source_tokens)))
+    return _for(user, Insert(table, columns, source, on_conflict, parameter_row(source_tokens)))
 
 
 def _for(user: str | None, statement: Changing) -> Changing | AsUser:
@@ -76,17 +76,6 @@ def _refuse_default_in_rows(cursor: QueryReader, source: list[Token]) -> None:
 def _refuse_returning(cursor: QueryReader) -> None:
     if cursor.at("RETURNING"):
         raise cursor.unsupported("RETURNING is not supported")
-
-
-def _placeholders_only(source: list[Token]) -> tuple[int, ...] | None:
-    """Return the parameter numbers of `VALUES ($1, …)`, or None for any other source."""
-    values, separators = source[2:-1:2], source[3:-1:2]
-    one_row = len(source) >= 4 and (source[0].key, source[1].key, source[-1].key) == ("VALUES", "(", ")")
-    if not one_row or len(source) % 2 or any(token.key != "," for token in separators):
-        return None
-    numbers = [parameter_number(token, place) for place, token in enumerate(values, start=1)]
-    known = tuple(number for number in numbers if number is not None)
-    return known if len(known) == len(numbers) else None
 
 
 def _on_conflict(cursor: QueryReader) -> OnConflict:

@@ -1,4 +1,4 @@
-"""Rows of nothing but constants: `VALUES (1, 'a', NULL), …` as columns, without the engine.
+"""Rows of nothing but constants, `VALUES (1, 'a', NULL), …`, as columns, and the row of a prepared statement.
 
 The engine would give each column one type before anybody knows what it is for; here a constant keeps what was written
 until its column says what it means, so that `1234567890123456.78` is that number in a DECIMAL column. It is also some
@@ -8,7 +8,9 @@ ten times faster.
 import re
 from dataclasses import dataclass
 
+from flightserver.sql.text.parameters import parameter_number
 from flightserver.sql.text.query_text import QueryText
+from flightserver.sql.text.tokens import Token
 
 _STRING = r"'(?:[^']|'')*+'"
 _NUMBER = r"-?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][+-]?\d++)?"
@@ -16,6 +18,7 @@ _WORD = r"(?i:null|true|false)(?!\w)"
 _ANY = rf"\s*+(?:{_STRING}|{_NUMBER}|{_WORD})\s*+"
 _ROW = rf"\({_ANY}(?:,{_ANY})*+\)\s*+"
 _ROWS = re.compile(rf"\s*+{_ROW}(?:,\s*+{_ROW})*+")
+_CONSTANT = re.compile(rf"({_STRING})|({_NUMBER})|({_WORD})")
 _VALUE = re.compile(rf"({_STRING})|({_NUMBER})|({_WORD})|(\))")
 
 
@@ -39,6 +42,41 @@ def literal_rows(source: QueryText) -> list[Constants] | None:
     if ends != list(range(width, len(found), width + 1)):
         return None
     return [_constants(found[column :: width + 1]) for column in range(width)]
+
+
+def parameter_row(source: list[Token]) -> tuple[int | Constants, ...] | None:
+    """The only row of VALUES, by its tokens: the numbers of parameters, and constants beside them.
+
+    None for any other source, and where there is no parameter.
+    """
+    if len(source) < 4 or (source[0].key, source[1].key, source[-1].key) != ("VALUES", "(", ")"):
+        return None
+    items: list[list[Token]] = [[]]
+    for token in source[2:-1]:
+        if token.key == ",":
+            items.append([])
+        else:
+            items[-1].append(token)
+    row: list[int | Constants] = []
+    placeholders = 0
+    for tokens in items:
+        placeholders += any(token.text == "?" for token in tokens)
+        part = _part_of_row(tokens, placeholders)
+        if part is None:
+            return None
+        row.append(part)
+    return tuple(row) if any(isinstance(part, int) for part in row) else None
+
+
+def _part_of_row(tokens: list[Token], placeholders: int) -> int | Constants | None:
+    if len(tokens) == 1 and (number := parameter_number(tokens[0], placeholders)) is not None:
+        return number
+    found = _CONSTANT.fullmatch("".join(token.text for token in tokens))
+    is_one = len(tokens) == 1 or (len(tokens) == 2 and tokens[0].text == "-")
+    if found is None or not is_one:
+        return None
+    string, number_text, word = found.groups(default="")
+    return _constants([(string, number_text, word, "")])
 
 
 def _constants(found: list[tuple[str, str, str, str]]) -> Constants:

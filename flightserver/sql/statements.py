@@ -13,6 +13,7 @@ from functools import cached_property
 from catalog.definition import ColumnSpec, TableKind
 from catalog.grants import Grantee, Privilege
 from catalog.roles import Role
+from flightserver.sql.literal_rows import Constants
 from flightserver.sql.text.query_text import QueryText
 
 
@@ -107,15 +108,15 @@ class OnConflict:
 class Insert(Statement):
     """New rows from `source`, the text of VALUES or a query.
 
-    `placeholders_only` holds the parameter numbers in column order where the source is one VALUES row of nothing but
-    parameters: bound record batches are then the rows themselves.
+    `row` holds what each column gets where the source is one row of VALUES, of parameters (by their numbers) and
+    constants: bound record batches are then columns of the rows.
     """
 
     table: TableRef
     columns: tuple[str, ...] | None
     source: QueryText
     on_conflict: OnConflict | None = None
-    placeholders_only: tuple[int, ...] | None = None
+    row: tuple[int | Constants, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,12 @@ scan holds for every row that the query can use. What has no counterpart becomes
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 from datafusion import Expr
 from datafusion import expr as nodes
-from datafusion.plan import LogicalPlan
 
 from catalog.definition import SEQ, Column, TableDef
 from manifest.predicate import (
@@ -38,30 +37,27 @@ _MIRRORED = {
 }
 
 
-@dataclass(frozen=True)
-class Scan:
-    """One scan of a table in a plan, by the name that the plan's storage gave it, with its filters."""
+Parameters = Mapping[str, pa.Scalar]
+"""Values by number."""
 
-    table: str
-    filters: tuple[Expr, ...]
+NO_PARAMETERS: Parameters = {}
 
 
-def scans(plan: LogicalPlan) -> Iterator[Scan]:
-    """All table scans of a plan, sub-queries included."""
-    node = plan.to_variant()
-    if isinstance(node, nodes.TableScan):
-        yield Scan(node.fqn()[2], tuple(node.filters()))
-    for child in plan.inputs():
-        yield from scans(child)
-
-
-def translate(filters: Sequence[Expr], table: TableDef) -> Predicate:
-    """What the rows of `table` that pass all of `filters` satisfy."""
-    columns = {column.name: column for column in (*table.columns, SEQ)}
+def translate(filters: Sequence[Expr], table: TableDef, parameters: Parameters = NO_PARAMETERS) -> Predicate:
+    """What the rows of `table` that pass all of `filters` satisfy, with values for the placeholders in them."""
+    columns = _Columns({column.name: column for column in (*table.columns, SEQ)}, parameters)
     return AllOf(tuple(_predicate(part, columns) for part in filters))
 
 
-def _predicate(expression: Expr, columns: Mapping[str, Column]) -> Predicate:
+@dataclass(frozen=True)
+class _Columns:
+    """A table's columns by name, and the values of placeholders."""
+
+    by_name: Mapping[str, Column]
+    parameters: Parameters
+
+
+def _predicate(expression: Expr, columns: _Columns) -> Predicate:
     try:
         node = expression.to_variant()
     except Exception:  # noqa: BLE001 - the library refuses nodes it has no class for, and nothing is known of those
@@ -84,7 +80,7 @@ def _predicate(expression: Expr, columns: Mapping[str, Column]) -> Predicate:
             return Unknown()
 
 
-def _binary(node: nodes.BinaryExpr, columns: Mapping[str, Column]) -> Predicate:
+def _binary(node: nodes.BinaryExpr, columns: _Columns) -> Predicate:
     match node.op():
         case "AND":
             return AllOf((_predicate(node.left(), columns), _predicate(node.right(), columns)))
@@ -96,7 +92,7 @@ def _binary(node: nodes.BinaryExpr, columns: Mapping[str, Column]) -> Predicate:
     column, literal = _column(node.left(), columns), node.right()
     if column is None:
         column, literal, operator = _column(node.right(), columns), node.left(), _MIRRORED[operator]
-    value = None if column is None else _value(literal, column)
+    value = None if column is None else _value(literal, column, columns.parameters)
     return Unknown() if column is None or value is None else Comparison(column.id, operator, value)
 
 
@@ -113,13 +109,13 @@ def _any_of(left: Predicate, right: Predicate) -> Predicate:
             return AnyOf((left, right))
 
 
-def _in_list(node: nodes.InList, columns: Mapping[str, Column]) -> Predicate:
+def _in_list(node: nodes.InList, columns: _Columns) -> Predicate:
     column = _column(node.expr(), columns)
     if column is None or node.negated():
         return Unknown()
     values = []
     for item in node.list():
-        literal = _scalar(item)
+        literal = _scalar(item, column, columns.parameters)
         if literal is None or (literal.is_valid and not _is_value(literal, column)):
             return Unknown()
         if literal.is_valid:
@@ -129,24 +125,27 @@ def _in_list(node: nodes.InList, columns: Mapping[str, Column]) -> Predicate:
     return InSet(column.id, pa.concat_arrays(values).cast(column.storage))
 
 
-def _truth(expression: Expr, columns: Mapping[str, Column], *, wanted: bool) -> Predicate:
+def _truth(expression: Expr, columns: _Columns, *, wanted: bool) -> Predicate:
     column = _column(expression, columns)
     if column is None or not pa.types.is_boolean(column.storage):
         return Unknown()
     return Comparison(column.id, Operator.EQUAL, pa.scalar(wanted))
 
 
-def _column(expression: Expr, columns: Mapping[str, Column]) -> Column | None:
+def _column(expression: Expr, columns: _Columns) -> Column | None:
     try:
         node = expression.to_variant()
     except Exception:  # noqa: BLE001 - see _predicate
         return None
-    return columns.get(node.name()) if isinstance(node, nodes.Column) else None
+    return columns.by_name.get(node.name()) if isinstance(node, nodes.Column) else None
 
 
-def _scalar(expression: Expr) -> pa.Scalar | None:
+def _scalar(expression: Expr, column: Column, parameters: Parameters) -> pa.Scalar | None:
+    """A literal, or the value of a placeholder that is compared with a column."""
     try:
         node = expression.to_variant()
+        if isinstance(node, nodes.Placeholder):
+            return _bound(parameters.get(node.id().removeprefix("$")), column)
         if not isinstance(node, nodes.Literal):
             return None
         found = expression.python_value()
@@ -155,9 +154,19 @@ def _scalar(expression: Expr) -> pa.Scalar | None:
     return found if isinstance(found, pa.Scalar) else pa.scalar(found)
 
 
-def _value(expression: Expr, column: Column) -> pa.Scalar | None:
+def _bound(value: pa.Scalar | None, column: Column) -> pa.Scalar | None:
+    """A parameter as a value of the column, where comparing it with the column says the same as the engine would."""
+    if value is None or value.type == column.storage or not pa.types.is_integer(value.type):
+        return value
+    stored = column.storage
+    if not (pa.types.is_integer(stored) or pa.types.is_decimal(stored) or pa.types.is_floating(stored)):
+        return value
+    return value.cast(stored)  # which raises where digits would be lost
+
+
+def _value(expression: Expr, column: Column, parameters: Parameters) -> pa.Scalar | None:
     """A literal that the column is compared with, as the column stores it; None for NULL, and where none is known."""
-    found = _scalar(expression)
+    found = _scalar(expression, column, parameters)
     if found is None or not found.is_valid or not _is_value(found, column):
         return None
     return found.cast(column.storage)

@@ -9,7 +9,8 @@ import pytest
 from catalog.evolution import set_options
 from manifest.predicate import AllOf, AnyOf, Comparison, InSet, IsNotNull, IsNull, Operator, Unknown
 from providers.commit.resolve import OnExisting
-from providers.engine.predicates import scans, translate
+from providers.engine.plans import facts
+from providers.engine.predicates import translate
 from providers.engine.relations import Columns
 from providers.rows.change import Change
 from tests.storage_fixtures import Database, TableAccess
@@ -110,7 +111,7 @@ def predicate(table: TableAccess, where: str) -> tuple[object, ...]:
     """What pruning knows of a condition on table `t`."""
     shape = table.db.relations.shape(table.definition, Columns.VISIBLE)
     plan = table.db.engine.plan(f"SELECT * FROM t WHERE {where}", {table.name: shape}, "public")
-    (scan,) = scans(plan.optimized_logical_plan())
+    (scan,) = facts(plan.optimized_logical_plan()).scans
     found = translate(scan.filters, table.definition)
     assert isinstance(found, AllOf)
     return found.parts
@@ -172,5 +173,5 @@ def test_scans_of_sub_queries_and_joins_are_found(db: Database) -> None:
     shapes = {table.name: db.relations.shape(table.definition, Columns.VISIBLE) for table in (one, two)}
     sql = "SELECT * FROM one WHERE k = 1 AND v IN (SELECT v FROM two WHERE k > 5)"
     plan = db.engine.plan(sql, shapes, "public").optimized_logical_plan()
-    found = {scan.table: len(scan.filters) for scan in scans(plan)}
+    found = {scan.table: len(scan.filters) for scan in facts(plan).scans}
     assert found == {f"t{one.definition.id}": 1, f"t{two.definition.id}": 1}

@@ -98,13 +98,20 @@ def test_a_column_called_conflict_may_be_joined_on() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sql", "numbers"),
+    ("sql", "row"),
     [
         ("VALUES ($1, $2)", (1, 2)),
         ("VALUES ($2, $1)", (2, 1)),
         ("VALUES (?, ?, ?)", (1, 2, 3)),
         ("VALUES ($1)", (1,)),
-        ("VALUES ($1, 2)", None),
+        ("VALUES ($1, 2)", (1, "2")),
+        ("VALUES (?, -0.5, ?, NULL, 'it''s', TRUE)", (1, "-0.5", 2, None, "it's", "true")),
+        ("VALUES (1, 2)", None),
+        ("VALUES ($1, -'a')", None),
+        ("VALUES ($1, - - 1)", None),
+        ("VALUES ($1, -$2)", None),
+        ("VALUES ($1, E'a')", None),
+        ("VALUES ($1, DATE '2024-01-01')", None),
         ("VALUES ($1, $2), ($3, $4)", None),
         ("VALUES ($1 + 1)", None),
         ("VALUES ($1,)", None),
@@ -113,9 +120,10 @@ def test_a_column_called_conflict_may_be_joined_on() -> None:
         ("SELECT $1", None),
     ],
 )
-def test_rows_of_placeholders_are_recognised(sql: str, numbers: tuple[int, ...] | None) -> None:
-    """Exactly one row of nothing but parameters is bound without SQL."""
-    assert insert(f"INSERT INTO t {sql}").placeholders_only == numbers
+def test_rows_of_parameters_are_recognised(sql: str, row: tuple[int | str | None, ...] | None) -> None:
+    """Exactly one row of parameters and constants is bound without SQL."""
+    found = insert(f"INSERT INTO t {sql}").row
+    assert (found and tuple(part if isinstance(part, int) else part.texts[0] for part in found)) == row
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,14 @@ from flightserver.sql.text import tree
 from flightserver.sql.text.queries import query_of
 from flightserver.sql.text.query_text import QueryText
 
+_MOVING = frozenset(
+    {
+        *("now", "today", "current_timestamp", "current_date", "current_time", "localtime", "localtimestamp"),
+        *("random", "rand", "uuid", "gen_random_uuid"),
+    }
+)
+"""Functions, with brackets or without, that the engine works out anew each time."""
+
 
 @dataclass(frozen=True)
 class Circumstances:
@@ -56,7 +64,8 @@ class EngineText:
     `has_optional_sides` says that it has a RIGHT or a FULL join; `sums` are the columns of its only table that it sums,
     where whatever those hold tells that no sum needs to be checked. `has_values` says that a sub-query of its stays a
     value: the engine's plan shows neither what that does nor how it reads the relations that are `hidden` in it.
-    `value_bytes` is about how large its values may become.
+    `value_bytes` is about how large its values may become. `is_lasting` says that the same rows always give the same
+    answer: nothing in it tells the time, or is random.
     """
 
     text: str
@@ -67,6 +76,7 @@ class EngineText:
     has_values: bool = False
     hidden: frozenset[TableName] = frozenset()
     value_bytes: int = STORED_BYTES
+    is_lasting: bool = False
 
 
 def for_engine(text: QueryText, definitions: Definitions, circumstances: Circumstances) -> EngineText:
@@ -112,4 +122,12 @@ def for_engine(text: QueryText, definitions: Definitions, circumstances: Circums
         bool(writing.values),
         hidden_relations(writing, looked_up),
         size.largest,
+        not _moves(writing),
     )
+
+
+def _moves(writing: Writing) -> bool:
+    """Tell whether a query asks for something that is another thing each time."""
+    calls = (call.name for call, _ in writing.of_kind(tree.Call))
+    names = (name.parts[-1] for name, _ in writing.of_kind(tree.Name))
+    return not _MOVING.isdisjoint((*calls, *names))

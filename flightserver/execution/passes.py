@@ -1,0 +1,204 @@
+"""One query over relations: over shapes, to find out what it does, and over what was chosen for it.
+
+What the first pass tells is a value (`Use`), and holds for more than one run (`FirstPass`).
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum, unique
+from types import MappingProxyType
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from catalog.definition import TableDef
+from catalog.identifiers import TableName
+from flightserver.access.row_rules import RowRule
+from flightserver.context import Context
+from flightserver.database import Database
+from flightserver.execution.reads import Reads
+from flightserver.execution.sources import Source, SqlText
+from flightserver.sql.meaning.repairs.whole_numbers import Summed
+from flightserver.sql.meaning.system_columns import of_all_columns
+from flightserver.sql.meaning.value_sizes import STORED_BYTES
+from manifest.predicate import AnyOf, Predicate, Unknown
+from providers.cold.magnitude import largest_magnitude
+from providers.engine.estimates import casts_lose
+from providers.engine.export import selected_columns
+from providers.engine.origins import Origins
+from providers.engine.plans import Scan, facts, optimized
+from providers.engine.predicates import translate
+from providers.engine.relations import Columns
+from providers.engine.session import BATCH_ROWS, EngineTable, Frame, SqlDialect
+from providers.snapshot import Snapshot
+
+Guarded = Mapping[tuple[TableName, RowRule], pa.Table]
+"""The rows that rules leave of tables."""
+
+NOT_GUARDED: Guarded = MappingProxyType({})
+
+SAMPLED_BATCHES = 8
+UNPACKED = 3
+"""A stored row is taken to be so many times as large as its file has it."""
+
+SUM_MAX = 1 << 62
+"""A sum that is surely below it needs no check."""
+
+
+@dataclass(frozen=True)
+class Use:
+    """What a query does with the tables that it scans.
+
+    `scans` are those of its plan with their filters; `multiplies` says that it may make many more rows than it reads;
+    `exported` are the columns of a query that returns them of its only table, and does nothing else.
+    """
+
+    schema: pa.Schema
+    scans: tuple[Scan, ...]
+    multiplies: bool
+    exported: list[str] | None
+    dialect: SqlDialect
+
+
+@unique
+class Reach(Enum):
+    """For which runs of a text a first pass holds."""
+
+    ALL_VALUES = "all"
+    ITS_VALUES = "those with the same values, until it is planned without them"
+    ONE_RUN = "the one that it was made for"
+
+
+class FirstPass(NamedTuple):
+    """What the first pass of a query tells: what it does with its tables, and where its columns come from."""
+
+    use: Use
+    origins: Origins
+    reach: Reach
+    frame: Frame | None = None
+
+
+@dataclass(frozen=True)
+class Trusting:
+    """A text that leaves out to check some sums, for snapshots whose numbers are so small that no sum is too large."""
+
+    sums: frozenset[Summed]
+    source: Source
+
+    def holds(self, pinned: Mapping[TableName, Snapshot]) -> bool:
+        """Tell whether the numbers are so small."""
+        return all(self._fits(summed, pinned.get(of_all_columns(summed.table) or summed.table)) for summed in self.sums)
+
+    @staticmethod
+    def _fits(summed: Summed, snapshot: Snapshot | None) -> bool:
+        column = None if snapshot is None else snapshot.table.by_name.get(summed.column)
+        if snapshot is None or column is None:  # of a view or a system table
+            return False
+        largest = largest_magnitude(snapshot, column)
+        return largest is not None and largest * max(snapshot.live_count, 1) < SUM_MAX
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One text with everything that both passes share."""
+
+    database: Database
+    source: Source
+    context: Context
+    reads: Reads
+    dialect: SqlDialect
+    trusting: Trusting | None = None
+    batch_rows: int = BATCH_ROWS
+
+    def over(self, pinned: Mapping[TableName, Snapshot]) -> "Asked":
+        """The query as it is best asked of these snapshots."""
+        if self.trusting is None or not self.trusting.holds(pinned):
+            return self
+        return replace(self, source=self.trusting.source)
+
+    def narrowed(self, pinned: Mapping[TableName, Snapshot]) -> "Asked":
+        """The query with as many rows in a batch as fit, by what its values and the rows of its tables take."""
+        stored = max(map(_row_bytes, pinned.values()), default=0)
+        values = max(self.reads.value_bytes, self.source.parameter_bytes)
+        row_bytes = values + UNPACKED * stored * values // STORED_BYTES
+        return replace(self, batch_rows=self.database.engine.batch_rows(row_bytes))
+
+    def lasting_key(self, shapes: Mapping[TableName, EngineTable]) -> object | None:
+        """What the outcome of its first pass depends on; None when that is another one each time.
+
+        A shape is made once for each version of a table, and a view's text is what its names stood for.
+        """
+        if not self.reads.is_lasting or not isinstance(self.source, SqlText):
+            return None
+        bound = tuple((name, value.type) for name, value in (self.source.parameters or {}).items())
+        views = frozenset(self.reads.views.items())
+        unguarded = frozenset(self.reads.unguarded)
+        return (
+            self.source.text,
+            bound,
+            self.context.namespace,
+            self.dialect,
+            frozenset(shapes.items()),
+            views,
+            unguarded,
+        )
+
+    def without_values(self) -> "Asked":
+        """The same with placeholders for its parameters."""
+        return replace(self, source=SqlText(str(self.source.written)))
+
+    def predicates(self, scans: Iterable[Scan], pinned: Mapping[TableName, Snapshot]) -> dict[TableName, Predicate]:
+        """What the rows that it uses of each table satisfy, by the filters of its scans."""
+        by_shape = {f"t{snapshot.table.id}": name for name, snapshot in pinned.items()}
+        values = self.source.parameters or {} if isinstance(self.source, SqlText) else {}
+        parts: dict[TableName, list[Predicate]] = defaultdict(list)
+        for scan in scans:
+            if scan.table in by_shape:
+                name = by_shape[scan.table]
+                parts[name].append(translate(scan.filters, pinned[name].table, values))
+        found = {name: some[0] if len(some) == 1 else AnyOf(tuple(some)) for name, some in parts.items()}
+        return found | dict.fromkeys(self.reads.hidden & pinned.keys(), Unknown())
+
+    def shapes(self, tables: Mapping[TableName, TableDef]) -> dict[TableName, EngineTable]:
+        """The tables without their rows, under each name that they are read by."""
+        shape = self.database.relations.shape
+        return {name: shape(tables[table], columns) for name, (table, columns) in self.reads.variants.items()}
+
+    def use(self, frame: Frame, pinned: Mapping[TableName, Snapshot]) -> Use:
+        """What the query does with each table, as the engine's optimized plan over shapes tells."""
+        plan = optimized(frame)
+        found = facts(plan)
+        is_whole = [columns for _, columns in self.reads.variants.values()] == [Columns.VISIBLE]
+        exported = selected_columns(plan) if is_whole and len(found.scans) == 1 and pinned else None
+        dialect = self.dialect
+        if found.mixes_names:
+            dialect = SqlDialect.MERGED_JOINS
+        elif casts_lose(plan, (snapshot.table for snapshot in pinned.values())):
+            dialect = SqlDialect.WITHOUT_ESTIMATES
+        multiplies = found.multiplies or self.reads.has_values
+        return Use(self.database.engine.schema_of(plan), found.scans, multiplies, exported, dialect)
+
+    def frame(self, tables: Mapping[TableName, EngineTable], guarded: Guarded = NOT_GUARDED) -> Frame:
+        """Plan the text over these relations, and over the rows that policies leave where they stand between."""
+        relations = dict(tables)
+        engine, of_rows = self.database.engine, self.database.relations.of_rows
+        allowed = {key: of_rows(rows.combine_chunks()) for key, rows in guarded.items()}
+
+        def seen(guards: Iterable[tuple[TableName, RowRule]]) -> Mapping[TableName, EngineTable]:
+            return {**relations, **{key[0]: allowed[key] for key in guards if key in allowed}}
+
+        for name, view in self.reads.views.items():
+            planned = SqlText(view.text).frame(engine, seen(view.guards), view.namespace, self.dialect, self.batch_rows)
+            relations[name] = planned.into_view()
+        return self.source.frame(
+            engine, seen(self.reads.guards.items()), self.context.namespace, self.dialect, self.batch_rows
+        )
+
+
+def _row_bytes(snapshot: Snapshot) -> int:
+    """About what a row of a table takes where it lies, as its first batches tell."""
+    cold, hot = snapshot.manifest.batches[:SAMPLED_BATCHES], snapshot.hot.batches[:SAMPLED_BATCHES]
+    rows = sum(entry.rows for entry in cold) + sum(batch.num_rows for batch in hot)
+    size = sum(entry.bytes for entry in cold) + sum(int(batch.nbytes) for batch in hot)
+    return int(size // max(rows, 1))

@@ -1,4 +1,4 @@
-"""Batch files read without the engine, for exports: one row group after another, in little memory.
+"""Batch files read without the engine: for exports, one row group after another, in little memory; small ones whole.
 
 Segments are Arrow files already, and mapped. Of Parquet files, decoding takes longer than sending, so what was read is
 kept decoded, within a budget, for the next who wants the same columns of the same batch. A reader of more than the
@@ -6,12 +6,14 @@ budget keeps the beginning: the end would push it out each time.
 """
 
 import threading
-from collections.abc import Hashable, Iterator, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from catalog.definition import Scope
 from manifest.entries import BatchFileEntry
 from manifest.layout import is_segment
 from providers.cold.rows import dictionary_texts, read_rows
@@ -29,11 +31,46 @@ Kept = ByteBoundedCache[Hashable, Any]
 """What was decoded of batches: by a batch's identity and what it is of it, in whatever form its reader keeps it."""
 
 
+WHOLE_PART = 8
+"""A batch that is kept whole takes at most this part of the budget, as its file is large; so do those before it."""
+
+UNPACKED = 4
+"""A decoded batch is taken to be at most so many times as large as its file."""
+
+ASKED_MAX = 4_096
+"""So many batches that were scanned once are remembered."""
+
+
 class DecodedFiles:
     """What was decoded of whole files, among what else is `kept`."""
 
     def __init__(self, kept: Kept) -> None:
         self._kept = kept
+        self._asked: OrderedDict[Hashable, None] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def whole(
+        self, scope: Scope, entry: BatchFileEntry, names: Sequence[str], read: Callable[[], pa.Table]
+    ) -> list[pa.RecordBatch] | None:
+        """All rows of a batch as `read` reads them; None the first time, and when they are too large to keep."""
+        if entry.bytes * UNPACKED * WHOLE_PART > self._kept.bytes_max:
+            return None
+        key = (scope, entry.identity, "whole", tuple(names))
+        known: list[pa.RecordBatch] | None = self._kept.find(key)
+        if known is None and self._was_asked(key):
+            known = read().combine_chunks().to_batches()
+            self._kept.put(key, known, sum(int(batch.get_total_buffer_size()) for batch in known))
+        return known
+
+    def _was_asked(self, key: Hashable) -> bool:
+        """Tell whether something was asked for before, and remember that it was."""
+        with self._lock:
+            if self._asked.pop(key, self) is None:
+                return True
+            self._asked[key] = None
+            if len(self._asked) > ASKED_MAX:
+                self._asked.popitem(last=False)
+        return False
 
     def reader(self) -> "FileReader":
         """A reader for one pass over some files."""

@@ -7,16 +7,18 @@ of both returns a slice of the batch's live flags, which costs a few microsecond
 dirty and an empty hot tier the relation is the plain Parquet scan. Because a batch never holds two live rows of a key,
 every predicate may be pushed into every part.
 
-Segments, batches that are still as they came, are mapped into memory and filtered there. The others are named file by
-file; a folder is never listed. Batches of each version of the definition are scanned apart: files of one scan must
-have the same columns, and those of an older one are filled with defaults.
+Segments, batches that are still as they came, are mapped into memory and filtered there. So are a few small batches
+that were scanned before and are kept decoded: opening a file costs more than reading ten thousand rows. The others are
+named file by file; a folder is never listed. Batches of each version of the definition are scanned apart: files of one
+scan must have the same columns, and those of an older one are filled with defaults.
 """
 
 import threading
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from enum import Enum, unique
-from itertools import count, groupby
+from functools import partial
+from itertools import chain, count, groupby
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
@@ -43,7 +45,12 @@ from providers.snapshot import ColdState, Snapshot
 _CATALOG, _SCHEMA = "storage", "files"
 _udf_number = count(1)
 
+AT_HAND_ROWS_MAX = 500_000
+AT_HAND_BATCHES_MAX = 64
+"""What a scan may have that is read from memory: whatever was scanned twice stays there, and is filtered row by row."""
+
 _Scans = dict["Columns", list[DataFrame]]
+_Kept = dict[int, list[pa.RecordBatch]]
 
 
 @unique
@@ -98,6 +105,10 @@ class Relations:
 
     def merged(self, snapshot: Snapshot, pruned: Pruned | None, columns: Columns) -> Table:
         """The live rows of a snapshot that lie in hot rows or kept batches; all batches when `pruned` is None."""
+        entries = snapshot.manifest.batches if pruned is None or pruned.keeps_all else pruned.kept
+        if self._may_be_at_hand(entries):
+            parts = list(self._cold_parts(snapshot, entries, columns, may_be_at_hand=True))
+            return self._united(snapshot, columns, parts)
         if pruned is not None and not pruned.keeps_all:
             return self._build(snapshot, pruned.kept, columns)
         with self._lock:
@@ -116,6 +127,14 @@ class Relations:
     def _build(self, snapshot: Snapshot, entries: Sequence[BatchFileEntry], columns: Columns) -> Table:
         whole = entries is snapshot.manifest.batches
         cold = self._all_cold_parts(snapshot, columns) if whole else self._cold_parts(snapshot, entries, columns)
+        return self._united(snapshot, columns, list(cold))
+
+    @staticmethod
+    def _may_be_at_hand(entries: Sequence[BatchFileEntry]) -> bool:
+        return len(entries) <= AT_HAND_BATCHES_MAX and sum(entry.rows for entry in entries) <= AT_HAND_ROWS_MAX
+
+    def _united(self, snapshot: Snapshot, columns: Columns, cold: list[DataFrame]) -> Table:
+        """Cold parts and the hot rows as one relation."""
         parts = [*cold, *self._hot_parts(snapshot, columns)]
         if not parts:
             return self.shape(snapshot.table, columns)
@@ -137,7 +156,12 @@ class Relations:
         return found
 
     def _cold_parts(
-        self, snapshot: Snapshot, entries: Sequence[BatchFileEntry], columns: Columns
+        self,
+        snapshot: Snapshot,
+        entries: Sequence[BatchFileEntry],
+        columns: Columns,
+        *,
+        may_be_at_hand: bool = False,
     ) -> Iterable[DataFrame]:
         def version(entry: BatchFileEntry) -> int:
             return entry.schema_version
@@ -151,16 +175,16 @@ class Relations:
             selected += [col(field.name) for field in _version_fields(columns)]
             segments = [entry for entry in members if is_segment(entry.path)]
             encoded = [entry for entry in members if not is_segment(entry.path)]
-            dead = {entry.batch: snapshot.dead[entry.batch] for entry in encoded if entry.batch in snapshot.dead}
-            clean = [snapshot.cold.path(entry) for entry in encoded if entry.batch not in dead]
-            dirty = [snapshot.cold.path(entry) for entry in encoded if entry.batch in dead]
             schema = _file_schema(snapshot.table, absent)
+            kept = self._kept_rows(snapshot.cold, encoded, schema) if may_be_at_hand else None
+            dead = {entry.batch: snapshot.dead[entry.batch] for entry in encoded if entry.batch in snapshot.dead}
+            clean = [entry for entry in encoded if entry.batch not in dead]
+            dirty = [entry for entry in encoded if entry.batch in dead]
             if clean:
-                yield self._scan(clean, schema).select(*selected)
+                yield self._file_rows(snapshot.cold, clean, schema, kept).select(*selected)
             if dirty:
-                rows = self._scan(dirty, schema)
                 live = _live_function(dead)(col(BATCH_COLUMN), col(POSITION_COLUMN))
-                yield rows.filter(live).select(*selected)
+                yield self._file_rows(snapshot.cold, dirty, schema, kept).filter(live).select(*selected)
             if segments:
                 present = [field for field in snapshot.table.physical_schema if field.name in schema.names]
                 rows = self._context.read_batches(self._segment_batches(snapshot, segments, pa.schema(present)))
@@ -178,6 +202,27 @@ class Relations:
                 start += len(batch)
                 rows = pa.RecordBatch.from_arrays(batch.columns, schema=schema)
                 yield rows if live is None or pc.all(live).as_py() else rows.filter(live)
+
+    def _file_rows(
+        self, cold: ColdState, entries: Sequence[BatchFileEntry], schema: pa.Schema, kept: _Kept | None
+    ) -> DataFrame:
+        """The rows of batches, dead ones too, from what is kept or from their files."""
+        if kept is None:
+            return self._scan([cold.path(entry) for entry in entries], schema)
+        return self._context.read_batches(chain.from_iterable(kept[entry.batch] for entry in entries))
+
+    def _kept_rows(self, cold: ColdState, entries: Sequence[BatchFileEntry], schema: pa.Schema) -> _Kept | None:
+        """The rows of batches that are kept decoded, as the engine has them; None when some batch is not."""
+
+        def read(entry: BatchFileEntry) -> pa.Table:
+            columns = self._files.rows(cold, entry, schema.names).columns
+            cast = [column.cast(field.type) for column, field in zip(columns, schema, strict=True)]
+            return pa.table(cast, schema=schema)
+
+        whole = self._files.decoded.whole
+        found = {entry.batch: whole(cold.scope, entry, schema.names, partial(read, entry)) for entry in entries}
+        known = {batch: rows for batch, rows in found.items() if rows is not None}
+        return known if len(known) == len(entries) else None
 
     def _hot_parts(self, snapshot: Snapshot, columns: Columns) -> Iterable[DataFrame]:
         batches = [self._hot_rows(chunk, snapshot.table, columns) for chunk in snapshot.hot.chunks if chunk.live_count]

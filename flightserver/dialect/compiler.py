@@ -123,9 +123,13 @@ class FlightServerCompiler(MomentCompiler):
     def _query_type(self, type_: Any, **_: Any) -> str:
         return str(self.dialect.type_compiler_instance.process(type_, in_query=True))
 
+    def visit_bitwise_xor_op_binary(self, binary: Any, operator: Any, **kw: Any) -> str:
+        """`#`, as in PostgreSQL; `^` is a power."""
+        return self._generate_generic_binary(binary, " # ", **kw)
+
     def visit_bitwise_not_op_unary_operator(self, element: Any, operator: Any, **kw: Any) -> str:
         """All bits turned; the query engine has no operator for it."""
-        return f"(-1 ^ {self.process(element.element, **kw)})"
+        return f"(-1 # {self.process(element.element, **kw)})"
 
     def visit_regexp_match_op_binary(self, binary: Any, operator: Any, **kw: Any) -> str:
         """Match a regular expression."""

@@ -79,7 +79,11 @@ def test_errors_tell_nothing_of_others(bob: Client, diary: str) -> None:
 
 def test_metadata_shows_definitions_alike(alice: Client, bob: Client, diary: str) -> None:
     """What tables exist is no secret; nothing in it depends on another user's rows."""
-    found = [client.connection.adbc_get_objects(depth="all").read_all().to_pylist() for client in (alice, bob)]
+    found = [
+        client.connection.adbc_get_objects(depth="all", table_name_filter=diary).read_all().to_pylist()
+        for client in (alice, bob)
+    ]
+    assert diary in str(found)
     assert found[0] == found[1]
     assert SECRET not in str(found)
 

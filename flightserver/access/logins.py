@@ -24,10 +24,14 @@ from flightserver.access.issuer import Issuer
 from flightserver.access.login import Login
 from flightserver.access.login_queue import LoginQueue
 from flightserver.access.passwords import Passwords
+from flightserver.access.refusals import Refusals
 
 PROVEN_MAX = 10_000
 """Users whose password is known to have been right."""
 
+
+NOBODY = ""
+"""Who sent a token that proves nobody."""
 
 TOKEN_PREFIX = "fst_"  # noqa: S105 - no secret, what secrets begin with
 """How tokens of programs begin, so that they can be told from others, and found where they should not be."""
@@ -56,6 +60,7 @@ class Logins:
         self._queue = queue
         self._secret = secrets.token_bytes(32)
         self._lock = threading.Lock()
+        self._refusals = Refusals()
         self._proven: OrderedDict[str, tuple[int, bytes]] = OrderedDict()
         self.checked = 0
         """How many hashes were checked."""
@@ -80,6 +85,12 @@ class Logins:
         """The login of a program's token or of one of the outside issuer; None when it is neither, or not any more."""
         found = self._of_program(token)
         return self._issuer.login(token) if found is None and self._issuer is not None else found
+
+    def note_refused_token(self) -> None:
+        """Record that a token proved nobody, with others that were refused lately."""
+        count = self._refusals.note()
+        if count is not None:
+            self._audit_log.record(login_deed(NOBODY).record(Verdict.DENIED, rows=count, detail="token"))
 
     def _of_program(self, secret: str) -> Login | None:
         if not secret.startswith(TOKEN_PREFIX):

@@ -72,6 +72,7 @@ class Authenticator:
     def _of_bearer(self, token: str) -> Session | Login:
         found = self._sessions.of_token(token) or self._logins.by_token(token)
         if found is None:
+            self._logins.note_refused_token()
             raise DatabaseError(ErrorKind.UNAUTHENTICATED, "the bearer token is unknown or has expired; log in again")
         return found
 

@@ -1,7 +1,7 @@
 """Logins and changes of users in the audit log."""
 
 import pytest
-from adbc_driver_flightsql import dbapi
+from adbc_driver_flightsql import DatabaseOptions, dbapi
 from adbc_driver_manager import Error
 
 from tests.access.conftest import PASSWORDS
@@ -39,6 +39,19 @@ def test_a_wrong_password_is_recorded(server: ServerProcess, system: Client) -> 
         Client(connection).one("SELECT 1")
     assert ("nobody", "LOGIN", None, "denied") in since(system, before)
     assert "a wrong word" not in str(system.rows(RECORDS.format(before)))
+
+
+def test_tokens_that_prove_nobody_are_recorded(server: ServerProcess, system: Client) -> None:
+    """How many, and nothing of them; many at once make one record."""
+    before = newest(system)
+    for word in ("a wrong token", "fst_wrong", "eyJhbGciOiJub25lIn0.e30."):
+        options = {DatabaseOptions.AUTHORIZATION_HEADER.value: f"Bearer {word}"}
+        with dbapi.connect(server.uri, db_kwargs=options, autocommit=True) as connection:
+            assert "unknown or has expired" in Client(connection).error("SELECT 1")
+    records = [row for row in since(system, before) if row[3] == "denied"]
+    assert records
+    assert set(records) == {("", "LOGIN", None, "denied")}
+    assert "wrong" not in str(system.rows(f"SELECT * FROM system.audit_log WHERE record > {before}"))
 
 
 def test_changes_of_users_are_recorded_without_their_secrets(system: Client) -> None:

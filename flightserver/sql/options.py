@@ -6,6 +6,8 @@ Values arrive as text, however they were written. An option that is not in the t
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from enum import Enum
+from typing import TypeVar
 
 from catalog.definition import Audit, Compression, FlushPolicy, TableOptions
 from catalog.errors import DatabaseError, ErrorKind
@@ -15,6 +17,8 @@ FLUSH_ROWS_MAX = 100_000_000
 FLUSH_INTERVAL_SECONDS_MAX = 31 * 86_400.0
 BLOOM_FPP_MIN = 0.00001
 BLOOM_FPP_MAX = 0.5
+
+Choice = TypeVar("Choice", bound=Enum)
 
 
 def parse_options(
@@ -100,19 +104,19 @@ def _bloom_fpp(options: TableOptions, value: str, _: Mapping[str, int]) -> Table
 
 
 def _compression(options: TableOptions, value: str, _: Mapping[str, int]) -> TableOptions:
-    try:
-        return replace(options, compression=Compression(value.strip().lower()))
-    except ValueError:
-        codecs = ", ".join(codec.value for codec in Compression)
-        raise _invalid(f"compression is one of {codecs}, not {value!r}") from None
+    return replace(options, compression=_one_of(Compression, "compression", value))
 
 
 def _audit(options: TableOptions, value: str, _: Mapping[str, int]) -> TableOptions:
+    return replace(options, audit=_one_of(Audit, "audit", value))
+
+
+def _one_of(choices: type[Choice], option: str, value: str) -> Choice:
     try:
-        return replace(options, audit=Audit(value.strip().lower()))
+        return choices(value.strip().lower())
     except ValueError:
-        known = ", ".join(audit.value for audit in Audit)
-        raise _invalid(f"audit is one of {known}, not {value!r}") from None
+        known = ", ".join(choice.value for choice in choices)
+        raise _invalid(f"{option} is one of {known}, not {value!r}") from None
 
 
 def _number(text: str, error: Callable[[], DatabaseError]) -> float:

@@ -71,8 +71,9 @@ taken from the first row on, so it is bounded: at the default limit, every state
 
 WORKERS_OF_THREAD = 8
 """A join that multiplies its rows keeps as many workers as a query has threads, and cannot be interrupted: others go on
-with the rest, beside seven of them. Joins, groups and scans of three million rows take as long with 16 workers on two
-cores as with four; 128 of them made TPC-H some 8 % slower.
+with the rest: three of them were tried, and by their number there is room for seven. More workers take turns on the
+cores: 128 of them made TPC-H some 8 % slower. 16 on two cores were not slower than four in two rounds of four queries
+on a busy machine, whose own changes were larger than any difference; TPC-H has yet to be measured with them.
 """
 
 METADATA_CACHE_BYTES = 1 << 30

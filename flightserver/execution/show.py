@@ -35,7 +35,7 @@ from flightserver.sql.statements import (
 from flightserver.sql.text.query_text import QueryText
 from providers.cold.pruning import Pruned
 
-_STORED_FILE = re.compile(r"(?:[^\s\[\],:]*/)+((?:batch|shape)-[\w-]+\.(?:parquet|arrow))")
+_STORED_FILE = re.compile(r"(?:[^\s\[\],:]*/)+(batch|shape)(-[\w-]+)(\.(?:parquet|arrow))")
 
 _STORED_SCAN = re.compile(r"storage\.files\.(?:b[0-9a-f]{32}|t\d+)|\?table\?")
 
@@ -186,8 +186,16 @@ def _described(column: Column, table: TableDef) -> _ColumnRow:
 
 
 def _readable(plan: str) -> str:
-    """A plan without the server's paths and without the names of scans, which nobody can use."""
-    return _STORED_SCAN.sub("batches", _STORED_FILE.sub(r"\1", plan))
+    """A plan without the server's paths and without the names of scans, which nobody can use.
+
+    The number of a shape counts what everybody has planned, so it is not shown.
+    """
+    return _STORED_SCAN.sub("batches", _STORED_FILE.sub(_shown_file, plan))
+
+
+def _shown_file(stored: re.Match[str]) -> str:
+    kind, number, ending = stored.groups()
+    return f"{kind}{ending}" if kind == "shape" else f"{kind}{number}{ending}"
 
 
 def _pruning_line(name: TableName, pruned: Pruned) -> str:

@@ -3,6 +3,7 @@
 All names, rows and policies of others carry canaries, which no answer may show.
 """
 
+import os
 import random
 import re
 from collections.abc import Iterator
@@ -15,7 +16,9 @@ from catalog.roles import Role
 from flightserver.protocol import commands
 from tests.rights.house import Answer, House, Person
 
-STATEMENTS = 1_000
+pytestmark = pytest.mark.proof
+
+STATEMENTS = int(os.environ.get("FLIGHTSERVER_TWO_WORLDS", "2000"))
 """In each world."""
 
 PEOPLE = {"root": Role.SYSTEM, "sid": Role.SERVICE, "ann": Role.USER, "bob": Role.USER, "eve": Role.USER}
@@ -117,6 +120,16 @@ class Ann:
                 f"SELECT count(*), sum(v), min(id) FROM {t} WHERE {condition}",
                 f"SELECT count(*) FROM {t}",
                 f"EXPLAIN SELECT v FROM {t} WHERE {condition}",
+                f"EXPLAIN UPDATE {t} SET v = 1 WHERE {condition}",
+                f"SHOW POLICIES ON {t}",
+                f"SHOW COLUMNS FROM {t}",
+                f"SHOW CREATE TABLE {t}",
+                f"SELECT id / (v - {n()}), CAST(s AS BIGINT) FROM {t}",
+                f"CREATE USER TABLE made AS SELECT id, s FROM {t}",
+                f"CREATE VIEW seen AS SELECT * FROM {t}",
+                f"INSERT INTO each (id, v) SELECT id, v FROM {t} WHERE {condition}",
+                f"ALTER USER {pick(['bob', 'nobody'])} DISABLE",
+                f"KILL QUERY '{n()}'",
                 f"INSERT INTO {t} (id{who}, v) VALUES ({n()}{value}, {n()})",
                 f"INSERT INTO {t} (id{who}, v) VALUES ({n()}{value}, 1) ON CONFLICT (id) DO UPDATE SET v = excluded.v",
                 f"UPDATE {t} SET v = v + 1 WHERE {condition}",

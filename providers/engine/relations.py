@@ -17,7 +17,6 @@ import threading
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from enum import Enum, unique
-from functools import partial
 from itertools import chain, count, groupby
 from pathlib import Path
 from weakref import WeakKeyDictionary
@@ -106,9 +105,9 @@ class Relations:
     def merged(self, snapshot: Snapshot, pruned: Pruned | None, columns: Columns) -> Table:
         """The live rows of a snapshot that lie in hot rows or kept batches; all batches when `pruned` is None."""
         entries = snapshot.manifest.batches if pruned is None or pruned.keeps_all else pruned.kept
-        if self._may_be_at_hand(entries):
-            parts = list(self._cold_parts(snapshot, entries, columns, may_be_at_hand=True))
-            return self._united(snapshot, columns, parts)
+        kept = self._kept_rows(snapshot, entries)
+        if kept is not None:
+            return self._united(snapshot, columns, list(self._cold_parts(snapshot, entries, columns, kept)))
         if pruned is not None and not pruned.keeps_all:
             return self._build(snapshot, pruned.kept, columns)
         with self._lock:
@@ -128,10 +127,6 @@ class Relations:
         whole = entries is snapshot.manifest.batches
         cold = self._all_cold_parts(snapshot, columns) if whole else self._cold_parts(snapshot, entries, columns)
         return self._united(snapshot, columns, list(cold))
-
-    @staticmethod
-    def _may_be_at_hand(entries: Sequence[BatchFileEntry]) -> bool:
-        return len(entries) <= AT_HAND_BATCHES_MAX and sum(entry.rows for entry in entries) <= AT_HAND_ROWS_MAX
 
     def _united(self, snapshot: Snapshot, columns: Columns, cold: list[DataFrame]) -> Table:
         """Cold parts and the hot rows as one relation."""
@@ -160,15 +155,14 @@ class Relations:
         snapshot: Snapshot,
         entries: Sequence[BatchFileEntry],
         columns: Columns,
-        *,
-        may_be_at_hand: bool = False,
+        kept: _Kept | None = None,
     ) -> Iterable[DataFrame]:
         def version(entry: BatchFileEntry) -> int:
             return entry.schema_version
 
         for written, group in groupby(sorted(entries, key=version), key=version):
             members = list(group)
-            absent = {column.id for column in snapshot.table.columns if written < column.added}
+            absent = _absent(snapshot.table, written)
             for entry in members:
                 self._files.check(snapshot.cold, entry)
             selected = [_cold_column(column, column.id in absent) for column in _table_columns(snapshot.table, columns)]
@@ -176,7 +170,6 @@ class Relations:
             segments = [entry for entry in members if is_segment(entry.path)]
             encoded = [entry for entry in members if not is_segment(entry.path)]
             schema = _file_schema(snapshot.table, absent)
-            kept = self._kept_rows(snapshot.cold, encoded, schema) if may_be_at_hand else None
             dead = {entry.batch: snapshot.dead[entry.batch] for entry in encoded if entry.batch in snapshot.dead}
             clean = [entry for entry in encoded if entry.batch not in dead]
             dirty = [entry for entry in encoded if entry.batch in dead]
@@ -211,18 +204,24 @@ class Relations:
             return self._scan([cold.path(entry) for entry in entries], schema)
         return self._context.read_batches(chain.from_iterable(kept[entry.batch] for entry in entries))
 
-    def _kept_rows(self, cold: ColdState, entries: Sequence[BatchFileEntry], schema: pa.Schema) -> _Kept | None:
-        """The rows of batches that are kept decoded, as the engine has them; None when some batch is not."""
+    def _kept_rows(self, snapshot: Snapshot, entries: Sequence[BatchFileEntry]) -> _Kept | None:
+        """The rows of a few small batches, as the engine has them; None when some batch is not kept decoded."""
+        encoded = [entry for entry in entries if not is_segment(entry.path)]
+        if not encoded or len(entries) > AT_HAND_BATCHES_MAX or sum(entry.rows for entry in entries) > AT_HAND_ROWS_MAX:
+            return None
+        found = {entry.batch: self._kept_batch(snapshot, entry) for entry in encoded}
+        known = {batch: rows for batch, rows in found.items() if rows is not None}
+        return known if len(known) == len(encoded) else None
 
-        def read(entry: BatchFileEntry) -> pa.Table:
-            columns = self._files.rows(cold, entry, schema.names).columns
+    def _kept_batch(self, snapshot: Snapshot, entry: BatchFileEntry) -> list[pa.RecordBatch] | None:
+        schema = _file_schema(snapshot.table, _absent(snapshot.table, entry.schema_version))
+
+        def read() -> pa.Table:
+            columns = self._files.rows(snapshot.cold, entry, schema.names).columns
             cast = [column.cast(field.type) for column, field in zip(columns, schema, strict=True)]
             return pa.table(cast, schema=schema)
 
-        whole = self._files.decoded.whole
-        found = {entry.batch: whole(cold.scope, entry, schema.names, partial(read, entry)) for entry in entries}
-        known = {batch: rows for batch, rows in found.items() if rows is not None}
-        return known if len(known) == len(entries) else None
+        return self._files.decoded.whole(snapshot.scope, entry, schema.names, read)
 
     def _hot_parts(self, snapshot: Snapshot, columns: Columns) -> Iterable[DataFrame]:
         batches = [self._hot_rows(chunk, snapshot.table, columns) for chunk in snapshot.hot.chunks if chunk.live_count]
@@ -255,6 +254,11 @@ class Relations:
             found = self._context.table(qualified)
         self._schema.deregister_table(name)
         return found
+
+
+def _absent(table: TableDef, written: int) -> set[int]:
+    """The columns that batches of a version of the definition do not have."""
+    return {column.id for column in table.columns if written < column.added}
 
 
 def _table_columns(table: TableDef, columns: Columns) -> tuple[Column, ...]:

@@ -28,6 +28,7 @@ NAMES = (
     "clients",
     "growth",
     "short",
+    "mix",
     "users",
 )
 README = Path(__file__).with_name("README.md")

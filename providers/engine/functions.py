@@ -28,6 +28,10 @@ _SPANS_OF_YEARS = {"decade": 10, "century": 100, "millennium": 1000}
 _PARTS = np.dtype([("months", np.int32), ("days", np.int32), ("nanoseconds", np.int64)])
 
 
+SHORT_LETTERS_MAX = 255
+"""As in PostgreSQL."""
+
+
 def add_functions(session: SessionContext) -> None:
     """Let a session's texts call them."""
     for name, function in (
@@ -46,6 +50,7 @@ def add_functions(session: SessionContext) -> None:
         session.register_udf(udf(text_of_moments, [moment], pa.string(), "immutable", name=f"moment_text_{unit}"))
     for name, numbers in (("double_text", pa.float64()), ("single_text", pa.float32())):
         session.register_udf(udf(_number_text, [numbers], pa.string(), "immutable", name=name))
+    session.register_udf(udf(short_text, [pa.string()], pa.string(), "immutable", name="short_text"))
     session.register_udf(udf(double_place, [pa.float64()], pa.int64(), "immutable", name="double_place"))
     session.register_udf(udf(double_at, [pa.int64()], pa.float64(), "immutable", name="double_at"))
     session.register_udf(udf(interval_justified, [INTERVAL], INTERVAL, "immutable", name="interval_justified"))
@@ -83,6 +88,14 @@ def moment_trunc(units: pa.Array, moments: pa.Array) -> pa.Array:
 def _number_text(numbers: pa.Array) -> pa.Array:
     """Numbers as they are stored in a column of texts."""
     return numbers.cast(pa.string())
+
+
+def short_text(texts: pa.Array) -> pa.Array:
+    """The same texts, or an error where one is too long for work that grows with the square of its length."""
+    longest = pc.max(pc.utf8_length(texts)).as_py()
+    if longest is not None and longest > SHORT_LETTERS_MAX:
+        raise ValueError(f"levenshtein takes texts of at most {SHORT_LETTERS_MAX} letters")
+    return texts
 
 
 def double_place(doubles: pa.Array) -> pa.Array:

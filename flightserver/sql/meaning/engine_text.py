@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from catalog.identifiers import TableName
+from flightserver.sql.meaning.bounded_work import write_bounds
 from flightserver.sql.meaning.constant_parameters import write_constant_parameters
 from flightserver.sql.meaning.context_values import write_context_values
 from flightserver.sql.meaning.exact_numbers import write_exact_numbers
@@ -105,6 +106,7 @@ def for_engine(text: QueryText, definitions: Definitions, circumstances: Circums
     write_exact_numbers(writing, circumstances.targets)
     write_moments(writing)
     write_uuids(writing)
+    write_bounds(writing)
     for repair in REPAIRS.values():
         repair(writing)
     write_output_names(writing)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from catalog.errors import DatabaseError
 from tests.execution.planner import Planner, opened
 
 
@@ -53,3 +54,11 @@ def test_what_may_make_more_rows_than_it_reads_is_not_short(planner: Planner, te
 def test_a_description_has_the_schema_of_the_result(planner: Planner, text: str) -> None:
     """Although it looks at no row."""
     assert planner.describe(text).schema == planner.plan(text).rows().to_table().schema
+
+
+@pytest.mark.parametrize("number", ["1", "1.5", "-1", "id", "CAST(1 AS DOUBLE)"])
+def test_a_number_is_no_moment(planner: Planner, number: str) -> None:
+    """Seconds, or smaller parts? A text and a date are moments."""
+    with pytest.raises(DatabaseError, match="a number is no moment"):
+        planner.plan(f"SELECT CAST({number} AS TIMESTAMP) AS x FROM t")
+    planner.plan("SELECT CAST('2024-01-01' AS TIMESTAMP) AS x, CAST(DATE '2024-01-01' AS TIMESTAMP(3)) AS y")

@@ -1,7 +1,8 @@
 """Moments: the engine reads them with nine digits, in which the years before 1678 and after 2261 cannot be said.
 
 Columns have six digits unless they are declared otherwise, as in PostgreSQL. So a literal has six, too, as have `now()`
-and a cast to TIMESTAMP that says nothing else. Text without a zone is in the session's zone, which is UTC.
+and a cast to TIMESTAMP that says nothing else. Text without a zone is in the session's zone, which is UTC. A number is
+no moment: whether it counts seconds or smaller parts, nobody could tell.
 """
 
 import re
@@ -9,6 +10,7 @@ import re
 import pyarrow as pa
 
 from flightserver.sql.meaning.scopes import Visit
+from flightserver.sql.meaning.types import cast_type, is_number, is_pointed
 from flightserver.sql.meaning.writing import Writing
 from flightserver.sql.text import tree
 from flightserver.sql.text.tokens import string_value
@@ -26,6 +28,10 @@ def write_moments(writing: Writing) -> None:
         if literal.kind in {"TIMESTAMP", "TIMESTAMPTZ"}:
             _write_literal(writing, literal, found)
     for cast, found in writing.of_kind(tree.Cast):
+        made = cast_type(cast.type_text)
+        of_number = is_pointed(cast.operand) or is_number(writing.type_of(cast.operand, found))
+        if made is not None and pa.types.is_timestamp(made) and of_number:
+            raise writing.unsupported(cast, "a number is no moment; write to_timestamp(seconds)")
         if cast.type_text.upper() in {"TIMESTAMP", "DATETIME"}:
             writing.edits.span(cast.type_start, cast.type_end, "TIMESTAMP(6)")
             writing.keep_name(found, writing.written(cast.operand))

@@ -92,6 +92,8 @@ class WokenTicker(Ticker):
             self._attempt(self._job)
             if not self._is_needed():
                 self._awake.clear()
-                if not self._is_needed():  # asked again: who began before the clearing saw no need to wake anybody
+                # Asked again: who began, or stopped it, before the clearing saw it awake.
+                if self._stopped.is_set() or self._is_needed():
+                    self._awake.set()
+                else:
                     return
-                self._awake.set()

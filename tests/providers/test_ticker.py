@@ -85,3 +85,19 @@ def test_it_sleeps_when_nothing_is_left_to_do(work: Work, ticker: WokenTicker) -
         assert work.begun == turn
     work.looked.clear()
     assert not work.looked.wait(SOME_TICKS_SECONDS)
+
+
+def test_it_stops_while_it_goes_to_sleep(work: Work) -> None:
+    """Whoever stops it after it saw that nothing is left to do, and before it sleeps, is heard."""
+
+    def needed() -> bool:
+        if not ticker.is_stopped:
+            threading.Thread(target=ticker.stop).start()
+            wait_until(lambda: ticker.is_stopped)
+            time.sleep(SOME_TICKS_SECONDS)
+        return False
+
+    ticker = WokenTicker("test", work.tick, SECONDS, needed, work.begin)
+    ticker.start()
+    ticker.wake()
+    wait_until(lambda: not ticker.is_running)

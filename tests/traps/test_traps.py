@@ -316,7 +316,7 @@ def test_plans_are_not_keyed_by_literals(table: TableAccess) -> None:
 
 
 def test_relations_of_files_are_remembered_with_their_snapshot(table: TableAccess) -> None:
-    """They cost more than a plan. Those of rows that are kept decoded are made anew: nothing else is to keep such rows."""
+    """They cost more than a plan. Those of rows that are kept decoded are made anew, and keep nothing."""
     table.db.relations._files.decoded._kept.bytes_max = 0
     table.write(kv(1))
     table.flush()

@@ -27,7 +27,7 @@ SHOWN = 5
 TIERS = ("hot", "cold", "half")
 
 EXPLAINED = {
-    "which would be ambiguous": "sub-queries that are tied by <",
+    "a sub-query at this place may not use columns": "sub-queries that are tied by <",
     "a sub-query at this place is not supported": "IN in the list of SELECT, and sub-queries that are tied by <",
     "Cannot cast string": "SQLite compares numbers with texts",
     "can't cast to": "SQLite compares numbers with binary values",

@@ -3,6 +3,7 @@
 What the first pass tells is a value (`Use`), and holds for more than one run (`FirstPass`).
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.reads import Reads
 from flightserver.execution.sources import Source, SqlText
-from flightserver.sql.meaning.repairs.whole_numbers import Summed
+from flightserver.sql.meaning.claims import Claim, Fact
 from flightserver.sql.meaning.system_columns import of_all_columns
 from flightserver.sql.meaning.value_sizes import STORED_BYTES
 from manifest.predicate import AnyOf, Predicate, Unknown
@@ -81,22 +82,26 @@ class FirstPass(NamedTuple):
 
 @dataclass(frozen=True)
 class Trusting:
-    """A text that leaves out to check some sums, for snapshots whose numbers are so small that no sum is too large."""
+    """A text that leaves out some repairs, for snapshots where what it claims of their columns holds."""
 
-    sums: frozenset[Summed]
+    claims: frozenset[Claim]
     source: Source
 
     def holds(self, pinned: Mapping[TableName, Snapshot]) -> bool:
-        """Tell whether the numbers are so small."""
-        return all(self._fits(summed, pinned.get(of_all_columns(summed.table) or summed.table)) for summed in self.sums)
+        """Tell whether all that is claimed is so."""
+        return all(self._is_so(claim, pinned.get(of_all_columns(claim.table) or claim.table)) for claim in self.claims)
 
     @staticmethod
-    def _fits(summed: Summed, snapshot: Snapshot | None) -> bool:
-        column = None if snapshot is None else snapshot.table.by_name.get(summed.column)
+    def _is_so(claim: Claim, snapshot: Snapshot | None) -> bool:
+        column = None if snapshot is None else snapshot.table.by_name.get(claim.column)
         if snapshot is None or column is None:  # of a view or a system table
             return False
         largest = largest_magnitude(snapshot, column)
-        return largest is not None and largest * max(snapshot.live_count, 1) < SUM_MAX
+        if largest is None:
+            return False
+        if claim.fact is Fact.FINITE:
+            return math.isfinite(largest)
+        return largest * max(snapshot.live_count, 1) < SUM_MAX
 
 
 @dataclass(frozen=True)

@@ -210,14 +210,14 @@ class Reader:
             constants = {number: constant_of(parameters[str(number)]) for number in constants}
         about = Circumstances(_context_values(context, context.namespace), given.targets, bound, constants)
         written = self._for_engine(text, names, about)
-        trusting = self._for_engine(text, names, replace(about, trusts_sums=True)) if written.sums else None
+        trusting = self._for_engine(text, names, replace(about, trusted=written.claims)) if written.claims else None
         reads = Reads(changed=given.changed)
         reads.guards = reads.add(written, names, self._view_reader(context))
         dialect = SqlDialect.STABLE_JOIN_ORDER if reads.has_optional_sides else SqlDialect.PLAIN
         query = Asked(self._database, SqlText(written.text, parameters), context, reads, dialect)
-        if trusting is None or written.sums is None:
+        if trusting is None:
             return query
-        return replace(query, trusting=Trusting(written.sums, SqlText(trusting.text, parameters)))
+        return replace(query, trusting=Trusting(written.claims, SqlText(trusting.text, parameters)))
 
     def _substrait_query(self, query: SubstraitQuery, context: Context) -> Asked:
         names = self._names(context)

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from catalog.identifiers import TableName
 from flightserver.sql.meaning.bounded_work import write_bounds
+from flightserver.sql.meaning.claims import Claim
 from flightserver.sql.meaning.constant_parameters import write_constant_parameters
 from flightserver.sql.meaning.context_values import write_context_values
 from flightserver.sql.meaning.exact_numbers import write_exact_numbers
@@ -14,7 +15,6 @@ from flightserver.sql.meaning.moments import write_moments
 from flightserver.sql.meaning.output_names import write_output_names
 from flightserver.sql.meaning.plan_counts import plan_size
 from flightserver.sql.meaning.repairs import REPAIRS
-from flightserver.sql.meaning.repairs.whole_numbers import Summed, summed_columns
 from flightserver.sql.meaning.scopes import Definitions, Relation
 from flightserver.sql.meaning.system_columns import show_system_columns
 from flightserver.sql.meaning.table_queries import write_table_queries
@@ -41,7 +41,7 @@ class Circumstances:
 
     `values` are those of the context, by their words; `targets` the types of the columns that its own are stored in;
     `parameters` the types of what is bound, `constants` what of it is written into the text. `is_view` says that it is
-    the query of a view, `trusts_sums` that no sum of its can be beyond its type.
+    the query of a view; what is `trusted` of its columns needs no repair.
     """
 
     values: Mapping[str, str]
@@ -49,21 +49,21 @@ class Circumstances:
     parameters: Mapping[int, pa.DataType] = field(default_factory=dict)
     constants: Mapping[int, str] = field(default_factory=dict)
     is_view: bool = False
-    trusts_sums: bool = False
+    trusted: frozenset[Claim] = frozenset()
 
     @property
     def key(self) -> tuple[object, ...]:
         """What tells them apart."""
         bound = tuple(self.parameters.items()), tuple(self.constants.items())
-        return tuple(self.values.values()), self.targets, bound, self.is_view, self.trusts_sums
+        return tuple(self.values.values()), self.targets, bound, self.is_view, self.trusted
 
 
 @dataclass(frozen=True)
 class EngineText:
     """A query for the engine. `relations` are the names that it may read, `looked_up` what each name was found to be.
 
-    `has_optional_sides` says that it has a RIGHT or a FULL join; `sums` are the columns of its only table that it sums,
-    where whatever those hold tells that no sum needs to be checked. `has_values` says that a sub-query of its stays a
+    `has_optional_sides` says that it has a RIGHT or a FULL join; `claims` are what it could take for granted of the
+    columns of its only table if that holds. `has_values` says that a sub-query of its stays a
     value: the engine's plan shows neither what that does nor how it reads the relations that are `hidden` in it.
     `value_bytes` is about how large its values may become. `is_lasting` says that the same rows always give the same
     answer: nothing in it tells the time, or is random.
@@ -73,7 +73,7 @@ class EngineText:
     relations: frozenset[TableName]
     looked_up: tuple[tuple[tuple[str, ...], Relation | None], ...]
     has_optional_sides: bool
-    sums: frozenset[Summed] | None = None
+    claims: frozenset[Claim] = frozenset()
     has_values: bool = False
     hidden: frozenset[TableName] = frozenset()
     value_bytes: int = STORED_BYTES
@@ -94,7 +94,7 @@ def for_engine(text: QueryText, definitions: Definitions, circumstances: Circums
         text,
         look_up,
         is_view=circumstances.is_view,
-        trusts_sums=circumstances.trusts_sums,
+        trusted=circumstances.trusted,
         parameters=circumstances.parameters,
     )
     named = [looked_up.get(source.parts) for source, _ in writing.of_kind(tree.TableSource)]
@@ -114,13 +114,13 @@ def for_engine(text: QueryText, definitions: Definitions, circumstances: Circums
         join.kind.startswith(("RIGHT", "FULL")) for join, _ in writing.of_kind(tree.Join)
     )
     is_alone = len(named) == 1 and not any(query.is_recursive for query, _ in writing.of_kind(tree.Query))
-    sums = summed_columns(writing) if is_alone and not circumstances.trusts_sums else None
+    is_read_plainly = is_alone and not any(writing.of_kind(tree.CallSource)) and not any(writing.of_kind(tree.Values))
     return EngineText(
         writing.edits.done(),
         frozenset(relations),
         tuple(looked_up.items()),
         has_optional_sides,
-        sums,
+        frozenset(writing.claims) if is_read_plainly else frozenset(),
         bool(writing.values),
         hidden_relations(writing, looked_up),
         size.largest,

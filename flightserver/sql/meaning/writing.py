@@ -13,6 +13,7 @@ from typing import TypeVar
 import pyarrow as pa
 
 from catalog.errors import DatabaseError, ErrorKind
+from flightserver.sql.meaning.claims import Claim, Fact, claim_of
 from flightserver.sql.meaning.scopes import Columns, Definitions, Scope, Visit, Visited, types_in, visit
 from flightserver.sql.meaning.types import TypeReader
 from flightserver.sql.text import tree
@@ -36,12 +37,14 @@ class Writing:
         definitions: Definitions,
         *,
         is_view: bool = False,
-        trusts_sums: bool = False,
+        trusted: frozenset[Claim] = frozenset(),
         parameters: Mapping[int, pa.DataType] = MappingProxyType({}),
     ) -> None:
         self.text = text
         self.is_view = is_view
-        self.trusts_sums = trusts_sums
+        self.claims: set[Claim] = set()
+        """What it would leave out to repair if it were trusted."""
+        self._trusted = trusted
         self._parameters = parameters
         self.definitions = definitions
         self.edits = Edits(text)
@@ -71,6 +74,13 @@ class Writing:
         if types is None:
             types = self._types[found.scope] = types_in(found.scope, self.visited.outputs, self._type_of_parameter)
         return types.of(value)
+
+    def trusts(self, fact: Fact, value: tree.Expression, found: Visit) -> bool:
+        """Tell whether a fact of a value is taken for granted; if not, it is one to claim."""
+        claim = claim_of(fact, value, found)
+        if claim is not None:
+            self.claims.add(claim)
+        return claim in self._trusted
 
     def _type_of_parameter(self, parameter: tree.Parameter) -> pa.DataType | None:
         number = parameter_number(self.text.tokens[parameter.start], 0)

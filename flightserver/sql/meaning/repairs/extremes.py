@@ -9,6 +9,7 @@ sub-query that uses columns of the outer query becomes groups, too.
 import pyarrow as pa
 
 from flightserver.sql.meaning.aggregates import is_aggregate
+from flightserver.sql.meaning.claims import Fact
 from flightserver.sql.meaning.scopes import Scope
 from flightserver.sql.meaning.writing import Writing
 from flightserver.sql.text import tree
@@ -23,6 +24,9 @@ def repair(writing: Writing) -> None:
             continue
         known = writing.type_of(call.arguments[0], found)
         if known is None or not pa.types.is_floating(known) or not _may_be_grouped(found.scope):
+            continue
+        if writing.trusts(Fact.FINITE, call.arguments[0], found):
+            writing.keep_name(found, writing.written(call))
             continue
         if any(isinstance(node, tree.Query) for node in tree.walk(call)):
             writing.edits.wrap(call.arguments[0], "double_place(", ")")

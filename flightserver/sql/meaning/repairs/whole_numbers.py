@@ -4,23 +4,13 @@ Sums, differences and products of whole numbers are checked, and so are the sums
 an error, as in PostgreSQL.
 """
 
-from typing import NamedTuple
-
 import pyarrow as pa
 
-from catalog.identifiers import TableName
+from flightserver.sql.meaning.claims import Fact
 from flightserver.sql.meaning.scopes import Visit
 from flightserver.sql.meaning.types import is_whole
 from flightserver.sql.meaning.writing import Writing
 from flightserver.sql.text import tree
-
-
-class Summed(NamedTuple):
-    """A column that is summed."""
-
-    table: TableName
-    column: str
-
 
 _CHECKED = {"+": "checked_add", "-": "checked_subtract", "*": "checked_multiply"}
 CALLS_MAX = 16
@@ -39,7 +29,7 @@ def repair(writing: Writing) -> None:
     for call, found in writing.of_kind(tree.Call):
         if _may_overflow(writing, call, found):
             writing.keep_name(found, writing.written(call))
-            if not writing.trusts_sums:
+            if not writing.trusts(Fact.SMALL_SUM, call.arguments[0], found):
                 writing.edits.wrap(call.arguments[0], "CAST(", " AS DECIMAL(38,0))")
                 writing.edits.wrap(call, "CAST(", " AS BIGINT)")
 
@@ -118,24 +108,3 @@ def _may_overflow(writing: Writing, call: tree.Call, found: Visit) -> bool:
     """Tell whether a call sums BIGINT. As decimals, which hold every sum, they are brought back as one, or refused."""
     is_sum = call.name == "sum" and len(call.arguments) == 1
     return is_sum and writing.type_of(call.arguments[0], found) in {pa.int64(), pa.uint64()}
-
-
-def summed_columns(writing: Writing) -> frozenset[Summed] | None:
-    """The columns of tables that a query sums, where all that it sums of BIGINT are such; None where there is more.
-
-    What its tables hold then tells whether a sum can be beyond BIGINT at all.
-    """
-    sums = [(call, found) for call, found in writing.of_kind(tree.Call) if _may_overflow(writing, call, found)]
-    if not sums or any(writing.of_kind(tree.CallSource)) or any(writing.of_kind(tree.Values)):
-        return None
-    columns = [_column_of(call.arguments[0], found) for call, found in sums]
-    return frozenset(column for column in columns if column is not None) if None not in columns else None
-
-
-def _column_of(value: tree.Expression, found: Visit) -> Summed | None:
-    owner = found.scope.find(value.parts) if isinstance(value, tree.Name) else None
-    if owner is None or len(owner[1]) != 1 or not isinstance(value, tree.Name):
-        return None
-    (origin,) = owner[1]
-    is_column = origin.relation is not None and origin.column(value.parts[-1]) is not None
-    return Summed(origin.relation.name, value.parts[-1]) if is_column and origin.relation is not None else None

@@ -18,7 +18,7 @@ from flightserver.execution.granting import grants_seen
 from flightserver.execution.reading import Reader
 from flightserver.execution.rewriting import finding_query, qualified
 from flightserver.execution.rows import Rows, client_schema
-from flightserver.execution.targets import check_target
+from flightserver.execution.targets import check_columns, target
 from flightserver.sql.rendering import create_table_text, create_view_text
 from flightserver.sql.statements import (
     CheckAuditLog,
@@ -161,11 +161,13 @@ class Show:
         return pa.Table.from_pylist(rows, schema=_MANIFEST)
 
     def _explain(self, statement: Explain, context: Context) -> pa.Table:
+        written = target(statement.query, context)
         text = finding_query(statement.query, context)
         if text is None:
             raise DatabaseError(ErrorKind.UNSUPPORTED, "EXPLAIN takes a query, INSERT, UPDATE or DELETE")
         plain = self._reader.plan(text, context)
-        check_target(statement.query, context, len(plain.schema))
+        if written is not None:
+            check_columns(statement.query, written, len(plain.schema))
         words = "EXPLAIN ANALYZE VERBOSE" if statement.verbose and statement.analyze else "EXPLAIN"
         if statement.analyze != statement.verbose:
             words += " ANALYZE" if statement.analyze else " VERBOSE"

@@ -10,20 +10,30 @@ from flightserver.sql.statements import Assignment, Delete, Insert, OnConflict, 
 from flightserver.sql.text.query_text import QueryText
 
 
-def check_target(statement: Statement, context: Context, source_width: int) -> None:
-    """Raise what the change would raise of its table and columns, with a source or a search of so many columns."""
+def target(statement: Statement, context: Context) -> TableDef | None:
+    """The table that a change writes to, None where nothing is written; NOT_FOUND unless all of it may be done."""
+    match statement:
+        case Insert(on_conflict=OnConflict(do_nothing=False)):
+            context.table(statement.table, Use.INSERT)
+            return context.table(statement.table, Use.UPDATE)
+        case Insert():
+            return context.table(statement.table, Use.INSERT)
+        case Update():
+            return context.table(statement.table, Use.UPDATE)
+        case Delete():
+            return context.table(statement.table, Use.DELETE)
+    return None
+
+
+def check_columns(statement: Statement, table: TableDef, source_width: int) -> None:
+    """Raise what the change would raise of its table's columns, with a source or a search of so many columns."""
     match statement:
         case Insert():
-            table = context.table(statement.table, Use.INSERT)
             check_width(inserted_columns(statement, table), source_width)
             if statement.on_conflict is not None:
                 check_conflict(statement.on_conflict, table)
-                if not statement.on_conflict.do_nothing:
-                    context.table(statement.table, Use.UPDATE)
         case Update():
-            assigned_columns(statement.assignments, context.table(statement.table, Use.UPDATE))
-        case Delete():
-            context.table(statement.table, Use.DELETE)
+            assigned_columns(statement.assignments, table)
 
 
 def inserted_columns(statement: Insert, table: TableDef) -> list[str]:

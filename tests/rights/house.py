@@ -142,11 +142,16 @@ class Person:
         rows: pa.Table,
         if_exists: IfExists = IfExists.APPEND,
         if_missing: IfNotExist = IfNotExist.FAIL,
+        schema: str | None = None,
         **options: str,
     ) -> Answer:
         """A stream of rows."""
         mode = TableDefinitionOptions(if_missing, if_exists)
-        return _tried(lambda: self._put(StatementIngest(table, mode, options=options), rows))
+        return _tried(lambda: self._put(StatementIngest(table, mode, schema=schema, options=options), rows))
+
+    def read(self, command: commands.Command) -> Answer:
+        """What a command's ticket has."""
+        return self._read(command)
 
     def ask(self, command: commands.Command) -> Answer:
         """A metadata command."""

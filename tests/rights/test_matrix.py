@@ -3,13 +3,16 @@
 What is expected is written here once more, in another form than in the declaration.
 """
 
-from collections import Counter
+import re
 from collections.abc import Callable, Iterator
 
+import pyarrow as pa
 import pytest
 
 from catalog.roles import Role
+from flightserver.protocol.commands import IfExists
 from tests.rights.house import Answer, House, Person
+from tests.rights.ways import LISTINGS, STREAMS, TEXTS, plain_reads
 
 ACTORS = ("root", "dora", "sid", "ann", "bob")
 EVERYBODY, TRUSTED, OVERSEERS, NOBODY = "root dora sid ann bob", "root dora sid", "root dora", ""
@@ -68,11 +71,8 @@ MAY = {
 
 NOT_FOR_VIEWS = ("insert", "update", "delete", "inspect", "maintain", "define", "police")
 
-WAYS: dict[str, Callable[[Person, str], Answer]] = {
-    "query": Person.query,
-    "update": Person.update,
-    "prepared": Person.prepared,
-}
+CELLS_MIN = 3_000
+"""Of all actors; there are more."""
 
 
 @pytest.fixture(scope="module")
@@ -99,46 +99,90 @@ def made(house: House) -> Iterator[House]:
     root.ok("DROP NAMESPACE apart")
 
 
-def outcome(person: Person, run: Callable[[Person, str], Answer], sql: str) -> Answer:
-    """What a statement gives in a transaction that is rolled back; only rows come from the query path."""
+def outcome(person: Person, run: Callable[[Person, str], Answer], asked: str) -> Answer:
+    """What something gives in a transaction that is rolled back."""
     person.ok("BEGIN")
-    answer = run(person, sql)
+    answer = run(person, asked)
     person.ok("ROLLBACK")
     return answer
 
 
+def has_cell(sql: str, need: str, may: dict[str, str]) -> bool:
+    """Tell whether a statement means something for a thing: views have no rows of their own and no options."""
+    return need in may or (need in NOT_FOR_VIEWS and "OWNER" not in sql)
+
+
+def asks(actor: str) -> Iterator[tuple[str, str, Callable[[Person, str], Answer]]]:
+    """Everything that is tried on each thing: what it is called, what it needs, and how it is done to a name."""
+    for sql, need in STATEMENTS.items():
+        for way, text in TEXTS.items():
+            if way != "update" or not sql.startswith(("SELECT", "EXPLAIN", "DESCRIBE", "SHOW")):
+                yield (
+                    f"{way}: {sql}",
+                    need,
+                    lambda person, name, text=text, sql=sql: text(person, sql.format(x=name, me=actor)),  # type: ignore[misc]
+                )
+    for way, read in plain_reads().items():
+        yield way, "read", read
+    for way, (need, stream) in STREAMS.items():
+        yield way, need, stream
+
+
+def refusal(asked: str, need: str, thing: str, name: str, sees: bool) -> str | None:
+    """The error of a cell that is denied although the thing is seen; None where it is as if there were none."""
+    full = name if "." in name else f"public.{name}"
+    if thing in {"looked", "shown"} and need in NOT_FOR_VIEWS and sees:
+        return f"NOT_FOUND: table {full} is a view, not a table"
+    if thing == "each" and need in {"police", "grant"} and sees:
+        why = "policies are for SHARED tables" if need == "police" else "so there is nothing to grant"
+        return f"INVALID: everybody has rows of their own in {full}{'; ' if need == 'police' else ', '}{why}"
+    if need == "grant" and sees:
+        all_of_it = "SELECT" if thing in {"looked", "shown"} else "DELETE, INSERT, SELECT, UPDATE"
+        what = all_of_it if "REVOKE" in asked else "SELECT"
+        return f"DENIED: {what} on {full} can be granted by its owner, and with the grant option"
+    return None
+
+
 @pytest.mark.parametrize("actor", ACTORS)
 def test_each_cell_is_allowed_or_not_there(made: House, actor: str) -> None:
-    """Denied is what an unknown name is, to the letter; allowed is what is expected of the statement."""
-    person, cells = made.person(actor), Counter[str]()
-    for sql, need in STATEMENTS.items():
-        for way, run in WAYS.items():
-            rows_only = sql.split(maxsplit=1)[0] in {"SELECT", "EXPLAIN", "DESCRIBE", "SHOW"}
-            if way == "update" and rows_only:
+    """Denied is what an unknown name is, to the letter, or what is said of something that is seen."""
+    person, cells = made.person(actor), {"allowed": 0, "denied": 0}
+    for asked, need, run in asks(actor):
+        unknown = {name: str(outcome(person, run, name).error) for name in ("gone", "apart.gone")}
+        assert all(re.search("gone|namespace apart does not exist", line) for line in unknown.values()), unknown
+        for thing, may in MAY.items():
+            if not has_cell(asked, need, may):
                 continue
-            unknown = {
-                name: str(outcome(person, run, sql.format(x=name, me=actor)).error) for name in ("gone", "apart.gone")
-            }
-            for thing, may in MAY.items():
-                name = thing.format(me=actor)
-                if need not in may and (need not in NOT_FOR_VIEWS or "OWNER" in sql):
-                    continue
-                found = outcome(person, run, sql.format(x=name, me=actor)).error
-                cell = f"{actor} {way}: {sql.format(x=name, me=actor)}: {found}"
-                if actor in may.get(need, NOBODY).split():
-                    assert found is None, cell
-                    cells["allowed"] += 1
-                    continue
-                assert found is not None, cell
-                sees = actor in may.get("describe", NOBODY).split()
-                like = unknown["apart.gone" if name.startswith("apart.") else "gone"].replace(
-                    "gone", name.split(".")[-1]
-                )
-                other_kind = thing in {"looked", "shown"} and sees
-                telling = other_kind or (need == "grant" and sees) or (need == "police" and thing == "each")
-                assert found == like or telling, f"{cell}\n{like}"
-                cells["denied"] += 1
-    assert cells.total() >= 400, cells
+            name = thing.format(me=actor)
+            found = outcome(person, run, name).error
+            allowed = actor in may.get(need, NOBODY).split()
+            sees = actor in may.get("describe", NOBODY).split()
+            owns = need != "police" or thing != "each" or actor in may["define"].split()
+            like = unknown["apart.gone" if "." in name else "gone"].replace("gone", name.split(".")[-1])
+            expected = None if allowed else refusal(asked, need, thing, name, sees and owns) or like
+            assert found == expected, f"{actor} {asked} {name}"
+            cells["allowed" if allowed else "denied"] += 1
+    assert sum(cells.values()) * len(ACTORS) >= CELLS_MIN, cells
+    assert min(cells.values()) > 100, cells
+
+
+@pytest.mark.parametrize("actor", ACTORS)
+def test_each_listing_has_what_may_be_described(made: House, actor: str) -> None:
+    """A listing has a line of a thing that is seen; of another it has what it has of an unknown name: nothing."""
+    person, cells = made.person(actor), 0
+    for listing, lists in LISTINGS.items():
+        for thing, may in MAY.items():
+            name = thing.format(me=actor)
+            namespace, _, last = name.rpartition(".")
+            found = lists(person, namespace or "public", last)
+            unknown = lists(person, namespace or "public", "gone")
+            sees = actor in may["describe"].split()
+            if sees and not (thing in {"looked", "shown"} and listing in {"keys", "flights", "system.tables"}):
+                assert last in found, (actor, listing, name)
+            else:
+                assert found == unknown, (actor, listing, name)
+            cells += 1
+    assert cells == len(LISTINGS) * len(MAY)
 
 
 def test_each_actor_changes_the_rows_of_each_subject_or_of_nobody(made: House) -> None:
@@ -160,10 +204,16 @@ def test_each_actor_changes_the_rows_of_each_subject_or_of_nobody(made: House) -
         for subject in (*made.people, "nobody"):
             role = made.people.get(subject)
             allowed = subject == actor or role in reach[made.people[actor]]
+            line = f"DENIED: AS USER '{subject}': there is no user of that name for whom {actor} may act"
             for sql in statements:
-                for run in WAYS.values():
+                for run in TEXTS.values():
                     answer = outcome(person, run, sql.format(u=subject))
-                    line = f"DENIED: AS USER '{subject}': there is no user of that name for whom {actor} may act"
                     assert answer.error == (None if allowed else line), (actor, subject, sql)
+            for options in ({"as_user": subject}, {"user_column": "who"}):
+                rows = pa.table({"id": [2], "v": [2]} | ({"who": [subject]} if "user_column" in options else {}))
+                person.ok("BEGIN")
+                answer = person.ingest("each", rows, IfExists.APPEND, **options)
+                person.ok("ROLLBACK")
+                assert answer.error == (None if allowed else line), (actor, subject, options)
     for name in made.people:
         assert made.person(name).ok("SELECT * FROM each") == [{"id": 1, "v": 1}]

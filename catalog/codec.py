@@ -35,7 +35,7 @@ TYPES_REMEMBERED = 1_024
 
 _CHECKSUM_BYTES = 9
 
-_Definition = TypeVar("_Definition", TableDef, ViewDef, NamespaceDef, Grant, Policy, UserDef, TokenDef)
+_Definition = TypeVar("_Definition", TableDef, ViewDef, NamespaceDef, Grant, Policy, UserDef, TokenDef, tuple[str, str])
 
 _type = lru_cache(TYPES_REMEMBERED)(parse_type)
 """Many columns have few types, and to parse one takes longer than to read the rest of its column."""
@@ -193,6 +193,16 @@ def encode_token(token: TokenDef) -> bytes:
 def decode_token(data: bytes) -> TokenDef:
     """Read what `encode_token` wrote."""
     return _decode(data, _token_from_json)
+
+
+def encode_setting(key: str, text: str) -> bytes:
+    """Write the value of a setting, a text, as JSON."""
+    return _dump({"key": key, "value": text})
+
+
+def decode_setting(data: bytes) -> tuple[str, str]:
+    """Read what `encode_setting` wrote: the key and the value."""
+    return _decode(data, lambda raw: (str(raw["key"]), str(raw["value"])))
 
 
 def _user_from_json(raw: dict[str, Any]) -> UserDef:

@@ -55,7 +55,12 @@ class DataFolder:
     @property
     def rocksdb(self) -> Path:
         """Where the key-value store lives."""
-        return self.root / "rocksdb"
+        return self.store_in(self.root)
+
+    @staticmethod
+    def store_in(root: Path) -> Path:
+        """Where the key-value store of a folder lives, which somebody else may own."""
+        return root / "rocksdb"
 
     def open_store(self, kind: type[KeyValueStore] = KeyValueStore, *, accept_loss: bool = False) -> KeyValueStore:
         """Open the key-value store; with that, a new folder is complete."""

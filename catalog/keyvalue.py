@@ -266,6 +266,17 @@ def is_new(path: Path) -> bool:
     return not (path / "CURRENT").exists()
 
 
+def peek(path: Path, family: Family, lower: bytes, upper: bytes) -> list[tuple[bytes, bytes]]:
+    """What a store has, read beside a process that may have it open; nothing of it is changed."""
+    store = _read_only(path)
+    try:
+        cursor = store.get_column_family(family.value).iter()
+        cursor.seek(lower)
+        return list(_walk(cursor, family, upper))
+    finally:
+        store.close()
+
+
 def _walk(cursor: RdictIter, family: Family, upper: bytes | None) -> Iterator[tuple[bytes, bytes]]:
     """The pairs from a cursor's place on; raise CORRUPT when a file is damaged."""
     while cursor.valid():
@@ -478,17 +489,22 @@ def _check_complete(path: Path, mark: Path) -> None:
 
 def _extent(path: Path) -> tuple[int, int]:
     """The number of the newest change that can be read, and the number of the oldest log file that is needed."""
+    store = _read_only(path)
+    newest, oldest_log = store.latest_sequence_number(), store.property_int_value(_OLDEST_LOG)
+    store.close()
+    return newest, oldest_log or 0
+
+
+def _read_only(path: Path) -> Rdict:
+    """A store that is only looked at; CORRUPT when that cannot be."""
     try:
         names = Rdict.list_cf(str(path), _options())
         families = {name: _options() for name in names}
         options = _options()
         options.set_wal_recovery_mode(DBRecoveryMode.tolerate_corrupted_tail_records())
-        store = Rdict(str(path), options, column_families=families, access_type=AccessType.read_only(False))
+        return Rdict(str(path), options, column_families=families, access_type=AccessType.read_only(False))
     except Exception as error:
         raise DatabaseError(ErrorKind.CORRUPT, f"the key-value store cannot be opened: {error}; {_WAY_OUT}") from error
-    newest, oldest_log = store.latest_sequence_number(), store.property_int_value(_OLDEST_LOG)
-    store.close()
-    return newest, oldest_log or 0
 
 
 def _log_loss(path: Path, mark: Path) -> None:

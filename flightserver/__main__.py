@@ -1,10 +1,11 @@
-"""Command line: `flightserver serve`, `sql`, `load`, `rebuild`, `user`.
+"""Command line: `flightserver serve`, `config`, `sql`, `load`, `rebuild`, `user`.
 
 Every command imports what it needs when it runs, so that the server never loads the client side, nor a client the
 server.
 """
 
 import logging
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -15,6 +16,7 @@ from catalog.errors import DatabaseError
 from flightserver.without import do_without
 
 LATE_COMMANDS = {
+    "config": "flightserver.cli.config",
     "sql": "flightserver.cli.sql",
     "load": "flightserver.cli.load",
     "rebuild": "flightserver.cli.rebuild",
@@ -53,6 +55,9 @@ def main() -> None:
 @click.option("--host", help="Address to listen on.")
 @click.option("--port", type=int, help="Port to listen on; 0 picks a free one.")
 @click.option("--dev", is_flag=True, default=None, help="Loopback only, no credentials needed: you are root.")
+@click.option(
+    "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Any setting; see `flightserver config`."
+)
 @click.option("--log-level", default="WARNING", show_default=True, help="What goes to stderr.")
 @click.option("--accept-loss", is_flag=True, help="Go on without acknowledged commits that the data folder has lost.")
 def serve(
@@ -61,20 +66,21 @@ def serve(
     host: str | None,
     port: int | None,
     dev: bool | None,
+    assignments: tuple[str, ...],
     log_level: str,
     accept_loss: bool,
 ) -> None:
     """Run a server until SIGTERM or SIGINT."""
     do_without("pandas")
     from flightserver.app import serve as serve_database  # noqa: PLC0415
-    from flightserver.settings import load_settings  # noqa: PLC0415
+    from flightserver.configuration.sources import configure  # noqa: PLC0415
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for package in OUR_PACKAGES:
         logging.getLogger(package).setLevel(log_level.upper())
     try:
-        overrides: dict[str, object] = {"data_dir": data_dir, "host": host, "port": port, "dev": dev}
-        serve_database(load_settings(config, overrides), accept_loss=accept_loss)
+        flags: dict[str, object] = {"data_dir": data_dir, "host": host, "port": port, "dev": dev}
+        serve_database(configure(config, os.environ, flags, assignments), accept_loss=accept_loss)
     except DatabaseError as error:
         click.echo(f"flightserver: {error.message}", err=True)
         sys.exit(1)

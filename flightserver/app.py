@@ -16,13 +16,14 @@ from flightserver.access.login_queue import LoginQueue
 from flightserver.access.logins import Logins
 from flightserver.access.passwords import Passwords
 from flightserver.access.user_limits import UserLimit
-from flightserver.activity.gate import Gate, GateLimits
+from flightserver.activity.gate import Gate
 from flightserver.activity.ledger import Ledger
-from flightserver.activity.limits import ledger_limits
+from flightserver.activity.limits import gate_limits, ledger_limits
 from flightserver.activity.memory_guard import MemoryGuard, memory_ticker
 from flightserver.activity.statement import RunningStatement
 from flightserver.activity.statements import Statements
 from flightserver.allocator import keep_freed_memory
+from flightserver.configuration.sources import Configured
 from flightserver.database import Database
 from flightserver.execution.executor import Executor
 from flightserver.service.service import Service
@@ -43,25 +44,26 @@ DAY_SECONDS = 86_400
 MICROSECONDS = 1_000_000
 
 
-def serve(settings: Settings, *, accept_loss: bool = False) -> None:
+def serve(configured: Configured, *, accept_loss: bool = False) -> None:
     """Run a server until SIGTERM or SIGINT. With `accept_loss`, go on without acknowledged commits that are lost."""
+    settings = configured.settings
     os.umask(FOR_OWNER_ALONE)
     check_exposure(settings)
     keep_freed_memory()
     choose_poller()
-    database = Database(settings, accept_loss=accept_loss)
+    database = Database(configured, accept_loss=accept_loss)
     try:
         passwords = Passwords(settings)
         provide_first_user(database.users, passwords, settings)
         issuer = None if settings.jwt is None else Issuer(settings.jwt, database.users)
         logins = Logins(database.users, passwords, LoginQueue(settings.logins_at_once), database.audit_log, issuer)
         gate = Gate(
-            GateLimits(
-                settings.statements_max, settings.statements_user_max, settings.queue_max, settings.queue_wait_s
-            ),
+            gate_limits(settings),
             lambda user: database.limits.of(user, UserLimit.STATEMENTS),
         )
         ledger = Ledger(ledger_limits(settings))
+        database.live.tell(lambda now: gate.change(gate_limits(now)))
+        database.live.tell(lambda now: ledger.set_limits(ledger_limits(now)))
         sessions, statements = Sessions(database, ledger, logins), Statements()
         executor = Executor(database, system_tables(Watched(database, sessions, statements, ledger, gate)))
         accounts = Accounts(database, passwords, sessions, statements)
@@ -73,7 +75,7 @@ def serve(settings: Settings, *, accept_loss: bool = False) -> None:
         database.start()
         sessions.start(partial(gone, listener.port))
         ledger.start()
-        retention = Ticker("audit", partial(cut_audit_log, database.audit_log, settings), RETENTION_SECONDS)
+        retention = Ticker("audit", lambda: cut_audit_log(database.audit_log, database.settings), RETENTION_SECONDS)
         retention.start()
         at_work = partial(_at_work, gate, statements)
         memory = memory_ticker(
@@ -89,7 +91,7 @@ def serve(settings: Settings, *, accept_loss: bool = False) -> None:
         stopping = _signalled()
         print(f"listening on {listener.address}", flush=True)
         _wait(stopping)
-        gate.drain(settings.drain_s)
+        gate.drain(database.settings.drain_s)
         memory.stop()
         ledger.stop()
         retention.stop()

@@ -14,10 +14,13 @@ from catalog.audit_log import AuditLog
 from catalog.data_folder import DataFolder
 from catalog.definition import Scope, TableDef
 from catalog.roles import Identity
+from catalog.setting_store import SettingStore
 from catalog.store import CatalogStore
 from catalog.user_store import UserStore
 from flightserver.access.principal import FindIdentity
 from flightserver.access.user_limits import UserLimits
+from flightserver.configuration.live import LiveSettings
+from flightserver.configuration.sources import Configured
 from flightserver.settings import DEV_IDENTITY, Settings
 from flush.leftovers import clear_leftovers, reclaim_dropped
 from flush.worker import MaintenanceWorker
@@ -35,8 +38,9 @@ from providers.engine.streaming import StreamLoop
 class Database:
     """An open data folder. With `accept_loss`, one that has lost acknowledged commits is opened without them."""
 
-    def __init__(self, settings: Settings, *, accept_loss: bool = False) -> None:
-        self.settings = settings
+    def __init__(self, started: Settings | Configured, *, accept_loss: bool = False) -> None:
+        configured = started if isinstance(started, Configured) else Configured.by_program(started)
+        settings = configured.settings
         self.find_identity: FindIdentity = self._find_identity
         self._accepts_loss = accept_loss
         self._folder = DataFolder(settings.data_dir.resolve())
@@ -45,7 +49,8 @@ class Database:
         self.catalog = CatalogStore(self._keyvalue)
         self.audit_log = AuditLog(self._keyvalue)
         self.users = UserStore(self._keyvalue)
-        self.limits = UserLimits(self.users, settings)
+        self.live = LiveSettings(configured, SettingStore(self._keyvalue))
+        self.limits = UserLimits(self.users, lambda: self.settings)
         self._tables = TableFolders(self._folder.tables)
         files = ColdFiles(settings.cache_mb << 20, settings.decoded_bytes)
         self.store = ScopeStore(
@@ -75,6 +80,11 @@ class Database:
         """Begin background work. What is damaged is noted and keeps nothing else from being served."""
         clear_leftovers(self.catalog, self.store, self._tables, after_loss=self._accepts_loss)
         self._worker.start()
+
+    @property
+    def settings(self) -> Settings:
+        """The settings as of now."""
+        return self.live.settings
 
     def _find_table(self, table_id: int) -> TableDef | None:
         return self.catalog.registry.table_of(table_id)

@@ -1,15 +1,14 @@
-"""Settings: parsed once, frozen, checked. An unknown key is an error.
+"""Everything that can be set: one frozen value, with what each setting may be and what it is by default.
 
-Sources, later ones win: defaults here, the TOML file of `--config`, command-line options.
+Where values come from is said in `configuration/sources.py`, how some of them change in `configuration/live.py`. A
+module takes the settings, or its part of them, from its maker, and looks for none elsewhere.
 """
 
-import tomllib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from catalog.errors import DatabaseError, ErrorKind
 from catalog.roles import Identity, Role
 from providers.commit.scope_store import Durability
 
@@ -22,6 +21,17 @@ DEV_IDENTITY = Identity(DEV_USER, Role.SYSTEM)
 Algorithm = Literal[
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "HS256", "HS384", "HS512"
 ]
+
+LIVE = frozenset(
+    {
+        *("statements_max", "statements_user_max", "queue_max", "queue_wait_s", "query_timeout_s"),
+        *("memory_user_mb", "result_rows_max", "result_max_mb", "ingest_user_mb_s", "hot_user_mb"),
+        *("sessions_max", "sessions_user_max", "session_lifetime_s", "session_idle_timeout_s"),
+        *("transaction_idle_timeout_s", "result_lifetime_s", "stream_idle_timeout_s", "streams_user_max"),
+        *("kept_mb", "kept_user_mb", "audit_retention_d", "drain_s"),
+    }
+)
+"""Settings that ALTER SYSTEM changes while the server runs. Of others, something was made when it started."""
 
 DECODED_PART = 8
 """Of the memory limit, the most that exports may keep of what they decoded."""
@@ -59,10 +69,10 @@ class JwtSettings(BaseModel):
 class Settings(BaseModel):
     """Everything that can be set, with what moving it costs."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     data_dir: Path = Field(Path("data"), description="where everything is stored")
-    host: str = Field(LOOPBACK, description="address to listen on")
+    host: str = Field(LOOPBACK, min_length=1, description="address to listen on")
     port: int = Field(31337, ge=0, le=65535, description="port to listen on; 0 picks a free one")
     dev: bool = Field(False, description="loopback only; clients without credentials are the user root")
     tls_certificate_file: Path | None = Field(None, description="certificate of the server and its chain, PEM")
@@ -74,6 +84,9 @@ class Settings(BaseModel):
     password_length_min: int = Field(8, ge=1, description="the least number of characters of a new password")
     password_memory_kib: int = Field(19_456, ge=8, description="memory that checking a password takes")
     password_passes: int = Field(2, ge=1, description="how often that memory is gone over: the time that it takes")
+    root_password_file: Path | None = Field(
+        None, description="a file with the password of root, who is made of it when there are no users"
+    )
     jwt: JwtSettings | None = Field(None, description="an outside issuer of tokens, see docs/security.md")
     logins_at_once: int = Field(2, ge=1, description="passwords checked at once; others wait their turn")
     durability: Durability = Field(
@@ -128,19 +141,3 @@ class Settings(BaseModel):
     def decoded_bytes(self) -> int:
         """What exports may keep of what they decoded."""
         return min(self.decoded_mb << 20, (self.memory_limit_mb << 20) // DECODED_PART)
-
-
-def load_settings(path: Path | None, overrides: dict[str, object]) -> Settings:
-    """Read the settings file, if any, and apply the overrides that are not None."""
-    values: dict[str, object] = {}
-    try:
-        if path is not None:
-            values = tomllib.loads(path.read_text())
-        return Settings.model_validate(values | {key: value for key, value in overrides.items() if value is not None})
-    except OSError as error:
-        raise DatabaseError(ErrorKind.INVALID, f"settings file {path} cannot be read: {error.strerror}") from error
-    except tomllib.TOMLDecodeError as error:
-        raise DatabaseError(ErrorKind.INVALID, f"settings file {path} is not TOML: {error}") from error
-    except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        raise DatabaseError(ErrorKind.INVALID, f"settings: {faults}") from error

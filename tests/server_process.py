@@ -20,7 +20,8 @@ from pyarrow import flight
 
 from catalog.roles import Role
 from flightserver.access.first_user import add_user
-from flightserver.settings import load_settings
+from flightserver.configuration.described import all_fields
+from flightserver.configuration.sources import PREFIX, configure
 from tests.processes import HANGS_SECONDS
 
 PATIENCE_SECONDS = HANGS_SECONDS
@@ -100,14 +101,16 @@ class ServerProcess:
     def start(self, *options: str) -> None:
         """Start the process and wait until it listens. Its users are made before the first start."""
         if not self._has_users:
-            settings = load_settings(self._config, {"data_dir": self.data_dir})
+            settings = configure(self._config, flags={"data_dir": self.data_dir}).settings
             for name, word in self._passwords.items():
                 add_user(settings, name, word, self._roles.get(name, Role.USER))
             self._has_users = True
         command = [sys.executable, "-m", "flightserver", "serve", "--config", str(self._config)]
         command += ["--data-dir", str(self.data_dir), "--port", "0", *(["--dev"] if self._dev else []), *options]
         with self._errors.open("a") as errors:
-            self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
+            self._process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=errors, text=True, env=server_environment()
+            )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line.startswith("listening on "):
@@ -227,6 +230,12 @@ class _Observer:
     def close(self) -> None:
         """Hang up."""
         self._client.close()
+
+
+def server_environment() -> dict[str, str]:
+    """What servers find in their environment: variables of tests are no settings, and so left out."""
+    settings = {f"{PREFIX}{key.upper()}" for key in all_fields()}
+    return {name: text for name, text in os.environ.items() if not name.startswith(PREFIX) or name in settings}
 
 
 def _toml(value: Setting) -> str:

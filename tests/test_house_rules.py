@@ -76,6 +76,9 @@ DOORKEEPERS = (
 )
 """Who may look into a registry: who keeps it, the door, and who works on a data folder that nobody is served from."""
 
+EDGES = ("flightserver/__main__.py", "flightserver/cli/")
+"""Who looks at the environment, for all others."""
+
 LOOK_UPS = {"table", "table_of", "tables", "tables_in", "view", "views", "views_in", "first_in", "exists"}
 """What a registry finds."""
 
@@ -187,6 +190,44 @@ def test_cold_files_are_reached_through_their_folder() -> None:
         for name in imports(path) - {"manifest.files", *WITHOUT_FILES}
         if any(is_below(name, one) for one in FILE_SYSTEM - FILE_SYSTEM_HOMES.get(relative(path), set()))
     )
+
+
+def test_settings_come_from_their_maker() -> None:
+    """No module looks into a file, the environment or a global for a setting: it is given what it needs.
+
+    Variables may be set for libraries, which read them by themselves.
+    """
+    are_kept(
+        f"{relative(path)}:{line} must be given its settings, not {what}"
+        for path in sources()
+        for line, what in _looked_up(path)
+        if not relative(path).startswith(EDGES)
+    )
+    are_kept(
+        f"{relative(path)} must not import tomllib: only configuration/sources.py reads settings from a file"
+        for path in sources()
+        if "tomllib" in imports(path) and relative(path) != "flightserver/configuration/sources.py"
+    )
+
+
+def _looked_up(path: Path) -> Iterator[tuple[int, str]]:
+    """Where a module reads the environment, or has a variable for all."""
+    written = {id(node.value) for node in ast.walk(parsed(path)) if _is_assigned(node)}
+    for node in ast.walk(parsed(path)):
+        if (
+            isinstance(node, ast.Attribute)
+            and node.attr in {"environ", "getenv", "environb"}
+            and id(node) not in written
+        ):
+            yield node.lineno, f"os.{node.attr}"
+        if isinstance(node, ast.Global):
+            yield node.lineno, "a global"
+    for name in imports(path) & {"os.environ", "os.getenv"}:
+        yield 1, name
+
+
+def _is_assigned(node: ast.AST) -> bool:
+    return isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store)
 
 
 def test_there_are_no_import_cycles() -> None:

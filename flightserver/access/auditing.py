@@ -39,6 +39,8 @@ ACTIONS: Mapping[type[Statement], str] = {
     sql.DropUser: "DROP USER",
     sql.CreateToken: "CREATE TOKEN",
     sql.DropToken: "DROP TOKEN",
+    sql.SetSetting: "ALTER SYSTEM",
+    sql.ResetSetting: "ALTER SYSTEM",
     sql.KillQuery: "KILL QUERY",
     sql.KillSession: "KILL SESSION",
 }

@@ -3,7 +3,6 @@
 Whoever can write the data folder can do everything with it, so nobody is asked for more rights here.
 """
 
-import os
 from pathlib import Path
 
 from catalog.data_folder import DataFolder
@@ -13,8 +12,6 @@ from catalog.user_store import UserStore
 from catalog.users import UserDef, check_user_name
 from flightserver.access.passwords import Passwords
 from flightserver.settings import DEV_USER, Settings
-
-PASSWORD_FILE = "FLIGHTSERVER_ROOT_PASSWORD_FILE"  # noqa: S105 - the name of a variable
 
 
 def add_user(settings: Settings, name: str, password: str, role: Role) -> None:
@@ -35,15 +32,14 @@ def provide_first_user(users: UserStore, passwords: Passwords, settings: Setting
     """
     if not users.is_empty:
         return
-    path = os.environ.get(PASSWORD_FILE)
-    if path is not None:
-        users.create(UserDef(DEV_USER, Role.SYSTEM, passwords.hash(_password(Path(path)))))
+    if settings.root_password_file is not None:
+        users.create(UserDef(DEV_USER, Role.SYSTEM, passwords.hash(_password(settings.root_password_file))))
     elif not settings.dev:
         raise DatabaseError(
             ErrorKind.INVALID,
             "nobody could log in: there are no users; make one with "
             f"`flightserver user add NAME --role system --data-dir {settings.data_dir}`, "
-            f"name a file with root's password in {PASSWORD_FILE}, or use --dev on your own machine",
+            "name a file with root's password in root_password_file, or use --dev on your own machine",
         )
 
 
@@ -51,4 +47,4 @@ def _password(path: Path) -> str:
     try:
         return path.read_text().rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise DatabaseError(ErrorKind.INVALID, f"the file that {PASSWORD_FILE} names cannot be read") from error
+        raise DatabaseError(ErrorKind.INVALID, f"root_password_file {path} cannot be read") from error

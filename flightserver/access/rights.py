@@ -2,7 +2,7 @@
 
 `RIGHTS` says for each use of each kind of thing who may: its owner, roles, and those to whom it was granted. `MAKING`
 says which roles may make what. `STATEMENTS` has a row for each statement: what it uses, and whether it can be for
-another user. What has no row is not allowed.
+another user. `OF_SERVER` says who may send those about the server as a whole. What has no row is not allowed.
 """
 
 from collections.abc import Mapping
@@ -192,12 +192,25 @@ STATEMENTS: Mapping[type[Statement], Demand] = {
     sql.SetOption: _OF_SESSION,
     sql.ResetOption: _OF_SESSION,
     sql.ShowOption: _OF_SESSION,
+    sql.SetSetting: _OF_SESSION,
+    sql.ResetSetting: _OF_SESSION,
     sql.KillQuery: _OF_SESSION,
     sql.KillSession: _OF_SESSION,
     sql.CheckAuditLog: _OF_SESSION,
     sql.UseNamespace: Demand(frozenset({Use.DESCRIBE}), for_another=False),
 }
 """A row for each statement."""
+
+
+RULERS = frozenset({Role.SYSTEM})
+"""Who decides what the server may take and give."""
+
+OF_SERVER: Mapping[type[Statement], frozenset[Role]] = {
+    sql.SetSetting: RULERS,
+    sql.ResetSetting: RULERS,
+    sql.CheckAuditLog: OVERSEERS,
+}
+"""Who may say what is about the server as a whole."""
 
 
 def kind_of(kind: TableKind, *, temporary: bool) -> Kind:
@@ -226,6 +239,11 @@ def is_allowed(use: Use, kind: Kind, relation: Relation, role: Role) -> bool:
 def may_make(kind: Kind, role: Role) -> bool:
     """Tell whether a role may make such a thing."""
     return role in MAKING[kind]
+
+
+def may_say(statement: Statement, role: Role) -> bool:
+    """Tell whether a role may send a statement that is about the server as a whole."""
+    return role in OF_SERVER[type(statement)]
 
 
 def may_act_for(actor: Role, subject: Role) -> bool:

@@ -4,7 +4,7 @@ A limit of a user's own counts instead of everybody's. Under AS USER the subject
 the sender's.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum, unique
 
 from catalog.errors import DatabaseError, ErrorKind
@@ -40,7 +40,7 @@ _OF_EVERYBODY: Mapping[UserLimit, str] = {
 class UserLimits:
     """The limits of users, as they are now."""
 
-    def __init__(self, users: UserStore, settings: Settings) -> None:
+    def __init__(self, users: UserStore, settings: Callable[[], Settings]) -> None:
         self._users = users
         self._settings = settings
 
@@ -50,7 +50,7 @@ class UserLimits:
         own = None if found is None else found.limits.get(limit.value)
         if own is not None:
             return own
-        everybodys: int = getattr(self._settings, _OF_EVERYBODY[limit])
+        everybodys: int = getattr(self._settings(), _OF_EVERYBODY[limit])
         return everybodys or None
 
     def bytes_of(self, user: str, limit: UserLimit) -> int | None:

@@ -76,6 +76,12 @@ class Gate:
         self.on_work: Callable[[], None] = nobody
         """Called when a statement has taken a place, as often as that happens."""
 
+    def change(self, limits: GateLimits) -> None:
+        """Have other limits from now on. Statements that are at work go on, however few there may be."""
+        with self._changed:
+            self._limits = limits
+            self._changed.notify_all()
+
     @contextmanager
     def statement(self, user: str, access: Callable[[], Access] = no_access, stop: Stop = never) -> Iterator["Place"]:
         """Hold a place for the length of a statement. `access` is asked when all other places are taken."""

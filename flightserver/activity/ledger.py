@@ -214,6 +214,12 @@ class Ledger:
             waiting = [kept for kind in STREAMS for kept in self._all.of(kind)]
         self._end_idle(waiting, Ending.STOPPED)
 
+    def set_limits(self, limits: LedgerLimits) -> None:
+        """Have other limits from now on; what is beyond them ends at the next tick, unless it is firm."""
+        with self._lock:
+            self._limits, self._rules = limits, limits.rules
+            self._room = Room(limits, self._all, self._users)
+
     def account(self, user: str, session_id: str) -> Account:
         """An account for a session that begins."""
         return Account(self, user, session_id, Sum(self._rules))

@@ -1,4 +1,4 @@
-"""What may be kept for clients, as the ledger bounds it: one rule for every kind.
+"""What may run, as the gate bounds it, and what may be kept for clients, as the ledger does: one rule for every kind.
 
 What a client can have again by asking again gives way to what is newer. What would be lost is firm: there is room for
 so much of it, and no more begins before some of it has ended. A stream whose client takes nothing is both.
@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping
 
 from flightserver.activity.entries import Kind, LedgerLimits, Rule
+from flightserver.activity.gate import GateLimits
 from flightserver.settings import Settings
 
 RESULTS_MAX = 1_000
@@ -21,6 +22,11 @@ TEMPORARY_TABLES_MAX = 1_000
 
 LEFT_ALONE_SECONDS = 10.0
 """What its client has left alone for so long gives way when its memory is needed."""
+
+
+def gate_limits(settings: Settings) -> GateLimits:
+    """How many statements a server with these settings runs."""
+    return GateLimits(settings.statements_max, settings.statements_user_max, settings.queue_max, settings.queue_wait_s)
 
 
 def ledger_limits(settings: Settings) -> LedgerLimits:

@@ -10,7 +10,7 @@ from catalog.data_folder import FOR_OWNER_ALONE
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.roles import Role
 from flightserver.access.first_user import add_user
-from flightserver.settings import load_settings
+from flightserver.configuration.sources import configure
 
 
 @click.group()
@@ -28,7 +28,7 @@ def add(name: str, role: str, data_dir: Path | None, config: Path | None, passwo
     """Add the user NAME; asks for the password twice."""
     mask = os.umask(FOR_OWNER_ALONE)
     try:
-        settings = load_settings(config, {"data_dir": data_dir})
+        settings = configure(config, os.environ, {"data_dir": data_dir}).settings
         add_user(settings, name, _from_stdin() if password_stdin else _asked(), Role(role))
     except DatabaseError as error:
         click.echo(f"flightserver: {error.message}", err=True)

@@ -11,6 +11,7 @@ from catalog.types import parse_type, storage_type
 from flightserver.access.rights import Use
 from flightserver.context import Context
 from flightserver.database import Database
+from flightserver.execution.administration import Administration
 from flightserver.execution.ddl import Ddl
 from flightserver.execution.direct import NO_PARAMETERS, Described, DirectReads
 from flightserver.execution.dml import Dml
@@ -66,6 +67,7 @@ class Executor:
         self._show = Show(database, self.reader)
         self._granting = Granting(self.reader)
         self._maintenance = Maintenance(database)
+        self._administration = Administration(database)
         self._constants: ByteBoundedCache[str, pa.Table] = ByteBoundedCache(CONSTANTS_BYTES)
 
     def prepare(self, parsed: Parsed, context: Context) -> Prepared:
@@ -105,6 +107,8 @@ class Executor:
             return self.ddl.run(statement, context)
         if self._granting.handles(statement):
             return self._granting.run(statement, context)
+        if self._administration.handles(statement):
+            return self._administration.run(statement, context)
         if isinstance(statement, Flush | Compact):
             return self._maintenance.run(statement, context)
         raise DatabaseError(ErrorKind.UNSUPPORTED, f"{type(statement).__name__} is not served by this version")

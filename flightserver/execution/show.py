@@ -10,7 +10,7 @@ from catalog.errors import DatabaseError, ErrorKind
 from catalog.grants import Privilege
 from catalog.identifiers import SYSTEM_NAMESPACE, TableName
 from catalog.types import format_type, type_name
-from flightserver.access.rights import Use
+from flightserver.access.rights import Use, may_say
 from flightserver.access.row_rules import rule_on_rows
 from flightserver.context import Context
 from flightserver.database import Database
@@ -95,9 +95,9 @@ class Show:
         table = self._handlers[type(statement)](statement, context)
         return Rows.of_table(table.cast(client_schema(table.schema)))
 
-    def _check_audit_log(self, _: CheckAuditLog, context: Context) -> pa.Table:
+    def _check_audit_log(self, statement: CheckAuditLog, context: Context) -> pa.Table:
         """What is wrong with the log, and last where it ends."""
-        if not context.principal.is_admin:
+        if not may_say(statement, context.principal.subject.role):
             raise DatabaseError(ErrorKind.DENIED, "the audit log is for those who look after the server")
         findings, head = self._database.audit_log.check()
         numbers, problems = [found.number for found in findings], [found.problem for found in findings]

@@ -22,13 +22,12 @@ class Bounds:
         self._database = database
         self._limits = database.limits
         self._pace = Pace(lambda user: self._limits.bytes_of(user, UserLimit.INGEST_MB_S))
-        self._pause_max_seconds = database.settings.stream_idle_timeout_s
 
     def paced(self, user: str, incoming: ClientStream, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """What a client sends, no faster than its user may; UNAVAILABLE when it would have to wait for too long."""
         for batch in incoming.received(batches):
             seconds = self._pace.wait_seconds(user, int(batch.nbytes), time.monotonic())
-            if seconds > self._pause_max_seconds:
+            if seconds > self._database.settings.stream_idle_timeout_s:
                 raise DatabaseError(
                     ErrorKind.UNAVAILABLE,
                     f"{user} sends more than ingest_mb_s allows by {seconds:.0f} s; send less at once, or retry later",

@@ -42,6 +42,7 @@ from flightserver.sessions.accounts import Accounts
 from flightserver.sessions.control import Control
 from flightserver.sessions.directory import Sessions
 from flightserver.sessions.session import Session
+from flightserver.settings import Settings
 from flightserver.sql.parser import Parsed, parse_numbered
 from flightserver.sql.statements import Insert, SubstraitQuery, TableRef, Update
 from providers.commit.idempotency import Idempotency
@@ -96,12 +97,14 @@ class Service:
         self._control = Control(sessions, statements)
         self._session_actions = SessionActions(sessions, statements)
         self._load = TableLoad(database, executor.ddl, executor.dml.guard)
-        self._facts = server_facts(database.settings)
+        self._database = database
         self._bounds = Bounds(database)
-        self._queue_wait_seconds = database.settings.queue_wait_s
-        self._lifetime_seconds = float(database.settings.result_lifetime_s)
         self._results: Handles[WaitingResult] = Handles(Kind.RESULT)
         self._prepared: Handles[PreparedHandle] = Handles(Kind.PREPARED_STATEMENT)
+
+    @property
+    def _settings(self) -> Settings:
+        return self._database.settings
 
     def describe(self, command: Command, call: Call) -> Pending:
         """GetFlightInfo: the schema of a command's result, and what its ticket says."""
@@ -200,7 +203,7 @@ class Service:
 
     def _described(self, command: Command, call: Call) -> pa.Table:
         context = call.session.context(_seen(call))
-        return describe_catalog(command, self._executor.reader, context, self._facts, call.user_agent)
+        return describe_catalog(command, self._executor.reader, context, server_facts(self._settings), call.user_agent)
 
     def _run_text(self, text: str, transaction_id: bytes | None, call: Call) -> Result:
         parsed = parse_numbered(text)
@@ -333,7 +336,7 @@ class Service:
         session = call.session
         with self._gate.statement(principal.user, access, call.stop) as place:
             transaction = session.entered(named)
-            timeout = session.options.query_timeout_s
+            timeout = session.timeout_s
             running = self._statements.start(session.id, principal.user, session.user, text, timeout)
             if incoming is not None:
                 incoming.attend(running, place)
@@ -375,7 +378,9 @@ class Service:
         )
         if result.statement is not None:
             result.statement.let_go = partial(waiting.drop, held.kept)
-        return Pending(result.rows.schema, commands.TicketStatementQuery(handle), self._lifetime_seconds)
+        return Pending(
+            result.rows.schema, commands.TicketStatementQuery(handle), float(self._settings.result_lifetime_s)
+        )
 
     def _fetched(self, held: Held[WaitingResult], call: Call) -> Rows:
         """The rows of a result that waits, which keeps nothing once they were sent."""
@@ -403,7 +408,7 @@ class Service:
                 0 if rows.is_short else STREAM_BYTES,
                 self._batches_ahead,
                 partial(self._outlived, rows.pinned),
-                self._queue_wait_seconds,
+                self._settings.queue_wait_s,
             )
             with ClientStream(call, Kind.OUTGOING_STREAM, memory) as outgoing:
                 if running is None or result.affected is not None:
@@ -445,7 +450,7 @@ class Service:
         if not isinstance(command, commands.TicketStatementQuery):
             return replace(endpoint, expiration_time=None)
         self._results.get(call.user, command.statement_handle)
-        return replace(endpoint, expiration_time=expires_after(self._lifetime_seconds))
+        return replace(endpoint, expiration_time=expires_after(float(self._settings.result_lifetime_s)))
 
 
 def _substrait(plan: commands.SubstraitPlan) -> Parsed:

@@ -7,7 +7,7 @@ from flightserver.protocol import actions, results
 from flightserver.protocol.flight import CloseStatus, SessionOptionError, SessionValue
 from flightserver.service.call import Call
 from flightserver.sessions.directory import Sessions
-from flightserver.sessions.options import is_option, option_names, read_option, with_option
+from flightserver.sessions.options import is_option, option_names, with_option
 from flightserver.sessions.session import Session
 
 
@@ -51,8 +51,7 @@ class SessionActions:
         return results.encode_set_session_result(_set_options(call.session, action.session_options))
 
     def _get_options(self, _: actions.GetSessionOptions, call: Call) -> bytes:
-        options = call.session.options
-        return results.encode_get_session_result({name: read_option(options, name) for name in option_names()})
+        return results.encode_get_session_result({name: call.session.option(name) for name in option_names()})
 
     def _close(self, _: actions.CloseSession, call: Call) -> bytes:
         self._statements.cancel_all(call.session.id, "the session was closed")

@@ -8,7 +8,7 @@ from catalog.errors import DatabaseError, ErrorKind
 from flightserver.activity.statements import Statements
 from flightserver.execution.rows import Affected, Rows, client_schema
 from flightserver.sessions.directory import Sessions
-from flightserver.sessions.options import option_names, read_option, with_option
+from flightserver.sessions.options import option_names, with_option
 from flightserver.sessions.session import Session
 from flightserver.sql.statements import (
     Begin,
@@ -101,7 +101,7 @@ class Control:
 
     def _show(self, statement: ShowOption, session: Session, _: Transaction | None) -> Rows:
         names = option_names() if statement.name == _ALL else [statement.name]
-        values = [str(read_option(session.options, name)) for name in names]
+        values = [str(session.option(name)) for name in names]
         return Rows.of_table(pa.table([names, values], schema=_SETTINGS))
 
     def _use(self, statement: UseNamespace, session: Session, _: Transaction | None) -> Affected:

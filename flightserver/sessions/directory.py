@@ -50,7 +50,6 @@ class Sessions:
         self._database = database
         self._logins = logins
         self._ledger = ledger
-        self._settings = database.settings
         self._lock = threading.Lock()
         self._sessions: OrderedDict[str, Session] = OrderedDict()
         self._asked_at: dict[str, float] = {}
@@ -131,7 +130,7 @@ class Sessions:
         with self._lock:
             if not session.is_empty:
                 self._cut_off |= {key: session.peer for key in session.keys if key.startswith(_BY_PEER)}
-                for key in list(self._cut_off)[: -self._settings.sessions_max]:
+                for key in list(self._cut_off)[: -self._database.settings.sessions_max]:
                     del self._cut_off[key]
         self.close(session)
 
@@ -153,12 +152,12 @@ class Sessions:
             if gone:
                 self._cut_off = {key: peer for key, peer in self._cut_off.items() if peer not in gone}
             left = [session for peer in gone for session in self._of_peer.get(peer, {}).values()]
-            idle = self._not_asked_for_since(time.monotonic() - self._settings.session_idle_timeout_s)
+            idle = self._not_asked_for_since(time.monotonic() - self._database.settings.session_idle_timeout_s)
         for session in left:
             if not session.is_running:
                 self.close(session)
         for session in idle:
-            if session.idle_seconds > self._settings.session_idle_timeout_s:
+            if session.idle_seconds > self._database.settings.session_idle_timeout_s:
                 self.cut_off(session)
 
     def _gone_peers(self) -> Collection[str]:
@@ -190,7 +189,7 @@ class Sessions:
         return None
 
     def _is_too_old(self, session: Session) -> bool:
-        return session.age_seconds > self._settings.session_lifetime_s and not session.is_running
+        return session.age_seconds > self._database.settings.session_lifetime_s and not session.is_running
 
     def _note_asked(self, session_id: str) -> None:
         self._sessions.move_to_end(session_id)
@@ -228,7 +227,7 @@ class Sessions:
         own = self._held_by(session.user)
         own_max = self._limits.of(session.user, UserLimit.SESSIONS) or 0
         taken = len(self._sessions) - min(self._of_admins + session.principal.is_admin, KEPT_FOR_ADMINS)
-        if own < own_max and taken < self._settings.sessions_max:
+        if own < own_max and taken < self._database.settings.sessions_max:
             return None
         whose = f"{own} sessions of {session.user}" if own >= own_max else f"{taken} sessions"
 

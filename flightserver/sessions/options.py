@@ -15,10 +15,15 @@ Value = str | bool | int | float | tuple[str, ...]
 
 @dataclass(frozen=True)
 class SessionOptions:
-    """A session's options. `query_timeout_s` is 0 where there is no limit."""
+    """A session's options. `query_timeout_s` is 0 where there is no limit, and None where the server's holds."""
 
     namespace: str = DEFAULT_NAMESPACE
-    query_timeout_s: float = 0.0
+    query_timeout_s: float | None = None
+
+    def timeout_s(self, limit_s: float) -> float:
+        """How long a statement may run on a server with this limit, which may have been lowered since."""
+        own = limit_s if self.query_timeout_s is None else self.query_timeout_s
+        return min(own or limit_s, limit_s) if limit_s else own
 
 
 @dataclass(frozen=True)
@@ -31,8 +36,9 @@ class Limits:
 
 @dataclass(frozen=True)
 class _Option:
-    read: Callable[[SessionOptions], str | float]
+    read: Callable[[SessionOptions, float], str | float]
     write: Callable[[SessionOptions, Value, Limits], SessionOptions]
+    reset: Callable[[SessionOptions], SessionOptions]
 
 
 def option_names() -> list[str]:
@@ -40,17 +46,16 @@ def option_names() -> list[str]:
     return sorted(_OPTIONS)
 
 
-def read_option(options: SessionOptions, name: str) -> str | float:
-    """The value of an option; NOT_FOUND when there is none of that name."""
-    return _option(name).read(options)
+def read_option(options: SessionOptions, name: str, timeout_s: float) -> str | float:
+    """The value of an option, on a server with this `query_timeout_s`; NOT_FOUND when there is none of that name."""
+    return _option(name).read(options, timeout_s)
 
 
 def with_option(options: SessionOptions, name: str, value: Value | None, limits: Limits) -> SessionOptions:
     """The options with one changed; None returns it to its default."""
     option = _option(name)
     if value is None:
-        default = SessionOptions(query_timeout_s=limits.query_timeout_s)
-        return option.write(options, option.read(default), limits)
+        return option.reset(options)
     return option.write(options, value, limits)
 
 
@@ -97,7 +102,13 @@ def _set_timeout(options: SessionOptions, value: Value, limits: Limits) -> Sessi
 
 
 _OPTIONS: Mapping[str, _Option] = {
-    "catalog": _Option(lambda _: CATALOG_NAME, _set_catalog),
-    "schema": _Option(lambda options: options.namespace, _set_schema),
-    "query_timeout_s": _Option(lambda options: options.query_timeout_s, _set_timeout),
+    "catalog": _Option(lambda *_: CATALOG_NAME, _set_catalog, lambda options: options),
+    "schema": _Option(
+        lambda options, _: options.namespace, _set_schema, lambda options: replace(options, namespace=DEFAULT_NAMESPACE)
+    ),
+    "query_timeout_s": _Option(
+        lambda options, limit_s: options.timeout_s(limit_s),
+        _set_timeout,
+        lambda options: replace(options, query_timeout_s=None),
+    ),
 }

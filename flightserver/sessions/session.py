@@ -26,7 +26,7 @@ from flightserver.activity.ledger import Account, Ending, Kept, Ledger
 from flightserver.activity.statement import RunningStatement
 from flightserver.context import Context
 from flightserver.database import Database
-from flightserver.sessions.options import Limits, SessionOptions
+from flightserver.sessions.options import Limits, SessionOptions, read_option
 from flightserver.sql.parser import Parsed
 from flightserver.sql.statements import AsUser
 from flightserver.temporary import TemporaryTables
@@ -55,7 +55,7 @@ class Session:
         self.keys: tuple[str, ...] = ()
         self.ends_with_connection = False
         self.created_at = datetime.now(UTC)
-        self.options = SessionOptions(query_timeout_s=database.settings.query_timeout_s)
+        self.options = SessionOptions()
         self.temporary = TemporaryTables(self.account)
         self._lock = threading.Lock()
         self._named: dict[bytes, _Begun] = {}
@@ -77,8 +77,7 @@ class Session:
     @property
     def is_empty(self) -> bool:
         """Tell whether nothing would be lost with it."""
-        defaults = SessionOptions(query_timeout_s=self._database.settings.query_timeout_s)
-        untouched = self.options == defaults and not self.account.count(*_WOULD_BE_MISSED)
+        untouched = self.options == SessionOptions() and not self.account.count(*_WOULD_BE_MISSED)
         return untouched and not self._named and self._own is None and not self._running
 
     @property
@@ -102,6 +101,15 @@ class Session:
         own = self._own
         context = self.context(own.transaction if own is not None and own.is_open else None)
         return Limits(context.door, self._database.settings.query_timeout_s)
+
+    @property
+    def timeout_s(self) -> float:
+        """How long a statement may run; 0 where there is no limit."""
+        return self.options.timeout_s(self._database.settings.query_timeout_s)
+
+    def option(self, name: str) -> str | float:
+        """The value of an option; NOT_FOUND when there is none of that name."""
+        return read_option(self.options, name, self._database.settings.query_timeout_s)
 
     def enter(self) -> None:
         """A call begins."""

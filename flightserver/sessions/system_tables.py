@@ -1,7 +1,7 @@
 """What the server knows of itself, as tables in the namespace `system`. Everybody sees their own; admins see all."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
@@ -107,6 +107,17 @@ _TOKENS = pa.schema(
         ("expires_at", _TIME),
     ]
 )
+_SETTINGS = pa.schema(
+    [
+        ("key", pa.string()),
+        ("value", pa.string()),
+        ("default", pa.string()),
+        ("source", pa.string()),
+        ("allowed", pa.string()),
+        ("live", pa.bool_()),
+        ("description", pa.string()),
+    ]
+)
 _TABLES = pa.schema(
     [
         ("namespace", pa.string()),
@@ -146,7 +157,7 @@ def system_tables(watched: Watched) -> Mapping[str, SystemTable]:
                 "idle_since": now - timedelta(seconds=session.idle_seconds),
                 "open_transactions": session.open_transactions,
                 "temporary_tables": len(session.temporary.tables),
-                "query_timeout_s": session.options.query_timeout_s,
+                "query_timeout_s": session.timeout_s,
                 "results": session.account.count(Kind.RESULT, Kind.FETCHED_RESULT),
                 "prepared_statements": session.account.count(Kind.PREPARED_STATEMENT),
                 "streams": session.account.count(*STREAMS),
@@ -256,6 +267,10 @@ def system_tables(watched: Watched) -> Mapping[str, SystemTable]:
             found.append(_table_seen(table, damage))
         return found
 
+    def settings_seen(context: Context) -> list[dict[str, object]]:
+        told = watched.database.live.listed() if context.principal.is_admin else []
+        return [dict(zip(_SETTINGS.names, astuple(setting), strict=True)) for setting in told]
+
     return {
         "audit_log": _table(_AUDIT_LOG, audit_seen),
         "grants": SystemTable(GRANTS, grants_seen),
@@ -264,6 +279,7 @@ def system_tables(watched: Watched) -> Mapping[str, SystemTable]:
         "policies": SystemTable(POLICIES, policies_seen),
         "queries": _table(_QUERIES, queries_seen),
         "sessions": _table(_SESSIONS, sessions_seen),
+        "settings": _table(_SETTINGS, settings_seen),
         "tables": _table(_TABLES, tables_seen),
         "tokens": _table(_TOKENS, tokens_seen),
         "users": _table(_USERS, users_seen),

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from flightserver.sql.ddl import option_value
 from flightserver.sql.grants import parse_show_grants
+from flightserver.sql.options import option_value
 from flightserver.sql.statements import (
     Begin,
     CheckAuditLog,
@@ -42,7 +42,7 @@ def parse_show(cursor: Cursor) -> Statement:
     """Read what follows SHOW: a list, or the name of a session setting."""
     show = _SHOWN.get(cursor.peek().key)
     if show is None or cursor.peek(1).key == ".":
-        return ShowOption(_option_name(cursor))
+        return ShowOption(cursor.dotted("setting"))
     cursor.next()
     return show(cursor)
 
@@ -161,7 +161,7 @@ def parse_set(cursor: Cursor) -> Statement:
         raise cursor.unsupported("SET LOCAL is not supported; SET holds for the session")
     if is_identifier(cursor.peek(1)):
         cursor.accept("SESSION")
-    name = _option_name(cursor)
+    name = cursor.dotted("setting")
     if not cursor.accept_any("=", "TO"):
         raise cursor.error(f"expected = and a value, found {cursor.found()}")
     return SetOption(name, option_value(cursor))
@@ -169,7 +169,7 @@ def parse_set(cursor: Cursor) -> Statement:
 
 def parse_reset(cursor: Cursor) -> ResetOption:
     """Read the name behind RESET."""
-    return ResetOption(_option_name(cursor))
+    return ResetOption(cursor.dotted("setting"))
 
 
 def parse_use(cursor: Cursor) -> UseNamespace:
@@ -177,13 +177,6 @@ def parse_use(cursor: Cursor) -> UseNamespace:
     if is_identifier(cursor.peek(1)):
         cursor.accept_any("NAMESPACE", "SCHEMA")
     return UseNamespace(cursor.namespace())
-
-
-def _option_name(cursor: Cursor) -> str:
-    parts = [cursor.name("setting")]
-    while cursor.accept("."):
-        parts.append(cursor.name("setting"))
-    return ".".join(parts)
 
 
 def parse_check(cursor: Cursor) -> CheckAuditLog:

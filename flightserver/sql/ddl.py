@@ -14,10 +14,10 @@ from catalog.definition import SYSTEM_COLUMNS, ColumnSpec, Default, DefaultFunct
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import RESERVED_NAMESPACES
 from catalog.types import format_type, is_nested, parse_type
-from flightserver.sql import users
+from flightserver.sql import server, users
 from flightserver.sql.defaults import parse_default
 from flightserver.sql.grants import parse_owner
-from flightserver.sql.options import bloom_column_names, check_option_names, parse_options
+from flightserver.sql.options import bloom_column_names, check_option_names, option_value, parse_options
 from flightserver.sql.policies import parse_create_policy, parse_drop_policy
 from flightserver.sql.statements import (
     AddColumn,
@@ -39,7 +39,7 @@ from flightserver.sql.statements import (
 from flightserver.sql.text.cursor import Cursor, stop_at
 from flightserver.sql.text.queries import QueryReader
 from flightserver.sql.text.query_text import QueryText
-from flightserver.sql.text.tokens import Kind, Token, fold, identifier_name, is_identifier, string_value
+from flightserver.sql.text.tokens import Kind, Token, fold, is_identifier
 
 _COLUMN_CLAUSES = (
     *("NOT", "NULL", "DEFAULT", "PRIMARY", "UNIQUE", "CHECK", "REFERENCES", "CONSTRAINT", "COLLATE", "GENERATED"),
@@ -312,19 +312,6 @@ def _option(cursor: Cursor) -> tuple[str, str]:
     return name, option_value(cursor)
 
 
-def option_value(cursor: Cursor) -> str:
-    """Read a string, a word or a number, with or without a sign, as text."""
-    sign = "-" if cursor.accept("-") else ""
-    token = cursor.next()
-    if token.kind is Kind.NUMBER:
-        return sign + token.text
-    if not sign and token.kind is Kind.STRING and token.text[0] in "'$":
-        return string_value(token)
-    if not sign and is_identifier(token):
-        return identifier_name(token)
-    raise cursor.error("expected a value: a string, a number or a word", token=token)
-
-
 def _cascades(cursor: Cursor) -> bool:
     """Read `[CASCADE | RESTRICT]`."""
     cascade = cursor.accept("CASCADE")
@@ -356,9 +343,11 @@ def parse_drop(cursor: QueryReader) -> Statement:
 
 
 def parse_alter(cursor: Cursor) -> Statement:
-    """Read what follows ALTER: one action on one table, another owner of anything, or one change of a user."""
+    """Read what follows ALTER: one action on one table, another owner, one change of a user or of a setting."""
     if cursor.accept("USER"):
         return users.parse_alter_user(cursor)
+    if cursor.accept("SYSTEM"):
+        return server.parse_alter_system(cursor)
     if cursor.accept_any("NAMESPACE", "SCHEMA"):
         return parse_owner(cursor, NamespaceRef(cursor.namespace()))
     if cursor.accept("VIEW"):

@@ -11,7 +11,8 @@ from typing import TypeVar
 
 from catalog.definition import Audit, Compression, FlushPolicy, TableOptions
 from catalog.errors import DatabaseError, ErrorKind
-from flightserver.sql.text.tokens import Token, identifier_name, is_identifier, tokenize
+from flightserver.sql.text.cursor import Cursor
+from flightserver.sql.text.tokens import Kind, Token, identifier_name, is_identifier, string_value, tokenize
 
 FLUSH_ROWS_MAX = 100_000_000
 FLUSH_INTERVAL_SECONDS_MAX = 31 * 86_400.0
@@ -33,6 +34,19 @@ def parse_options(
     for name, value in options.items():
         parsed = _PARSERS[name](parsed, value, column_ids)
     return parsed
+
+
+def option_value(cursor: Cursor) -> str:
+    """Read a string, a word or a number, with or without a sign, as text."""
+    sign = "-" if cursor.accept("-") else ""
+    token = cursor.next()
+    if token.kind is Kind.NUMBER:
+        return sign + token.text
+    if not sign and token.kind is Kind.STRING and token.text[0] in "'$":
+        return string_value(token)
+    if not sign and is_identifier(token):
+        return identifier_name(token)
+    raise cursor.error("expected a value: a string, a number or a word", token=token)
 
 
 def check_option_names(options: Mapping[str, str]) -> None:

@@ -441,6 +441,21 @@ class ShowOption(Statement):
 
 
 @dataclass(frozen=True)
+class SetSetting(Statement):
+    """ALTER SYSTEM SET: a setting of the server, for everybody."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True)
+class ResetSetting(Statement):
+    """ALTER SYSTEM RESET: a setting is again what the server was started with."""
+
+    name: str
+
+
+@dataclass(frozen=True)
 class KillQuery(Statement):
     """A running statement stops."""
 

@@ -53,7 +53,7 @@ def choose_poller() -> None:
 
     Its newer way, which is the default, hands each message from thread to thread: a short query takes 6 % longer.
     """
-    os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_listener")
+    os.environ["GRPC_EXPERIMENTS"] = "-event_engine_listener"
 
 
 class FlightSqlServer(flight.FlightServerBase):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flightserver.settings import Settings
+from flightserver.configuration.described import all_fields, allowed, is_live, told
 from tests.server_process import ServerProcess
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
@@ -18,11 +18,11 @@ BLOCKS = [(match[1], match[2], match[3]) for match in _BLOCK.finditer(README)]
 
 def settings_table() -> str:
     """The README's table of settings."""
-    lines = ["| setting | default | meaning |", "|---|---|---|"]
-    for name, field in Settings.model_fields.items():
-        default = field.get_default(call_default_factory=True)
-        shown = "none" if default == {} else str(getattr(default, "value", default)).lower()
-        lines.append(f"| `{name}` | {shown} | {field.description} |")
+    lines = ["| setting | default | allowed | meaning |", "|---|---|---|---|"]
+    for key, field in all_fields().items():
+        default = "" if field.is_required() else told(field, field.default)
+        changes = " *" if is_live(key) else ""
+        lines.append(f"| `{key}`{changes} | {default} | {allowed(field)} | {field.description} |")
     return "\n".join(lines) + "\n"
 
 

@@ -13,6 +13,7 @@ from catalog.codec import (
     encode_grant,
     encode_namespace,
     encode_policy,
+    encode_setting,
     encode_table,
     encode_token,
     encode_user,
@@ -83,6 +84,7 @@ EXAMPLES = {
     "catalog.md table": table_example(),
     "catalog.md user": encode_user(USER).decode(),
     "catalog.md token": encode_token(TOKEN).decode(),
+    "catalog.md setting": encode_setting("statements_max", "100").decode(),
     "catalog.md view": encode_view(ViewDef(TableName("public", "recent"), "SELECT 1", "public", 1, "ann")).decode(),
     "catalog.md namespace": encode_namespace(NamespaceDef("sales", 8, "ann")).decode(),
     "catalog.md grant": encode_grant(

@@ -3,7 +3,7 @@
 import pytest
 
 from catalog.roles import Role
-from flightserver.access.rights import RIGHTS, STATEMENTS, Kind, Relation, Use, is_allowed
+from flightserver.access.rights import OF_SERVER, RIGHTS, STATEMENTS, Kind, Relation, Use, is_allowed
 from flightserver.sql.statements import Statement
 from tests.rights.house import House, Person
 
@@ -16,6 +16,12 @@ def all_statements(base: type[Statement] = Statement) -> set[type[Statement]]:
 def test_every_statement_has_a_row() -> None:
     """A new one must say what it uses."""
     assert set(STATEMENTS) == all_statements()
+
+
+def test_who_may_say_what_to_the_server_is_declared() -> None:
+    """Statements about the server as a whole use no thing, and are for those who look after it."""
+    assert not any(STATEMENTS[statement].uses for statement in OF_SERVER)
+    assert not any(Role.USER in roles or Role.SERVICE in roles for roles in OF_SERVER.values())
 
 
 def test_what_has_no_row_is_not_allowed() -> None:

@@ -106,6 +106,13 @@ class Cursor:
         self.position += 1
         return name
 
+    def dotted(self, what: str) -> str:
+        """Consume a name with dots in it."""
+        parts = [self.name(what)]
+        while self.accept("."):
+            parts.append(self.name(what))
+        return ".".join(parts)
+
     def names(self, what: str) -> tuple[str, ...]:
         """Consume `(name, …)`."""
         self.expect("(")

@@ -1,0 +1,17 @@
+"""The grammar of statements about the server as a whole: its settings."""
+
+from flightserver.sql.options import option_value
+from flightserver.sql.statements import ResetSetting, SetSetting, Statement
+from flightserver.sql.text.cursor import Cursor
+
+
+def parse_alter_system(cursor: Cursor) -> Statement:
+    """Read what follows ALTER SYSTEM: `SET setting = value` or `RESET setting`."""
+    if cursor.accept("RESET"):
+        return ResetSetting(cursor.dotted("setting"))
+    if not cursor.accept("SET"):
+        raise cursor.error(f"expected SET or RESET and a setting, found {cursor.found()}")
+    name = cursor.dotted("setting")
+    if not cursor.accept_any("=", "TO"):
+        raise cursor.error(f"expected = and a value, found {cursor.found()}")
+    return SetSetting(name, option_value(cursor))

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from catalog.definition import TableDef
+from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import TableName
 from flightserver.access.row_rules import RowRule
 from flightserver.context import Context
@@ -42,6 +43,11 @@ NOT_GUARDED: Guarded = MappingProxyType({})
 SAMPLED_BATCHES = 8
 UNPACKED = 3
 """A stored row is taken to be so many times as large as its file has it."""
+
+_UNFENCED = (
+    "a condition that is checked after an outer join, beside a join with more conditions than equal columns:"
+    " give the columns of both sides different names, each side in a sub-query of its own"
+)
 
 SUM_MAX = 1 << 62
 """A sum that is surely below it needs no check."""
@@ -151,7 +157,7 @@ class Asked:
 
     def without_values(self) -> "Asked":
         """The same with placeholders for its parameters."""
-        return replace(self, source=SqlText(str(self.source.written)))
+        return replace(self, source=self.source.without_values())
 
     def predicates(self, scans: Iterable[Scan], pinned: Mapping[TableName, Snapshot]) -> dict[TableName, Predicate]:
         """What the rows that it uses of each table satisfy, by the filters of its scans."""
@@ -178,7 +184,7 @@ class Asked:
         exported = selected_columns(plan) if is_whole and len(found.scans) == 1 and pinned else None
         dialect = self.dialect
         if found.mixes_names:
-            dialect = SqlDialect.MERGED_JOINS
+            dialect = SqlDialect.FENCED_JOINS if found.joins_by_more else SqlDialect.MERGED_JOINS
         elif casts_lose(plan, (snapshot.table for snapshot in pinned.values())):
             dialect = SqlDialect.WITHOUT_ESTIMATES
         multiplies = found.multiplies or self.reads.has_values
@@ -194,11 +200,15 @@ class Asked:
             return {**relations, **{key[0]: allowed[key] for key in guards if key in allowed}}
 
         for name, view in self.reads.views.items():
-            planned = SqlText(view.text).frame(engine, seen(view.guards), view.namespace, self.dialect, self.batch_rows)
+            source = SqlText(view.text, fenced=view.fenced)
+            planned = source.frame(engine, seen(view.guards), view.namespace, self.dialect, self.batch_rows)
             relations[name] = planned.into_view()
-        return self.source.frame(
+        frame = self.source.frame(
             engine, seen(self.reads.guards.items()), self.context.namespace, self.dialect, self.batch_rows
         )
+        if self.dialect is SqlDialect.FENCED_JOINS and facts(optimized(frame)).mixes_names:
+            raise DatabaseError(ErrorKind.UNSUPPORTED, _UNFENCED)
+        return frame
 
 
 def _row_bytes(snapshot: Snapshot) -> int:

@@ -160,8 +160,7 @@ class Reader:
 
     def plan_explained(self, words: str, text: QueryText, context: Context) -> PlannedQuery:
         """Plan `text` behind EXPLAIN and its options."""
-        query = self._query(text, context, None, NOTHING)
-        return self._plan(replace(query, source=SqlText(f"{words} {query.source.written!s}")), NOTHING)
+        return self._plan(self._query(text, context, None, NOTHING, words), NOTHING)
 
     def plan_substrait(self, query: SubstraitQuery, context: Context) -> PlannedQuery:
         """Plan a serialized Substrait plan."""
@@ -202,7 +201,10 @@ class Reader:
         reads = self._query(text, context, None, NOTHING).reads
         return bool(reads.system) and not reads.tables and not reads.views
 
-    def _query(self, text: QueryText, context: Context, parameters: Parameters | None, given: Given) -> Asked:
+    def _query(
+        self, text: QueryText, context: Context, parameters: Parameters | None, given: Given, words: str = ""
+    ) -> Asked:
+        """What a text asks, maybe behind other words."""
         names = self._names(context, given)
         bound = {int(name): value.type for name, value in (parameters or {}).items()}
         constants = constant_parameters(text, names)
@@ -214,10 +216,11 @@ class Reader:
         reads = Reads(changed=given.changed)
         reads.guards = reads.add(written, names, self._view_reader(context))
         dialect = SqlDialect.STABLE_JOIN_ORDER if reads.has_optional_sides else SqlDialect.PLAIN
-        query = Asked(self._database, SqlText(written.text, parameters), context, reads, dialect)
+        source = SqlText(written.text, parameters, written.fenced).behind(words)
+        query = Asked(self._database, source, context, reads, dialect)
         if trusting is None:
             return query
-        return replace(query, trusting=Trusting(written.claims, SqlText(trusting.text, parameters)))
+        return replace(query, trusting=Trusting(written.claims, SqlText(trusting.text, parameters).behind(words)))
 
     def _substrait_query(self, query: SubstraitQuery, context: Context) -> Asked:
         names = self._names(context)
@@ -248,7 +251,7 @@ class Reader:
         if known is not None and all(names(parts) == found for parts, found in known.looked_up):
             return known
         written = for_engine(text, names, about)
-        self._texts.put(key, written, 2 * len(text) + len(written.text))
+        self._texts.put(key, written, 2 * len(text) + len(written.text) + len(written.fenced or ""))
         return written
 
     def _describe(self, query: Asked) -> DescribedQuery:

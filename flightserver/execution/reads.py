@@ -18,11 +18,12 @@ from providers.engine.relations import Columns
 
 @dataclass(frozen=True)
 class ReadView:
-    """A view that a query reads: its text for the engine, where its names resolve, and what guards those."""
+    """A view that a query reads: its texts for the engine, where their names resolve, and what guards those."""
 
     text: str
     namespace: str
     guards: frozenset[tuple[TableName, RowRule]]
+    fenced: str | None
 
 
 @dataclass
@@ -98,7 +99,8 @@ class Reads:
                     within = names.within(found)
                     written = of_view(found, within)
                     inner = self.add(written, within, of_view, is_behind_view=True, is_hidden=hides)
-                    self.views.setdefault(name, ReadView(written.text, found.namespace, frozenset(inner.items())))
+                    view = ReadView(written.text, found.namespace, frozenset(inner.items()), written.fenced)
+                    self.views.setdefault(name, view)
         for name in self.tables.keys() & self.views.keys():
             raise _two_meanings(name)
         return guards

@@ -1,7 +1,7 @@
 """What clients write their queries in: SQL text, or a Substrait plan. Both become the engine's plans."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import pyarrow as pa
@@ -34,6 +34,9 @@ class Source(Protocol):
     def has_values(self) -> bool:
         """Tell whether parameters are bound."""
 
+    def without_values(self) -> "Source":
+        """The same with placeholders for its parameters."""
+
     def frame(
         self,
         engine: QueryEngine,
@@ -47,10 +50,11 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class SqlText:
-    """A query as the engine's text."""
+    """A query as the engine's text; `fenced` is that for joins with fences, where it is another one."""
 
     text: str
     parameters: Parameters | None = None
+    fenced: str | None = None
 
     @property
     def written(self) -> str:
@@ -67,6 +71,16 @@ class SqlText:
         """Tell whether parameters are bound."""
         return bool(self.parameters)
 
+    def without_values(self) -> "SqlText":
+        """The same with placeholders for its parameters."""
+        return replace(self, parameters=None)
+
+    def behind(self, words: str) -> "SqlText":
+        """The same behind other words, if there are any."""
+        if not words:
+            return self
+        return replace(self, text=f"{words} {self.text}", fenced=self.fenced and f"{words} {self.fenced}")
+
     def frame(
         self,
         engine: QueryEngine,
@@ -76,7 +90,8 @@ class SqlText:
         batch_rows: int,
     ) -> Frame:
         """Plan the text."""
-        return engine.plan(self.text, relations, namespace, self.parameters, dialect, batch_rows)
+        text = self.fenced or self.text if dialect is SqlDialect.FENCED_JOINS else self.text
+        return engine.plan(text, relations, namespace, self.parameters, dialect, batch_rows)
 
 
 @dataclass(frozen=True)
@@ -99,6 +114,10 @@ class SubstraitPlan:
     def has_values(self) -> bool:
         """Plans have none."""
         return False
+
+    def without_values(self) -> "SubstraitPlan":
+        """The same."""
+        return self
 
     def frame(
         self,

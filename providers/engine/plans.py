@@ -20,7 +20,9 @@ _MULTIPLYING = (nodes.Join, nodes.RecursiveQuery, nodes.Unnest, nodes.Subquery)
 _PASSING = (nodes.Projection, nodes.SubqueryAlias)
 """Parts that pass the rows of their input on, one by one."""
 
-_OPTIONAL_JOINS = frozenset({"Left", "Right", "Full"})
+_KEPT_SIDES = {"Left": (0,), "Right": (1,), "Full": (0, 1)}
+"""Outer joins, and the sides of which they keep every row: the engine pushes conditions into those."""
+
 _LEAVES = (nodes.Column, nodes.Literal, nodes.Placeholder)
 
 
@@ -37,12 +39,14 @@ class PlanFacts:
     """What an optimized plan does.
 
     `multiplies` says that it may make many more rows than it reads. `mixes_names` says that it checks conditions above
-    an outer join by columns whose names both of its sides have.
+    an outer join by columns whose names both of its sides have, and nothing keeps those from the sides; `joins_by_more`
+    that a join has conditions beside its keys.
     """
 
     scans: tuple[Scan, ...]
     multiplies: bool
     mixes_names: bool
+    joins_by_more: bool
 
 
 def optimized(frame: DataFrame) -> LogicalPlan:
@@ -62,14 +66,15 @@ def variant(node: Expr | LogicalPlan) -> Any:
 def facts(plan: LogicalPlan) -> PlanFacts:
     """Read an optimized plan. Sub-queries have become joins, but for those that are values: nothing shows those."""
     scans: list[Scan] = []
-    multiplies = mixes_names = False
+    multiplies = mixes_names = joins_by_more = False
     for part in walk(plan):
         node = variant(part)
         if isinstance(node, nodes.TableScan):
             scans.append(Scan(node.fqn()[2], tuple(node.filters())))
         multiplies |= node is None or isinstance(node, _MULTIPLYING)
         mixes_names |= isinstance(node, nodes.Filter) and _mixes_names(part)
-    return PlanFacts(tuple(scans), multiplies or len(scans) > 1, mixes_names)
+        joins_by_more |= isinstance(node, nodes.Join) and bool(node.on()) and node.filter() is not None
+    return PlanFacts(tuple(scans), multiplies or len(scans) > 1, mixes_names, joins_by_more)
 
 
 def walk(plan: LogicalPlan) -> Iterator[LogicalPlan]:
@@ -85,10 +90,22 @@ def _mixes_names(condition: LogicalPlan) -> bool:
     while isinstance(variant(below), _PASSING):
         below = below.inputs()[0]
     join = variant(below)
-    if not isinstance(join, nodes.Join) or str(join.join_type()) not in _OPTIONAL_JOINS:
+    if not isinstance(join, nodes.Join) or str(join.join_type()) not in _KEPT_SIDES:
         return False
-    left, right = (column_names(side) for side in below.inputs())
+    sides = below.inputs()
+    if all(_is_fenced(sides[place]) for place in _KEPT_SIDES[str(join.join_type())]):
+        return False
+    left, right = map(column_names, sides)
     return left is None or right is None or not left.isdisjoint(right)
+
+
+def _is_fenced(side: LogicalPlan) -> bool:
+    """Tell whether a side of a join is a cross join with something that has no columns."""
+    while isinstance(variant(side), _PASSING):
+        side = side.inputs()[0]
+    join = variant(side)
+    is_cross = isinstance(join, nodes.Join) and not join.on() and join.filter() is None
+    return is_cross and column_names(side.inputs()[0]) == set()
 
 
 def column_names(plan: LogicalPlan) -> set[str] | None:

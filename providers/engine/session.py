@@ -5,7 +5,7 @@ through a Python catalog to the relations of the statement that is being planned
 a statement can reach nothing that was not prepared for it. DDL, DML, SET and external tables are refused by options,
 `information_schema` is off, and functions whose result can be larger than memory are withheld.
 
-Two further sessions differ in one setting each (`SqlDialect`) and have a small memory share of their own.
+Further sessions differ in some settings (`SqlDialect`) and have a small memory share of their own.
 """
 
 import os
@@ -21,7 +21,7 @@ from datafusion.catalog import CatalogProvider, SchemaProvider, Table
 from datafusion.plan import LogicalPlan
 from datafusion.substrait import Consumer, Serde
 
-from catalog.identifiers import CATALOG_NAME, TableName
+from catalog.identifiers import CATALOG_NAME, TableName, quote_identifier
 from providers.engine.errors import engine_errors
 from providers.engine.functions import add_functions
 from providers.engine.sliding import add_sliding_aggregates
@@ -31,6 +31,10 @@ Frame = DataFrame
 
 EngineTable = Table
 """A relation as the engine has it."""
+
+_FENCE_NAME = TableName("$engine", "$fence")
+FENCE = f"{quote_identifier(_FENCE_NAME.namespace)}.{quote_identifier(_FENCE_NAME.table)}"
+"""One row without columns. What is joined with it has the same rows, and no condition is pushed into it by name."""
 
 DEFAULT_SCHEMA = "$default"
 """Stands for the statement's own namespace, where unqualified names resolve."""
@@ -78,6 +82,7 @@ on a busy machine, whose own changes were larger than any difference; TPC-H has 
 
 METADATA_CACHE_BYTES = 1 << 30
 
+_ONE_ROW = pa.RecordBatch.from_struct_array(pa.array([{}], pa.struct([])))
 _READ_ONLY = SQLOptions().with_allow_ddl(False).with_allow_dml(False).with_allow_statements(False)
 
 
@@ -90,6 +95,10 @@ class SqlDialect(Enum):
     MERGED_JOINS = (
         "joins merge what is sorted: conditions above hash joins are pushed into the side that they do not mean"
     )
+    FENCED_JOINS = (
+        "joins of sides that no condition is pushed into: where joins that merge have conditions beside their keys,"
+        " DataFusion 55 reads other columns than those mean, or fails"
+    )
     WITHOUT_ESTIMATES = "no statistics are read, and joins stay in order: where casts lose digits, estimates fail"
 
 
@@ -101,12 +110,19 @@ _SETTINGS = {
         "datafusion.optimizer.join_reordering": "false",
         "datafusion.execution.collect_statistics": "false",
     },
+    SqlDialect.FENCED_JOINS: {
+        "datafusion.optimizer.join_reordering": "false",
+        "datafusion.execution.collect_statistics": "false",
+    },
     SqlDialect.WITHOUT_ESTIMATES: {
         "datafusion.optimizer.join_reordering": "false",
         "datafusion.execution.collect_statistics": "false",
     },
 }
-_MEMORY_SHARE = {dialect: 0.7 if dialect is SqlDialect.PLAIN else 0.1 for dialect in SqlDialect}
+_RULES_WITHOUT = {SqlDialect.FENCED_JOINS: ("eliminate_cross_join",)}
+"""Optimizer rules that a dialect is without: this one would take fences away."""
+
+_MEMORY_SHARE = {dialect: 0.7 if dialect is SqlDialect.PLAIN else 0.3 / (len(SqlDialect) - 1) for dialect in SqlDialect}
 
 
 @dataclass(frozen=True)
@@ -137,6 +153,7 @@ class QueryEngine:
         self._runtimes = {dialect: _runtime(limits, scratch, dialect) for dialect in SqlDialect}
         self._sessions = {(dialect, BATCH_ROWS): self._made(dialect, BATCH_ROWS) for dialect in SqlDialect}
         self._making = threading.Lock()
+        self._fence = self.context.read_batches([_ONE_ROW]).into_view()
 
     @property
     def context(self) -> SessionContext:
@@ -174,6 +191,8 @@ class QueryEngine:
         `parameters` are values by number ("1" for `$1`); without them the plan keeps its placeholders.
         """
         session = self._session(dialect, batch_rows)
+        if dialect is SqlDialect.FENCED_JOINS:
+            relations = {**relations, _FENCE_NAME: self._fence}
         values = {number: _carried(value) for number, value in (parameters or {}).items()}
         with self._names.of_statement(relations, namespace), engine_errors():
             # The method of the same name around this one takes Python's and pyarrow's values only.
@@ -302,7 +321,7 @@ def _session(
     session.sql(f"SET datafusion.runtime.metadata_cache_limit = '{METADATA_CACHE_BYTES >> 20}M'")
     session.sql(f"SET datafusion.runtime.max_temp_directory_size = '{limits.spill_bytes >> 20}M'")
     session.register_catalog_provider(CATALOG_NAME, _Catalog(names))
-    for rule in _BROKEN_RULES:
+    for rule in (*_BROKEN_RULES, *_RULES_WITHOUT.get(dialect, ())):
         session.remove_optimizer_rule(rule)
     for function in WITHHELD_FUNCTIONS:
         session.deregister_udf(function)

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from datafusion import SessionContext
 
+from catalog.errors import DatabaseError
 from flightserver.sql.meaning.repairs import REPAIRS
 from tests.execution.planner import Planner, opened
 
@@ -190,3 +191,20 @@ def test_conditions_above_outer_joins_are_not_pushed_by_name(planner: Planner, b
     query = "SELECT r.k, r.a FROM left_rows l RIGHT JOIN right_rows r ON l.k = r.k WHERE l.a IS NULL"
     assert rows_of(bare.sql(query).to_arrow_table()) != [(2, 5)]
     assert rows_of(planner.plan(query).rows().to_table()) == [(2, 5)]
+
+
+def test_joins_with_keys_and_more_are_not_asked_by_name(planner: Planner, bare: SessionContext) -> None:
+    """Such a plan keeps its hash joins, with fences that no condition passes."""
+    query = "SELECT r.k, r.a FROM left_rows l RIGHT JOIN right_rows r ON l.k = r.k AND l.a > r.a WHERE l.a IS NULL"
+    assert rows_of(bare.sql(query).to_arrow_table()) != [(2, 5)]
+    assert rows_of(planner.plan(query).rows().to_table()) == [(2, 5)]
+
+
+def test_a_join_with_keys_and_more_that_no_fence_keeps_apart_is_refused(planner: Planner) -> None:
+    """Sub-queries that are values become outer joins of which the text shows nothing."""
+    query = (
+        "SELECT l.k FROM left_rows l FULL JOIN right_rows r ON l.k = r.k AND l.a > r.a WHERE l.a IS NULL"
+        " AND (SELECT n FROM groups g WHERE g.k = l.k) IS NULL AND (SELECT n FROM groups h WHERE h.k = r.k) = 'b'"
+    )
+    with pytest.raises(DatabaseError, match="give the columns of both sides different names"):
+        planner.plan(query)

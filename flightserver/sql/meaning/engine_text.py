@@ -11,6 +11,7 @@ from flightserver.sql.meaning.claims import Claim
 from flightserver.sql.meaning.constant_parameters import write_constant_parameters
 from flightserver.sql.meaning.context_values import write_context_values
 from flightserver.sql.meaning.exact_numbers import write_exact_numbers
+from flightserver.sql.meaning.fences import fenced
 from flightserver.sql.meaning.moments import write_moments
 from flightserver.sql.meaning.output_names import write_output_names
 from flightserver.sql.meaning.plan_counts import plan_size
@@ -66,7 +67,8 @@ class EngineText:
     columns of its only table if that holds. `has_values` says that a sub-query of its stays a
     value: the engine's plan shows neither what that does nor how it reads the relations that are `hidden` in it.
     `value_bytes` is about how large its values may become. `is_lasting` says that the same rows always give the same
-    answer: nothing in it tells the time, or is random.
+    answer: nothing in it tells the time, or is random. `fenced` is the text of a query with outer joins once more, with
+    sides that no condition is pushed into by name.
     """
 
     text: str
@@ -78,6 +80,7 @@ class EngineText:
     hidden: frozenset[TableName] = frozenset()
     value_bytes: int = STORED_BYTES
     is_lasting: bool = False
+    fenced: str | None = None
 
 
 def for_engine(text: QueryText, definitions: Definitions, circumstances: Circumstances) -> EngineText:
@@ -115,8 +118,9 @@ def for_engine(text: QueryText, definitions: Definitions, circumstances: Circums
     )
     is_alone = len(named) == 1 and not any(query.is_recursive for query, _ in writing.of_kind(tree.Query))
     is_read_plainly = is_alone and not any(writing.of_kind(tree.CallSource)) and not any(writing.of_kind(tree.Values))
+    written = writing.edits.done()
     return EngineText(
-        writing.edits.done(),
+        written,
         frozenset(relations),
         tuple(looked_up.items()),
         has_optional_sides,
@@ -125,6 +129,7 @@ def for_engine(text: QueryText, definitions: Definitions, circumstances: Circums
         hidden_relations(writing, looked_up),
         size.largest,
         not _moves(writing),
+        fenced(writing),
     )
 
 

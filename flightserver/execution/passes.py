@@ -22,6 +22,7 @@ from flightserver.database import Database
 from flightserver.execution.reads import Reads
 from flightserver.execution.sources import Source, SqlText
 from flightserver.sql.meaning.claims import Claim, Fact
+from flightserver.sql.meaning.fences import FENCE
 from flightserver.sql.meaning.system_columns import of_all_columns
 from flightserver.sql.meaning.value_sizes import STORED_BYTES
 from manifest.predicate import AnyOf, Predicate, Unknown
@@ -193,6 +194,8 @@ class Asked:
     def frame(self, tables: Mapping[TableName, EngineTable], guarded: Guarded = NOT_GUARDED) -> Frame:
         """Plan the text over these relations, and over the rows that policies leave where they stand between."""
         relations = dict(tables)
+        if self.dialect is SqlDialect.FENCED_JOINS:
+            relations[FENCE] = self.database.relations.one_row
         engine, of_rows = self.database.engine, self.database.relations.of_rows
         allowed = {key: of_rows(rows.combine_chunks()) for key, rows in guarded.items()}
 

@@ -60,6 +60,9 @@ class Columns(Enum):
     ALL = "every column of the table, a hidden key, `_seq` and `_deleted` included"
 
 
+_ONE_ROW = pa.RecordBatch.from_struct_array(pa.array([{}], pa.struct([])))
+
+
 def engine_type(data_type: pa.DataType) -> pa.DataType:
     """The type in which the engine handles a stored type: text and bytes as views."""
     if pa.types.is_string(data_type):
@@ -78,6 +81,8 @@ class Relations:
         self._schema = Schema.memory_schema()
         storage.register_schema(_SCHEMA, self._schema)
         context.register_catalog_provider(_CATALOG, storage)
+        self.one_row = context.read_batches([_ONE_ROW]).into_view()
+        """One row without columns."""
         self._lock = threading.Lock()
         self._shapes: dict[tuple[int, int, Columns], tuple[tuple[Column, ...], Table]] = {}
         self._shape_files = count()

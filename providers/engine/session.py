@@ -21,7 +21,7 @@ from datafusion.catalog import CatalogProvider, SchemaProvider, Table
 from datafusion.plan import LogicalPlan
 from datafusion.substrait import Consumer, Serde
 
-from catalog.identifiers import CATALOG_NAME, TableName, quote_identifier
+from catalog.identifiers import CATALOG_NAME, TableName
 from providers.engine.errors import engine_errors
 from providers.engine.functions import add_functions
 from providers.engine.sliding import add_sliding_aggregates
@@ -31,10 +31,6 @@ Frame = DataFrame
 
 EngineTable = Table
 """A relation as the engine has it."""
-
-_FENCE_NAME = TableName("$engine", "$fence")
-FENCE = f"{quote_identifier(_FENCE_NAME.namespace)}.{quote_identifier(_FENCE_NAME.table)}"
-"""One row without columns. What is joined with it has the same rows, and no condition is pushed into it by name."""
 
 DEFAULT_SCHEMA = "$default"
 """Stands for the statement's own namespace, where unqualified names resolve."""
@@ -82,7 +78,6 @@ on a busy machine, whose own changes were larger than any difference; TPC-H has 
 
 METADATA_CACHE_BYTES = 1 << 30
 
-_ONE_ROW = pa.RecordBatch.from_struct_array(pa.array([{}], pa.struct([])))
 _READ_ONLY = SQLOptions().with_allow_ddl(False).with_allow_dml(False).with_allow_statements(False)
 
 
@@ -153,7 +148,6 @@ class QueryEngine:
         self._runtimes = {dialect: _runtime(limits, scratch, dialect) for dialect in SqlDialect}
         self._sessions = {(dialect, BATCH_ROWS): self._made(dialect, BATCH_ROWS) for dialect in SqlDialect}
         self._making = threading.Lock()
-        self._fence = self.context.read_batches([_ONE_ROW]).into_view()
 
     @property
     def context(self) -> SessionContext:
@@ -191,8 +185,6 @@ class QueryEngine:
         `parameters` are values by number ("1" for `$1`); without them the plan keeps its placeholders.
         """
         session = self._session(dialect, batch_rows)
-        if dialect is SqlDialect.FENCED_JOINS:
-            relations = {**relations, _FENCE_NAME: self._fence}
         values = {number: _carried(value) for number, value in (parameters or {}).items()}
         with self._names.of_statement(relations, namespace), engine_errors():
             # The method of the same name around this one takes Python's and pyarrow's values only.

@@ -7,10 +7,14 @@ Who reads plans decides which of the two texts is planned.
 
 from collections.abc import Iterator
 
+from catalog.identifiers import TableName, quote_identifier
 from flightserver.sql.meaning.writing import Writing
 from flightserver.sql.text import tree
-from providers.engine.session import FENCE
 
+FENCE = TableName("$engine", "$fence")
+"""One row without columns: what is joined with it has the same rows, and no condition is pushed into it by name."""
+
+_FENCE = ".".join(map(quote_identifier, FENCE))
 _SUB_QUERIES = (tree.ScalarQuery, tree.InQuery, tree.Quantified)
 """What the engine makes outer joins of, whose kept side is all that the query around reads."""
 
@@ -22,7 +26,7 @@ def fenced(writing: Writing) -> str | None:
         return None
     for side in (*sides, *_beside_sub_queries(writing)):
         is_join = isinstance(side, tree.Join)
-        writing.edits.wrap(side, f"({FENCE} CROSS JOIN {'(' * is_join}", f"{')' * is_join})")
+        writing.edits.wrap(side, f"({_FENCE} CROSS JOIN {'(' * is_join}", f"{')' * is_join})")
     return writing.edits.done()
 
 

@@ -3,13 +3,12 @@
 Decoding trusts nothing: bytes that are not a definition, or fail the checksum in front of it, raise CORRUPT.
 """
 
-import json
-import zlib
 from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, TypeVar
 
+from catalog import checksummed
 from catalog.definition import (
     Audit,
     Column,
@@ -33,8 +32,6 @@ from catalog.users import TokenDef, UserDef, is_password_hash, is_token_hash
 
 TYPES_REMEMBERED = 1_024
 
-_CHECKSUM_BYTES = 9
-
 _Definition = TypeVar("_Definition", TableDef, ViewDef, NamespaceDef, Grant, Policy, UserDef, TokenDef, tuple[str, str])
 
 _type = lru_cache(TYPES_REMEMBERED)(parse_type)
@@ -43,7 +40,7 @@ _type = lru_cache(TYPES_REMEMBERED)(parse_type)
 
 def encode_table(table: TableDef) -> bytes:
     """Write a table definition as JSON."""
-    return _dump(
+    return checksummed.encode(
         {
             "id": table.id,
             "namespace": table.name.namespace,
@@ -67,7 +64,7 @@ def decode_table(data: bytes) -> TableDef:
 
 def encode_view(view: ViewDef) -> bytes:
     """Write a view definition as JSON."""
-    return _dump(
+    return checksummed.encode(
         {
             "namespace": view.name.namespace,
             "view": view.name.table,
@@ -91,7 +88,7 @@ def decode_view(data: bytes) -> ViewDef:
 
 def encode_namespace(namespace: NamespaceDef) -> bytes:
     """Write a namespace as JSON."""
-    return _dump({"namespace": namespace.name, "id": namespace.id, "owner": namespace.owner})
+    return checksummed.encode({"namespace": namespace.name, "id": namespace.id, "owner": namespace.owner})
 
 
 def decode_namespace(data: bytes) -> NamespaceDef:
@@ -101,7 +98,7 @@ def decode_namespace(data: bytes) -> NamespaceDef:
 
 def encode_grant(grant: Grant) -> bytes:
     """Write a grant as JSON."""
-    return _dump(
+    return checksummed.encode(
         {
             "on": grant.object.type.value,
             "id": grant.object.id,
@@ -130,7 +127,7 @@ def decode_grant(data: bytes) -> Grant:
 
 def encode_policy(policy: Policy) -> bytes:
     """Write a row policy as JSON."""
-    return _dump(
+    return checksummed.encode(
         {
             "table_id": policy.table_id,
             "policy": policy.name,
@@ -159,7 +156,7 @@ def decode_policy(data: bytes) -> Policy:
 
 def encode_user(user: UserDef) -> bytes:
     """Write a user as JSON."""
-    return _dump(
+    return checksummed.encode(
         {
             "name": user.name,
             "role": user.role.value,
@@ -178,7 +175,7 @@ def decode_user(data: bytes) -> UserDef:
 
 def encode_token(token: TokenDef) -> bytes:
     """Write a token as JSON."""
-    return _dump(
+    return checksummed.encode(
         {
             "user": token.user,
             "name": token.name,
@@ -197,7 +194,7 @@ def decode_token(data: bytes) -> TokenDef:
 
 def encode_setting(key: str, text: str) -> bytes:
     """Write the value of a setting, a text, as JSON."""
-    return _dump({"key": key, "value": text})
+    return checksummed.encode({"key": key, "value": text})
 
 
 def decode_setting(data: bytes) -> tuple[str, str]:
@@ -227,22 +224,10 @@ def _token_from_json(raw: dict[str, Any]) -> TokenDef:
     )
 
 
-def _dump(value: dict[str, Any]) -> bytes:
-    written = json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
-    return _checksum(written) + written
-
-
-def _checksum(written: bytes) -> bytes:
-    """What stands in front of a definition."""
-    return b"%08x " % zlib.crc32(written)
-
-
 def _decode(data: bytes, build: Callable[[dict[str, Any]], _Definition]) -> _Definition:
-    written = data[_CHECKSUM_BYTES:]
-    if data[:_CHECKSUM_BYTES] != _checksum(written):
-        raise DatabaseError(ErrorKind.CORRUPT, "a definition in the catalog fails its checksum")
+    raw = checksummed.decode(data, "a definition in the catalog")
     try:
-        return build(json.loads(written))
+        return build(raw)
     except (ValueError, KeyError, TypeError, AttributeError, DatabaseError) as error:
         raise DatabaseError(ErrorKind.CORRUPT, "a definition in the catalog is damaged") from error
 

@@ -63,6 +63,7 @@ class Family(Enum):
     IDEMPOTENCY = "idempotency"
     META = "meta"
     AUDIT = "audit"
+    JOBS = "jobs"
 
 
 class AtomicWrite:

@@ -3,12 +3,10 @@
 import os
 import signal
 import threading
-import time
 from collections.abc import Collection
 from functools import partial
 from types import FrameType
 
-from catalog.audit_log import AuditLog
 from catalog.data_folder import FOR_OWNER_ALONE
 from flightserver.access.first_user import provide_first_user
 from flightserver.access.issuer import Issuer
@@ -30,18 +28,13 @@ from flightserver.service.service import Service
 from flightserver.sessions.accounts import Accounts
 from flightserver.sessions.directory import Sessions
 from flightserver.sessions.system_tables import Watched, system_tables
-from flightserver.settings import Settings
 from flightserver.transport.auth import Authenticator, AuthMiddlewareFactory
 from flightserver.transport.connections import gone
 from flightserver.transport.listener import Listener
 from flightserver.transport.server import FlightSqlServer, choose_poller
 from flightserver.transport.tls import check_exposure
-from providers.ticker import Ticker
 
 SIGNAL_POLL_SECONDS = 0.5
-RETENTION_SECONDS = 3_600.0
-DAY_SECONDS = 86_400
-MICROSECONDS = 1_000_000
 
 
 def serve(configured: Configured, *, accept_loss: bool = False) -> None:
@@ -75,8 +68,6 @@ def serve(configured: Configured, *, accept_loss: bool = False) -> None:
         database.start()
         sessions.start(partial(gone, listener.port))
         ledger.start()
-        retention = Ticker("audit", lambda: cut_audit_log(database.audit_log, database.settings), RETENTION_SECONDS)
-        retention.start()
         at_work = partial(_at_work, gate, statements)
         memory = memory_ticker(
             MemoryGuard(
@@ -94,17 +85,10 @@ def serve(configured: Configured, *, accept_loss: bool = False) -> None:
         gate.drain(database.settings.drain_s)
         memory.stop()
         ledger.stop()
-        retention.stop()
         listener.shutdown()
         sessions.stop()
     finally:
         database.close()
-
-
-def cut_audit_log(log: AuditLog, settings: Settings) -> int:
-    """Delete records that are older than they need to be; return how many."""
-    now = int(time.time() * MICROSECONDS)
-    return log.cut(before=now - int(settings.audit_retention_d * DAY_SECONDS * MICROSECONDS), at=now)
 
 
 def _at_work(gate: Gate, statements: Statements) -> Collection[RunningStatement]:

@@ -1,7 +1,7 @@
 """The composition root of storage: opens a data folder and wires everything that lives on it.
 
-Order matters twice: the folder's lock is taken before anything is read and released last, and the background worker
-stops before the key-value store closes.
+Order matters twice: the folder's lock is taken before anything is read and released last, and jobs stop before the
+key-value store closes.
 """
 
 import os
@@ -22,8 +22,12 @@ from flightserver.access.user_limits import UserLimits
 from flightserver.configuration.live import LiveSettings
 from flightserver.configuration.sources import Configured
 from flightserver.settings import DEV_IDENTITY, Settings
+from flush.jobs.jobs import JobLimits, Jobs
+from flush.jobs.kinds import Tools
+from flush.jobs.schedule import Schedule
+from flush.jobs.scheduler import Plan
+from flush.jobs.tasks import AuditRetention, IdempotencyRetention
 from flush.leftovers import clear_leftovers, reclaim_dropped
-from flush.worker import MaintenanceWorker
 from providers.cold.files import ColdFiles
 from providers.cold.scope_folder import TableFolders
 from providers.commit.scope_store import ScopeStore
@@ -68,18 +72,23 @@ class Database:
         self.relations = Relations(self.engine.context, files, self._scratch)
         self.streams = StreamLoop()
         self.autocommit = Autocommit(self.catalog, self.store)
-        self._worker = MaintenanceWorker(
-            self.store,
-            lambda: reclaim_dropped(self.catalog, self.store, self._tables),
-            find_table=self._find_table,
+        self.jobs = Jobs(
+            Tools(
+                self._keyvalue,
+                self.store,
+                self.audit_log,
+                find_table=self._find_table,
+                reclaim_dropped=lambda: reclaim_dropped(self.catalog, self.store, self._tables),
+            ),
+            Plan(lambda: schedules_of(self.settings), compacts=settings.compaction),
             unloaded=self._scopes_with_hot_rows(),
-            compacts=settings.compaction,
+            limits=JobLimits(settings.maintenance_threads, settings.job_history_max),
         )
 
     def start(self) -> None:
         """Begin background work. What is damaged is noted and keeps nothing else from being served."""
         clear_leftovers(self.catalog, self.store, self._tables, after_loss=self._accepts_loss)
-        self._worker.start()
+        self.jobs.start()
 
     @property
     def settings(self) -> Settings:
@@ -110,8 +119,18 @@ class Database:
 
     def close(self) -> None:
         """Stop background work and release the folder."""
-        self._worker.stop()
+        self.jobs.stop()
         self.streams.close()
         self._keyvalue.close()
         self._folder.close()
         shutil.rmtree(self._scratch, ignore_errors=True)
+
+
+def schedules_of(settings: Settings) -> tuple[Schedule, ...]:
+    """What recurs."""
+    return (
+        Schedule(AuditRetention(days=settings.audit_retention_d), settings.audit_retention_interval_s),
+        Schedule(
+            IdempotencyRetention(days=settings.idempotency_retention_d), settings.idempotency_retention_interval_s
+        ),
+    )

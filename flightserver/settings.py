@@ -28,7 +28,8 @@ LIVE = frozenset(
         *("memory_user_mb", "result_rows_max", "result_max_mb", "ingest_user_mb_s", "hot_user_mb"),
         *("sessions_max", "sessions_user_max", "session_lifetime_s", "session_idle_timeout_s"),
         *("transaction_idle_timeout_s", "result_lifetime_s", "stream_idle_timeout_s", "streams_user_max"),
-        *("kept_mb", "kept_user_mb", "audit_retention_d", "drain_s"),
+        *("kept_mb", "kept_user_mb", "audit_retention_d", "audit_retention_interval_s"),
+        *("idempotency_retention_d", "idempotency_retention_interval_s", "drain_s"),
     }
 )
 """Settings that ALTER SYSTEM changes while the server runs. Of others, something was made when it started."""
@@ -135,6 +136,15 @@ class Settings(BaseModel):
     audit_retention_d: float = Field(
         365.0, gt=0, description="days for which records of the audit log are kept; the newest stays"
     )
+    audit_retention_interval_s: float = Field(3_600.0, gt=0, description="how often older records are looked for")
+    idempotency_retention_d: float = Field(
+        30.0, gt=0, description="days for which names of requests are kept; what comes again later is new"
+    )
+    idempotency_retention_interval_s: float = Field(86_400.0, gt=0, description="how often older names are looked for")
+    maintenance_threads: int = Field(
+        2, ge=1, description="jobs in the background at once; if more than one, one of them is for those that end soon"
+    )
+    job_history_max: int = Field(1_000, ge=1, description="jobs that have ended and are still in system.jobs")
     drain_s: float = Field(30.0, ge=0, description="how long a stopping server waits for running statements")
 
     @property

@@ -4,5 +4,5 @@
 (deletion files and the next manifest), `change` (a change of cold data as a value, and what publishes it), `hot_flush`
 (hot rows to batches), `bulk` (a large stream to segments, as one commit), `compaction` (segments to batches, and
 batches to fewer, cleaner ones), `truncate` (no batches at all), `reclaim` (deleting files that nobody can reach),
-`worker` (the background thread), `rebuild` (a lost manifest from the other files).
+`jobs` (who does all this, and when), `rebuild` (a lost manifest from the other files).
 """

@@ -23,6 +23,7 @@ from flush.batch_writer import SortedRows, sort_by_key, write_batch
 from flush.change import ColdChange, publish_change
 from flush.hot_flush import BATCH_ROWS_MAX
 from flush.staging import Staging
+from flush.work import Work
 from manifest.dead_rows import DeadRows
 from manifest.entries import BatchFileEntry
 from manifest.footer import Lineage
@@ -139,38 +140,52 @@ def _within_job(entries: list[BatchFileEntry], live: dict[int, int]) -> list[Bat
     return entries[:count]
 
 
-def compact(store: ScopeStore, state: ScopeState, *, everything: bool = False) -> Compacted:
+def compact(store: ScopeStore, state: ScopeState, work: Work | None = None, *, everything: bool = False) -> Compacted:
     """Run one job, if there is one to run; batches that are known to be damaged are left alone."""
     damaged = store.files.damages.batches(state.head.scope)
     full = frozenset(state.full_batches)
-    return _rewrite(store, state, lambda snapshot: choose(snapshot, everything=everything, avoided=damaged, full=full))
+    return _rewrite(
+        store,
+        state,
+        work or Work(),
+        lambda snapshot: choose(snapshot, everything=everything, avoided=damaged, full=full),
+    )
 
 
-def clean(store: ScopeStore, state: ScopeState) -> Compacted:
+def gains(store: ScopeStore, state: ScopeState) -> bool:
+    """Tell whether there is a job to run."""
+    damaged = store.files.damages.batches(state.head.scope)
+    return bool(choose(state.published, avoided=damaged, full=frozenset(state.full_batches)))
+
+
+def clean(store: ScopeStore, state: ScopeState, work: Work | None = None) -> Compacted:
     """Run one job over batches with scattered dead rows, if it is worth it."""
     damaged = store.files.damages.batches(state.head.scope)
-    return _rewrite(store, state, lambda snapshot: choose_scattered(snapshot, damaged))
+    return _rewrite(store, state, work or Work(), lambda snapshot: choose_scattered(snapshot, damaged))
 
 
-def settle(store: ScopeStore, state: ScopeState) -> Compacted:
+def settle(store: ScopeStore, state: ScopeState, work: Work | None = None) -> Compacted:
     """Run one job over segments, if there are any; those that are known to be damaged are left alone."""
     damaged = store.files.damages.batches(state.head.scope)
-    return _rewrite(store, state, lambda snapshot: _choose_segments(snapshot, damaged))
+    return _rewrite(store, state, work or Work(), lambda snapshot: _choose_segments(snapshot, damaged))
 
 
 @full_disk_told()
-def _rewrite(store: ScopeStore, state: ScopeState, chosen: Callable[[Snapshot], list[BatchFileEntry]]) -> Compacted:
+def _rewrite(
+    store: ScopeStore, state: ScopeState, work: Work, chosen: Callable[[Snapshot], list[BatchFileEntry]]
+) -> Compacted:
     with state.maintenance:
         snapshot = state.published
         wanted = chosen(snapshot)
         if not wanted:
             return Compacted(0, 0)
-        inputs, rows = _read_live(store, snapshot, wanted)
+        inputs, rows = _read_live(store, snapshot, wanted, work)
         if len(inputs) < len(wanted) and not _is_worth_it(snapshot, inputs):
             state.full_batches.update(entry.batch for entry in wanted)
             return Compacted(0, 0)
         with Staging(store, state) as staging:
-            outputs, sources = _write_outputs(store, staging, snapshot, rows, inputs)
+            work.expect(sum(part.rows.num_rows for part in rows))
+            outputs, sources = _write_outputs(store, staging, snapshot, rows, inputs, work)
             with store.exclusive(state):
                 head = state.head
                 if any(entry.batch not in head.manifest.by_number for entry in inputs):
@@ -182,7 +197,7 @@ def _rewrite(store: ScopeStore, state: ScopeState, chosen: Callable[[Snapshot], 
 
 
 def _read_live(
-    store: ScopeStore, snapshot: Snapshot, wanted: list[BatchFileEntry]
+    store: ScopeStore, snapshot: Snapshot, wanted: list[BatchFileEntry], work: Work
 ) -> tuple[list[BatchFileEntry], list[_LiveRows]]:
     """The inputs that may be joined, dirty ones first and then the smallest, and their live rows."""
     table, missing = snapshot.table, missing_values(snapshot.table)
@@ -190,6 +205,7 @@ def _read_live(
     found: list[_LiveRows] = []
     size = 0
     for entry in sorted(wanted, key=lambda entry: (not _is_dirty(snapshot, entry), entry.bytes)):
+        work.check()
         mask = snapshot.dead_in(entry).live_mask
         rows = store.files.rows(snapshot.cold, entry)
         rows = rows if mask.all() else rows.filter(pa.array(mask))
@@ -225,6 +241,7 @@ def _write_outputs(
     snapshot: Snapshot,
     rows: list[_LiveRows],
     inputs: list[BatchFileEntry],
+    work: Work,
 ) -> tuple[list[BatchFileEntry], Positions]:
     """Write rows by key, all at once if they may be joined; also return the sources, in the order of the outputs."""
     lineage = Lineage(tuple(sorted(entry.batch for entry in inputs)))
@@ -237,6 +254,8 @@ def _write_outputs(
         for part in content.parts(BATCH_ROWS_MAX, limit):
             entry = write_batch(staging.folder, staging.next_batch(), snapshot.table, snapshot.scope, part, lineage)
             store.files.trust(snapshot.scope, entry)
+            work.did(entry.rows, entry.bytes)
+            work.check()
             outputs.append(entry)
     return outputs, np.concatenate(sources)
 

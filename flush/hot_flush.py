@@ -15,6 +15,7 @@ from catalog.full_disk import full_disk_told
 from flush.batch_writer import sort_by_key, write_batch
 from flush.change import ColdChange, publish_change
 from flush.staging import Staging
+from flush.work import Work
 from manifest.dead_rows import DeadRows
 from manifest.entries import BatchFileEntry
 from manifest.footer import Lineage
@@ -43,14 +44,15 @@ class _Written:
 
 
 @full_disk_told()
-def flush(store: ScopeStore, state: ScopeState) -> Flushed:
+def flush(store: ScopeStore, state: ScopeState, work: Work | None = None) -> Flushed:
     """Move everything committed so far into batches."""
+    watched = work or Work()
     with state.maintenance:
         snapshot = state.published
         if not snapshot.has_unflushed:
             return Flushed(0, 0)
         with Staging(store, state) as staging:
-            written = write_hot_rows(store, staging, snapshot)
+            written = write_hot_rows(store, staging, snapshot, watched)
             return _publish(store, state, snapshot, written)
 
 
@@ -72,8 +74,10 @@ def _publish(store: ScopeStore, state: ScopeState, snapshot: Snapshot, written: 
     return Flushed(sum(entry.rows for entry in entries), len(entries))
 
 
-def write_hot_rows(store: ScopeStore, staging: Staging, snapshot: Snapshot) -> list[_Written]:
+def write_hot_rows(store: ScopeStore, staging: Staging, snapshot: Snapshot, work: Work | None = None) -> list[_Written]:
     """Write the live hot rows of a snapshot as batches that no manifest names yet."""
+    watched = work or Work()
+    watched.expect(snapshot.hot.live_count)
     if not snapshot.hot.live_count:
         return []
     lineage = Lineage(flushed_seq=snapshot.last_seq)
@@ -84,6 +88,8 @@ def write_hot_rows(store: ScopeStore, staging: Staging, snapshot: Snapshot) -> l
         for part in content.parts(BATCH_ROWS_MAX, store.joined_bytes_max):
             entry = write_batch(staging.folder, staging.next_batch(), snapshot.table, snapshot.scope, part, lineage)
             store.files.trust(snapshot.scope, entry)
+            watched.did(entry.rows, entry.bytes)
+            watched.check()
             written.append(_Written(entry, part.rows.column(SEQ_COLUMN).to_numpy()))
     return written
 

@@ -37,11 +37,12 @@ def clear_leftovers(catalog: CatalogStore, store: ScopeStore, folders: TableFold
             log.warning("%s is a table's folder that the catalog does not know: it is kept there", place)
 
 
-def reclaim_dropped(catalog: CatalogStore, store: ScopeStore, folders: TableFolders) -> None:
-    """Delete the folders of dropped tables that nobody reads any more."""
-    if not store.dropped_tables:
-        return
+def reclaim_dropped(catalog: CatalogStore, store: ScopeStore, folders: TableFolders) -> int:
+    """Delete the folders of dropped tables that nobody reads any more; return of how many."""
     unread = (store.dropped_tables - store.tables_in_use()) & catalog.gone_tables()
+    if not unread:
+        return 0
     folders.remove(unread)
     catalog.forget_gone(unread)
     store.dropped_tables -= unread
+    return len(unread)

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from catalog.audit_log import AuditLog
 from catalog.data_folder import DataFolder
 from catalog.definition import ColumnSpec, TableDef, TableKind
 from catalog.evolution import create_table
@@ -20,7 +21,10 @@ from catalog.store import CatalogStore
 from flush.bulk import BulkLoad
 from flush.compaction import Compacted, compact, settle
 from flush.hot_flush import Flushed, flush
-from flush.leftovers import clear_leftovers
+from flush.jobs.jobs import Jobs
+from flush.jobs.kinds import Tools
+from flush.jobs.scheduler import DEFAULT_PLAN, Plan
+from flush.leftovers import clear_leftovers, reclaim_dropped
 from flush.reclaim import reclaim
 from manifest.layout import MANIFEST_NAME, staged_name
 from providers.cold.files import ColdFiles
@@ -93,6 +97,20 @@ class Database:
     def clear_leftovers(self, *, after_loss: bool = False) -> None:
         """What a server does of tables that are not there, before it serves anybody."""
         clear_leftovers(self.catalog, self.store, self.folders, after_loss=after_loss)
+
+    def tools(self) -> Tools:
+        """What jobs work with."""
+        return Tools(
+            self.keyvalue,
+            self.store,
+            AuditLog(self.keyvalue),
+            find_table=self.catalog.registry.table_of,
+            reclaim_dropped=lambda: reclaim_dropped(self.catalog, self.store, self.folders),
+        )
+
+    def jobs(self, plan: Plan = DEFAULT_PLAN, **options: Any) -> Jobs:
+        """Jobs without threads, as long as they are not started."""
+        return Jobs(self.tools(), plan, **options)
 
     def create(
         self,

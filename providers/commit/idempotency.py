@@ -5,8 +5,9 @@ batch as the versions. That of a bulk commit follows its manifest (`bulk_record.
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from catalog.definition import Scope
 from catalog.errors import DatabaseError, ErrorKind
@@ -15,6 +16,10 @@ from providers.clock import timestamp
 from providers.hot.record import scope_prefix
 
 KEY_BYTES_MAX = 512
+
+_FORGOTTEN_AT_ONCE = 1_000
+_END = b"\xff"
+"""Above every key, which begins with a positive number."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,23 @@ def put_outcome(batch: AtomicWrite, scope: Scope, idempotency: Idempotency | Non
         }
         encoded = json.dumps(value, sort_keys=True).encode()
         batch.put(Family.IDEMPOTENCY, _key(scope, idempotency.key), encoded)
+
+
+def forget_outcomes(keyvalue: KeyValueStore, before: str) -> Iterator[int]:
+    """Delete the records from before a moment, as `timestamp` writes it, in some steps; yield how many at each.
+
+    Such a request is carried out again when it comes again.
+    """
+    lower = b""
+    while looked_at := list(islice(keyvalue.scan(Family.IDEMPOTENCY, lower, _END), _FORGOTTEN_AT_ONCE)):
+        lower = looked_at[-1][0] + b"\0"
+        batch = AtomicWrite()
+        old = [key for key, value in looked_at if json.loads(value)["at"] < before]
+        for key in old:
+            batch.delete(Family.IDEMPOTENCY, key)
+        if old:
+            keyvalue.append(batch)
+        yield len(old)
 
 
 def _reused(idempotency: Idempotency) -> DatabaseError:

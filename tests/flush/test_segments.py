@@ -16,7 +16,7 @@ from catalog.errors import DatabaseError, ErrorKind
 from catalog.evolution import add_column, drop_column
 from flush import bulk, change, compaction
 from flush.compaction import Compacted
-from flush.worker import MaintenanceWorker
+from flush.jobs.scheduler import Plan
 from manifest.entries import ManifestFile
 from manifest.layout import is_segment
 from manifest.predicate import Unknown
@@ -266,13 +266,13 @@ def test_streams_are_encoded_at_once_when_too_much_waits(
     assert sorted(table.values()) == [0, 1, 2, 3]
 
 
-def test_the_worker_settles_after_a_while(table: TableAccess) -> None:
+def test_segments_are_settled_after_a_while(table: TableAccess) -> None:
     """Not at once: the next stream would like to have the cores."""
     table.load([kv(1)])
-    patient = MaintenanceWorker(table.db.store, lambda: None, settle_after_seconds=1e9)
+    patient = table.db.jobs(Plan(settle_after_seconds=1e9))
     patient.tick()
     assert table.snapshot.manifest.segments
-    eager = MaintenanceWorker(table.db.store, lambda: None, settle_after_seconds=0, compacts=False)
+    eager = table.db.jobs(Plan(settle_after_seconds=0, compacts=False))
     eager.tick()
     assert not table.snapshot.manifest.segments
 

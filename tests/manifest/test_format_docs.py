@@ -28,6 +28,9 @@ from catalog.keyvalue import Family
 from catalog.policies import Policy
 from catalog.roles import Role
 from catalog.users import TokenDef, UserDef
+from flush.jobs.job import Job, Origin
+from flush.jobs.records import encode_job
+from flush.jobs.tasks import AuditRetention
 from manifest import codec as manifest_codec
 from manifest import dead_rows
 from manifest.dead_rows import DeadRows
@@ -39,6 +42,7 @@ FORMATS = Path(__file__).parents[2] / "docs" / "formats"
 POSITIONS = np.array([2, 5], dtype=np.int64)
 ANN = Scope(7, "ann")
 HASH = "$argon2id$v=19$m=19456,t=2,p=1$c29tZSBzYWx0$dGhlIGhhc2ggb2YgYSBwYXNzd29yZCBoZXJl"
+CREATED_AT = datetime(2026, 11, 1, tzinfo=UTC)
 USER = UserDef("ann", Role.SERVICE, HASH, limits={"sessions": 5}, version=3)
 TOKEN = TokenDef("ann", "nightly", "5f" * 32, True, datetime(2026, 11, 1, tzinfo=UTC), None)
 
@@ -93,6 +97,9 @@ EXAMPLES = {
     "catalog.md policy": encode_policy(
         Policy(7, "own", frozenset({Privilege.SELECT}), (EVERYBODY,), "who = CURRENT_USER", None)
     ).decode(),
+    "job.md job": encode_job(
+        Job(3, AuditRetention(days=365.0), Origin.SCHEDULED, CREATED_AT).queued().started(CREATED_AT)
+    ).decode(),
     "catalog.md idempotency": (record.scope_prefix(ANN) + b"load-1").hex(),
     **{
         f"data-folder.md {name}": f"| `{name}` | `{path_component(name)}` |"
@@ -111,7 +118,7 @@ def test_an_example_is_what_the_code_writes(example: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["manifest.md", "batch.md", "deletion-vector.md", "hot-record.md", "catalog.md", "audit.md"]
+    "page", ["manifest.md", "batch.md", "deletion-vector.md", "hot-record.md", "catalog.md", "audit.md", "job.md"]
 )
 def test_every_page_says_which_package_it_describes(page: str) -> None:
     """A reader finds the code."""

@@ -1,4 +1,4 @@
-"""The background thread and its policy."""
+"""What the server does by itself for tables: jobs that it decides on, done one after the other."""
 
 import logging
 import time
@@ -8,19 +8,18 @@ import pytest
 
 from catalog.definition import FlushPolicy, Scope, TableKind
 from catalog.evolution import set_options
-from flush import compaction, worker
-from flush.worker import MaintenanceWorker, is_due
+from flush import compaction
+from flush.jobs import kinds
+from flush.jobs.scheduler import Scheduler
+from flush.jobs.states import JobState
+from flush.jobs.upkeep import Remembered, ScopeFacts
+from flush.work import Work
 from manifest.layout import MANIFEST_NAME
 from providers.commit.scope_state import ScopeState
 from tests.processes import HANGS_SECONDS
 from tests.storage_fixtures import Database, TableAccess, kv
 
 NEVER = FlushPolicy(rows=None, interval_seconds=None)
-
-
-def make(db: Database, **options: float) -> MaintenanceWorker:
-    """A worker that reclaims no dropped tables."""
-    return MaintenanceWorker(db.store, lambda: None, **options)
 
 
 def wait_for(condition: object) -> None:
@@ -36,49 +35,10 @@ def with_policy(table: TableAccess, policy: FlushPolicy) -> None:
     table.alter(lambda definition: set_options(definition, replace(definition.options, flush_policy=policy)))
 
 
-@pytest.mark.parametrize(
-    ("policy", "waited", "due"),
-    [
-        (FlushPolicy(rows=3, interval_seconds=None), 0, True),
-        (FlushPolicy(rows=4, interval_seconds=None), 1e9, False),
-        (FlushPolicy(rows=None, interval_seconds=10), 10, True),
-        (FlushPolicy(rows=None, interval_seconds=10), 9.9, False),
-        (FlushPolicy(rows=100, interval_seconds=10), 11, True),
-        (NEVER, 1e9, False),
-    ],
-)
-def test_flush_is_due(table: TableAccess, policy: FlushPolicy, waited: float, due: bool) -> None:
-    """A flush is due at so many hot rows, or so long after the oldest one, or never."""
-    table.write(kv(1), kv(2), kv(3))
-    assert is_due(policy, table.snapshot, waited) is due
-
-
-def test_dead_hot_rows_count_for_the_policy(table: TableAccess) -> None:
-    """What was overwritten in memory still takes up memory and log."""
-    for version in range(3):
-        table.write(kv(1, version))
-    assert is_due(FlushPolicy(rows=3, interval_seconds=None), table.snapshot, 0)
-
-
-def test_nothing_unflushed_is_never_due(table: TableAccess) -> None:
-    """A clean scope is left alone however long it waits."""
-    table.write(kv(1))
-    table.flush()
-    assert not is_due(FlushPolicy(rows=0, interval_seconds=0), table.snapshot, 1e9)
-
-
-def test_tombstones_alone_become_due_with_time(table: TableAccess) -> None:
-    """Dead marks that the manifest lacks are unflushed too."""
-    table.write(kv(1))
-    table.flush()
-    table.delete(kv(1))
-    assert is_due(FlushPolicy(rows=None, interval_seconds=1), table.snapshot, 1)
-
-
 def test_tick_flushes_what_is_due(table: TableAccess) -> None:
     """One look at every scope flushes those whose policy says so."""
     with_policy(table, FlushPolicy(rows=2, interval_seconds=None))
-    maintenance = make(table.db)
+    maintenance = table.db.jobs()
     table.write(kv(1))
     maintenance.tick()
     assert table.snapshot.has_unflushed
@@ -91,7 +51,7 @@ def test_tick_flushes_what_is_due(table: TableAccess) -> None:
 def test_tick_compacts_and_reclaims_after_a_flush(table: TableAccess) -> None:
     """Eight small batches become one, and the old files go."""
     with_policy(table, FlushPolicy(rows=1, interval_seconds=None))
-    maintenance = make(table.db)
+    maintenance = table.db.jobs()
     for key in range(8):
         table.write(kv(key))
         maintenance.tick()
@@ -105,9 +65,9 @@ def test_tick_compacts_and_reclaims_after_a_flush(table: TableAccess) -> None:
 def test_interval_counts_from_the_oldest_unflushed_commit(table: TableAccess, monkeypatch: pytest.MonkeyPatch) -> None:
     """Later commits do not put a flush off."""
     now = [1000.0]
-    monkeypatch.setattr(worker.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     with_policy(table, FlushPolicy(rows=None, interval_seconds=10))
-    maintenance = make(table.db)
+    maintenance = table.db.jobs()
     for key in range(3):
         table.write(kv(key))
         maintenance.tick()
@@ -122,7 +82,7 @@ def test_hot_rows_of_before_are_flushed_in_their_time_and_loaded_no_sooner(
 ) -> None:
     """The interval begins with the start. What is never to be flushed by time is not loaded at all."""
     now = [1000.0]
-    monkeypatch.setattr(worker.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     with_policy(table, FlushPolicy(rows=None, interval_seconds=10))
     table.write(kv(1))
     resting = table.db.create(name="resting")
@@ -131,7 +91,7 @@ def test_hot_rows_of_before_are_flushed_in_their_time_and_loaded_no_sooner(
     table.db.reopen()
     store, registry = table.db.store, table.db.catalog.registry
     scopes = [Scope(definition.id, None) for definition in registry.tables.values()]
-    maintenance = MaintenanceWorker(store, lambda: None, find_table=registry.table_of, unloaded=iter(scopes))
+    maintenance = table.db.jobs(unloaded=iter(scopes))
     maintenance.tick()
     now[0] += 9
     maintenance.tick()
@@ -153,9 +113,7 @@ def test_a_scope_that_cannot_be_loaded_is_left_to_those_who_ask_for_it(
     (table.folder / MANIFEST_NAME).unlink()
     scope = table.state.head.scope
     table.db.reopen()
-    maintenance = MaintenanceWorker(
-        table.db.store, lambda: None, find_table=table.db.catalog.registry.table_of, unloaded=[scope]
-    )
+    maintenance = table.db.jobs(unloaded=[scope])
     for _ in range(3):
         maintenance.tick()
     assert caplog.text.count("the manifest of table public.t is damaged") == 1
@@ -167,9 +125,9 @@ def test_scattered_dead_rows_are_cleaned_when_nobody_changes_the_scope_any_more(
     """Few of each batch are left alone while changes come."""
     monkeypatch.setattr(compaction, "SCATTERED_DEAD_MIN", 2)
     now = [1000.0]
-    monkeypatch.setattr(worker.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     with_policy(table, NEVER)
-    maintenance = make(table.db)
+    maintenance = table.db.jobs()
     for first in range(0, 90, 30):
         table.write(*[kv(key) for key in range(first, first + 30)])
         table.flush()
@@ -189,18 +147,19 @@ def test_scopes_at_rest_are_not_looked_at(db: Database, monkeypatch: pytest.Monk
     """A tick after the last thing that happened does nothing, however many scopes there are."""
     table = db.create(kind=TableKind.USER)
     with_policy(table, FlushPolicy(rows=2, interval_seconds=3600))
-    maintenance = make(db)
+    maintenance = db.jobs()
     for user in "abc":
         table.of_user(user).write(kv(1))
     maintenance.tick()
+    maintenance.tick()
     looked_at: list[str | None] = []
-    real = maintenance._maintain
+    real = Scheduler._facts
 
-    def noting(state: ScopeState) -> float | None:
+    def noting(self: Scheduler, state: ScopeState, known: Remembered) -> ScopeFacts:
         looked_at.append(state.head.scope.user)
-        return real(state)
+        return real(self, state, known)
 
-    monkeypatch.setattr(maintenance, "_maintain", noting)
+    monkeypatch.setattr(Scheduler, "_facts", noting)
     maintenance.tick()
     assert looked_at == []
     table.of_user("b").write(kv(2))
@@ -213,34 +172,63 @@ def test_scopes_at_rest_are_not_looked_at(db: Database, monkeypatch: pytest.Monk
 def test_failure_in_one_scope_does_not_stop_the_others(
     db: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A scope that cannot be flushed is logged and tried again; the rest goes on."""
+    """A scope that cannot be flushed is logged and tried again after a while; the rest goes on."""
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     table = db.create(kind=TableKind.USER)
     with_policy(table, FlushPolicy(rows=1, interval_seconds=None))
     for user in ("a", "b"):
         table.of_user(user).write(kv(1))
-    real = worker.flush
+    real = kinds.flush
 
-    def fail_for_a(store: object, state: object) -> object:
+    def fail_for_a(store: object, state: ScopeState, work: Work) -> object:
         if state.head.scope.user == "a":
             raise OSError(28, "No space left on device")
-        return real(store, state)
+        return real(store, state, work)
 
-    monkeypatch.setattr(worker, "flush", fail_for_a)
-    maintenance = make(db)
+    monkeypatch.setattr(kinds, "flush", fail_for_a)
+    maintenance = db.jobs()
     with caplog.at_level(logging.ERROR):
         maintenance.tick()
     assert "tried again" in caplog.text
     assert [table.of_user(user).snapshot.has_unflushed for user in ("a", "b")] == [True, False]
-    monkeypatch.setattr(worker, "flush", real)
+    monkeypatch.setattr(kinds, "flush", real)
+    maintenance.tick()
+    assert table.of_user("a").snapshot.has_unflushed
+    now[0] += 1
     maintenance.tick()
     assert not table.of_user("a").snapshot.has_unflushed
+
+
+def test_work_that_fails_again_and_again_has_failed_and_rests(
+    table: TableAccess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is tried five times, twice as long apart each time; a minute later it is decided anew."""
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    with_policy(table, FlushPolicy(rows=1, interval_seconds=None))
+    table.write(kv(1))
+    began: list[float] = []
+
+    def failing(*_: object) -> object:
+        began.append(now[0] - 1000)
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(kinds, "flush", failing)
+    maintenance = table.db.jobs()
+    for _ in range(120):
+        maintenance.tick()
+        now[0] += 1
+    assert began == [0, 1, 3, 7, 15, 75, 76, 78, 82, 90]
+    (failed,) = [job for job in maintenance.listed() if job.state is JobState.FAILED]
+    assert (failed.task.kind, failed.attempt, failed.failures, failed.message) == ("flush", 5, 2, "OSError")
 
 
 def test_dropped_scope_is_left_alone(table: TableAccess, caplog: pytest.LogCaptureFixture) -> None:
     """A table that was dropped is no failure of maintenance."""
     with_policy(table, FlushPolicy(rows=1, interval_seconds=None))
     table.write(kv(1))
-    maintenance = make(table.db)
+    maintenance = table.db.jobs()
     table.db.store.drop_table(table.definition)
     maintenance.tick()
     assert caplog.text == ""
@@ -249,14 +237,14 @@ def test_dropped_scope_is_left_alone(table: TableAccess, caplog: pytest.LogCaptu
 def test_worker_runs_until_stopped(table: TableAccess) -> None:
     """Started, the thread flushes by itself; stopped, it is gone."""
     with_policy(table, FlushPolicy(rows=1, interval_seconds=None))
-    maintenance = make(table.db, tick_seconds=0.01)
+    maintenance = table.db.jobs(tick_seconds=0.01)
     maintenance.start()
     try:
         table.write(kv(1))
         wait_for(lambda: not table.snapshot.has_unflushed)
     finally:
         maintenance.stop()
-    assert not maintenance._ticker.is_running
+    assert not maintenance.is_running
     table.write(kv(2))
     time.sleep(0.05)
     assert table.snapshot.has_unflushed
@@ -265,7 +253,7 @@ def test_worker_runs_until_stopped(table: TableAccess) -> None:
 def test_readers_and_writers_under_a_busy_worker(table: TableAccess) -> None:
     """With a worker that flushes and compacts all the time, every read is a consistent table."""
     with_policy(table, FlushPolicy(rows=1, interval_seconds=None))
-    maintenance = make(table.db, tick_seconds=0.001)
+    maintenance = table.db.jobs(tick_seconds=0.001)
     maintenance.start()
     try:
         for turn in range(60):

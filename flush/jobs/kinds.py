@@ -1,0 +1,164 @@
+"""The kinds of jobs: for each its model, what is done, and what becomes of it when it fails or its server ends.
+
+A new kind is a model in `tasks`, a function, and a row in `KINDS`. A function works by what it is given and nothing
+else: the task, the tools, and the `Work` that it asks between two steps whether to go on, and tells what it did. It may
+be begun again after it was cut off anywhere, unless its row says otherwise.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pydantic import ValidationError
+
+from catalog.audit_log import AuditLog
+from catalog.definition import Scope, TableDef
+from catalog.errors import DatabaseError, ErrorKind
+from catalog.keyvalue import KeyValueStore
+from flush.compaction import Compacted, clean, compact, settle
+from flush.hot_flush import flush
+from flush.jobs import tasks
+from flush.jobs.tasks import Task
+from flush.reclaim import reclaim, reclaim_leftovers
+from flush.work import Work
+from providers.commit.idempotency import forget_outcomes
+from providers.commit.scope_state import ScopeState
+from providers.commit.scope_store import ScopeStore
+
+MICROSECONDS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What jobs work with. `reclaim_dropped` deletes folders of dropped tables and tells of how many."""
+
+    keyvalue: KeyValueStore
+    store: ScopeStore
+    audit_log: AuditLog
+    find_table: Callable[[int], TableDef | None]
+    reclaim_dropped: Callable[[], int]
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of a job that did not fail: what it did, or why there was nothing to do."""
+
+    message: str
+    is_skipped: bool = False
+
+
+GONE = Done("the table was dropped", is_skipped=True)
+NOTHING = Done("there was nothing to do", is_skipped=True)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What is to be known of a kind: `resumes` says that a job that was cut off may be begun again."""
+
+    model: type[Task]
+    run: Callable[[Any, Tools, Work], Done]
+    attempts_max: int = 5
+    resumes: bool = True
+    is_heavy: bool = False
+
+
+def _flush(task: tasks.Flush, tools: Tools, work: Work) -> Done:
+    state = _state_of(task.scope, tools)
+    if state is None:
+        return GONE
+    done = flush(tools.store, state, work)
+    return Done(f"{done.rows} rows to {done.batches} batches") if done.batches or done.rows else NOTHING
+
+
+def _settle(task: tasks.Settle, tools: Tools, work: Work) -> Done:
+    state = tools.store.in_memory(task.scope)
+    return GONE if state is None else _rewritten(settle(tools.store, state, work))
+
+
+def _compact(task: tasks.Compact, tools: Tools, work: Work) -> Done:
+    state = tools.store.in_memory(task.scope)
+    return GONE if state is None else _rewritten(compact(tools.store, state, work))
+
+
+def _clean(task: tasks.Clean, tools: Tools, work: Work) -> Done:
+    state = tools.store.in_memory(task.scope)
+    return GONE if state is None else _rewritten(clean(tools.store, state, work))
+
+
+def _rewritten(done: Compacted) -> Done:
+    return Done(f"{done.inputs} batches to {done.outputs}") if done.inputs else NOTHING
+
+
+def _reclaim(task: tasks.Reclaim, tools: Tools, _: Work) -> Done:
+    state = tools.store.in_memory(task.scope)
+    if state is None:
+        return GONE
+    gone = reclaim(tools.store, state)
+    if state.has_leftovers:
+        state.has_leftovers = reclaim_leftovers(tools.store, state)
+    return Done(f"{gone} files") if gone else NOTHING
+
+
+def _reclaim_dropped(_: tasks.ReclaimDropped, tools: Tools, __: Work) -> Done:
+    count = tools.reclaim_dropped()
+    return Done(f"{count} tables") if count else NOTHING
+
+
+def _audit_retention(task: tasks.AuditRetention, tools: Tools, work: Work) -> Done:
+    now = datetime.now(UTC)
+    before = int((now - timedelta(days=task.days)).timestamp() * MICROSECONDS)
+    count = tools.audit_log.cut(before=before, at=int(now.timestamp() * MICROSECONDS))
+    work.did(count, 0)
+    return Done(f"{count} records") if count else NOTHING
+
+
+def _idempotency_retention(task: tasks.IdempotencyRetention, tools: Tools, work: Work) -> Done:
+    before = (datetime.now(UTC) - timedelta(days=task.days)).isoformat(timespec="microseconds")
+    count = 0
+    for forgotten in forget_outcomes(tools.keyvalue, before):
+        count += forgotten
+        work.did(forgotten, 0)
+        work.check()
+    return Done(f"{count} records") if count else NOTHING
+
+
+def _by_statement(task: Task, _: Tools, __: Work) -> Done:
+    """The statement that asks for it does it; after a restart there is nobody who waits for it."""
+    raise DatabaseError(ErrorKind.INVALID, f"a job of kind {task.kind} is done by the statement that asks for it")
+
+
+KINDS: Mapping[str, Kind] = {
+    "flush": Kind(tasks.Flush, _flush),
+    "settle": Kind(tasks.Settle, _settle, is_heavy=True),
+    "compact": Kind(tasks.Compact, _compact, is_heavy=True),
+    "clean": Kind(tasks.Clean, _clean, is_heavy=True),
+    "reclaim": Kind(tasks.Reclaim, _reclaim),
+    "reclaim_dropped": Kind(tasks.ReclaimDropped, _reclaim_dropped),
+    "audit_retention": Kind(tasks.AuditRetention, _audit_retention),
+    "idempotency_retention": Kind(tasks.IdempotencyRetention, _idempotency_retention),
+    "flush_tables": Kind(tasks.FlushTables, _by_statement, resumes=False),
+    "compact_tables": Kind(tasks.CompactTables, _by_statement, resumes=False),
+}
+"""A row for each kind."""
+
+
+def make_task(kind: str, parameters: Mapping[str, object]) -> Task:
+    """A task of a kind; INVALID, naming the parameter, when it would make no sense."""
+    known = KINDS.get(kind)
+    if known is None:
+        raise DatabaseError(ErrorKind.INVALID, f"there is no job of kind {kind!r}; there are {', '.join(KINDS)}")
+    try:
+        return known.model.model_validate({**parameters, "kind": kind})
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        raise DatabaseError(ErrorKind.INVALID, f"job {kind}: {faults}") from error
+
+
+def _state_of(scope: Scope, tools: Tools) -> ScopeState | None:
+    """A scope, loaded if need be; None when its table is gone."""
+    state = tools.store.in_memory(scope)
+    if state is not None:
+        return state
+    table = tools.find_table(scope.table_id)
+    return None if table is None else tools.store.state(table, scope.user)

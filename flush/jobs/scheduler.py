@@ -1,0 +1,175 @@
+"""Looks at what may need work, and decides what is to be done; what is decided is pure (`upkeep`, `schedule`).
+
+A scope is looked at when something happened in it, and when the look before said so: those at rest cost nothing,
+however many there are. Hot rows that were there at the start become due in their time; their scopes are loaded only
+then, or when they are used. For one thread, but for `note_undone`.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from weakref import WeakKeyDictionary
+
+from catalog.definition import Scope
+from catalog.errors import DatabaseError
+from flush.agenda import Agenda
+from flush.compaction import gains, has_scattered_dead
+from flush.jobs.job import Origin
+from flush.jobs.kinds import Tools
+from flush.jobs.schedule import Schedule, due
+from flush.jobs.tasks import Flush, ReclaimDropped, ScopeTask, Task
+from flush.jobs.upkeep import LOOK_AGAIN_SECONDS, SETTLE_AFTER_SECONDS, Remembered, ScopeFacts, decide
+from providers.commit.scope_state import ScopeState
+
+log = logging.getLogger(__name__)
+
+Put = Callable[[Task, Origin], float | None]
+"""Takes a task, unless the same work is waiting or running; tells until when it rests, where it does."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What recurs, how long segments stay as they are, and whether batches are merged."""
+
+    schedules: Callable[[], Sequence[Schedule]] = tuple
+    settle_after_seconds: float = SETTLE_AFTER_SECONDS
+    compacts: bool = True
+
+
+DEFAULT_PLAN = Plan()
+
+
+class Scheduler:
+    """Decides. `unloaded` are scopes that have hot rows and may not be in memory; they are asked for once."""
+
+    def __init__(self, tools: Tools, put: Put, plan: Plan, unloaded: Iterable[Scope]) -> None:
+        self._tools = tools
+        self._store = tools.store
+        self._put = put
+        self._plan = plan
+        self._unloaded: Iterator[Scope] | None = iter(unloaded)
+        self._agenda = Agenda()
+        self._remembered: WeakKeyDictionary[ScopeState, Remembered] = WeakKeyDictionary()
+        self._expected: set[Scope] = set()
+        """Scopes with hot rows of before the start that nobody has used since."""
+        self._undone: deque[ScopeTask] = deque()
+
+    def note_undone(self, task: Task) -> None:
+        """A job came to nothing, so that what it was for is still to be done. Any thread may say so."""
+        if isinstance(task, ScopeTask):
+            self._undone.append(task)
+
+    def look(self, now: float, moment: datetime, ended: dict[str, datetime]) -> None:
+        """Look at all that is due: at `now` of the clock of intervals, at `moment` by the calendar.
+
+        `ended` says when the last job of each scheduled kind had ended.
+        """
+        if self._unloaded is not None:
+            self._begin(self._unloaded, now)
+            self._unloaded = None
+        while self._undone:
+            self._again(self._undone.popleft(), now)
+        for scope in self._store.noticed.take():
+            state = self._store.in_memory(scope)
+            if state is not None and state in self._remembered:
+                self._remembered[state] = self._remembered[state].changed(now)
+            self._agenda.put(scope, now)
+        later: list[tuple[Scope, float]] = []
+        while (next_one := self._agenda.take(now)) is not None:
+            when = self._guarded_look_at(next_one, now)
+            if when is not None:
+                later.append((next_one, when))
+        for scope, when in later:
+            self._agenda.put(scope, when)
+        if self._store.dropped_tables - self._store.tables_in_use():
+            self._put(ReclaimDropped(), Origin.DECIDED)
+        for task in due(self._plan.schedules(), ended, moment):
+            self._put(task, Origin.SCHEDULED)
+
+    def _begin(self, unloaded: Iterator[Scope], now: float) -> None:
+        """Learn of scopes in which things happened before."""
+        for state in self._store.loaded():
+            self._agenda.put(state.head.scope, now)
+        for scope in unloaded:
+            self._expect(scope, now)
+
+    def _expect(self, scope: Scope, now: float) -> None:
+        """Look at a scope with hot rows, which need not be loaded before, when these are to be flushed.
+
+        What of its files is damaged is told at once.
+        """
+        table = self._tools.find_table(scope.table_id)
+        if table is None:
+            return
+        try:
+            self._store.cold_state(table, scope.user)
+        except DatabaseError as error:
+            log.debug("%s was examined: %s", table.name, error.message)
+        interval = table.options.flush_policy.interval_seconds
+        if interval is not None:
+            self._expected.add(scope)
+            self._agenda.put(scope, now + interval)
+
+    def _again(self, task: ScopeTask, now: float) -> None:
+        state = self._store.in_memory(task.scope)
+        if state is None:
+            self._expected.add(task.scope)
+        elif state in self._remembered:
+            self._remembered[state] = self._remembered[state].undone(task.kind, now)
+        self._agenda.put(task.scope, now)
+
+    def _guarded_look_at(self, scope: Scope, now: float) -> float | None:
+        """What goes wrong with one scope is no matter of the others."""
+        try:
+            return self._look_at(scope, now)
+        except Exception:
+            log.exception("a scope could not be looked at, and will be again")
+            return now + LOOK_AGAIN_SECONDS
+
+    def _look_at(self, scope: Scope, now: float) -> float | None:
+        """Have done what a scope needs; return when to look again if nothing happens."""
+        state = self._store.in_memory(scope)
+        if state is None:
+            return self._look_at_expected(scope)
+        self._expected.discard(scope)
+        if state.dropped:
+            return None
+        known = self._remembered.get(state, Remembered())
+        facts = self._facts(state, known)
+        decision = decide(facts, known, now, settle_after=self._plan.settle_after_seconds, compacts=self._plan.compacts)
+        remembered, look_at = decision.remembered, decision.look_at
+        for kind in decision.due:
+            task = kind(table_id=scope.table_id, user=scope.user)
+            rests_until = self._put(task, Origin.DECIDED)
+            if rests_until is not None:
+                remembered = remembered.undone(task.kind, now)
+                look_at = min(look_at or rests_until, rests_until)
+        self._remembered[state] = remembered
+        return look_at
+
+    def _look_at_expected(self, scope: Scope) -> float | None:
+        if scope not in self._expected:
+            return None
+        if self._tools.find_table(scope.table_id) is None:
+            self._expected.discard(scope)
+            return None
+        return self._put(Flush(table_id=scope.table_id, user=scope.user), Origin.DECIDED)
+
+    def _facts(self, state: ScopeState, known: Remembered) -> ScopeFacts:
+        """What is known of a scope. What costs more is asked only where it has to be."""
+        snapshot = state.published
+        manifest = snapshot.manifest
+        looks = self._plan.compacts and manifest.version != known.compacted
+        return ScopeFacts(
+            policy=snapshot.table.options.flush_policy,
+            hot_versions=snapshot.hot.version_count,
+            has_unflushed=snapshot.has_unflushed,
+            has_segments=bool(manifest.segments),
+            manifest=manifest.version,
+            manifests=frozenset(living.manifest.version for living in state.living_snapshots()),
+            has_leftovers=state.has_leftovers,
+            gains=gains(self._store, state) if looks else None,
+            has_scattered_dead=self._plan.compacts and has_scattered_dead(snapshot),
+        )

@@ -1,0 +1,118 @@
+"""What there is to do: a model for each kind of job, checked when it is made.
+
+A task is its kind and its parameters, and nothing else, so two equal tasks are the same work: `key` says so in
+one line. Of tasks in one `lane` one runs at a time.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from catalog.definition import Scope
+
+TableId = Annotated[int, Field(ge=1)]
+Days = Annotated[float, Field(gt=0)]
+
+
+class Task(BaseModel):
+    """Work of some kind."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    kind: str = ""
+
+    @property
+    def key(self) -> str:
+        """The same for the same work, and for no other."""
+        return self.model_dump_json()
+
+    @property
+    def lane(self) -> object:
+        """Of tasks with one lane, one runs at a time."""
+        return self.kind
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """What it was made with."""
+        return self.model_dump(exclude={"kind"})
+
+
+class ScopeTask(Task):
+    """Work on a SHARED table, or on one user's partition of a USER table."""
+
+    table_id: TableId
+    user: str | None = None
+
+    @property
+    def scope(self) -> Scope:
+        """What it works on."""
+        return Scope(self.table_id, self.user)
+
+    @property
+    def lane(self) -> object:
+        """One job works on a scope at a time."""
+        return self.scope
+
+
+class Flush(ScopeTask):
+    """Hot rows to batches."""
+
+    kind: Literal["flush"] = "flush"
+
+
+class Settle(ScopeTask):
+    """Segments to batches."""
+
+    kind: Literal["settle"] = "settle"
+
+
+class Compact(ScopeTask):
+    """Batches to fewer batches."""
+
+    kind: Literal["compact"] = "compact"
+
+
+class Clean(ScopeTask):
+    """Batches with dead rows to such without, in a scope that nobody changes."""
+
+    kind: Literal["clean"] = "clean"
+
+
+class Reclaim(ScopeTask):
+    """Files that nobody can reach go."""
+
+    kind: Literal["reclaim"] = "reclaim"
+
+
+class ReclaimDropped(Task):
+    """Folders of dropped tables go, when nobody reads them."""
+
+    kind: Literal["reclaim_dropped"] = "reclaim_dropped"
+
+
+class AuditRetention(Task):
+    """Records of the audit log that are older than so many days go."""
+
+    kind: Literal["audit_retention"] = "audit_retention"
+    days: Days
+
+
+class IdempotencyRetention(Task):
+    """Outcomes of requests that are older than so many days go: the same request would be carried out again."""
+
+    kind: Literal["idempotency_retention"] = "idempotency_retention"
+    days: Days
+
+
+class FlushTables(Task):
+    """What FLUSH does for a client who waits for it: of one table, or of all."""
+
+    kind: Literal["flush_tables"] = "flush_tables"
+    table_id: TableId | None = None
+
+
+class CompactTables(Task):
+    """What COMPACT does for a client who waits for it: of one table, or of all."""
+
+    kind: Literal["compact_tables"] = "compact_tables"
+    table_id: TableId | None = None

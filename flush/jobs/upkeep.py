@@ -1,0 +1,138 @@
+"""What a scope needs: a pure decision by what is known of it, what is remembered, and the time."""
+
+from dataclasses import dataclass, replace
+
+from catalog.definition import FlushPolicy
+from flush.jobs.tasks import Clean, Compact, Flush, Reclaim, ScopeTask, Settle
+
+SETTLE_AFTER_SECONDS = 5.0
+"""How long a stream's rows stay as they came: settling takes the cores that the next stream would like to have."""
+
+AT_REST_SECONDS = 60.0
+"""A scope that nobody has changed for so long is cleaned more thoroughly."""
+
+LOOK_AGAIN_SECONDS = 1.0
+"""How often it is asked whether somebody still reads what could go."""
+
+
+@dataclass(frozen=True)
+class ScopeFacts:
+    """What is known of a scope.
+
+    `manifest` is the version of the newest one, `manifests` of all by which somebody may still read. `gains` says that
+    a compaction has something to gain; None: nobody has looked, as `Remembered.compacted` is about this very manifest.
+    """
+
+    policy: FlushPolicy
+    hot_versions: int = 0
+    has_unflushed: bool = False
+    has_segments: bool = False
+    manifest: int = 0
+    manifests: frozenset[int] = frozenset({0})
+    has_leftovers: bool = False
+    gains: bool | None = None
+    has_scattered_dead: bool = False
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """What earlier looks at a scope have left. Times are in seconds of one clock.
+
+    `unflushed_since` and `unsettled_since`: since when something waits; `quiet_since`: since when nobody has changed a
+    scope that is to be cleaned. `compacted` is the manifest that was looked at for compaction, `reclaimed` those by
+    which was read when files were deleted.
+    """
+
+    unflushed_since: float | None = None
+    unsettled_since: float | None = None
+    quiet_since: float | None = None
+    compacted: int | None = None
+    reclaimed: frozenset[int] | None = None
+
+    def changed(self, now: float) -> "Remembered":
+        """After something happened in the scope."""
+        return self if self.quiet_since is None else replace(self, quiet_since=now)
+
+    def undone(self, kind: str, now: float) -> "Remembered":
+        """After a job of a kind came to nothing: what it was for is still to be done, as if it were long due."""
+        match kind:
+            case "flush":
+                return replace(self, unflushed_since=float("-inf"))
+            case "compact":
+                return replace(self, compacted=None)
+            case "reclaim":
+                return replace(self, reclaimed=None)
+            case "clean":
+                return replace(self, quiet_since=now)
+            case _:
+                return self
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is to be done, in this order, what is to be remembered, and when to look again if nothing happens."""
+
+    remembered: Remembered
+    due: tuple[type[ScopeTask], ...]
+    look_at: float | None
+
+
+def flush_is_due(facts: ScopeFacts, waited_seconds: float) -> bool:
+    """Tell whether a scope whose oldest unflushed commit is `waited_seconds` old must be flushed now."""
+    policy = facts.policy
+    if not facts.has_unflushed:
+        return False
+    if policy.rows is not None and facts.hot_versions >= policy.rows:
+        return True
+    return policy.interval_seconds is not None and waited_seconds >= policy.interval_seconds
+
+
+def decide(
+    facts: ScopeFacts,
+    known: Remembered,
+    now: float,
+    *,
+    settle_after: float = SETTLE_AFTER_SECONDS,
+    compacts: bool = True,
+) -> Decision:
+    """Decide what a scope needs now."""
+    due: list[type[ScopeTask]] = []
+    later: list[float] = []
+
+    unflushed_since = None
+    if facts.has_unflushed:
+        unflushed_since = now if known.unflushed_since is None else known.unflushed_since
+        if flush_is_due(facts, now - unflushed_since):
+            due.append(Flush)
+            unflushed_since = now
+        interval = facts.policy.interval_seconds
+        if interval is not None:
+            later.append(unflushed_since + interval)
+
+    unsettled_since = None
+    if facts.has_segments:
+        unsettled_since = now if known.unsettled_since is None else known.unsettled_since
+        if now >= unsettled_since + settle_after:
+            due.append(Settle)
+            later.append(now + LOOK_AGAIN_SECONDS)
+        else:
+            later.append(unsettled_since + settle_after)
+
+    if compacts and facts.gains and facts.manifest != known.compacted:
+        due.append(Compact)
+
+    if facts.has_leftovers or facts.manifests != known.reclaimed:
+        due.append(Reclaim)
+    if facts.has_leftovers or len(facts.manifests) > 1:
+        later.append(now + LOOK_AGAIN_SECONDS)
+
+    quiet_since = None
+    if compacts and facts.has_scattered_dead:
+        quiet_since = now if known.quiet_since is None else known.quiet_since
+        if now >= quiet_since + AT_REST_SECONDS:
+            due.append(Clean)
+            quiet_since = now
+        later.append(quiet_since + AT_REST_SECONDS)
+
+    remembered = Remembered(unflushed_since, unsettled_since, quiet_since, facts.manifest, facts.manifests)
+    return Decision(remembered, tuple(due), min(later, default=None))

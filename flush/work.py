@@ -1,0 +1,43 @@
+"""A piece of work as those see it who watch it: how far it is, and that it should end."""
+
+from catalog.errors import DatabaseError, ErrorKind
+from providers.stopping import Stop, check, never
+
+
+class Work:
+    """What a job tells while it runs, and is told. Written by one thread, read by any.
+
+    `rows` and `bytes` are what was written so far, `rows_total` how many rows there are to be written, where that is
+    known. `stop` is asked besides.
+    """
+
+    def __init__(self, stop: Stop = never) -> None:
+        self.rows = 0
+        self.bytes = 0
+        self.rows_total: int | None = None
+        self._stop = stop
+        self._reason: str | None = None
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Tell whether somebody does not want it any more."""
+        return self._reason is not None
+
+    def cancel(self, reason: str) -> None:
+        """Let it end at its next step."""
+        self._reason = reason
+
+    def check(self) -> None:
+        """Between two steps, before anything is published: raise CANCELLED when it should end."""
+        if self._reason is not None:
+            raise DatabaseError(ErrorKind.CANCELLED, self._reason)
+        check(self._stop)
+
+    def expect(self, rows: int) -> None:
+        """There are so many rows to write, beside those that were told before."""
+        self.rows_total = (self.rows_total or 0) + rows
+
+    def did(self, rows: int, nbytes: int) -> None:
+        """So many rows were written, and so many bytes."""
+        self.rows += rows
+        self.bytes += nbytes

@@ -1,0 +1,1 @@
+"""Background work: values, decisions, records, and what users see of it."""

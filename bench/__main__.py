@@ -27,6 +27,7 @@ NAMES = (
     "transfer",
     "clients",
     "growth",
+    "definitions",
     "short",
     "mix",
     "users",

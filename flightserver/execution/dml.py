@@ -38,7 +38,7 @@ from flightserver.execution.rewriting import (
 )
 from flightserver.execution.rows import Affected, until
 from flightserver.execution.sources import Parameters
-from flightserver.execution.targets import assigned_columns, check_conflict, check_width, inserted_columns
+from flightserver.execution.targets import assigned_columns, check_conflict, check_width, inserted_columns, target
 from flightserver.sql.literal_rows import Constants, literal_rows
 from flightserver.sql.statements import Assignment, Delete, Insert, OnConflict, Statement, TableRef, Truncate, Update
 from flightserver.sql.text import tree
@@ -115,7 +115,7 @@ class Dml:
 
     def update(self, statement: Update, context: Context, bound: pa.Table | None) -> Affected:
         """Write new versions of the rows that match."""
-        table = context.table(statement.table, Use.UPDATE)
+        table = target(statement, context)
         assigned = assigned_columns(statement.assignments, table)
         name = statement.alias or statement.table.table
         search = _Search(statement.table, statement.alias, statement.from_text, statement.where, Privilege.UPDATE)
@@ -152,7 +152,7 @@ class Dml:
         """Write tombstones for the rows that match."""
         if statement.where is None and statement.using_text is None:
             return self.truncate(Truncate(statement.table), context, None)
-        table = context.table(statement.table, Use.DELETE)
+        table = target(statement, context)
         name = statement.alias or statement.table.table
         search = _Search(statement.table, statement.alias, statement.using_text, statement.where, Privilege.DELETE)
 

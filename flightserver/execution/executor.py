@@ -24,6 +24,7 @@ from flightserver.execution.rows import Affected, Rows
 from flightserver.execution.show import Show
 from flightserver.execution.sources import Parameters
 from flightserver.execution.system import SystemTables
+from flightserver.execution.targets import target
 from flightserver.sql.meaning.lookups import value_of
 from flightserver.sql.parser import Parsed
 from flightserver.sql.statements import Compact, Delete, Flush, Insert, Query, Statement, SubstraitQuery, Update
@@ -171,6 +172,7 @@ class Executor:
         """Types of parameters in changes: of the columns that they are inserted into, assigned to or compared with."""
         if isinstance(statement, Insert) and statement.row is not None:
             return _inserted_types(statement, context)
+        table = target(statement, context)
         types = self._types_by_key(statement, context)
         if types is None:
             text = finding_query(statement, context)
@@ -180,8 +182,7 @@ class Executor:
             types = self.reader.parameter_types(text, context)
         if isinstance(statement, Insert):
             types = {**_inserted_types(statement, context), **types}
-        if isinstance(statement, Update):
-            table = context.table(statement.table, Use.UPDATE)
+        if isinstance(statement, Update) and table is not None:
             for assignment in statement.assignments:
                 expression = assignment.expression.strip()
                 if expression.startswith("$") and expression[1:].isdigit():

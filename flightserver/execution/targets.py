@@ -1,6 +1,7 @@
 """What a change writes to: its table and columns, checked before a row is looked at."""
 
 from collections.abc import Sequence
+from typing import overload
 
 from catalog.definition import TableDef
 from catalog.errors import DatabaseError, ErrorKind
@@ -10,8 +11,19 @@ from flightserver.sql.statements import Assignment, Delete, Insert, OnConflict, 
 from flightserver.sql.text.query_text import QueryText
 
 
+@overload
+def target(statement: Insert | Update | Delete, context: Context) -> TableDef: ...
+
+
+@overload
+def target(statement: Statement, context: Context) -> TableDef | None: ...
+
+
 def target(statement: Statement, context: Context) -> TableDef | None:
-    """The table that a change writes to, None where nothing is written; NOT_FOUND unless all of it may be done."""
+    """The table that a change writes to, None where nothing is written; NOT_FOUND unless all of it may be done.
+
+    What searches for its rows reads them, too.
+    """
     match statement:
         case Insert(on_conflict=OnConflict(do_nothing=False)):
             context.table(statement.table, Use.INSERT)
@@ -19,9 +31,13 @@ def target(statement: Statement, context: Context) -> TableDef | None:
         case Insert():
             return context.table(statement.table, Use.INSERT)
         case Update():
-            return context.table(statement.table, Use.UPDATE)
-        case Delete():
+            context.table(statement.table, Use.UPDATE)
+            return context.table(statement.table, Use.READ)
+        case Delete(where=None, using_text=None):
             return context.table(statement.table, Use.DELETE)
+        case Delete():
+            context.table(statement.table, Use.DELETE)
+            return context.table(statement.table, Use.READ)
     return None
 
 

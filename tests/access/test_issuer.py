@@ -107,6 +107,7 @@ WRONG_CLAIMS: dict[str, Callable[[], dict[str, Any]]] = {
 }
 
 
+@pytest.mark.attack
 @pytest.mark.parametrize("wrong", WRONG_CLAIMS)
 def test_a_token_with_a_wrong_claim_lets_nobody_in(issuer: Issuer, outside: OutsideIssuer, wrong: str) -> None:
     """Though its signature is right."""
@@ -146,12 +147,14 @@ FORGED: dict[str, Callable[[OutsideIssuer], str]] = {
 }
 
 
+@pytest.mark.attack
 @pytest.mark.parametrize("forged", FORGED)
 def test_a_forged_token_lets_nobody_in(issuer: Issuer, outside: OutsideIssuer, forged: str) -> None:
     """However it was made."""
     assert who(issuer, FORGED[forged](outside)) is None
 
 
+@pytest.mark.attack
 def test_no_change_of_a_token_lets_anybody_in(issuer: Issuer, outside: OutsideIssuer) -> None:
     """Letters of any part are replaced at random."""
     token, numbers = outside.token(), random.Random(7)

@@ -139,6 +139,7 @@ def test_a_user_of_a_name_that_was_dropped_has_another_version(users: UserStore)
     assert users.create(UserDef("ann", Role.USER)).version > before
 
 
+@pytest.mark.attack
 def test_a_guesser_keeps_nobody_out(server: ServerProcess, system: Client) -> None:
     """Somebody guesses at a user's password without pause; the user gets in with the right one, as do others."""
     system.run(f"CREATE USER guessed WITH PASSWORD '{PASSWORD}'")
@@ -164,6 +165,7 @@ def test_one_user_does_not_push_out_anothers_session(server: ServerProcess, ann:
     system.run("DROP USER many")
 
 
+@pytest.mark.attack
 def test_several_authorization_headers_are_refused(server: ServerProcess) -> None:
     """Which of them counts would be a matter of taste."""
     with flight.connect(server.uri) as client:

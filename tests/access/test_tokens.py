@@ -158,6 +158,7 @@ def test_a_lifetime_is_a_number_and_a_unit(ann: Client, wish: str) -> None:
     assert "such as '90 days'" in said or "lives for at most" in said
 
 
+@pytest.mark.attack
 @pytest.mark.parametrize("forged", ["fst_", "fst_" + "A" * 43, "x" * 7_000, "a.b.c", ".."])
 def test_a_token_that_nobody_made_is_refused(server: ServerProcess, forged: str) -> None:
     """Long, short, or like one of an outside issuer."""

@@ -62,6 +62,7 @@ def test_names_that_nobody_can_tell_apart_or_send_are_refused(system: Client, ba
     assert "user name" in message or "has no end" in message  # the driver ends texts at a NUL
 
 
+@pytest.mark.attack
 def test_letters_that_look_alike_are_other_users(server: ServerProcess, system: Client) -> None:
     """A Cyrillic a is no Latin one."""
     system.run(f"CREATE USER '\u0430nn' WITH PASSWORD '{PASSWORD}'")
@@ -102,6 +103,7 @@ def test_who_may_manage_whom(actor: Role, action: UserAction, target: Role) -> N
     assert allows(actor, action, actor, own=True) is (action in own_secrets or actor is Role.SYSTEM)
 
 
+@pytest.mark.attack
 @pytest.mark.parametrize(
     "statement",
     [
@@ -120,6 +122,7 @@ def test_a_user_manages_nobody(ann: Client, statement: str) -> None:
     assert "ann has the role user and may not" in ann.error(statement)
 
 
+@pytest.mark.attack
 @pytest.mark.parametrize(
     "statement",
     [

@@ -118,6 +118,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.attack
 @pytest.mark.parametrize("sql", DOORS)
 def test_the_doors_of_the_engine_are_closed(db: Client, sql: str) -> None:
     """Nothing reads files, writes files, changes settings or reaches the engine's own tables."""
@@ -133,6 +134,7 @@ def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
         yield server
 
 
+@pytest.mark.attack
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_statement_gets_an_error(victim: ServerProcess, name: str) -> None:
     """Neither long chains, nor depth, nor size bring the server down; others are answered."""

@@ -7,8 +7,6 @@ import pytest
 from pyarrow import flight
 
 from flightserver.protocol.actions import (
-    BeginSavepoint,
-    BeginTransaction,
     CreatePreparedStatement,
     EndSavepoint,
     EndTransaction,
@@ -24,26 +22,10 @@ from flightserver.protocol.commands import (
 from flightserver.protocol.generated import flight_sql_pb2 as pb
 from flightserver.protocol.wire import unwrap
 from tests.e2e.client import Client
-from tests.e2e.wire import Wire
+from tests.e2e.wire import Wire, begin, savepoint
 from tests.server_process import ServerProcess
 
 Make = Callable[..., str]
-
-
-def begin(wire: Wire) -> bytes:
-    """Begin a transaction by the protocol."""
-    (body,) = wire.act(BeginTransaction())
-    opened = unwrap(body)
-    assert opened is not None
-    return pb.ActionBeginTransactionResult.FromString(opened[1]).transaction_id
-
-
-def savepoint(wire: Wire, transaction: bytes, name: str) -> bytes:
-    """Set a savepoint by the protocol."""
-    (body,) = wire.act(BeginSavepoint(transaction, name))
-    opened = unwrap(body)
-    assert opened is not None
-    return pb.ActionBeginSavepointResult.FromString(opened[1]).savepoint_id
 
 
 def insert(wire: Wire, table: str, key: int, transaction: bytes | None) -> None:

@@ -105,6 +105,7 @@ def refused(call: Callable[[], Any]) -> str:
     return str(caught.value)
 
 
+@pytest.mark.attack
 def test_a_ticket_of_another_user_is_refused(server: ServerProcess, diary: str) -> None:
     """A ticket works for the user who got it and for nobody else."""
     with Wire(server, "alice") as alice, Wire(server, "bob") as bob, Wire(server) as root:
@@ -114,6 +115,7 @@ def test_a_ticket_of_another_user_is_refused(server: ServerProcess, diary: str) 
         assert alice.fetch(info).num_rows == 100
 
 
+@pytest.mark.attack
 def test_a_prepared_handle_of_another_user_is_refused(server: ServerProcess, diary: str) -> None:
     """Others can neither run, nor bind, nor close a prepared statement."""
     with Wire(server, "alice") as alice, Wire(server, "bob") as bob:
@@ -145,6 +147,7 @@ def test_current_user_is_who_logged_in(alice: Client, db: Client, make: Make) ->
     assert db.column(f"SELECT who FROM {t} ORDER BY id") == ["alice", "alice", "root"]
 
 
+@pytest.mark.attack
 @pytest.mark.parametrize("credentials", [("alice", "wrong"), ("nobody", "x"), ("alice", ""), ("", "")])
 def test_wrong_credentials_are_refused(server: ServerProcess, credentials: tuple[str, str]) -> None:
     """The answer is the same for an unknown user and a wrong password."""
@@ -154,6 +157,7 @@ def test_wrong_credentials_are_refused(server: ServerProcess, credentials: tuple
     client.close()
 
 
+@pytest.mark.attack
 @pytest.mark.parametrize("header", ["Bearer nonsense", "Basic !!!", "Digest x", "Bearer ", "alice"])
 def test_a_forged_header_is_refused(server: ServerProcess, header: str) -> None:
     """Every call checks its credentials, with --dev too."""

@@ -7,7 +7,13 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import flight
 
-from flightserver.protocol.actions import Action, CreatePreparedStatement, encode_action
+from flightserver.protocol.actions import (
+    Action,
+    BeginSavepoint,
+    BeginTransaction,
+    CreatePreparedStatement,
+    encode_action,
+)
 from flightserver.protocol.commands import Command, StatementQuery, StatementUpdate, encode_command
 from flightserver.protocol.generated import flight_sql_pb2 as pb
 from flightserver.protocol.wire import unwrap
@@ -88,3 +94,19 @@ class Wire:
 def descriptor(command: Command) -> flight.FlightDescriptor:
     """A command as a descriptor."""
     return flight.FlightDescriptor.for_command(encode_command(command))
+
+
+def begin(wire: Wire) -> bytes:
+    """Begin a transaction by the protocol."""
+    (body,) = wire.act(BeginTransaction())
+    opened = unwrap(body)
+    assert opened is not None
+    return pb.ActionBeginTransactionResult.FromString(opened[1]).transaction_id
+
+
+def savepoint(wire: Wire, transaction: bytes, name: str) -> bytes:
+    """Set a savepoint by the protocol."""
+    (body,) = wire.act(BeginSavepoint(transaction, name))
+    opened = unwrap(body)
+    assert opened is not None
+    return pb.ActionBeginSavepointResult.FromString(opened[1]).savepoint_id

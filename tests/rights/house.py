@@ -4,6 +4,7 @@ import gc
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -111,10 +112,7 @@ class Person:
         """A prepared statement, with one row of parameters or more."""
 
         def run() -> Answer:
-            body = self._service.act(actions.CreatePreparedStatement(sql), self.call)
-            opened = unwrap(body or b"")
-            assert opened is not None
-            made = pb.ActionCreatePreparedStatementResult.FromString(opened[1])
+            made = self._opened(actions.CreatePreparedStatement(sql), pb.ActionCreatePreparedStatementResult)
             handle = made.prepared_statement_handle
             if made.dataset_schema:
                 if bound is not None:
@@ -157,6 +155,37 @@ class Person:
         """A metadata command."""
         return _tried(lambda: self._read_ticket(command))
 
+    def ticket(self, sql: str) -> commands.Command:
+        """What fetches the result of a statement that has run."""
+        return self._service.describe(commands.StatementQuery(sql), self.call).ticket
+
+    def described(self, command: commands.Command) -> Answer:
+        """GetSchema of a command."""
+        return _tried(lambda: Answer(self._service.schema(command, self.call).empty_table()))
+
+    def prepare(self, sql: str) -> bytes:
+        """The handle of a prepared statement."""
+        return self._opened(
+            actions.CreatePreparedStatement(sql), pb.ActionCreatePreparedStatementResult
+        ).prepared_statement_handle
+
+    def begin(self) -> bytes:
+        """The id of a transaction."""
+        return bytes(self._opened(actions.BeginTransaction(), pb.ActionBeginTransactionResult).transaction_id)
+
+    def act(self, action: actions.Action) -> Answer:
+        """An action."""
+
+        def run() -> Answer:
+            self._service.act(action, self.call)
+            return Answer()
+
+        return _tried(run)
+
+    def put(self, command: commands.Command, rows: pa.Table | None = None) -> Answer:
+        """DoPut."""
+        return _tried(lambda: self._put(command, rows))
+
     def flights(self) -> list[tuple[str, str]]:
         """ListFlights."""
         return [name for name, _ in self._service.list_flights(self.call)]
@@ -173,6 +202,11 @@ class Person:
         answer = self.query(sql)
         assert answer.error is not None, f"{sql} gave {answer}"
         return answer.error
+
+    def _opened(self, action: actions.Action, kind: Any) -> Any:
+        opened = unwrap(self._service.act(action, self.call) or b"")
+        assert opened is not None
+        return kind.FromString(opened[1])
 
     def _read(self, command: commands.Command) -> Answer:
         return _tried(lambda: self._fetched(command))

@@ -121,6 +121,7 @@ def test_the_actor_is_judged_first(house: House) -> None:
     assert asked == []
 
 
+@pytest.mark.attack
 @pytest.mark.parametrize(
     "sql",
     [
@@ -144,6 +145,7 @@ def test_what_cannot_be_for_another(house: House, sql: str) -> None:
     assert house.person("root").ok("SELECT * FROM board") == []
 
 
+@pytest.mark.attack
 @pytest.mark.parametrize(
     "sql",
     [
@@ -163,6 +165,7 @@ def test_one_statement_in_its_brackets(house: House, sql: str) -> None:
     assert house.person("sid").refused(sql).startswith("SYNTAX: ")
 
 
+@pytest.mark.attack
 def test_a_name_is_a_value(house: House) -> None:
     """Quotes and SQL in it are a part of it."""
     sid = house.person("sid")

@@ -105,6 +105,7 @@ def answers(person: Person) -> list[str]:
     return [re.sub(r"\b[0-9a-f]{32}\b", "", text) for text in found]
 
 
+@pytest.mark.attack
 def test_no_answer_depends_on_a_hidden_row(house: House, staff: Person) -> None:
     """Two worlds with the same rows of ann and other rows of everybody else give the same answers, to the letter."""
     ann = house.person("ann")
@@ -116,6 +117,7 @@ def test_no_answer_depends_on_a_hidden_row(house: House, staff: Person) -> None:
     assert not any("Divide by zero" in text or "INTERNAL" in text for text in with_some)
 
 
+@pytest.mark.attack
 def test_keys_that_are_bound_find_no_hidden_row(house: House, staff: Person) -> None:
     """A look-up by key goes past the engine, and not past a policy; neither does a change by key."""
     ann, bound = house.person("ann"), pa.table({"1": [1, 2, 5]})
@@ -209,6 +211,7 @@ def test_a_query_for_another_keeps_to_theirs(house: House, staff: Person) -> Non
     assert [row["id"] for row in staff.ok("EXECUTE AS USER 'bob' (SELECT id FROM staff ORDER BY id)")] == [2, 3]
 
 
+@pytest.mark.attack
 def test_a_policy_that_fails_shows_nothing(house: House, staff: Person) -> None:
     """Whatever goes wrong in it, the query fails, and does not say on which value."""
     staff.ok("CREATE POLICY bad ON staff FOR SELECT USING (CAST(note AS BIGINT) > 0)")

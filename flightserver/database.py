@@ -13,6 +13,7 @@ from pathlib import Path
 from catalog.audit_log import AuditLog
 from catalog.data_folder import DataFolder
 from catalog.definition import Scope, TableDef
+from catalog.identifiers import TableName
 from catalog.roles import Identity
 from catalog.setting_store import SettingStore
 from catalog.store import CatalogStore
@@ -97,6 +98,11 @@ class Database:
 
     def _find_table(self, table_id: int) -> TableDef | None:
         return self.catalog.registry.table_of(table_id)
+
+    def name_of_table(self, table_id: int) -> TableName | None:
+        """What a table is called that has an id; None when there is none."""
+        table = self._find_table(table_id)
+        return None if table is None else table.name
 
     def _scopes_with_hot_rows(self) -> Iterator[Scope]:
         for table in self.catalog.registry.tables.values():

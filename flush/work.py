@@ -1,11 +1,13 @@
 """A piece of work as those see it who watch it: how far it is, and that it should end."""
 
+import threading
+
 from catalog.errors import DatabaseError, ErrorKind
 from providers.stopping import Stop, check, never
 
 
 class Work:
-    """What a job tells while it runs, and is told. Written by one thread, read by any.
+    """What a job tells while it runs, and is told. Any thread may.
 
     `rows` and `bytes` are what was written so far, `rows_total` how many rows there are to be written, where that is
     known. `stop` is asked besides.
@@ -16,6 +18,7 @@ class Work:
         self.bytes = 0
         self.rows_total: int | None = None
         self._stop = stop
+        self._adding = threading.Lock()
         self._reason: str | None = None
 
     @property
@@ -35,9 +38,11 @@ class Work:
 
     def expect(self, rows: int) -> None:
         """There are so many rows to write, beside those that were told before."""
-        self.rows_total = (self.rows_total or 0) + rows
+        with self._adding:
+            self.rows_total = (self.rows_total or 0) + rows
 
     def did(self, rows: int, nbytes: int) -> None:
         """So many rows were written, and so many bytes."""
-        self.rows += rows
-        self.bytes += nbytes
+        with self._adding:
+            self.rows += rows
+            self.bytes += nbytes

@@ -43,6 +43,7 @@ ACTIONS: Mapping[type[Statement], str] = {
     sql.ResetSetting: "ALTER SYSTEM",
     sql.KillQuery: "KILL QUERY",
     sql.KillSession: "KILL SESSION",
+    sql.KillJob: "KILL JOB",
 }
 """Statements that are recorded whoever sends them, and how the log calls them."""
 
@@ -55,7 +56,7 @@ FOR_ANOTHER: Mapping[type[Statement], str] = {
 }
 """How it calls others, which are recorded when they are for another user; those without a name are `STATEMENT`."""
 
-COMMITTED = frozenset({*ACTIONS, sql.Insert, sql.Update, sql.Delete} - {sql.KillQuery, sql.KillSession})
+COMMITTED = frozenset({*ACTIONS, sql.Insert, sql.Update, sql.Delete} - {sql.KillQuery, sql.KillSession, sql.KillJob})
 """Statements whose commits carry their records."""
 
 READ = "SELECT"
@@ -162,7 +163,7 @@ def _digest(text: str) -> str:
 
 def _object_of(statement: Statement) -> str | None:
     """What a statement is about, as it names it."""
-    for name in ("table", "thing", "name", "number", "session_id"):
+    for name in ("table", "thing", "name", "number", "session_id", "job_id"):
         found = getattr(statement, name, None)
         if isinstance(found, NamespaceRef):
             return found.name

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.roles import Identity, Role
-from flightserver.access.rights import ACTING, OVERSEERS, may_act_for
+from flightserver.access.rights import ACTING, JOBS, OVERSEERS, may_act_for
 
 FindIdentity = Callable[[str], Identity | None]
 """Finds a user who exists and is not disabled, by name."""
@@ -48,6 +48,10 @@ class Principal:
     def may_see(self, user: str) -> bool:
         """Tell whether the subject may see and end what sessions and statements of a user do."""
         return self.is_admin or user == self.user
+
+    def may_see_job(self, asked_by: str) -> bool:
+        """Tell whether the subject may see and end a job; `asked_by` is empty for what nobody asked for."""
+        return self.subject.role in JOBS.roles or (JOBS.owner and asked_by == self.user)
 
     def acting_for(self, name: str, find: FindIdentity) -> "Principal":
         """Who the actor is for a user. DENIED, in one way, for who is not there and for whom the actor may not act.

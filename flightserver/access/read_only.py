@@ -16,6 +16,7 @@ from flightserver.sql.statements import (
     ShowColumns,
     ShowCreate,
     ShowGrants,
+    ShowJobs,
     ShowManifest,
     ShowNamespaces,
     ShowOption,
@@ -28,7 +29,7 @@ from flightserver.sql.statements import (
 CHANGES_NOTHING: frozenset[type[Statement]] = frozenset(
     {
         *(Query, SubstraitQuery, Explain, Describe),
-        *(ShowNamespaces, ShowTables, ShowColumns, ShowCreate, ShowGrants, ShowManifest, ShowOption),
+        *(ShowNamespaces, ShowTables, ShowColumns, ShowCreate, ShowGrants, ShowJobs, ShowManifest, ShowOption),
         *(Begin, Commit, Rollback, Savepoint, Release, SetOption, ResetOption, UseNamespace),
     }
 )

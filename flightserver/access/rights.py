@@ -134,6 +134,10 @@ ACTING: Mapping[Role, frozenset[Role]] = {
 """For whom a role may act. Everybody acts for themselves."""
 
 
+JOBS = _OWNED
+"""Who sees and ends a job in the background: who looks after the server, and who asked for it."""
+
+
 @dataclass(frozen=True)
 class Demand:
     """What a statement uses, and whether it can be for another user (AS USER)."""
@@ -170,6 +174,7 @@ STATEMENTS: Mapping[type[Statement], Demand] = {
     sql.ShowColumns: _uses(Use.DESCRIBE),
     sql.ShowCreate: _uses(Use.DESCRIBE),
     sql.ShowManifest: _uses(Use.INSPECT),
+    sql.ShowJobs: Demand(),
     sql.Flush: _uses(Use.MAINTAIN),
     sql.Compact: _uses(Use.MAINTAIN),
     sql.Grant: Demand(frozenset({Use.GRANT}), for_another=False),
@@ -196,6 +201,7 @@ STATEMENTS: Mapping[type[Statement], Demand] = {
     sql.ResetSetting: _OF_SESSION,
     sql.KillQuery: _OF_SESSION,
     sql.KillSession: _OF_SESSION,
+    sql.KillJob: _OF_SESSION,
     sql.CheckAuditLog: _OF_SESSION,
     sql.UseNamespace: Demand(frozenset({Use.DESCRIBE}), for_another=False),
 }

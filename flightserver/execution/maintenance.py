@@ -6,10 +6,11 @@ is damaged, which `system.tables` lists; one over a single table says so when it
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from catalog.definition import TableDef, TableKind
 from catalog.errors import DatabaseError, ErrorKind
@@ -20,7 +21,9 @@ from flightserver.execution.rows import Affected
 from flightserver.sql.statements import Compact, Flush, Statement, TableRef
 from flush.compaction import compact, settle
 from flush.hot_flush import flush
+from flush.jobs.tasks import CompactTables, FlushTables
 from flush.reclaim import reclaim
+from flush.work import Work
 from providers.commit.definitions import StaleDefinitionError
 from providers.commit.examination import damage_of
 from providers.commit.scope_state import ScopeState
@@ -32,21 +35,28 @@ SMALL_SCOPES_AT_A_TIME = 16
 SMALL_SCOPE_ROWS = 10_000
 
 
+_TASKS: Mapping[type[Statement], type[FlushTables | CompactTables]] = {Flush: FlushTables, Compact: CompactTables}
+
+_Function = Callable[[Work, ScopeState], int]
+
+
 class Maintenance:
     """Runs storage commands."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._jobs: dict[type[Statement], Callable[[ScopeState], int]] = {Flush: self._flush, Compact: self._compact}
+        self._functions: dict[type[Statement], _Function] = {Flush: self._flush, Compact: self._compact}
 
     def run(self, statement: Flush | Compact, context: Context) -> Affected:
-        """Run a command over one table, or over all."""
-        job = self._jobs[type(statement)]
-        if statement.table is not None:
-            table = self._committed(statement.table, context)
-            return Affected(self._over_whole(table, job, context))
-        tables = self._outside(context).door.tables(Use.MAINTAIN)
-        return Affected(sum(self._over(table, job, context) for table in tables))
+        """Run a command over one table, or over all. It is seen as a job as long as it runs, and for a while after."""
+        table = None if statement.table is None else self._committed(statement.table, context)
+        tables = self._outside(context).door.tables(Use.MAINTAIN) if table is None else ()
+        task = _TASKS[type(statement)](table_id=None if table is None else table.id)
+        with self._database.jobs.at_work(task, context.user, context.stop) as work:
+            job = partial(self._functions[type(statement)], work)
+            if table is not None:
+                return Affected(self._over_whole(table, job, context))
+            return Affected(sum(self._over(one, job, context) for one in tables))
 
     def _over(self, table: TableDef, job: Callable[[ScopeState], int], context: Context) -> int:
         """Run a job over one table of all, but for what is damaged; one that is dropped meanwhile needs none."""
@@ -107,27 +117,27 @@ class Maintenance:
         loaded = {state.head.scope.user for state in store.loaded() if state.head.table.id == table.id}
         return sorted({*store.users_with_hot_rows(table), *loaded}, key=lambda user: user or "")
 
-    def _flush(self, state: ScopeState) -> int:
+    def _flush(self, work: Work, state: ScopeState) -> int:
         """Move hot rows into batches and settle those that are still as they came; return how many rows were hot."""
-        flushed = flush(self._database.store, state).rows
+        flushed = flush(self._database.store, state, work).rows
         damages = self._damages(state)
-        self._settle(state)
+        self._settle(work, state)
         segments = {entry.batch for entry in state.head.manifest.segments}
         _refuse(damage for damage in damages if damage.batch in segments)
         return flushed
 
-    def _settle(self, state: ScopeState) -> int:
+    def _settle(self, work: Work, state: ScopeState) -> int:
         """Encode what is still as it came; return how many batches were replaced."""
         replaced = 0
-        while done := settle(self._database.store, state).inputs:
+        while done := settle(self._database.store, state, work).inputs:
             replaced += done
         return replaced
 
-    def _compact(self, state: ScopeState) -> int:
+    def _compact(self, work: Work, state: ScopeState) -> int:
         """Merge until there is nothing to gain; return how many batches were replaced."""
         damages = self._damages(state)
-        replaced = self._settle(state)
-        while done := compact(self._database.store, state, everything=True).inputs:
+        replaced = self._settle(work, state)
+        while done := compact(self._database.store, state, work, everything=True).inputs:
             replaced += done
         reclaim(self._database.store, state)
         _refuse(damages)

@@ -15,6 +15,7 @@ from flightserver.access.row_rules import rule_on_rows
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.granting import grants_seen
+from flightserver.execution.jobs_seen import jobs_seen
 from flightserver.execution.reading import Reader
 from flightserver.execution.rewriting import finding_query, qualified
 from flightserver.execution.rows import Rows, client_schema
@@ -27,6 +28,7 @@ from flightserver.sql.statements import (
     ShowColumns,
     ShowCreate,
     ShowGrants,
+    ShowJobs,
     ShowManifest,
     ShowNamespaces,
     ShowTables,
@@ -83,6 +85,7 @@ class Show:
             ShowCreate: self._create,
             Explain: self._explain,
             CheckAuditLog: self._check_audit_log,
+            ShowJobs: lambda _, context: jobs_seen(database, context),
             ShowGrants: lambda statement, context: grants_seen(context, statement),
         }
 

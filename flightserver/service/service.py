@@ -94,7 +94,7 @@ class Service:
         self._recorder = Recorder(database.audit_log)
         self._outlived = database.store.outlived
         self._batches_ahead = BATCHES_AHEAD_OF_THREAD * database.threads
-        self._control = Control(sessions, statements)
+        self._control = Control(sessions, statements, database.jobs)
         self._session_actions = SessionActions(sessions, statements)
         self._load = TableLoad(database, executor.ddl, executor.dml.guard)
         self._database = database

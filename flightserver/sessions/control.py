@@ -13,6 +13,7 @@ from flightserver.sessions.session import Session
 from flightserver.sql.statements import (
     Begin,
     Commit,
+    KillJob,
     KillQuery,
     KillSession,
     Release,
@@ -24,6 +25,7 @@ from flightserver.sql.statements import (
     Statement,
     UseNamespace,
 )
+from flush.jobs.jobs import Jobs, no_such_job
 from providers.commit.transaction import Transaction
 
 _DONE = Affected(0)
@@ -34,9 +36,10 @@ _SETTINGS = client_schema(pa.schema([("name", pa.string()), ("value", pa.string(
 class Control:
     """Runs statements about sessions. They need no place at the gate: a full server can still be told to stop."""
 
-    def __init__(self, sessions: Sessions, statements: Statements) -> None:
+    def __init__(self, sessions: Sessions, statements: Statements, jobs: Jobs) -> None:
         self._sessions = sessions
         self._statements = statements
+        self._jobs = jobs
         self._handlers: dict[type[Statement], Callable[..., Affected | Rows]] = {
             Begin: self._begin,
             Commit: self._commit,
@@ -49,6 +52,7 @@ class Control:
             UseNamespace: self._use,
             KillQuery: self._kill_query,
             KillSession: self._kill_session,
+            KillJob: self._kill_job,
         }
 
     def handles(self, statement: Statement) -> bool:
@@ -123,6 +127,12 @@ class Control:
         self._statements.cancel_all(doomed.id, f"the session was killed by {session.user}")
         self._sessions.cut_off(doomed)
         return Affected(1)
+
+    def _kill_job(self, statement: KillJob, session: Session, _: Transaction | None) -> Affected:
+        doomed = self._jobs.find(statement.job_id)
+        if not session.principal.may_see_job(doomed.asked_by):
+            raise no_such_job(statement.job_id)
+        return Affected(int(self._jobs.cancel(doomed, f"killed by {session.user}")))
 
 
 def _refuse_named(named: Transaction | None, how: str) -> None:

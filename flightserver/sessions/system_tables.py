@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import islice
 
 import pyarrow as pa
@@ -16,8 +17,10 @@ from flightserver.activity.statements import Statements
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.granting import GRANTS, POLICIES, grants_seen, policies_seen
+from flightserver.execution.jobs_seen import JOBS, jobs_seen
 from flightserver.execution.system import SystemTable
 from flightserver.sessions.directory import Sessions
+from flush.jobs.states import JobState
 from providers.commit.examination import damage_of
 from providers.commit.scope_store import ScopeStore
 from providers.damage import Damage
@@ -274,6 +277,7 @@ def system_tables(watched: Watched) -> Mapping[str, SystemTable]:
     return {
         "audit_log": _table(_AUDIT_LOG, audit_seen),
         "grants": SystemTable(GRANTS, grants_seen),
+        "jobs": SystemTable(JOBS, partial(jobs_seen, watched.database)),
         "kept": _table(_KEPT, kept_seen),
         "limits": _table(_LIMITS, limits_seen),
         "policies": SystemTable(POLICIES, policies_seen),
@@ -294,6 +298,10 @@ def _of_server(watched: Watched) -> Iterator[tuple[str, int, int | None]]:
     yield "statements at work", watched.gate.working, settings.statements_max
     yield "statements that wait", watched.gate.waiting, settings.queue_max
     yield "kept bytes", watched.ledger.bytes_kept(), settings.kept_mb << 20
+    jobs = watched.database.jobs.counts()
+    yield "jobs that wait", jobs[JobState.QUEUED], None
+    yield "jobs at work", jobs[JobState.RUNNING], None
+    yield "jobs that failed", jobs[JobState.FAILED], None
     yield "outdated snapshots", watched.database.store.outdated_snapshots(), None
 
 

@@ -11,6 +11,7 @@ from flightserver.sql.statements import (
     Compact,
     Describe,
     Flush,
+    KillJob,
     KillQuery,
     KillSession,
     Release,
@@ -20,6 +21,7 @@ from flightserver.sql.statements import (
     SetOption,
     ShowColumns,
     ShowCreate,
+    ShowJobs,
     ShowManifest,
     ShowNamespaces,
     ShowOption,
@@ -80,6 +82,7 @@ _SHOWN: dict[str, Callable[[Cursor], Statement]] = {
     "MANIFEST": _show_manifest,
     "CREATE": _show_create,
     "GRANTS": parse_show_grants,
+    "JOBS": lambda _: ShowJobs(),
 }
 
 
@@ -187,7 +190,7 @@ def parse_check(cursor: Cursor) -> CheckAuditLog:
 
 
 def parse_kill(cursor: Cursor) -> Statement:
-    """Read what follows KILL: `QUERY number` or `SESSION id`."""
+    """Read what follows KILL: `QUERY number`, `SESSION id` or `JOB id`."""
     if cursor.accept("QUERY"):
         number = option_value(cursor)
         if not number.isdecimal():
@@ -195,4 +198,6 @@ def parse_kill(cursor: Cursor) -> Statement:
         return KillQuery(int(number))
     if cursor.accept("SESSION"):
         return KillSession(option_value(cursor))
-    raise cursor.error(f"expected QUERY or SESSION, found {cursor.found()}")
+    if cursor.accept("JOB"):
+        return KillJob(option_value(cursor))
+    raise cursor.error(f"expected QUERY, SESSION or JOB, found {cursor.found()}")

@@ -343,6 +343,11 @@ class Revoke(Statement):
 
 
 @dataclass(frozen=True)
+class ShowJobs(Statement):
+    """The jobs in the background that the user may see."""
+
+
+@dataclass(frozen=True)
 class ShowGrants(Statement):
     """The grants that the user may see, all or those to somebody or on something."""
 
@@ -467,6 +472,13 @@ class KillSession(Statement):
     """A session ends, with everything that it runs."""
 
     session_id: str
+
+
+@dataclass(frozen=True)
+class KillJob(Statement):
+    """A job in the background ends, or never begins."""
+
+    job_id: str
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ keeps every batch that any of its scans may need.
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from functools import reduce
 
 import pyarrow as pa
 
@@ -25,6 +24,7 @@ from flightserver.execution.damage import check_present, damage_named
 from flightserver.execution.guarding import allowed_text, failing_closed
 from flightserver.execution.names import Names, relation_of_rows, view_text
 from flightserver.execution.passes import Asked, FirstPass, Guarded, Reach, Trusting
+from flightserver.execution.plan_sizes import plan_size_of
 from flightserver.execution.reads import Reads
 from flightserver.execution.rows import Rows, client_schema, to_client
 from flightserver.execution.sources import Parameters, SqlText, SubstraitPlan
@@ -33,7 +33,7 @@ from flightserver.sql.meaning.constant_parameters import constant_of, constant_p
 from flightserver.sql.meaning.counts import counted_table
 from flightserver.sql.meaning.engine_text import Circumstances, EngineText, for_engine
 from flightserver.sql.meaning.parameter_types import parameter_types
-from flightserver.sql.meaning.plan_size import PlanSize, refuse_large
+from flightserver.sql.meaning.plan_size import refuse_large
 from flightserver.sql.meaning.scopes import Relation
 from flightserver.sql.statements import SubstraitQuery
 from flightserver.sql.text.query_text import QueryText
@@ -224,13 +224,15 @@ class Reader:
 
     def _substrait_query(self, query: SubstraitQuery, context: Context) -> Asked:
         names = self._names(context)
-        reads = Reads()
-        found = [names.relation(context.name(ref)) for ref in query.tables]
-        refuse_large(reduce(PlanSize.beside, [r.size for r in found if r is not None and r.size], PlanSize()))
-        for ref in dict.fromkeys(query.tables):
-            text = EngineText("", frozenset({context.name(ref)}), (), has_optional_sides=False)
+        tables = {read.name: context.name(read.table) for read in query.reads}
+        size = plan_size_of(query, {name: names.relation(table) for name, table in tables.items()})
+        refuse_large(size)
+        reads = Reads(value_bytes=size.largest)
+        for table in dict.fromkeys(tables.values()):
+            text = EngineText("", frozenset({table}), (), has_optional_sides=False)
             reads.guards |= reads.add(text, names, self._view_reader(context))
-        return Asked(self._database, SubstraitPlan(query.plan), context, reads, SqlDialect.STABLE_JOIN_ORDER)
+        plan = SubstraitPlan(query.plan, tuple((read.name, tables[read.name], read.columns) for read in query.reads))
+        return Asked(self._database, plan, context, reads, SqlDialect.STABLE_JOIN_ORDER)
 
     def _names(self, context: Context, given: Given = NOTHING) -> Names:
         return Names(context.door, self.system, context.namespace, given.relations)

@@ -96,9 +96,10 @@ class SqlText:
 
 @dataclass(frozen=True)
 class SubstraitPlan:
-    """A query as a serialized Substrait plan."""
+    """A query as a serialized Substrait plan. `reads` have their names in it, their tables, and columns of those."""
 
     plan: bytes
+    reads: tuple[tuple[str, TableName, tuple[str, ...]], ...]
 
     @property
     def written(self) -> bytes:
@@ -128,6 +129,11 @@ class SubstraitPlan:
         batch_rows: int,
     ) -> Frame:
         """Plan the plan. UNSUPPORTED when it compares with a sub-query in a way that the engine answers wrong."""
-        frame = engine.plan_substrait(self.plan, relations, namespace, dialect, batch_rows)
+        shown = {
+            TableName(namespace, name): engine.showing(relations[table], columns)
+            for name, table, columns in self.reads
+            if table in relations
+        }
+        frame = engine.plan_substrait(self.plan, shown, namespace, dialect, batch_rows)
         refuse_inexact(frame)
         return frame

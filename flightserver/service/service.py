@@ -43,8 +43,9 @@ from flightserver.sessions.control import Control
 from flightserver.sessions.directory import Sessions
 from flightserver.sessions.session import Session
 from flightserver.settings import Settings
+from flightserver.sql.meaning.bounded_work import BOUNDING, QUADRATIC
 from flightserver.sql.parser import Parsed, parse_numbered
-from flightserver.sql.statements import Insert, SubstraitQuery, TableRef, Update
+from flightserver.sql.statements import Insert, SubstraitQuery, TableRead, TableRef, Update
 from providers.commit.idempotency import Idempotency
 from providers.commit.request import Request
 from providers.commit.transaction import Transaction
@@ -454,9 +455,13 @@ class Service:
 
 
 def _substrait(plan: commands.SubstraitPlan) -> Parsed:
-    readable = readable_plan(plan.plan)
-    tables = [TableRef(parts[-2] if len(parts) > 1 else None, parts[-1]) for parts in readable.tables if parts]
-    return Parsed(SubstraitQuery(readable.plan, tuple(tables)), 0)
+    readable = readable_plan(plan.plan, BOUNDING, QUADRATIC)
+    reads = [
+        TableRead(read.name, TableRef(read.table[-2] if len(read.table) > 1 else None, read.table[-1]), read.columns)
+        for read in readable.reads
+        if read.table
+    ]
+    return Parsed(SubstraitQuery(readable.plan, tuple(reads)), 0)
 
 
 def _named(transaction_id: bytes | None, call: Call) -> Transaction | None:

@@ -69,11 +69,20 @@ class Query(Statement):
 
 
 @dataclass(frozen=True)
+class TableRead:
+    """A read of a Substrait plan: its name in the plan, its table, and the columns that it expects of that."""
+
+    name: str
+    table: TableRef
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class SubstraitQuery(Statement):
-    """Rows out, by a serialized Substrait plan instead of a text; `tables` has one for each of its reads."""
+    """Rows out, by a serialized Substrait plan instead of a text."""
 
     plan: bytes
-    tables: tuple[TableRef, ...]
+    reads: tuple[TableRead, ...]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ Further sessions differ in some settings (`SqlDialect`) and have a small memory 
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, unique
 from pathlib import Path
@@ -21,7 +21,7 @@ from datafusion.catalog import CatalogProvider, SchemaProvider, Table
 from datafusion.plan import LogicalPlan
 from datafusion.substrait import Consumer, Serde
 
-from catalog.identifiers import CATALOG_NAME, TableName
+from catalog.identifiers import CATALOG_NAME, TableName, quote_identifier
 from providers.engine.errors import engine_errors
 from providers.engine.functions import add_functions
 from providers.engine.sliding import add_sliding_aggregates
@@ -198,6 +198,13 @@ class QueryEngine:
         with self._names.of_statement(relations, namespace), engine_errors():
             decoded = Consumer.from_substrait_plan(session, Serde.deserialize_bytes(plan))
             return session.create_dataframe_from_logical_plan(decoded)
+
+    def showing(self, table: Table, columns: Sequence[str]) -> Table:
+        """A relation with these columns of it, in this order."""
+        if tuple(table.schema.names) == tuple(columns):
+            return table
+        with engine_errors():
+            return self.context.read_table(table).select(*map(quote_identifier, columns)).into_view()
 
     def schema_of(self, plan: LogicalPlan) -> pa.Schema:
         """The schema of what an optimized plan yields: before it is optimized, types have not been brought together."""

@@ -117,6 +117,75 @@ def test_an_outer_join_of_a_plan_keeps_its_columns_apart(db: Client, wire: Wire,
     assert ask(wire, StatementSubstraitPlan(plan)).num_rows == 0
 
 
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("SELECT id, d FROM {t} WHERE s = 'b'", [{"id": 2, "d": "2.50"}, {"id": 4, "d": "4.50"}]),
+        ("SELECT a.id, b.d FROM {t} a JOIN {t} b ON a.id = b.id WHERE b.s = 'a'", [{"id": 1, "d": "1.50"}]),
+    ],
+)
+def test_a_plan_knows_columns_of_its_own(db: Client, wire: Wire, stored: str, sql: str, expected: object) -> None:
+    """A table may have gained others since, before those or behind them."""
+    plan = StatementSubstraitPlan(plan_of(sql.format(t=stored), stored))
+    db.run(f"ALTER TABLE {stored} ADD COLUMN more STRUCT<id INT, d INT>")
+    rows = ask(wire, plan).select(["id", "d"]).sort_by("id").to_pylist()
+    assert [{"id": row["id"], "d": str(row["d"])} for row in rows] == expected
+    db.run(f"CREATE VIEW turned_{stored} AS SELECT more, d, s, id FROM {stored}")
+    turned = StatementSubstraitPlan(plan_of(sql.format(t=f"turned_{stored}"), f"turned_{stored}"))
+    assert ask(wire, turned).select(["id", "d"]).sort_by("id").to_pylist() == rows
+
+
+def test_fields_of_structs_are_no_columns(db: Client, wire: Wire, t: str) -> None:
+    """A plan names them among its columns."""
+    db.run(f"CREATE TABLE {t} (id BIGINT PRIMARY KEY, o STRUCT<id INT, s TEXT>, l STRUCT<s TEXT>[], s TEXT)")
+    db.run(f"INSERT INTO {t} (id, s) VALUES (1, 'a')")
+    nested = pa.struct([("id", pa.int32()), ("s", pa.string())])
+    schema = pa.schema(
+        [("id", pa.int64()), ("o", nested), ("l", pa.list_(pa.struct([("s", pa.string())]))), ("s", pa.string())]
+    )
+    context = SessionContext()
+    context.from_arrow(schema.empty_table(), t)
+    plan = SubstraitPlan(Serde.serialize_bytes(f"SELECT s, id FROM {t} WHERE id > 0", context), "0.85.0")
+    db.run(f"ALTER TABLE {t} ADD COLUMN x INT")
+    (row,) = ask(wire, StatementSubstraitPlan(plan)).to_pylist()
+    assert (row["id"], row["s"]) == (1, "a")
+
+
+def chain(steps: int, made: str, last: str) -> str:
+    """A query in a query in a query, each of which makes its column `x` of the one below."""
+    query = "SELECT id, s AS x FROM {t}"
+    for _ in range(steps):
+        query = f"SELECT id, {made} AS x FROM ({query})"
+    return last.format(f"({query})")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        f"SELECT length(replace(replace(replace(s, 'a', '{'x' * 1000}'), 'x', '{'y' * 1000}'), 'y', 'zz')) FROM {{t}}",
+        chain(20, "x || x", "SELECT length(x) AS n FROM {}"),
+        chain(20, "concat(x, x)", "SELECT id FROM {} ORDER BY x"),
+        chain(20, "x || x", "SELECT id FROM {{t}} WHERE id IN (SELECT max(length(x)) FROM {})"),
+        chain(16, "substr(x, 1, length(x))", "SELECT id FROM {} WHERE x > 'b'"),
+        "SELECT max(levenshtein(s, s)) AS n FROM long_{t}",
+    ],
+    ids=[
+        "functions in functions",
+        "doubled texts",
+        "a sorted one",
+        "in a sub-query",
+        "a condition written out",
+        "long",
+    ],
+)
+def test_a_plan_that_could_take_all_memory_or_time_is_refused(db: Client, wire: Wire, stored: str, sql: str) -> None:
+    """As a text that says the same is."""
+    db.run(f"CREATE VIEW long_{stored} AS SELECT id, replace(s, s, '{'ab' * 2000}') AS s, d FROM {stored}")
+    plan = unoptimized(sql.format(t=stored), stored, f"long_{stored}")
+    with pytest.raises(pa.ArrowException, match=r"may take 8 MB|may have 10,000|at most 255 letters"):
+        ask(wire, StatementSubstraitPlan(plan))
+
+
 def test_a_plan_reads_views(db: Client, wire: Wire, stored: str) -> None:
     """A view is a table to a plan."""
     db.run(f"CREATE VIEW v_{stored} AS SELECT * FROM {stored} WHERE id > 1")

@@ -7,10 +7,25 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Plan(_message.Message):
-    __slots__ = ("relations",)
+    __slots__ = ("extensions", "relations")
+    EXTENSIONS_FIELD_NUMBER: _ClassVar[int]
     RELATIONS_FIELD_NUMBER: _ClassVar[int]
+    extensions: _containers.RepeatedCompositeFieldContainer[SimpleExtensionDeclaration]
     relations: _containers.RepeatedCompositeFieldContainer[PlanRel]
-    def __init__(self, relations: _Optional[_Iterable[_Union[PlanRel, _Mapping]]] = ...) -> None: ...
+    def __init__(self, extensions: _Optional[_Iterable[_Union[SimpleExtensionDeclaration, _Mapping]]] = ..., relations: _Optional[_Iterable[_Union[PlanRel, _Mapping]]] = ...) -> None: ...
+
+class SimpleExtensionDeclaration(_message.Message):
+    __slots__ = ("extension_function",)
+    class ExtensionFunction(_message.Message):
+        __slots__ = ("function_anchor", "name")
+        FUNCTION_ANCHOR_FIELD_NUMBER: _ClassVar[int]
+        NAME_FIELD_NUMBER: _ClassVar[int]
+        function_anchor: int
+        name: str
+        def __init__(self, function_anchor: _Optional[int] = ..., name: _Optional[str] = ...) -> None: ...
+    EXTENSION_FUNCTION_FIELD_NUMBER: _ClassVar[int]
+    extension_function: SimpleExtensionDeclaration.ExtensionFunction
+    def __init__(self, extension_function: _Optional[_Union[SimpleExtensionDeclaration.ExtensionFunction, _Mapping]] = ...) -> None: ...
 
 class PlanRel(_message.Message):
     __slots__ = ("rel", "root")
@@ -83,7 +98,14 @@ class RelCommon(_message.Message):
     def __init__(self, direct: _Optional[_Union[RelCommon.Direct, _Mapping]] = ..., emit: _Optional[_Union[RelCommon.Emit, _Mapping]] = ...) -> None: ...
 
 class ReadRel(_message.Message):
-    __slots__ = ("common", "base_schema", "filter", "projection", "named_table", "best_effort_filter")
+    __slots__ = ("common", "base_schema", "filter", "projection", "virtual_table", "named_table", "best_effort_filter")
+    class VirtualTable(_message.Message):
+        __slots__ = ("values", "expressions")
+        VALUES_FIELD_NUMBER: _ClassVar[int]
+        EXPRESSIONS_FIELD_NUMBER: _ClassVar[int]
+        values: _containers.RepeatedCompositeFieldContainer[Expression.Literal.Struct]
+        expressions: _containers.RepeatedCompositeFieldContainer[Expression.Nested.Struct]
+        def __init__(self, values: _Optional[_Iterable[_Union[Expression.Literal.Struct, _Mapping]]] = ..., expressions: _Optional[_Iterable[_Union[Expression.Nested.Struct, _Mapping]]] = ...) -> None: ...
     class NamedTable(_message.Message):
         __slots__ = ("names",)
         NAMES_FIELD_NUMBER: _ClassVar[int]
@@ -93,15 +115,17 @@ class ReadRel(_message.Message):
     BASE_SCHEMA_FIELD_NUMBER: _ClassVar[int]
     FILTER_FIELD_NUMBER: _ClassVar[int]
     PROJECTION_FIELD_NUMBER: _ClassVar[int]
+    VIRTUAL_TABLE_FIELD_NUMBER: _ClassVar[int]
     NAMED_TABLE_FIELD_NUMBER: _ClassVar[int]
     BEST_EFFORT_FILTER_FIELD_NUMBER: _ClassVar[int]
     common: RelCommon
     base_schema: NamedStruct
     filter: Expression
     projection: MaskExpression
+    virtual_table: ReadRel.VirtualTable
     named_table: ReadRel.NamedTable
     best_effort_filter: Expression
-    def __init__(self, common: _Optional[_Union[RelCommon, _Mapping]] = ..., base_schema: _Optional[_Union[NamedStruct, _Mapping]] = ..., filter: _Optional[_Union[Expression, _Mapping]] = ..., projection: _Optional[_Union[MaskExpression, _Mapping]] = ..., named_table: _Optional[_Union[ReadRel.NamedTable, _Mapping]] = ..., best_effort_filter: _Optional[_Union[Expression, _Mapping]] = ...) -> None: ...
+    def __init__(self, common: _Optional[_Union[RelCommon, _Mapping]] = ..., base_schema: _Optional[_Union[NamedStruct, _Mapping]] = ..., filter: _Optional[_Union[Expression, _Mapping]] = ..., projection: _Optional[_Union[MaskExpression, _Mapping]] = ..., virtual_table: _Optional[_Union[ReadRel.VirtualTable, _Mapping]] = ..., named_table: _Optional[_Union[ReadRel.NamedTable, _Mapping]] = ..., best_effort_filter: _Optional[_Union[Expression, _Mapping]] = ...) -> None: ...
 
 class NamedStruct(_message.Message):
     __slots__ = ("names", "struct")
@@ -114,8 +138,30 @@ class NamedStruct(_message.Message):
 class Struct(_message.Message):
     __slots__ = ("types",)
     TYPES_FIELD_NUMBER: _ClassVar[int]
-    types: _containers.RepeatedScalarFieldContainer[bytes]
-    def __init__(self, types: _Optional[_Iterable[bytes]] = ...) -> None: ...
+    types: _containers.RepeatedCompositeFieldContainer[Type]
+    def __init__(self, types: _Optional[_Iterable[_Union[Type, _Mapping]]] = ...) -> None: ...
+
+class Type(_message.Message):
+    __slots__ = ("struct", "list", "map")
+    class List(_message.Message):
+        __slots__ = ("type",)
+        TYPE_FIELD_NUMBER: _ClassVar[int]
+        type: Type
+        def __init__(self, type: _Optional[_Union[Type, _Mapping]] = ...) -> None: ...
+    class Map(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: Type
+        value: Type
+        def __init__(self, key: _Optional[_Union[Type, _Mapping]] = ..., value: _Optional[_Union[Type, _Mapping]] = ...) -> None: ...
+    STRUCT_FIELD_NUMBER: _ClassVar[int]
+    LIST_FIELD_NUMBER: _ClassVar[int]
+    MAP_FIELD_NUMBER: _ClassVar[int]
+    struct: Struct
+    list: Type.List
+    map: Type.Map
+    def __init__(self, struct: _Optional[_Union[Struct, _Mapping]] = ..., list: _Optional[_Union[Type.List, _Mapping]] = ..., map: _Optional[_Union[Type.Map, _Mapping]] = ...) -> None: ...
 
 class MaskExpression(_message.Message):
     __slots__ = ("select",)
@@ -139,25 +185,29 @@ class MaskExpression(_message.Message):
     def __init__(self, select: _Optional[_Union[MaskExpression.StructSelect, _Mapping]] = ...) -> None: ...
 
 class FilterRel(_message.Message):
-    __slots__ = ("input", "condition")
+    __slots__ = ("common", "input", "condition")
+    COMMON_FIELD_NUMBER: _ClassVar[int]
     INPUT_FIELD_NUMBER: _ClassVar[int]
     CONDITION_FIELD_NUMBER: _ClassVar[int]
+    common: RelCommon
     input: Rel
     condition: Expression
-    def __init__(self, input: _Optional[_Union[Rel, _Mapping]] = ..., condition: _Optional[_Union[Expression, _Mapping]] = ...) -> None: ...
+    def __init__(self, common: _Optional[_Union[RelCommon, _Mapping]] = ..., input: _Optional[_Union[Rel, _Mapping]] = ..., condition: _Optional[_Union[Expression, _Mapping]] = ...) -> None: ...
 
 class FetchRel(_message.Message):
-    __slots__ = ("input", "offset_expr", "count_expr")
+    __slots__ = ("common", "input", "offset_expr", "count_expr")
+    COMMON_FIELD_NUMBER: _ClassVar[int]
     INPUT_FIELD_NUMBER: _ClassVar[int]
     OFFSET_EXPR_FIELD_NUMBER: _ClassVar[int]
     COUNT_EXPR_FIELD_NUMBER: _ClassVar[int]
+    common: RelCommon
     input: Rel
     offset_expr: Expression
     count_expr: Expression
-    def __init__(self, input: _Optional[_Union[Rel, _Mapping]] = ..., offset_expr: _Optional[_Union[Expression, _Mapping]] = ..., count_expr: _Optional[_Union[Expression, _Mapping]] = ...) -> None: ...
+    def __init__(self, common: _Optional[_Union[RelCommon, _Mapping]] = ..., input: _Optional[_Union[Rel, _Mapping]] = ..., offset_expr: _Optional[_Union[Expression, _Mapping]] = ..., count_expr: _Optional[_Union[Expression, _Mapping]] = ...) -> None: ...
 
 class AggregateRel(_message.Message):
-    __slots__ = ("input", "groupings", "measures", "grouping_expressions")
+    __slots__ = ("common", "input", "groupings", "measures", "grouping_expressions")
     class Measure(_message.Message):
         __slots__ = ("measure", "filter")
         MEASURE_FIELD_NUMBER: _ClassVar[int]
@@ -170,31 +220,37 @@ class AggregateRel(_message.Message):
         GROUPING_EXPRESSIONS_FIELD_NUMBER: _ClassVar[int]
         grouping_expressions: _containers.RepeatedCompositeFieldContainer[Expression]
         def __init__(self, grouping_expressions: _Optional[_Iterable[_Union[Expression, _Mapping]]] = ...) -> None: ...
+    COMMON_FIELD_NUMBER: _ClassVar[int]
     INPUT_FIELD_NUMBER: _ClassVar[int]
     GROUPINGS_FIELD_NUMBER: _ClassVar[int]
     MEASURES_FIELD_NUMBER: _ClassVar[int]
     GROUPING_EXPRESSIONS_FIELD_NUMBER: _ClassVar[int]
+    common: RelCommon
     input: Rel
     groupings: _containers.RepeatedCompositeFieldContainer[AggregateRel.Grouping]
     measures: _containers.RepeatedCompositeFieldContainer[AggregateRel.Measure]
     grouping_expressions: _containers.RepeatedCompositeFieldContainer[Expression]
-    def __init__(self, input: _Optional[_Union[Rel, _Mapping]] = ..., groupings: _Optional[_Iterable[_Union[AggregateRel.Grouping, _Mapping]]] = ..., measures: _Optional[_Iterable[_Union[AggregateRel.Measure, _Mapping]]] = ..., grouping_expressions: _Optional[_Iterable[_Union[Expression, _Mapping]]] = ...) -> None: ...
+    def __init__(self, common: _Optional[_Union[RelCommon, _Mapping]] = ..., input: _Optional[_Union[Rel, _Mapping]] = ..., groupings: _Optional[_Iterable[_Union[AggregateRel.Grouping, _Mapping]]] = ..., measures: _Optional[_Iterable[_Union[AggregateRel.Measure, _Mapping]]] = ..., grouping_expressions: _Optional[_Iterable[_Union[Expression, _Mapping]]] = ...) -> None: ...
 
 class FunctionWithSorts(_message.Message):
-    __slots__ = ("sorts", "arguments")
+    __slots__ = ("function_reference", "sorts", "arguments")
+    FUNCTION_REFERENCE_FIELD_NUMBER: _ClassVar[int]
     SORTS_FIELD_NUMBER: _ClassVar[int]
     ARGUMENTS_FIELD_NUMBER: _ClassVar[int]
+    function_reference: int
     sorts: _containers.RepeatedCompositeFieldContainer[SortField]
     arguments: _containers.RepeatedCompositeFieldContainer[FunctionArgument]
-    def __init__(self, sorts: _Optional[_Iterable[_Union[SortField, _Mapping]]] = ..., arguments: _Optional[_Iterable[_Union[FunctionArgument, _Mapping]]] = ...) -> None: ...
+    def __init__(self, function_reference: _Optional[int] = ..., sorts: _Optional[_Iterable[_Union[SortField, _Mapping]]] = ..., arguments: _Optional[_Iterable[_Union[FunctionArgument, _Mapping]]] = ...) -> None: ...
 
 class SortRel(_message.Message):
-    __slots__ = ("input", "sorts")
+    __slots__ = ("common", "input", "sorts")
+    COMMON_FIELD_NUMBER: _ClassVar[int]
     INPUT_FIELD_NUMBER: _ClassVar[int]
     SORTS_FIELD_NUMBER: _ClassVar[int]
+    common: RelCommon
     input: Rel
     sorts: _containers.RepeatedCompositeFieldContainer[SortField]
-    def __init__(self, input: _Optional[_Union[Rel, _Mapping]] = ..., sorts: _Optional[_Iterable[_Union[SortField, _Mapping]]] = ...) -> None: ...
+    def __init__(self, common: _Optional[_Union[RelCommon, _Mapping]] = ..., input: _Optional[_Union[Rel, _Mapping]] = ..., sorts: _Optional[_Iterable[_Union[SortField, _Mapping]]] = ...) -> None: ...
 
 class SortField(_message.Message):
     __slots__ = ("expr",)
@@ -203,36 +259,42 @@ class SortField(_message.Message):
     def __init__(self, expr: _Optional[_Union[Expression, _Mapping]] = ...) -> None: ...
 
 class JoinRel(_message.Message):
-    __slots__ = ("left", "right", "expression", "post_join_filter")
+    __slots__ = ("common", "left", "right", "expression", "post_join_filter")
+    COMMON_FIELD_NUMBER: _ClassVar[int]
     LEFT_FIELD_NUMBER: _ClassVar[int]
     RIGHT_FIELD_NUMBER: _ClassVar[int]
     EXPRESSION_FIELD_NUMBER: _ClassVar[int]
     POST_JOIN_FILTER_FIELD_NUMBER: _ClassVar[int]
+    common: RelCommon
     left: Rel
     right: Rel
     expression: Expression
     post_join_filter: Expression
-    def __init__(self, left: _Optional[_Union[Rel, _Mapping]] = ..., right: _Optional[_Union[Rel, _Mapping]] = ..., expression: _Optional[_Union[Expression, _Mapping]] = ..., post_join_filter: _Optional[_Union[Expression, _Mapping]] = ...) -> None: ...
+    def __init__(self, common: _Optional[_Union[RelCommon, _Mapping]] = ..., left: _Optional[_Union[Rel, _Mapping]] = ..., right: _Optional[_Union[Rel, _Mapping]] = ..., expression: _Optional[_Union[Expression, _Mapping]] = ..., post_join_filter: _Optional[_Union[Expression, _Mapping]] = ...) -> None: ...
 
 class KeyedJoinRel(_message.Message):
-    __slots__ = ("left", "right", "post_join_filter")
+    __slots__ = ("common", "left", "right", "post_join_filter")
+    COMMON_FIELD_NUMBER: _ClassVar[int]
     LEFT_FIELD_NUMBER: _ClassVar[int]
     RIGHT_FIELD_NUMBER: _ClassVar[int]
     POST_JOIN_FILTER_FIELD_NUMBER: _ClassVar[int]
+    common: RelCommon
     left: Rel
     right: Rel
     post_join_filter: Expression
-    def __init__(self, left: _Optional[_Union[Rel, _Mapping]] = ..., right: _Optional[_Union[Rel, _Mapping]] = ..., post_join_filter: _Optional[_Union[Expression, _Mapping]] = ...) -> None: ...
+    def __init__(self, common: _Optional[_Union[RelCommon, _Mapping]] = ..., left: _Optional[_Union[Rel, _Mapping]] = ..., right: _Optional[_Union[Rel, _Mapping]] = ..., post_join_filter: _Optional[_Union[Expression, _Mapping]] = ...) -> None: ...
 
 class NestedLoopJoinRel(_message.Message):
-    __slots__ = ("left", "right", "expression")
+    __slots__ = ("common", "left", "right", "expression")
+    COMMON_FIELD_NUMBER: _ClassVar[int]
     LEFT_FIELD_NUMBER: _ClassVar[int]
     RIGHT_FIELD_NUMBER: _ClassVar[int]
     EXPRESSION_FIELD_NUMBER: _ClassVar[int]
+    common: RelCommon
     left: Rel
     right: Rel
     expression: Expression
-    def __init__(self, left: _Optional[_Union[Rel, _Mapping]] = ..., right: _Optional[_Union[Rel, _Mapping]] = ..., expression: _Optional[_Union[Expression, _Mapping]] = ...) -> None: ...
+    def __init__(self, common: _Optional[_Union[RelCommon, _Mapping]] = ..., left: _Optional[_Union[Rel, _Mapping]] = ..., right: _Optional[_Union[Rel, _Mapping]] = ..., expression: _Optional[_Union[Expression, _Mapping]] = ...) -> None: ...
 
 class ProjectRel(_message.Message):
     __slots__ = ("common", "input", "expressions")
@@ -245,53 +307,67 @@ class ProjectRel(_message.Message):
     def __init__(self, common: _Optional[_Union[RelCommon, _Mapping]] = ..., input: _Optional[_Union[Rel, _Mapping]] = ..., expressions: _Optional[_Iterable[_Union[Expression, _Mapping]]] = ...) -> None: ...
 
 class SetRel(_message.Message):
-    __slots__ = ("inputs",)
+    __slots__ = ("common", "inputs")
+    COMMON_FIELD_NUMBER: _ClassVar[int]
     INPUTS_FIELD_NUMBER: _ClassVar[int]
+    common: RelCommon
     inputs: _containers.RepeatedCompositeFieldContainer[Rel]
-    def __init__(self, inputs: _Optional[_Iterable[_Union[Rel, _Mapping]]] = ...) -> None: ...
+    def __init__(self, common: _Optional[_Union[RelCommon, _Mapping]] = ..., inputs: _Optional[_Iterable[_Union[Rel, _Mapping]]] = ...) -> None: ...
 
 class CrossRel(_message.Message):
-    __slots__ = ("left", "right")
+    __slots__ = ("common", "left", "right")
+    COMMON_FIELD_NUMBER: _ClassVar[int]
     LEFT_FIELD_NUMBER: _ClassVar[int]
     RIGHT_FIELD_NUMBER: _ClassVar[int]
+    common: RelCommon
     left: Rel
     right: Rel
-    def __init__(self, left: _Optional[_Union[Rel, _Mapping]] = ..., right: _Optional[_Union[Rel, _Mapping]] = ...) -> None: ...
+    def __init__(self, common: _Optional[_Union[RelCommon, _Mapping]] = ..., left: _Optional[_Union[Rel, _Mapping]] = ..., right: _Optional[_Union[Rel, _Mapping]] = ...) -> None: ...
 
 class SingleRel(_message.Message):
-    __slots__ = ("input",)
+    __slots__ = ("common", "input")
+    COMMON_FIELD_NUMBER: _ClassVar[int]
     INPUT_FIELD_NUMBER: _ClassVar[int]
+    common: RelCommon
     input: Rel
-    def __init__(self, input: _Optional[_Union[Rel, _Mapping]] = ...) -> None: ...
+    def __init__(self, common: _Optional[_Union[RelCommon, _Mapping]] = ..., input: _Optional[_Union[Rel, _Mapping]] = ...) -> None: ...
 
 class ExtensionSingleRel(_message.Message):
-    __slots__ = ("input",)
+    __slots__ = ("common", "input")
+    COMMON_FIELD_NUMBER: _ClassVar[int]
     INPUT_FIELD_NUMBER: _ClassVar[int]
+    common: RelCommon
     input: Rel
-    def __init__(self, input: _Optional[_Union[Rel, _Mapping]] = ...) -> None: ...
+    def __init__(self, common: _Optional[_Union[RelCommon, _Mapping]] = ..., input: _Optional[_Union[Rel, _Mapping]] = ...) -> None: ...
 
 class ExtensionMultiRel(_message.Message):
-    __slots__ = ("inputs",)
+    __slots__ = ("common", "inputs")
+    COMMON_FIELD_NUMBER: _ClassVar[int]
     INPUTS_FIELD_NUMBER: _ClassVar[int]
+    common: RelCommon
     inputs: _containers.RepeatedCompositeFieldContainer[Rel]
-    def __init__(self, inputs: _Optional[_Iterable[_Union[Rel, _Mapping]]] = ...) -> None: ...
+    def __init__(self, common: _Optional[_Union[RelCommon, _Mapping]] = ..., inputs: _Optional[_Iterable[_Union[Rel, _Mapping]]] = ...) -> None: ...
 
 class WindowRel(_message.Message):
-    __slots__ = ("input", "window_functions", "partition_expressions", "sorts")
+    __slots__ = ("common", "input", "window_functions", "partition_expressions", "sorts")
     class WindowRelFunction(_message.Message):
-        __slots__ = ("arguments",)
+        __slots__ = ("function_reference", "arguments")
+        FUNCTION_REFERENCE_FIELD_NUMBER: _ClassVar[int]
         ARGUMENTS_FIELD_NUMBER: _ClassVar[int]
+        function_reference: int
         arguments: _containers.RepeatedCompositeFieldContainer[FunctionArgument]
-        def __init__(self, arguments: _Optional[_Iterable[_Union[FunctionArgument, _Mapping]]] = ...) -> None: ...
+        def __init__(self, function_reference: _Optional[int] = ..., arguments: _Optional[_Iterable[_Union[FunctionArgument, _Mapping]]] = ...) -> None: ...
+    COMMON_FIELD_NUMBER: _ClassVar[int]
     INPUT_FIELD_NUMBER: _ClassVar[int]
     WINDOW_FUNCTIONS_FIELD_NUMBER: _ClassVar[int]
     PARTITION_EXPRESSIONS_FIELD_NUMBER: _ClassVar[int]
     SORTS_FIELD_NUMBER: _ClassVar[int]
+    common: RelCommon
     input: Rel
     window_functions: _containers.RepeatedCompositeFieldContainer[WindowRel.WindowRelFunction]
     partition_expressions: _containers.RepeatedCompositeFieldContainer[Expression]
     sorts: _containers.RepeatedCompositeFieldContainer[SortField]
-    def __init__(self, input: _Optional[_Union[Rel, _Mapping]] = ..., window_functions: _Optional[_Iterable[_Union[WindowRel.WindowRelFunction, _Mapping]]] = ..., partition_expressions: _Optional[_Iterable[_Union[Expression, _Mapping]]] = ..., sorts: _Optional[_Iterable[_Union[SortField, _Mapping]]] = ...) -> None: ...
+    def __init__(self, common: _Optional[_Union[RelCommon, _Mapping]] = ..., input: _Optional[_Union[Rel, _Mapping]] = ..., window_functions: _Optional[_Iterable[_Union[WindowRel.WindowRelFunction, _Mapping]]] = ..., partition_expressions: _Optional[_Iterable[_Union[Expression, _Mapping]]] = ..., sorts: _Optional[_Iterable[_Union[SortField, _Mapping]]] = ...) -> None: ...
 
 class FunctionArgument(_message.Message):
     __slots__ = ("value",)
@@ -300,7 +376,7 @@ class FunctionArgument(_message.Message):
     def __init__(self, value: _Optional[_Union[Expression, _Mapping]] = ...) -> None: ...
 
 class Expression(_message.Message):
-    __slots__ = ("selection", "scalar_function", "window_function", "if_then", "switch_expression", "singular_or_list", "multi_or_list", "cast", "subquery")
+    __slots__ = ("literal", "selection", "scalar_function", "window_function", "if_then", "switch_expression", "singular_or_list", "multi_or_list", "cast", "subquery", "nested")
     class FieldReference(_message.Message):
         __slots__ = ("direct_reference", "expression", "root_reference")
         class RootReference(_message.Message):
@@ -323,20 +399,65 @@ class Expression(_message.Message):
         FIELD_FIELD_NUMBER: _ClassVar[int]
         field: int
         def __init__(self, field: _Optional[int] = ...) -> None: ...
+    class Literal(_message.Message):
+        __slots__ = ("string",)
+        class Struct(_message.Message):
+            __slots__ = ("fields",)
+            FIELDS_FIELD_NUMBER: _ClassVar[int]
+            fields: _containers.RepeatedCompositeFieldContainer[Expression.Literal]
+            def __init__(self, fields: _Optional[_Iterable[_Union[Expression.Literal, _Mapping]]] = ...) -> None: ...
+        STRING_FIELD_NUMBER: _ClassVar[int]
+        string: str
+        def __init__(self, string: _Optional[str] = ...) -> None: ...
+    class Nested(_message.Message):
+        __slots__ = ("struct", "list", "map")
+        class Struct(_message.Message):
+            __slots__ = ("fields",)
+            FIELDS_FIELD_NUMBER: _ClassVar[int]
+            fields: _containers.RepeatedCompositeFieldContainer[Expression]
+            def __init__(self, fields: _Optional[_Iterable[_Union[Expression, _Mapping]]] = ...) -> None: ...
+        class List(_message.Message):
+            __slots__ = ("values",)
+            VALUES_FIELD_NUMBER: _ClassVar[int]
+            values: _containers.RepeatedCompositeFieldContainer[Expression]
+            def __init__(self, values: _Optional[_Iterable[_Union[Expression, _Mapping]]] = ...) -> None: ...
+        class Map(_message.Message):
+            __slots__ = ("key_values",)
+            class KeyValue(_message.Message):
+                __slots__ = ("key", "value")
+                KEY_FIELD_NUMBER: _ClassVar[int]
+                VALUE_FIELD_NUMBER: _ClassVar[int]
+                key: Expression
+                value: Expression
+                def __init__(self, key: _Optional[_Union[Expression, _Mapping]] = ..., value: _Optional[_Union[Expression, _Mapping]] = ...) -> None: ...
+            KEY_VALUES_FIELD_NUMBER: _ClassVar[int]
+            key_values: _containers.RepeatedCompositeFieldContainer[Expression.Nested.Map.KeyValue]
+            def __init__(self, key_values: _Optional[_Iterable[_Union[Expression.Nested.Map.KeyValue, _Mapping]]] = ...) -> None: ...
+        STRUCT_FIELD_NUMBER: _ClassVar[int]
+        LIST_FIELD_NUMBER: _ClassVar[int]
+        MAP_FIELD_NUMBER: _ClassVar[int]
+        struct: Expression.Nested.Struct
+        list: Expression.Nested.List
+        map: Expression.Nested.Map
+        def __init__(self, struct: _Optional[_Union[Expression.Nested.Struct, _Mapping]] = ..., list: _Optional[_Union[Expression.Nested.List, _Mapping]] = ..., map: _Optional[_Union[Expression.Nested.Map, _Mapping]] = ...) -> None: ...
     class ScalarFunction(_message.Message):
-        __slots__ = ("arguments",)
+        __slots__ = ("function_reference", "arguments")
+        FUNCTION_REFERENCE_FIELD_NUMBER: _ClassVar[int]
         ARGUMENTS_FIELD_NUMBER: _ClassVar[int]
+        function_reference: int
         arguments: _containers.RepeatedCompositeFieldContainer[FunctionArgument]
-        def __init__(self, arguments: _Optional[_Iterable[_Union[FunctionArgument, _Mapping]]] = ...) -> None: ...
+        def __init__(self, function_reference: _Optional[int] = ..., arguments: _Optional[_Iterable[_Union[FunctionArgument, _Mapping]]] = ...) -> None: ...
     class WindowFunction(_message.Message):
-        __slots__ = ("partitions", "sorts", "arguments")
+        __slots__ = ("function_reference", "partitions", "sorts", "arguments")
+        FUNCTION_REFERENCE_FIELD_NUMBER: _ClassVar[int]
         PARTITIONS_FIELD_NUMBER: _ClassVar[int]
         SORTS_FIELD_NUMBER: _ClassVar[int]
         ARGUMENTS_FIELD_NUMBER: _ClassVar[int]
+        function_reference: int
         partitions: _containers.RepeatedCompositeFieldContainer[Expression]
         sorts: _containers.RepeatedCompositeFieldContainer[SortField]
         arguments: _containers.RepeatedCompositeFieldContainer[FunctionArgument]
-        def __init__(self, partitions: _Optional[_Iterable[_Union[Expression, _Mapping]]] = ..., sorts: _Optional[_Iterable[_Union[SortField, _Mapping]]] = ..., arguments: _Optional[_Iterable[_Union[FunctionArgument, _Mapping]]] = ...) -> None: ...
+        def __init__(self, function_reference: _Optional[int] = ..., partitions: _Optional[_Iterable[_Union[Expression, _Mapping]]] = ..., sorts: _Optional[_Iterable[_Union[SortField, _Mapping]]] = ..., arguments: _Optional[_Iterable[_Union[FunctionArgument, _Mapping]]] = ...) -> None: ...
     class IfThen(_message.Message):
         __slots__ = ("ifs",)
         class IfClause(_message.Message):
@@ -421,6 +542,7 @@ class Expression(_message.Message):
         set_predicate: Expression.Subquery.SetPredicate
         set_comparison: Expression.Subquery.SetComparison
         def __init__(self, scalar: _Optional[_Union[Expression.Subquery.Scalar, _Mapping]] = ..., in_predicate: _Optional[_Union[Expression.Subquery.InPredicate, _Mapping]] = ..., set_predicate: _Optional[_Union[Expression.Subquery.SetPredicate, _Mapping]] = ..., set_comparison: _Optional[_Union[Expression.Subquery.SetComparison, _Mapping]] = ...) -> None: ...
+    LITERAL_FIELD_NUMBER: _ClassVar[int]
     SELECTION_FIELD_NUMBER: _ClassVar[int]
     SCALAR_FUNCTION_FIELD_NUMBER: _ClassVar[int]
     WINDOW_FUNCTION_FIELD_NUMBER: _ClassVar[int]
@@ -430,6 +552,8 @@ class Expression(_message.Message):
     MULTI_OR_LIST_FIELD_NUMBER: _ClassVar[int]
     CAST_FIELD_NUMBER: _ClassVar[int]
     SUBQUERY_FIELD_NUMBER: _ClassVar[int]
+    NESTED_FIELD_NUMBER: _ClassVar[int]
+    literal: Expression.Literal
     selection: Expression.FieldReference
     scalar_function: Expression.ScalarFunction
     window_function: Expression.WindowFunction
@@ -439,4 +563,5 @@ class Expression(_message.Message):
     multi_or_list: Expression.MultiOrList
     cast: Expression.Cast
     subquery: Expression.Subquery
-    def __init__(self, selection: _Optional[_Union[Expression.FieldReference, _Mapping]] = ..., scalar_function: _Optional[_Union[Expression.ScalarFunction, _Mapping]] = ..., window_function: _Optional[_Union[Expression.WindowFunction, _Mapping]] = ..., if_then: _Optional[_Union[Expression.IfThen, _Mapping]] = ..., switch_expression: _Optional[_Union[Expression.SwitchExpression, _Mapping]] = ..., singular_or_list: _Optional[_Union[Expression.SingularOrList, _Mapping]] = ..., multi_or_list: _Optional[_Union[Expression.MultiOrList, _Mapping]] = ..., cast: _Optional[_Union[Expression.Cast, _Mapping]] = ..., subquery: _Optional[_Union[Expression.Subquery, _Mapping]] = ...) -> None: ...
+    nested: Expression.Nested
+    def __init__(self, literal: _Optional[_Union[Expression.Literal, _Mapping]] = ..., selection: _Optional[_Union[Expression.FieldReference, _Mapping]] = ..., scalar_function: _Optional[_Union[Expression.ScalarFunction, _Mapping]] = ..., window_function: _Optional[_Union[Expression.WindowFunction, _Mapping]] = ..., if_then: _Optional[_Union[Expression.IfThen, _Mapping]] = ..., switch_expression: _Optional[_Union[Expression.SwitchExpression, _Mapping]] = ..., singular_or_list: _Optional[_Union[Expression.SingularOrList, _Mapping]] = ..., multi_or_list: _Optional[_Union[Expression.MultiOrList, _Mapping]] = ..., cast: _Optional[_Union[Expression.Cast, _Mapping]] = ..., subquery: _Optional[_Union[Expression.Subquery, _Mapping]] = ..., nested: _Optional[_Union[Expression.Nested, _Mapping]] = ...) -> None: ...

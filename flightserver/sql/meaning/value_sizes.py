@@ -150,6 +150,20 @@ MULTIPLYING: Mapping[str, Callable[[_Sizes, _Sizes], int]] = {
 """What sizes multiply to: of the arguments at most, and at least where they are literals."""
 
 
+def size_of_call(name: str, sizes: _Sizes, least: _Sizes, *, keeps_letters: bool = False) -> int:
+    """The bytes of what a function makes of arguments of some sizes, at most and at least.
+
+    `keeps_letters` says that `translate` puts no longer letters in.
+    """
+    if name in SMALL:
+        return STORED_BYTES
+    if name in PARTS:
+        return max(sizes, default=NUMBER_BYTES)
+    if name in MULTIPLYING:
+        return MULTIPLYING[name](sizes, least)
+    return sum(sizes) * (1 if keeps_letters else MULTIPLIED.get(name, 1))
+
+
 def refuse_vast(size: int) -> None:
     """Raise RESOURCES for a value that may be too large."""
     if size > VALUE_BYTES_MAX:
@@ -219,14 +233,9 @@ class ValueSizes:
             if isinstance(part, tree.Node):
                 self.of(part)
         name = call.name.rpartition(".")[2]
-        if name in SMALL:
-            return STORED_BYTES
-        if name in PARTS:
-            return max(sizes, default=NUMBER_BYTES)
-        if name in MULTIPLYING:
-            return MULTIPLYING[name](sizes, tuple(map(self._at_least, call.arguments)))
-        is_ascii = all(self._written(argument).isascii() for argument in call.arguments[1:] if name == "translate")
-        return sum(sizes) * (1 if name == "translate" and is_ascii else MULTIPLIED.get(name, 1))
+        least = tuple(map(self._at_least, call.arguments))
+        is_ascii = name == "translate" and all(self._written(argument).isascii() for argument in call.arguments[1:])
+        return size_of_call(name, sizes, least, keeps_letters=is_ascii)
 
     def _at_least(self, node: tree.Node) -> int:
         """How many bytes a value surely has."""

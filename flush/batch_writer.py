@@ -20,7 +20,7 @@ import bloom
 from bloom import BloomFilter, hash_rows
 from catalog.definition import BATCH_COLUMN, SEQ_COLUMN, Compression, Scope, TableDef
 from manifest import footer
-from manifest.entries import BatchFileEntry, BloomEntry, ColumnRange
+from manifest.batch_entry import BatchFileEntry, BloomEntry, ColumnRange
 from manifest.footer import Footer, Lineage
 from manifest.layout import batch_name, bloom_name, staged_name
 from manifest.ranges import column_range

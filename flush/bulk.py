@@ -31,10 +31,12 @@ from flush.change import ColdChange, publish_change
 from flush.hot_flush import write_hot_rows
 from flush.segment_writer import write_segment
 from flush.staging import Staging
-from manifest.entries import BatchFileEntry, ManifestFile
+from manifest.batch_entry import BatchFileEntry
+from manifest.entries import ManifestFile
 from manifest.files import Unsynced
 from manifest.footer import Lineage
 from manifest.layout import is_segment
+from manifest.parts import parts_of
 from manifest.predicate import Predicate
 from providers.clock import timestamp
 from providers.cold.locate import ColdRows, entry_bounds, find_cold
@@ -293,7 +295,7 @@ class BulkLoad:
 
     def _kill_in(self, entries: Sequence[BatchFileEntry], keys: Keys, bounds: Predicate | None) -> None:
         """Mark dead what some staged batches hold of these keys."""
-        manifest = replace(self._staged.manifest, batches=tuple(entries))
+        manifest = replace(self._staged.manifest, parts=parts_of(entries))
         earlier = replace(self._staged, cold=replace(self._staged.cold, manifest=manifest))
         found = find_cold(earlier, keys, self._store.files, bounds)
         self._refuse_repeats(found)

@@ -13,10 +13,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from catalog.errors import DatabaseError, ErrorKind
+from manifest import codec as manifest_codec
 from manifest import dead_rows
+from manifest.batch_entry import BatchFileEntry, DeletionEntry
 from manifest.dead_rows import DeadRows
-from manifest.entries import BatchFileEntry, BulkCommit, DeletionEntry, ManifestFile
-from manifest.layout import deletion_name, deletion_version, published_name, retired_name, staged_name
+from manifest.entries import BulkCommit, ManifestFile
+from manifest.layout import deletion_name, part_name, published_name, retired_name, staged_name, version_of_file
+from manifest.parts import parts_to_write
 from providers.clock import timestamp
 from providers.cold.scope_folder import ScopeFolder
 from providers.commit.scope_state import ScopeState
@@ -56,7 +59,7 @@ def publish_change(store: ScopeStore, state: ScopeState, change: ColdChange) -> 
         manifest = next_manifest(folder, head.manifest, change, version)
         store.replace_manifest(state, manifest, {**head.dead, **change.dead}, hot, last_seq=change.flushed_seq)
     except BaseException:
-        store.names.delete_unpublished(state, lambda name: deletion_version(name) == version)
+        store.names.delete_unpublished(state, lambda name: version_of_file(name) == version)
         raise
     with suppress(OSError):  # a lost mark is no harm while that manifest is there
         for batch in change.removed:
@@ -92,20 +95,37 @@ def next_manifest(folder: ScopeFolder, manifest: ManifestFile, change: ColdChang
         bloom = None if entry.bloom is None else replace(entry.bloom, path=published_name(entry.bloom.path))
         return with_dead_rows(replace(entry, path=published_name(entry.path), bloom=bloom))
 
+    listed, removed = manifest.by_number, frozenset(change.removed)
+
+    def with_more_dead(batch: int) -> BatchFileEntry | None:
+        before = None if batch in removed else listed.get(batch)
+        after = None if before is None else with_dead_rows(before)
+        return None if after is before else after
+
     after = manifest.with_changes(
         version=version,
         updated_at=timestamp(),
         added=[as_published(entry) for entry in change.added],
         removed=change.removed,
-        changed=with_dead_rows,
+        changed=[found for batch in change.dead if (found := with_more_dead(batch)) is not None],
         flushed_seq=change.flushed_seq,
         schema_version=change.schema_version,
         last_bulk_commit=change.bulk_commit(version),
     )
     for name in staged:
         folder.rename(name, published_name(name))
+    after = _with_files(folder, after)
     folder.sync()
     return after
+
+
+def _with_files(folder: ScopeFolder, manifest: ManifestFile) -> ManifestFile:
+    """The manifest with new files for the parts of which it would say too much itself."""
+    parts = {part.number: part for part in manifest.parts}
+    for part in parts_to_write(manifest.parts):
+        name = part_name(part.number, manifest.version)
+        parts[part.number] = part.written_to(name, folder.write_synced(name, manifest_codec.encode_part(part)))
+    return replace(manifest, parts=tuple(parts.values()))
 
 
 def _keep_staged_names(folder: ScopeFolder, entries: Iterable[BatchFileEntry]) -> None:

@@ -24,8 +24,8 @@ from flush.change import ColdChange, publish_change
 from flush.hot_flush import BATCH_ROWS_MAX
 from flush.staging import Staging
 from flush.work import Work
+from manifest.batch_entry import BatchFileEntry
 from manifest.dead_rows import DeadRows
-from manifest.entries import BatchFileEntry
 from manifest.footer import Lineage
 from manifest.layout import is_segment
 from providers.commit.scope_state import ScopeState

@@ -16,8 +16,8 @@ from flush.batch_writer import sort_by_key, write_batch
 from flush.change import ColdChange, publish_change
 from flush.staging import Staging
 from flush.work import Work
+from manifest.batch_entry import BatchFileEntry
 from manifest.dead_rows import DeadRows
-from manifest.entries import BatchFileEntry
 from manifest.footer import Lineage
 from providers.commit.scope_state import ScopeState
 from providers.commit.scope_store import ScopeStore

@@ -28,8 +28,9 @@ from flush.batch_writer import entry_of
 from flush.change import ColdChange, next_manifest
 from manifest import codec as manifest_codec
 from manifest import dead_rows, footer
+from manifest.batch_entry import BatchFileEntry, BloomEntry
 from manifest.dead_rows import DeadRows
-from manifest.entries import BatchFileEntry, BloomEntry, ManifestFile
+from manifest.entries import ManifestFile
 from manifest.files import checksum
 from manifest.footer import Footer, Lineage
 from manifest.layout import (
@@ -37,11 +38,11 @@ from manifest.layout import (
     batch_of_file,
     bloom_name,
     deletion_name,
-    deletion_version,
     holds_rows,
     is_segment,
     published_name,
     retired_name,
+    version_of_file,
 )
 from manifest.ranges import column_range
 from manifest.rebuild import FoundBatch, Numbers, dead_rows_of, replaced_batches
@@ -133,7 +134,7 @@ def _read_dead_rows(folder: ScopeFolder, names: frozenset[str], scope: Scope, en
     """The union of all deletion files of a batch: a row that was dead once stays dead."""
     dead = DeadRows.none(entry.rows)
     for name in names:
-        version = deletion_version(name)
+        version = version_of_file(name)
         if version is None or name != deletion_name(entry.batch, version):
             continue
         try:

@@ -8,7 +8,7 @@ held until a manifest names them, so reclamation holds it too. No name of what i
 from collections.abc import Iterable
 
 from manifest.entries import ManifestFile
-from manifest.layout import MANIFEST_NAME, batch_of_file, holds_rows, published_name, retired_name, staged_name
+from manifest.layout import MANIFEST_NAME, batch_of_file, holds_rows, is_part, published_name, retired_name, staged_name
 from providers.commit.scope_state import ScopeState
 from providers.commit.scope_store import ScopeStore
 
@@ -27,10 +27,13 @@ def unreachable(names: Iterable[str], manifests: Iterable[ManifestFile], in_flig
             pinned.add(entry.batch)
             needed.add(entry.path)
             needed |= {part.path for part in (entry.bloom, entry.dv) if part is not None}
+        needed |= {part.file.path for part in manifest.parts if part.file is not None}
     needed |= {retired_name(batch) for batch in pinned if newest is not None and batch not in newest.by_number}
     batches = {name: batch_of_file(name) for name in names}
     doomed = [
-        name for name, batch in batches.items() if batch is not None and name not in needed and batch not in in_flight
+        name
+        for name, batch in batches.items()
+        if name not in needed and (is_part(name) if batch is None else batch not in in_flight)
     ]
     return sorted(doomed, key=lambda name: (not holds_rows(name), name))
 

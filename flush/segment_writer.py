@@ -9,7 +9,7 @@ import pyarrow as pa
 from catalog.definition import Scope, TableDef
 from flush.batch_writer import describe, entry_of
 from manifest import footer
-from manifest.entries import BatchFileEntry, ColumnRange
+from manifest.batch_entry import BatchFileEntry, ColumnRange
 from manifest.files import Unsynced
 from manifest.footer import Lineage
 from manifest.layout import segment_name, staged_name

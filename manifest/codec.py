@@ -1,28 +1,25 @@
-"""The manifest's bytes: JSON with a checksum of its own (docs/formats/manifest.md).
+"""The manifest's bytes: JSON with a checksum of its own, and files for parts of it (docs/formats/manifest.md).
 
-The member `checksum` covers the canonical form (sorted members, no spaces) of everything else, so that any
-changed bit is found. An entry is written once and remembered, for most of them are in the next manifest too. 64-bit
-integers are text, because JSON readers may hold numbers as doubles.
+The member `checksum` covers the canonical form (sorted members, no spaces) of everything else, so that any changed bit
+is found; the files of parts are covered by checksums in the manifest. An entry is written once and remembered, for most
+of them are in the next manifest too. 64-bit integers are text, because JSON readers may hold numbers as doubles.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from catalog.errors import DatabaseError, ErrorKind
+from manifest.batch_entry import BatchFileEntry, BloomEntry, ColumnRange, DeletionEntry
 from manifest.canonical import canonical
-from manifest.entries import (
-    BatchFileEntry,
-    BloomEntry,
-    BulkCommit,
-    ColumnRange,
-    DeletionEntry,
-    ManifestFile,
-    check,
-)
+from manifest.entries import BulkCommit, ManifestFile, check
 from manifest.files import checksum
+from manifest.parts import Part, PartFile, part_number, parts_of
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
+
+ReadFile = Callable[[str, str], bytes]
+"""The bytes of a file of some name and checksum; CORRUPT when it is missing or another."""
 
 
 def encode(manifest: ManifestFile) -> bytes:
@@ -43,8 +40,31 @@ def encode(manifest: ManifestFile) -> bytes:
         "totals": {"rows": str(manifest.rows), "dead": str(manifest.dead), "bytes": str(manifest.bytes)},
     }
     texts = {name: canonical(value) for name, value in members.items()}
-    texts["batches"] = f"[{','.join(entry.text for entry in manifest.batches)}]"
+    texts["batches"] = _array(text for part in manifest.parts if (text := part.derived("pending", _pending_text)))
+    texts["parts"] = _array(part.derived("reference", _reference) for part in manifest.parts if part.file is not None)
     return _object({**texts, "checksum": canonical(checksum(_object(texts)))})
+
+
+def encode_part(part: Part) -> bytes:
+    """Write what the file of a part says: all its batches."""
+    return _array(entry.text for entry in part.entries).encode()
+
+
+def _pending_text(part: Part) -> str:
+    return ",".join(entry.text for entry in part.pending)
+
+
+def _reference(part: Part) -> str:
+    """What a manifest says of a part that stands in a file."""
+    if part.file is None:
+        raise ValueError("the part stands in no file")
+    left_out = [str(batch) for batch in part.left_out]
+    return canonical({"path": part.file.path, "checksum": part.file.checksum, "left_out": left_out})
+
+
+def _array(texts: Iterable[str]) -> str:
+    """The canonical form of an array whose items are in theirs."""
+    return f"[{','.join(texts)}]"
 
 
 def _object(texts: Mapping[str, str]) -> bytes:
@@ -52,8 +72,8 @@ def _object(texts: Mapping[str, str]) -> bytes:
     return f"{{{','.join(f'{canonical(name)}:{texts[name]}' for name in sorted(texts))}}}".encode()
 
 
-def decode(data: bytes) -> ManifestFile:
-    """Read a manifest; raise CORRUPT for damage and UNSUPPORTED for a newer format."""
+def decode(data: bytes, read_file: ReadFile) -> ManifestFile:
+    """Read a manifest and the files of its parts; raise CORRUPT for damage and UNSUPPORTED for a newer format."""
     try:
         raw = json.loads(data)
         stated = raw.pop("checksum")
@@ -61,7 +81,7 @@ def decode(data: bytes) -> ManifestFile:
             raise DatabaseError(ErrorKind.UNSUPPORTED, f"a manifest has format {raw['format']}, newer than this server")
         if checksum(canonical(raw).encode()) != stated:
             raise DatabaseError(ErrorKind.CORRUPT, "it fails its checksum")
-        manifest = _manifest_from_json(raw)
+        manifest = _manifest_from_json(raw, read_file)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DatabaseError(ErrorKind.CORRUPT, "it is not readable") from error
     check(manifest)
@@ -122,7 +142,7 @@ def _bulk_commit_from_json(raw: dict[str, Any] | None) -> BulkCommit | None:
     )
 
 
-def _manifest_from_json(raw: dict[str, Any]) -> ManifestFile:
+def _manifest_from_json(raw: dict[str, Any], read_file: ReadFile) -> ManifestFile:
     return ManifestFile(
         table_id=int(raw["table_id"]),
         namespace=raw["namespace"],
@@ -134,6 +154,26 @@ def _manifest_from_json(raw: dict[str, Any]) -> ManifestFile:
         max_batch=int(raw["max_batch"]),
         flushed_seq=int(raw["flushed_seq"]),
         schema_version=raw["schema_version"],
-        batches=tuple(_entry_from_json(entry) for entry in raw["batches"]),
+        parts=_parts_from_json(raw["parts"], [_entry_from_json(entry) for entry in raw["batches"]], read_file),
         last_bulk_commit=_bulk_commit_from_json(raw["last_bulk_commit"]),
     )
+
+
+def _parts_from_json(
+    references: list[dict[str, Any]], pending: list[BatchFileEntry], read_file: ReadFile
+) -> tuple[Part, ...]:
+    """The parts as their files have them, with what the manifest says itself in the place of that."""
+    if [entry.batch for entry in pending] != sorted({entry.batch for entry in pending}):
+        raise DatabaseError(ErrorKind.CORRUPT, "its batch numbers are not ascending")
+    files: dict[int, PartFile] = {}
+    entries: dict[int, BatchFileEntry] = {}
+    for reference in references:
+        path, checksum_ = reference["path"], reference["checksum"]
+        written = [_entry_from_json(entry) for entry in json.loads(read_file(path, checksum_))]
+        by_number = {entry.batch: entry for entry in written}
+        (number,) = {part_number(batch) for batch in by_number}
+        files[number] = PartFile(path, checksum_, by_number)
+        left_out = {int(batch) for batch in reference["left_out"]}
+        entries |= {batch: entry for batch, entry in by_number.items() if batch not in left_out}
+    entries |= {entry.batch: entry for entry in pending}
+    return parts_of((entries[batch] for batch in sorted(entries)), files)

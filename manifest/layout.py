@@ -3,7 +3,8 @@
 ```
 <tables>/<namespace>/<table>.<table id>/            a SHARED table's scope
 <tables>/<namespace>/<table>.<table id>/<user>/     one user's scope of a USER table
-    manifest.json   batch-<N>.parquet   batch-<N>.bloom   batch-<N>.<version>.dv   batch-<N>.retired
+    manifest.json   part-<P>.<version>.json
+    batch-<N>.parquet   batch-<N>.bloom   batch-<N>.<version>.dv   batch-<N>.retired
                     batch-<N>.arrow     (in the place of the Parquet file: a segment, a batch as it came)
 ```
 A file that is still being written, or that no manifest is about to name, has the suffix `.tmp`.
@@ -19,6 +20,7 @@ from catalog.identifiers import path_component
 
 MANIFEST_NAME = "manifest.json"
 
+_PART_FILE = re.compile(r"part-(\d+)\.(\d+)\.json\Z")
 _BATCH_FILE = re.compile(r"batch-(\d+)\.(?:parquet|arrow|bloom|retired|(\d+)\.dv)(?:\.tmp)?\Z")
 
 
@@ -58,6 +60,11 @@ def bloom_name(batch: int) -> str:
     return f"batch-{batch}.bloom"
 
 
+def part_name(part: int, version: int) -> str:
+    """File of a part of a manifest, as of a version of it."""
+    return f"part-{part}.{version}.json"
+
+
 def deletion_name(batch: int, version: int) -> str:
     """File of a batch's dead rows as of a manifest version."""
     return f"batch-{batch}.{version}.dv"
@@ -84,9 +91,14 @@ def batch_of_file(name: str) -> int | None:
     return int(match.group(1)) if match else None
 
 
-def deletion_version(name: str) -> int | None:
-    """Manifest version that a deletion file's name carries, or None for other files."""
-    match = _BATCH_FILE.match(name)
+def is_part(name: str) -> bool:
+    """Tell whether a file has a part of a manifest."""
+    return _PART_FILE.match(name) is not None
+
+
+def version_of_file(name: str) -> int | None:
+    """Manifest version that the name of a deletion file or of a part's file carries, or None for other files."""
+    match = _BATCH_FILE.match(name) or _PART_FILE.match(name)
     return int(match.group(2)) if match and match.group(2) else None
 
 

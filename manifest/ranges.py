@@ -8,7 +8,8 @@ the order of -0.0 and 0.0, and NaN never comes here as a bound.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cached_property, reduce
+from functools import cached_property, partial, reduce
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from catalog.definition import SEQ, Column, TableDef
-from manifest.entries import BatchFileEntry, ColumnRange, RangeValue
+from manifest.batch_entry import BatchFileEntry, ColumnRange, RangeValue
+from manifest.parts import Part
 from manifest.predicate import AllOf, AnyOf, Comparison, InSet, IsNotNull, IsNull, Operator, Predicate, Unknown
 
 Mask = npt.NDArray[np.bool_]
@@ -82,6 +84,14 @@ def _from_json(values: Sequence[RangeValue], data_type: pa.DataType) -> pa.Array
     return pa.array([None if text is None else int(text) for text in texts], data_type)
 
 
+def _rows_of(part: Part) -> Numbers:
+    return np.array([entry.rows for entry in part.entries], dtype=np.int64)
+
+
+def _joined(arrays: Sequence[npt.NDArray[Any]], kind: npt.DTypeLike) -> npt.NDArray[Any]:
+    return np.concatenate(arrays) if arrays else np.empty(0, dtype=kind)
+
+
 @dataclass(frozen=True)
 class Bounds:
     """One column's ranges over all batches: `low` and `high` are NULL where unknown, `all_null` where no value is."""
@@ -104,48 +114,61 @@ class Bounds:
         return least, most
 
 
-class RangeTable:
-    """The ranges of a manifest's batches, column by column, built when first asked for."""
+def _bounds_of(column: Column, part: Part) -> Bounds:
+    """The ranges of a column in the batches of a part."""
+    if column.id == SEQ.id:
+        ranges = [ColumnRange(str(entry.min_seq), str(entry.max_seq), 0) for entry in part.entries]
+    else:
+        ranges = [_range_of(entry, column) for entry in part.entries]
+    null_count = np.array([found.null_count for found in ranges], dtype=np.int64)
+    return Bounds(
+        low=_from_json([found.min for found in ranges], column.storage),
+        high=_from_json([found.max for found in ranges], column.storage),
+        null_count=null_count,
+        all_null=null_count == part.derived("rows", _rows_of),
+    )
 
-    def __init__(self, table: TableDef, batches: Sequence[BatchFileEntry]) -> None:
+
+def _joined_bounds(parts: Sequence[Bounds], data_type: pa.DataType) -> Bounds:
+    """The ranges of all parts, one behind the other."""
+    if len(parts) == 1:
+        return parts[0]
+    return Bounds(
+        low=pa.concat_arrays([part.low for part in parts]) if parts else pa.nulls(0, data_type),
+        high=pa.concat_arrays([part.high for part in parts]) if parts else pa.nulls(0, data_type),
+        null_count=_joined([part.null_count for part in parts], np.int64),
+        all_null=_joined([part.all_null for part in parts], np.bool_),
+    )
+
+
+class RangeTable:
+    """The ranges of a manifest's batches, column by column, built when first asked for; those of each part but once."""
+
+    def __init__(self, table: TableDef, parts: Sequence[Part]) -> None:
         self._table = table
-        self._batches = batches
+        self._parts = parts
         self._bounds: dict[int, Bounds] = {}
 
+    @cached_property
+    def _count(self) -> int:
+        return sum(len(part.entries) for part in self._parts)
+
     def __len__(self) -> int:
-        return len(self._batches)
+        return self._count
 
     @cached_property
     def rows(self) -> npt.NDArray[np.int64]:
         """Rows of each batch."""
-        return np.array([entry.rows for entry in self._batches], dtype=np.int64)
+        return _joined([part.derived("rows", _rows_of) for part in self._parts], np.int64)
 
     def bounds(self, column_id: int) -> Bounds:
         """Ranges of one column."""
         found = self._bounds.get(column_id)
         if found is None:
-            found = self._seq_bounds() if column_id == SEQ.id else self._build(self._table.by_id[column_id])
-            self._bounds[column_id] = found
+            column = SEQ if column_id == SEQ.id else self._table.by_id[column_id]
+            of_parts = [part.derived(column, partial(_bounds_of, column)) for part in self._parts]
+            found = self._bounds[column_id] = _joined_bounds(of_parts, column.storage)
         return found
-
-    def _seq_bounds(self) -> Bounds:
-        none = np.zeros(len(self), dtype=np.int64)
-        return Bounds(
-            low=pa.array([entry.min_seq for entry in self._batches], pa.int64()),
-            high=pa.array([entry.max_seq for entry in self._batches], pa.int64()),
-            null_count=none,
-            all_null=self._all(False),
-        )
-
-    def _build(self, column: Column) -> Bounds:
-        ranges = [_range_of(entry, column) for entry in self._batches]
-        null_count = np.array([found.null_count for found in ranges], dtype=np.int64)
-        return Bounds(
-            low=_from_json([found.min for found in ranges], column.storage),
-            high=_from_json([found.max for found in ranges], column.storage),
-            null_count=null_count,
-            all_null=null_count == self.rows,
-        )
 
     def may_match(self, predicate: Predicate) -> Mask:
         """One flag for each batch: False only when no row of it can satisfy `predicate`."""

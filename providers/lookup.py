@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from catalog.definition import Column
-from manifest.entries import BatchFileEntry
+from manifest.batch_entry import BatchFileEntry
 from manifest.layout import is_segment
 from manifest.predicate import AllOf, Comparison, Operator
 from providers.cold.files import ColdFiles

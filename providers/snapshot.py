@@ -7,7 +7,7 @@ file that one of them names. Flush, compaction and writers never change a snapsh
 import threading
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from weakref import WeakSet
 
@@ -15,8 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from catalog.definition import Scope, TableDef
+from manifest.batch_entry import BatchFileEntry
 from manifest.dead_rows import DeadRows
-from manifest.entries import BatchFileEntry, ManifestFile
+from manifest.entries import ManifestFile
+from manifest.parts import Part
 from manifest.ranges import RangeTable
 from providers.cold.scope_folder import ScopeFolder
 from providers.hot.view import HotView
@@ -49,15 +51,33 @@ class Pins:
 
 @dataclass(frozen=True, eq=False)
 class FilteredBatches:
-    """Some batches that all have a bloom filter of one id: their places in the manifest, and their entries."""
+    """Some batches that all have a bloom filter of one id: their places in the manifest, and their entries.
+
+    `identities` are those of the batches, as one text: it knows its hash.
+    """
 
     places: npt.NDArray[np.int64]
     entries: tuple[BatchFileEntry, ...]
+    identities: str
 
-    @cached_property
-    def identities(self) -> str:
-        """The batches' identities, as one text: it knows its hash."""
-        return " ".join(f"{batch}:{checksum}" for batch, checksum in (entry.identity for entry in self.entries))
+    def behind(self, batches: int) -> "FilteredBatches":
+        """The same with so many other batches before them."""
+        return replace(self, places=self.places + batches)
+
+
+def _filtered_of(part: Part) -> Mapping[int, Sequence[FilteredBatches]]:
+    """By filter id, those batches of a part that have that filter, `FILTERS_TOGETHER` at a time."""
+    found: dict[int, list[FilteredBatches]] = defaultdict(list)
+    for start in range(0, len(part.entries), FILTERS_TOGETHER):
+        here: dict[int, list[int]] = defaultdict(list)
+        for place, entry in enumerate(part.entries[start : start + FILTERS_TOGETHER], start):
+            for filter_id in entry.bloom.columns if entry.bloom is not None else ():
+                here[filter_id].append(place)
+        for filter_id, places in here.items():
+            entries = tuple(part.entries[place] for place in places)
+            identities = " ".join(f"{batch}:{checksum}" for batch, checksum in (entry.identity for entry in entries))
+            found[filter_id].append(FilteredBatches(np.array(places), entries, identities))
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,23 +93,17 @@ class ColdState:
     @cached_property
     def ranges(self) -> RangeTable:
         """Column ranges of all batches, in manifest order."""
-        return RangeTable(self.table, self.manifest.batches)
+        return RangeTable(self.table, self.manifest.parts)
 
     @cached_property
     def filtered(self) -> Mapping[int, Sequence[FilteredBatches]]:
-        """By filter id, the batches that have that filter, from each `FILTERS_TOGETHER` in a row.
-
-        The last of them alone changes when a batch is added, so what is remembered of the others stays of use.
-        """
+        """By filter id, the batches that have that filter; those of a part that has not changed are the same again."""
         found: dict[int, list[FilteredBatches]] = defaultdict(list)
-        for start in range(0, len(self.manifest.batches), FILTERS_TOGETHER):
-            here: dict[int, list[int]] = defaultdict(list)
-            for place, entry in enumerate(self.manifest.batches[start : start + FILTERS_TOGETHER], start):
-                for filter_id in entry.bloom.columns if entry.bloom is not None else ():
-                    here[filter_id].append(place)
-            for filter_id, places in here.items():
-                entries = tuple(self.manifest.batches[place] for place in places)
-                found[filter_id].append(FilteredBatches(np.array(places), entries))
+        before = 0
+        for part in self.manifest.parts:
+            for filter_id, groups in part.derived("filtered", _filtered_of).items():
+                found[filter_id] += [group.behind(before) for group in groups]
+            before += len(part.entries)
         return found
 
     def path(self, entry: BatchFileEntry) -> str:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from catalog.definition import Scope
-from manifest.entries import BatchFileEntry
+from manifest.batch_entry import BatchFileEntry
 from manifest.layout import is_segment
 from providers.cold.rows import dictionary_texts, read_rows
 from providers.lru import ByteBoundedCache

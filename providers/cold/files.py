@@ -18,7 +18,7 @@ import bloom
 from bloom import BloomCorrupt, BloomFilter, SlicedFilters
 from catalog.definition import SEQ_COLUMN, Scope
 from catalog.errors import DatabaseError, ErrorKind
-from manifest.entries import BatchFileEntry
+from manifest.batch_entry import BatchFileEntry
 from manifest.layout import is_segment
 from providers.cold.decoded import DecodedFiles, Kept
 from providers.cold.key_parts import KeyGroups, NumberPart, Part, TextPart, has_ordered_key, key_groups, part_of

@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from catalog.definition import Column
-from manifest.entries import BatchFileEntry
+from manifest.batch_entry import BatchFileEntry
+from manifest.parts import Part
 from manifest.predicate import AllOf, Comparison, InSet, Operator, Predicate, Unknown
 from manifest.ranges import RangeTable
 from providers.cold.files import KEY_FILTER, ColdFiles
@@ -121,7 +122,7 @@ def find_in(snapshot: Snapshot, among: Candidates, keys: Keys, files: ColdFiles)
 
 def entry_bounds(cold: ColdState, entry: BatchFileEntry) -> Predicate:
     """What every row with a key of a batch satisfies."""
-    ranges = RangeTable(cold.table, [entry])
+    ranges = RangeTable(cold.table, [Part((entry,))])
     parts: list[Predicate] = []
     for column in cold.table.key_columns:
         bounds = ranges.bounds(column.id)

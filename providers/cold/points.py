@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from catalog.definition import Scope
-from manifest.entries import BatchFileEntry
+from manifest.batch_entry import BatchFileEntry
 from manifest.layout import is_segment
 from providers.cold.decoded import Kept
 from providers.cold.rows import group_starts, read_group, read_rows

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from bloom import hash_rows
-from manifest.entries import BatchFileEntry
+from manifest.batch_entry import BatchFileEntry
 from manifest.predicate import AllOf, Comparison, InSet, Operator, Predicate, one_value
 from providers.cold.files import KEY_FILTER, ColdFiles
 from providers.cold.locate import may_contain_any

@@ -18,8 +18,9 @@ from catalog.errors import DatabaseError, ErrorKind
 from catalog.keyvalue import Family, KeyValueStore
 from manifest import codec as manifest_codec
 from manifest import dead_rows
+from manifest.batch_entry import BatchFileEntry, DeletionEntry
 from manifest.dead_rows import DeadRows
-from manifest.entries import BatchFileEntry, DeletionEntry, ManifestFile
+from manifest.entries import ManifestFile
 from manifest.layout import MANIFEST_NAME
 from providers.clock import timestamp
 from providers.cold.scope_folder import ScopeFolder
@@ -49,11 +50,10 @@ def load(
     """
     cold, dead = load_cold(keyvalue, folder, table, scope, pins)
     manifest = cold.manifest
-    newest = max([manifest.flushed_seq, *(entry.max_seq for entry in manifest.batches)])
     first, end = record.record_key(scope, manifest.flushed_seq + 1), record.prefix_end(record.scope_prefix(scope))
     with named(table, scope, DamagedPart.HOT_ROWS):
         records = [record.decode(value) for _, value in keyvalue.scan(Family.HOT, first, end)]
-        return replay(cold, dead, records, newest, joined_bytes_max)
+        return replay(cold, dead, records, manifest.max_seq, joined_bytes_max)
 
 
 def load_cold(
@@ -104,7 +104,7 @@ def _read_manifest(keyvalue: KeyValueStore, folder: ScopeFolder, table: TableDef
     """
     published = recorded_version(keyvalue, scope)
     stored = folder.read(MANIFEST_NAME)
-    found = None if stored is None else _decoded(stored, table)
+    found = None if stored is None else _decoded(stored, folder, table)
     if published > (found.version if found else 0):
         raise DatabaseError(ErrorKind.CORRUPT, "it is older than it was" if found else "its file is missing")
     if found is not None:
@@ -113,9 +113,9 @@ def _read_manifest(keyvalue: KeyValueStore, folder: ScopeFolder, table: TableDef
     return ManifestFile(table.id, table.name.namespace, table.name.table, scope.user, 0, now, now)
 
 
-def _decoded(stored: bytes, table: TableDef) -> ManifestFile:
+def _decoded(stored: bytes, folder: ScopeFolder, table: TableDef) -> ManifestFile:
     try:
-        return manifest_codec.decode(stored)
+        return manifest_codec.decode(stored, folder.read_checked)
     except DatabaseError as error:
         if error.kind is ErrorKind.CORRUPT:
             raise

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from catalog.definition import Scope
 from catalog.keyvalue import AtomicWrite, Family, KeyValueStore
 from manifest.entries import ManifestFile
-from manifest.layout import batch_of_file, deletion_version
+from manifest.layout import batch_of_file, version_of_file
 from providers.hot.record import scope_prefix
 
 USED = b"used/"
@@ -38,7 +38,7 @@ class UsedNames:
         listed = list(names)
         return UsedNames(
             max([self.batch, manifest.max_batch, *(batch_of_file(name) or 0 for name in listed)]),
-            max([self.version, manifest.version, *(deletion_version(name) or 0 for name in listed)]),
+            max([self.version, manifest.version, *(version_of_file(name) or 0 for name in listed)]),
         )
 
 

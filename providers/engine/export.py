@@ -13,7 +13,7 @@ from datafusion.plan import LogicalPlan
 
 from catalog.definition import POSITION_COLUMN, Column
 from catalog.plain import plain
-from manifest.entries import BatchFileEntry
+from manifest.batch_entry import BatchFileEntry
 from providers.cold.decoded import FileReader
 from providers.cold.files import ColdFiles
 from providers.cold.pruning import Pruned

@@ -31,8 +31,8 @@ from datafusion.catalog import Catalog, Schema, Table
 from catalog.definition import BATCH_COLUMN, DELETED_COLUMN, POSITION_COLUMN, SEQ_COLUMN, Column, TableDef
 from catalog.identifiers import quote_identifier
 from catalog.plain import plain_values
+from manifest.batch_entry import BatchFileEntry
 from manifest.dead_rows import DeadRows
-from manifest.entries import BatchFileEntry
 from manifest.layout import is_segment
 from providers.cold.files import ColdFiles
 from providers.cold.pruning import Pruned

@@ -5,7 +5,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from manifest.entries import BatchFileEntry
+from manifest.batch_entry import BatchFileEntry
 from providers.snapshot import Snapshot
 from tests.storage_fixtures import Database, TableAccess, kv
 
@@ -22,7 +22,8 @@ class Walked(tuple[BatchFileEntry, ...]):
 
 def watched(snapshot: Snapshot) -> Snapshot:
     """The snapshot with batches that are watched."""
-    manifest = replace(snapshot.manifest, batches=Walked(snapshot.manifest.batches))
+    parts = tuple(replace(part, entries=Walked(part.entries)) for part in snapshot.manifest.parts)
+    manifest = replace(snapshot.manifest, parts=parts)
     return replace(snapshot, cold=replace(snapshot.cold, manifest=manifest))
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from manifest import parts as manifest_parts
 from providers.commit.idempotency import Idempotency
 from providers.commit.request import Request
 from tests.storage_fixtures import Database, TableAccess, kv
@@ -77,6 +78,7 @@ STEPS = (
 
 def prepare(database: Database) -> list[Callable[[], object]]:
     """Make the table; return the steps."""
+    manifest_parts.PENDING_MAX = 2  # so that the few batches of the workload come into files of parts
     table = database.create()
     return [partial(step.run, table) for step in STEPS]
 

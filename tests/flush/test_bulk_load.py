@@ -13,7 +13,7 @@ from catalog.evolution import add_column
 from catalog.keyvalue import AtomicWrite, Family
 from flush import batch_writer, bulk, hot_flush
 from flush.bulk import BulkLoad
-from manifest.entries import BatchFileEntry
+from manifest.batch_entry import BatchFileEntry
 from providers.commit.bulk_record import manifest_mark
 from providers.commit.idempotency import Idempotency
 from providers.commit.request import Request

@@ -34,6 +34,8 @@ POINTS = [
     "_write_bloom",
     "next_manifest",
     "with_dead_rows",
+    "_with_files",
+    "encode_part",
     "replace_manifest",
     "release_batches",
     "restore_bulk_commit",
@@ -124,5 +126,9 @@ def check_files(table: TableAccess, *, exactly: bool) -> None:
         if entry.dv is not None:
             read_checked(table.folder / entry.dv.path, entry.dv.checksum)
             named.add(entry.dv.path)
+    for part in snapshot.manifest.parts:
+        if part.file is not None:
+            read_checked(table.folder / part.file.path, part.file.checksum)
+            named.add(part.file.path)
     if exactly and table.folder.exists():
         assert {path.name for path in table.folder.iterdir()} <= named

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import strategies as st
 
 from catalog.errors import DatabaseError, ErrorKind
-from manifest.entries import BatchFileEntry, BloomEntry, BulkCommit, ColumnRange, DeletionEntry, ManifestFile
+from manifest.batch_entry import BatchFileEntry, BloomEntry, ColumnRange, DeletionEntry
+from manifest.entries import BulkCommit, ManifestFile
+from manifest.parts import parts_of
 
 MADE_AT = "2024-05-06T07:08:09.000000+00:00"
 EMPTY = ManifestFile(7, "public", "t", None, 0, MADE_AT, MADE_AT)
@@ -18,6 +20,11 @@ RANGES = st.builds(ColumnRange, BOUNDS, BOUNDS, INT64)
 BLOOMS = st.builds(
     BloomEntry, TEXT, st.lists(st.integers(0, 9)).map(tuple), st.floats(0.0001, 0.5), st.integers(0, 2**40), TEXT
 )
+
+
+def no_files(path: str, checksum: str) -> bytes:
+    """For manifests none of whose parts stands in a file."""
+    raise AssertionError(path, checksum)
 
 
 def refused(kind: ErrorKind, attempt: Callable[[], object]) -> str:
@@ -82,6 +89,6 @@ def manifests(draw: st.DrawFn) -> ManifestFile:
         max_batch=draw(st.integers(max(numbers, default=0), 2**41)),
         flushed_seq=draw(INT64),
         schema_version=draw(st.integers(1, 99)),
-        batches=tuple(draw(entries(number)) for number in sorted(numbers)),
+        parts=parts_of(draw(entries(number)) for number in sorted(numbers)),
         last_bulk_commit=draw(st.none() | st.builds(BulkCommit, INT64, INT64, INT64, TEXT, TEXT, TEXT)),
     )

@@ -33,8 +33,8 @@ from flush.jobs.records import encode_job
 from flush.jobs.tasks import AuditRetention
 from manifest import codec as manifest_codec
 from manifest import dead_rows
+from manifest.batch_entry import BloomEntry, ColumnRange, DeletionEntry
 from manifest.dead_rows import DeadRows
-from manifest.entries import BloomEntry, ColumnRange, DeletionEntry
 from providers.hot import record
 from providers.hot.record import HotRecord
 

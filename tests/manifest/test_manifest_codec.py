@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from manifest_samples import EMPTY, MADE_AT, entry_of, manifests, refused
+from manifest_samples import EMPTY, MADE_AT, entry_of, manifests, no_files, refused
 
 from catalog.errors import DatabaseError, ErrorKind
-from manifest.codec import FORMAT_VERSION, decode, encode
-from manifest.entries import BloomEntry, BulkCommit, ColumnRange, DeletionEntry, ManifestFile
+from manifest import codec
+from manifest.batch_entry import BloomEntry, ColumnRange, DeletionEntry
+from manifest.codec import FORMAT_VERSION, encode
+from manifest.entries import BulkCommit, ManifestFile
 from manifest.files import checksum
 
 SMALL = EMPTY.with_changes(
@@ -28,6 +30,11 @@ SMALL = EMPTY.with_changes(
     flushed_seq=2**62,
     last_bulk_commit=BulkCommit(10, 9, 2, "key", "hash", "{}"),
 )
+
+
+def decode(data: bytes) -> ManifestFile:
+    """Read a manifest that says everything itself."""
+    return codec.decode(data, no_files)
 
 
 def sealed(change: Callable[[dict[str, Any]], object]) -> bytes:

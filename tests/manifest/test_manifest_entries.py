@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from manifest_samples import EMPTY, MADE_AT, entry_of, refused
 
 from catalog.errors import ErrorKind
-from manifest.entries import BatchFileEntry, BulkCommit, DeletionEntry, ManifestFile, check
+from manifest.batch_entry import BatchFileEntry, DeletionEntry
+from manifest.entries import BulkCommit, ManifestFile, check
+from manifest.parts import Part
 
 DELETIONS = DeletionEntry("batch-1.1.dv", "crc32:00000000")
 LATER = "2024-05-06T07:08:10.000000+00:00"
@@ -60,12 +62,12 @@ def test_the_last_bulk_commit_stays_until_the_next() -> None:
 
 
 def test_changes_apply_to_batches_that_stay() -> None:
-    """New batches come as they are, removed ones are not asked."""
+    """New batches come as they are, removed ones are gone."""
     manifest = manifest_of(entry_of(1), entry_of(2)).with_changes(
         updated_at=LATER,
         removed=[1],
         added=[entry_of(3)],
-        changed=lambda entry: replace(entry, dead=1, dv=DELETIONS),
+        changed=[replace(entry_of(2), dead=1, dv=DELETIONS)],
     )
     assert [(entry.batch, entry.dead) for entry in manifest.batches] == [(2, 1), (3, 0)]
 
@@ -104,11 +106,11 @@ def test_an_impossible_batch_is_refused(fault: str, entry: BatchFileEntry) -> No
 @pytest.mark.parametrize("numbers", [(2, 1), (1, 1)])
 def test_batches_out_of_order_are_refused(numbers: tuple[int, int]) -> None:
     """Numbers ascend and occur once."""
-    wrong = replace(EMPTY, max_batch=2, batches=tuple(entry_of(number) for number in numbers))
+    wrong = replace(EMPTY, max_batch=2, parts=(Part(tuple(entry_of(number) for number in numbers)),))
     assert "ascending" in refused(ErrorKind.CORRUPT, lambda: check(wrong))
 
 
 def test_a_batch_above_max_batch_is_refused() -> None:
     """The counter covers every batch."""
-    wrong = replace(EMPTY, max_batch=1, batches=(entry_of(2),))
+    wrong = replace(EMPTY, max_batch=1, parts=(Part((entry_of(2),)),))
     assert "max_batch" in refused(ErrorKind.CORRUPT, lambda: check(wrong))

@@ -15,10 +15,10 @@ from manifest.layout import (
     batch_of_file,
     bloom_name,
     deletion_name,
-    deletion_version,
     scope_folder,
     table_folder,
     table_id_of_folder,
+    version_of_file,
 )
 
 NUMBERS = st.integers(0, 2**63)
@@ -40,9 +40,9 @@ def test_every_file_of_a_batch_carries_its_number(batch: int, version: int) -> N
 @given(NUMBERS, NUMBERS)
 def test_a_deletion_file_carries_its_version(batch: int, version: int) -> None:
     """Other files of a batch carry none."""
-    assert deletion_version(deletion_name(batch, version)) == version
-    assert deletion_version(batch_name(batch)) is None
-    assert deletion_version(bloom_name(batch)) is None
+    assert version_of_file(deletion_name(batch, version)) == version
+    assert version_of_file(batch_name(batch)) is None
+    assert version_of_file(bloom_name(batch)) is None
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_deletion_file_carries_its_version(batch: int, version: int) -> None:
 def test_other_files_are_no_files_of_a_batch(name: str) -> None:
     """Reclaiming never touches what it does not know."""
     assert batch_of_file(name) is None
-    assert deletion_version(name) is None
+    assert version_of_file(name) is None
 
 
 @given(NAMES, NAMES, st.integers(0, 2**62))

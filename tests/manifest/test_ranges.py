@@ -16,7 +16,8 @@ from manifest_samples import entry_of
 from catalog.definition import ColumnSpec, Default, TableDef, TableKind
 from catalog.evolution import add_column, create_table
 from catalog.identifiers import TableName
-from manifest.entries import BatchFileEntry, ColumnRange
+from manifest.batch_entry import BatchFileEntry, ColumnRange
+from manifest.parts import parts_of
 from manifest.predicate import AllOf, AnyOf, Comparison, InSet, IsNotNull, IsNull, Operator, Predicate, Unknown
 from manifest.ranges import BOUND_BYTES_MAX, RangeTable, column_range
 
@@ -96,7 +97,7 @@ def ranges_of(table: TableDef, batches: Sequence[pa.Array]) -> RangeTable:
     entries = [
         entry_of(number, len(values), columns={V: column_range(values)}) for number, values in enumerate(batches, 1)
     ]
-    return RangeTable(table, entries)
+    return RangeTable(table, parts_of(entries))
 
 
 def comparable(value: Any) -> Any:
@@ -292,14 +293,14 @@ def test_types_without_order_rule_out_nothing_but_nulls(values: pa.Array) -> Non
 
 def test_an_unknown_column_is_kept() -> None:
     """A batch whose entry says nothing of a column may hold anything."""
-    ranges = RangeTable(table_with(pa.int64()), [entry_of(1)])
+    ranges = RangeTable(table_with(pa.int64()), parts_of([entry_of(1)]))
     predicates = [Comparison(V, Operator.EQUAL, pa.scalar(1)), InSet(V, pa.array([1])), IsNull(V), IsNotNull(V)]
     assert [ranges.may_match(predicate).tolist() for predicate in predicates] == [[True]] * 4
 
 
 def test_an_empty_list_matches_nothing() -> None:
     """`IN ()` rules out every batch, unknown or not."""
-    ranges = RangeTable(table_with(pa.int64()), [entry_of(1)])
+    ranges = RangeTable(table_with(pa.int64()), parts_of([entry_of(1)]))
     assert not ranges.may_match(InSet(V, pa.array([], pa.int64())))[0]
 
 
@@ -317,7 +318,7 @@ def later(default: Default | None) -> tuple[TableDef, BatchFileEntry]:
 def test_a_column_added_later_is_null_in_older_batches() -> None:
     """Without a default, no comparison holds for their rows."""
     table, older = later(None)
-    ranges = RangeTable(table, [older])
+    ranges = RangeTable(table, parts_of([older]))
     assert not ranges.may_match(Comparison(3, Operator.EQUAL, pa.scalar(1)))[0]
     assert not ranges.may_match(IsNotNull(3))[0]
     assert ranges.may_match(IsNull(3))[0]
@@ -327,7 +328,7 @@ def test_a_column_added_later_is_null_in_older_batches() -> None:
 def test_a_default_of_a_column_added_later_rules_out_nothing(literal: str) -> None:
     """It may be a value or a way to write NULL."""
     table, older = later(Default(literal=literal))
-    ranges = RangeTable(table, [older])
+    ranges = RangeTable(table, parts_of([older]))
     for predicate in (Comparison(3, Operator.EQUAL, pa.scalar(1)), InSet(3, pa.array([1])), IsNull(3), IsNotNull(3)):
         assert ranges.may_match(predicate)[0]
 
@@ -336,7 +337,7 @@ def test_a_newer_batch_of_an_added_column_has_ranges() -> None:
     """From its version on, the column is like any other."""
     table, older = later(None)
     newer = entry_of(2, schema_version=2, columns={3: ColumnRange("5", "9", 0)})
-    kept = RangeTable(table, [older, newer]).may_match(Comparison(3, Operator.GREATER, pa.scalar(6)))
+    kept = RangeTable(table, parts_of([older, newer])).may_match(Comparison(3, Operator.GREATER, pa.scalar(6)))
     assert kept.tolist() == [False, True]
 
 

@@ -16,7 +16,8 @@ from catalog.errors import ErrorKind
 from catalog.evolution import add_column, drop_column, set_options
 from flush.rebuild import rebuild_scope
 from flush.truncate import truncate
-from manifest.entries import BatchFileEntry, ManifestFile
+from manifest.batch_entry import BatchFileEntry
+from manifest.entries import ManifestFile
 from manifest.layout import MANIFEST_NAME
 from tests.storage_fixtures import Database, TableAccess, kv
 

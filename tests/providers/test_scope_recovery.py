@@ -10,6 +10,8 @@ from catalog.errors import DatabaseError, ErrorKind
 from catalog.keyvalue import AtomicWrite, Family
 from manifest import codec
 from manifest.layout import MANIFEST_NAME
+from manifest.parts import parts_of
+from providers.cold.scope_folder import ScopeFolder
 from providers.hot.record import decode, record_key, scope_prefix
 from tests.storage_fixtures import Database, TableAccess, kv
 
@@ -166,9 +168,9 @@ def test_deletion_file_of_another_batch_is_refused(table: TableAccess) -> None:
         table.flush()
     table.delete(kv(1), kv(11))
     table.flush()
-    manifest = codec.decode((table.folder / MANIFEST_NAME).read_bytes())
+    manifest = codec.decode((table.folder / MANIFEST_NAME).read_bytes(), ScopeFolder(table.folder).read_checked)
     one, two = manifest.batches
-    swapped = replace(manifest, batches=(replace(one, dv=two.dv), replace(two, dv=one.dv)))
+    swapped = replace(manifest, parts=parts_of([replace(one, dv=two.dv), replace(two, dv=one.dv)]))
     publish(table.folder / MANIFEST_NAME, codec.encode(swapped))
     table.db.reopen()
     with pytest.raises(DatabaseError, match="contradicts"):

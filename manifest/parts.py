@@ -39,7 +39,7 @@ class Part:
     file: PartFile | None = field(default=None, compare=False)
     _derived: dict[object, object] = field(default_factory=dict, init=False, compare=False, repr=False)
 
-    @property
+    @cached_property
     def number(self) -> int:
         """Which part of a manifest it is."""
         return part_number(self.entries[0].batch)

@@ -1,7 +1,7 @@
 """One scope in memory: its lock, its newest state, what readers see and saw, and the batch numbers that jobs use."""
 
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Container
 
 from providers.commit.noticed import Noticed
 from providers.commit.used_names import UsedNames
@@ -70,10 +70,10 @@ class ScopeState:
         with self._publication:
             self._in_flight.add(batch)
 
-    def release_batches(self, batches: Iterable[int]) -> None:
+    def release_batches(self, batches: Container[int]) -> None:
         """Say that no job writes these batches any more."""
         with self._publication:
-            self._in_flight.difference_update(batches)
+            self._in_flight -= {batch for batch in self._in_flight if batch in batches}
 
     def batches_in_flight(self) -> frozenset[int]:
         """Numbers of batches that are being written."""

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from tests.flush.crash_driver import PROJECT
 
-OCCURRENCES = int(os.environ.get("FLIGHTSERVER_CRASH_OCCURRENCES", "3"))
-"""At how many of its occurrences a point is fatal."""
+USUAL_OCCURRENCES = 3
+"""At how many of its occurrences a point is fatal, unless the environment says otherwise."""
 
 
 class Crashes:
@@ -36,9 +36,10 @@ class Crashes:
 
 
 @contextmanager
-def crashes(workload: str, folder: Path) -> Iterator[Crashes]:
+def crashes(workload: str, folder: Path, usually: int = USUAL_OCCURRENCES) -> Iterator[Crashes]:
     """A driver that is ready to crash a workload, a module's name."""
-    command = [sys.executable, "-m", "tests.flush.crash_driver", workload, str(folder), str(OCCURRENCES)]
+    occurrences = os.environ.get("FLIGHTSERVER_CRASH_OCCURRENCES", str(usually))
+    command = [sys.executable, "-m", "tests.flush.crash_driver", workload, str(folder), occurrences]
     process = subprocess.Popen(command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     with process:
         yield Crashes(process, folder)

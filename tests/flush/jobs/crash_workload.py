@@ -1,0 +1,101 @@
+"""What a process does that is killed while its jobs run: each kind of job at least once, each asked for."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+
+from catalog.audit import AuditRecord, Verdict
+from catalog.audit_log import AuditLog
+from catalog.identifiers import TableName
+from catalog.keyvalue import AtomicWrite, Family
+from flush import compaction
+from flush.jobs.job import Job, Origin
+from flush.jobs.kinds import make_task
+from flush.jobs.records import JobRecords
+from tests.flush.crash_workload import Contents, Step, request
+from tests.storage_fixtures import Database, TableAccess
+
+OTHER = TableName("public", "other")
+
+
+@dataclass(frozen=True)
+class JobStep:
+    """A job that is asked for, and done."""
+
+    kind: str
+    parameters: dict[str, object] = field(default_factory=dict)
+    interrupted: bool = False
+    before: Callable[[TableAccess], object] = lambda _: None
+
+    def run(self, table: TableAccess) -> None:
+        """Do it, with jobs that have just begun; what was interrupted is on record as running."""
+        self.before(table)
+        of_table = {} if self.parameters or self.kind == "reclaim_dropped" else {"table_id": table.definition.id}
+        task = make_task(self.kind, {**of_table, **self.parameters})
+        if self.interrupted:
+            records = JobRecords(table.db.keyvalue, make_task, 1_000)
+            at = datetime.now(UTC)
+            records.put(Job(records.next_number(), task, Origin.ASKED, at, "ann").queued().started(at))
+        jobs = table.db.jobs()
+        if not self.interrupted:
+            jobs.ask(task, "ann")
+        jobs.tick()
+
+
+def drop_other(table: TableAccess) -> None:
+    """Drop a table, as DROP TABLE does."""
+    definition = table.db.catalog.registry.table(OTHER)
+    table.db.catalog.change(lambda registry: registry.without_table(OTHER))
+    table.db.store.drop_table(definition)
+
+
+def make_old_records(table: TableAccess) -> None:
+    """Let there be a record of the audit log from 1970, and a newer one."""
+    for at in (0, int(datetime.now(UTC).timestamp() * 1e6)):
+        AuditLog(table.db.keyvalue).record(AuditRecord(at, "ann", "ann", "DROP TABLE", "t", Verdict.ALLOWED))
+
+
+def age_requests(table: TableAccess) -> None:
+    """Let all requests so far be of the century before."""
+    batch = AtomicWrite()
+    for key, value in table.db.keyvalue.scan(Family.IDEMPOTENCY, b"", b"\xff"):
+        batch.put(Family.IDEMPOTENCY, key, value.replace(b'"at": "20', b'"at": "19'))
+    table.db.keyvalue.commit(batch)
+
+
+STEPS: Sequence[Step | JobStep] = (
+    Step("insert", [{k: k for k in range(60)}], idempotency=request(0)),
+    JobStep("flush"),
+    Step("update and delete over cold rows", [{0: 100, 70: 70}], delete=[1, 2]),
+    JobStep("flush"),
+    Step("bulk load", [{7: 70, 80: 80}, {81: 81}], delete=[9], bulk=True),
+    JobStep("settle"),
+    JobStep("clean"),
+    JobStep("reclaim"),
+    Step("delete most", delete=list(range(10, 50))),
+    JobStep("compact"),
+    JobStep("reclaim"),
+    JobStep("reclaim_dropped", before=drop_other),
+    JobStep("audit_retention", {"days": 30.0}, before=make_old_records),
+    JobStep("idempotency_retention", {"days": 30.0}, before=age_requests),
+    JobStep("flush", interrupted=True),
+    Step("last commit", [{99: 99}]),
+)
+
+
+def prepare(database: Database) -> list[Callable[[], object]]:
+    """Make the tables; return the steps."""
+    compaction.SCATTERED_DEAD_MIN = 2
+    table = database.create()
+    other = database.create(name=OTHER.table)
+    other.load([{"k": 1, "v": 1}])
+    return [partial(step.run, table) for step in STEPS]
+
+
+def contents_after() -> list[Contents]:
+    """Contents before the first step, and after each."""
+    states: list[Contents] = [{}]
+    for step in STEPS:
+        states.append(states[-1] if isinstance(step, JobStep) else step.apply(states[-1]))
+    return states

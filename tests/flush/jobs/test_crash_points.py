@@ -1,0 +1,114 @@
+"""kill -9 at every step of every kind of job.
+
+What was left is opened again, and its jobs go on: every job that was asked for has ended, and none twice; what had
+ended before is as it was; the table has what was acknowledged, and no file more than its manifest names. The points are
+the functions of the modules that run jobs, and what they make durable, so that a new kind's function is one of them.
+"""
+
+import ast
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from catalog.audit_log import RETENTION, AuditLog
+from catalog.identifiers import TableName
+from flush.jobs import jobs, kinds, records
+from flush.jobs.job import Job
+from flush.jobs.kinds import KINDS, make_task
+from flush.jobs.records import JobRecords
+from flush.jobs.states import JobState
+from tests.flush.crashes import Crashes, crashes
+from tests.flush.jobs.crash_workload import STEPS, JobStep, contents_after
+from tests.flush.test_crash_points import check_consistent, check_files
+from tests.storage_fixtures import Database, TableAccess
+
+pytestmark = pytest.mark.proof
+
+BY_STATEMENT = {"flush_tables", "compact_tables"}
+"""Kinds that a client waits for: nobody goes on with those."""
+
+ELSEWHERE = {
+    *("start", "stop", "is_running", "_work", "at_work", "_by_statement"),
+    *("_failed", "_tell", "_try_again", "no_such_job", "find", "cancel", "listed", "counts", "_state_of"),
+}
+"""Functions of these modules that need threads, failures or users."""
+
+PURE = {"encode_job", "make_task", "_from_json", "_moment", "_read_moment", "_key", "_new", "_rewritten", "_note_ended"}
+"""To be killed in one of these is to be killed before or after it."""
+
+PRIMITIVES = {"append", "wait_durable", "publish_change", "replace_manifest", "unlink", "remove"}
+
+
+def functions() -> list[str]:
+    """All functions of the modules that run jobs."""
+    trees = [ast.parse(Path(str(module.__file__)).read_text()) for module in (jobs, kinds, records)]
+    found = {node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    return sorted((found | PRIMITIVES) - ELSEWHERE - PURE - {"__init__"})
+
+
+@pytest.fixture(scope="module")
+def crashing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crashes]:
+    """The workload, to be killed."""
+    with crashes("tests.flush.jobs.crash_workload", tmp_path_factory.mktemp("crashes"), usually=1) as process:
+        yield process
+
+
+def test_every_kind_is_among_those_that_are_killed() -> None:
+    """But for those that a client waits for."""
+    assert {step.kind for step in STEPS if isinstance(step, JobStep)} == set(KINDS) - BY_STATEMENT
+
+
+@pytest.mark.parametrize("event", ["call", "return"])
+@pytest.mark.parametrize("function", functions())
+def test_jobs_go_on_after_a_crash_and_none_is_done_twice(crashing: Crashes, function: str, event: str) -> None:
+    """Killed at any point of any job."""
+    for survivor in crashing.at(function, event):
+        check_survivor(survivor)
+
+
+def check_survivor(root: Path) -> None:
+    """Open what a killed process left, let its jobs go on, and hold it against the workload."""
+    acknowledged = (root / "acknowledged").stat().st_size
+    database = Database(root)
+    try:
+        database.clear_leftovers()
+        table = TableAccess(database, TableName("public", "t"))
+        states = contents_after()
+        survived = table.values()
+        assert survived in (states[acknowledged], states[min(acknowledged + 1, len(STEPS))])
+        before = {job.number: job for job in JobRecords(database.keyvalue, make_task, 1_000).load()}
+        check_jobs(database, before, acknowledged)
+        assert table.values() == survived
+        check_consistent(table, survived)
+        table.reclaim()
+        check_files(table, exactly=True)
+        check_audit_log(database)
+    finally:
+        database.close()
+
+
+def check_jobs(database: Database, before: dict[int, Job], acknowledged: int) -> None:
+    """Every job that is on record ends, and none that had ended is begun again."""
+    running = database.jobs()
+    for _ in range(3):
+        running.tick()
+    after = {job.number: job for job in JobRecords(database.keyvalue, make_task, 1_000).load()}
+    assert after.keys() == before.keys()
+    for number, job in after.items():
+        earlier = before[number]
+        assert job.state in {JobState.COMPLETED, JobState.SKIPPED}
+        assert job == earlier if earlier.state.is_final else job.attempt == earlier.attempt + 1
+    asked = [step.kind for step in STEPS[: acknowledged + 1] if isinstance(step, JobStep)]
+    done = [step.kind for step in STEPS[:acknowledged] if isinstance(step, JobStep)]
+    found = Counter(job.task.kind for job in after.values())
+    assert found in (Counter(done), Counter(asked))
+
+
+def check_audit_log(database: Database) -> None:
+    """It is whole, and was cut at most once for each record that was old."""
+    log = AuditLog(database.keyvalue)
+    assert not log.check()[0]
+    actions = [record.action for _, record in log.records()]
+    assert actions.count(RETENTION) <= 1

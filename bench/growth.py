@@ -121,6 +121,7 @@ def users(scale: Scale) -> list[Figure]:
         "hot": ("share of a core while {} users have hot rows and nothing happens", _percent, None),
         "flush": ("FLUSH ALL of {} users with three rows each, by the clock", milliseconds, None),
         "flush cpu": ("FLUSH ALL of {} users with three rows each, processor time", milliseconds, None),
+        "files": ("FLUSH TABLE after it, which makes files of them, by the clock", milliseconds, None),
         "cold": ("share of a core while {} users have flushed rows and nothing happens", _percent, None),
         "drop": ("until the files of {} users are gone after DROP TABLE", milliseconds, None),
     }
@@ -152,6 +153,9 @@ def _users(count: int, idle: int) -> dict[str, float]:
             begin = time.perf_counter()
             found["flush cpu"] = cpu_of(server, lambda: server.client.execute("FLUSH ALL"))
             found["flush"] = time.perf_counter() - begin
+            begin = time.perf_counter()
+            server.client.execute("FLUSH TABLE t")
+            found["files"] = time.perf_counter() - begin
             time.sleep(3)
             found["cold"] = cpu_of(server, lambda: time.sleep(idle)) / idle
             begin = time.perf_counter()

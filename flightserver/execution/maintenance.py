@@ -6,13 +6,13 @@ is damaged, which `system.tables` lists; one over a single table says so when it
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
-from catalog.definition import TableDef, TableKind
+from catalog.definition import Scope, TableDef, TableKind
 from catalog.errors import DatabaseError, ErrorKind
 from flightserver.access.rights import Use
 from flightserver.context import Context
@@ -23,6 +23,7 @@ from flush.compaction import compact, settle
 from flush.hot_flush import flush
 from flush.jobs.tasks import CompactTables, FlushTables
 from flush.reclaim import reclaim
+from flush.small_scopes import stays_hot
 from flush.work import Work
 from providers.commit.definitions import StaleDefinitionError
 from providers.commit.examination import damage_of
@@ -56,19 +57,23 @@ class Maintenance:
             job = partial(self._functions[type(statement)], work)
             if table is not None:
                 return Affected(self._over_whole(table, job, context))
-            return Affected(sum(self._over(one, job, context) for one in tables))
+            leaves_few = isinstance(statement, Flush)
+            return Affected(sum(self._over(one, job, context, leaves_few=leaves_few) for one in tables))
 
-    def _over(self, table: TableDef, job: Callable[[ScopeState], int], context: Context) -> int:
+    def _over(self, table: TableDef, job: Callable[[ScopeState], int], context: Context, *, leaves_few: bool) -> int:
         """Run a job over one table of all, but for what is damaged; one that is dropped meanwhile needs none."""
         done = 0
         with suppress(StaleDefinitionError, DamagedError):
-            for result in self._results(table, job, context):
+            users = self._users(table, context)
+            if leaves_few:
+                users = [user for user in users if not self._is_left_alone(table, user)]
+            for result in self._results(table, job, users):
                 done += result if isinstance(result, int) else 0
         return done
 
     def _over_whole(self, table: TableDef, job: Callable[[ScopeState], int], context: Context) -> int:
         """Run a job over one table; what is damaged is an error when the rest is done."""
-        results = list(self._results(table, job, context))
+        results = list(self._results(table, job, self._users(table, context)))
         for result in results:
             if isinstance(result, DamagedError):
                 raise result
@@ -87,11 +92,16 @@ class Maintenance:
     def _outside(self, context: Context) -> Context:
         return replace(context, work=self._database.autocommit)
 
+    def _is_left_alone(self, table: TableDef, user: str | None) -> bool:
+        """Tell whether a partition's few hot rows stay, and nothing else of it is to be encoded."""
+        state = self._database.store.in_memory(Scope(table.id, user))
+        has_segments = state is not None and bool(state.head.manifest.segments)
+        return not has_segments and stays_hot(self._database.store, table, user)
+
     def _results(
-        self, table: TableDef, job: Callable[[ScopeState], int], context: Context
+        self, table: TableDef, job: Callable[[ScopeState], int], users: Sequence[str | None]
     ) -> Iterator[int | DamagedError]:
-        """Do a job in each scope of a table that the command is about: in small ones side by side."""
-        users = self._users(table, context)
+        """Do a job in scopes of a table: in small ones side by side."""
         with ThreadPoolExecutor(SMALL_SCOPES_AT_A_TIME, thread_name_prefix="maintenance") as threads:
             begun: deque[Future[int | DamagedError]] = deque()
             for user in users:

@@ -20,7 +20,15 @@ from flush.jobs.job import Origin
 from flush.jobs.kinds import Tools
 from flush.jobs.schedule import Schedule, due
 from flush.jobs.tasks import Flush, ReclaimDropped, ScopeTask, Task
-from flush.jobs.upkeep import LOOK_AGAIN_SECONDS, SETTLE_AFTER_SECONDS, Remembered, ScopeFacts, decide
+from flush.jobs.upkeep import (
+    LOOK_AGAIN_SECONDS,
+    SETTLE_AFTER_SECONDS,
+    Remembered,
+    ScopeFacts,
+    decide,
+    interval_has_passed,
+)
+from flush.small_scopes import stays_hot
 from providers.commit.scope_state import ScopeState
 
 log = logging.getLogger(__name__)
@@ -137,7 +145,7 @@ class Scheduler:
         if state.dropped:
             return None
         known = self._remembered.get(state, Remembered())
-        facts = self._facts(state, known)
+        facts = self._facts(state, known, now)
         decision = decide(facts, known, now, settle_after=self._plan.settle_after_seconds, compacts=self._plan.compacts)
         remembered, look_at = decision.remembered, decision.look_at
         for kind in decision.due:
@@ -152,20 +160,24 @@ class Scheduler:
     def _look_at_expected(self, scope: Scope) -> float | None:
         if scope not in self._expected:
             return None
-        if self._tools.find_table(scope.table_id) is None:
+        table = self._tools.find_table(scope.table_id)
+        if table is None or stays_hot(self._store, table, scope.user):
             self._expected.discard(scope)
             return None
         return self._put(Flush(table_id=scope.table_id, user=scope.user), Origin.DECIDED)
 
-    def _facts(self, state: ScopeState, known: Remembered) -> ScopeFacts:
+    def _facts(self, state: ScopeState, known: Remembered, now: float) -> ScopeFacts:
         """What is known of a scope. What costs more is asked only where it has to be."""
         snapshot = state.published
         manifest = snapshot.manifest
+        waited = 0.0 if known.unflushed_since is None else now - known.unflushed_since
+        has_waited = snapshot.has_unflushed and interval_has_passed(snapshot.table.options.flush_policy, waited)
         looks = self._plan.compacts and manifest.version != known.compacted
         return ScopeFacts(
             policy=snapshot.table.options.flush_policy,
             hot_versions=snapshot.hot.version_count,
             has_unflushed=snapshot.has_unflushed,
+            stays_hot=has_waited and stays_hot(self._store, snapshot.table, snapshot.scope.user),
             has_segments=bool(manifest.segments),
             manifest=manifest.version,
             manifests=frozenset(living.manifest.version for living in state.living_snapshots()),

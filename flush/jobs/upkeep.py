@@ -21,11 +21,13 @@ class ScopeFacts:
 
     `manifest` is the version of the newest one, `manifests` of all by which somebody may still read. `gains` says that
     a compaction has something to gain; None: nobody has looked, as `Remembered.compacted` is about this very manifest.
+    `stays_hot` says that the hot rows are so few that no interval moves them; it is asked for when one has passed.
     """
 
     policy: FlushPolicy
     hot_versions: int = 0
     has_unflushed: bool = False
+    stays_hot: bool = False
     has_segments: bool = False
     manifest: int = 0
     manifests: frozenset[int] = frozenset({0})
@@ -77,6 +79,11 @@ class Decision:
     look_at: float | None
 
 
+def interval_has_passed(policy: FlushPolicy, waited_seconds: float) -> bool:
+    """Tell whether a policy has rows flushed that have waited so long."""
+    return policy.interval_seconds is not None and waited_seconds >= policy.interval_seconds
+
+
 def flush_is_due(facts: ScopeFacts, waited_seconds: float) -> bool:
     """Tell whether a scope whose oldest unflushed commit is `waited_seconds` old must be flushed now."""
     policy = facts.policy
@@ -84,7 +91,7 @@ def flush_is_due(facts: ScopeFacts, waited_seconds: float) -> bool:
         return False
     if policy.rows is not None and facts.hot_versions >= policy.rows:
         return True
-    return policy.interval_seconds is not None and waited_seconds >= policy.interval_seconds
+    return not facts.stays_hot and interval_has_passed(policy, waited_seconds)
 
 
 def decide(
@@ -106,7 +113,7 @@ def decide(
             due.append(Flush)
             unflushed_since = now
         interval = facts.policy.interval_seconds
-        if interval is not None:
+        if interval is not None and not facts.stays_hot:
             later.append(unflushed_since + interval)
 
     unsettled_since = None

@@ -176,6 +176,15 @@ class ScopeStore:
         prefix = record.scope_prefix(Scope(table.id, user))
         return self._keyvalue.first_key(Family.HOT, prefix, record.prefix_end(prefix)) is not None
 
+    def has_few_hot_records(self, scope: Scope, *, records_max: int, bytes_max: int) -> bool:
+        """Tell whether a scope has no more hot records on disk than so many, and of no more bytes."""
+        prefix, size = record.scope_prefix(scope), 0
+        for count, (_, stored) in enumerate(self._keyvalue.scan(Family.HOT, prefix, record.prefix_end(prefix)), 1):
+            size += len(stored)
+            if count > records_max or size > bytes_max:
+                return False
+        return True
+
     def cold_state(self, table: TableDef, user: str | None) -> ColdState:
         """What the files of a scope say, in memory or not; DamagedError, which is noted, when they cannot be read."""
         scope = Scope(table.id, user)

@@ -155,9 +155,9 @@ def test_scopes_at_rest_are_not_looked_at(db: Database, monkeypatch: pytest.Monk
     looked_at: list[str | None] = []
     real = Scheduler._facts
 
-    def noting(self: Scheduler, state: ScopeState, known: Remembered) -> ScopeFacts:
+    def noting(self: Scheduler, state: ScopeState, known: Remembered, now: float) -> ScopeFacts:
         looked_at.append(state.head.scope.user)
-        return real(self, state, known)
+        return real(self, state, known, now)
 
     monkeypatch.setattr(Scheduler, "_facts", noting)
     maintenance.tick()

@@ -46,6 +46,8 @@ class Stream:
 
     opened: Callable[[], pa.Schema | None]
     batches: Iterator[pa.RecordBatch]
+    user: str
+    """Who sends it."""
     idempotency_key: str | None = None
     note_buffered: NoteBuffered = ignore
     """Told how many bytes of the stream are in memory; raises when that is too much."""
@@ -72,7 +74,7 @@ class Stream:
         digest = hashlib.blake2b(text.encode(), digest_size=DIGEST_BYTES)
         for batch in parameters.to_batches():
             digest.update(batch.serialize())
-        return Idempotency(self.idempotency_key, digest.hexdigest())
+        return Idempotency(self.idempotency_key, digest.hexdigest(), self.user)
 
 
 def is_for_another(command: StatementIngest) -> bool:
@@ -221,7 +223,9 @@ def _load(command: StatementIngest, stream: Stream) -> _Load:
             digest.update(batch.serialize())
             yield batch
 
-    rules = Load(idempotency=lambda: Idempotency(key, digest.hexdigest()), note_buffered=stream.note_buffered)
+    rules = Load(
+        idempotency=lambda: Idempotency(key, digest.hexdigest(), stream.user), note_buffered=stream.note_buffered
+    )
     return _Load(hashed(), rules)
 
 

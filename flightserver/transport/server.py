@@ -116,7 +116,7 @@ class FlightSqlServer(flight.FlightServerBase):
         """Take a stream, or a change without one, whose answer no client's half-close is waited for."""
         with self._call(context) as call:
             opened = cache(lambda: _schema(reader))
-            stream = Stream(opened, _batches(reader, context, opened), call.idempotency_key)
+            stream = Stream(opened, _batches(reader, context, opened), call.user, call.idempotency_key)
             answer = self._service.put(_writing(descriptor), call, stream)
             writer.write(pa.py_buffer(answer))
 

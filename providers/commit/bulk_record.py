@@ -33,7 +33,7 @@ def bulk_commit(request: Request, outcome: Outcome, user: str | None, version: i
         outcome.affected,
         outcome.seq,
         version,
-        idempotency_key=None if name is None else name.key,
+        idempotency_key=None if name is None else name.recorded,
         request_hash=None if name is None else name.request_hash,
         audit=None if note is None else note(outcome, user).decode(),
     )
@@ -45,7 +45,7 @@ def put_bulk_commit(keyvalue: KeyValueStore, scope: Scope, manifest: ManifestFil
     if commit is None:
         return
     if commit.idempotency_key is not None and commit.request_hash is not None:
-        name = Idempotency(commit.idempotency_key, commit.request_hash)
+        name = Idempotency.of_record(commit.idempotency_key, commit.request_hash)
         if not is_on_record(keyvalue, scope, name):
             put_outcome(batch, scope, name, Outcome(commit.rows, commit.seq))
     if commit.audit is not None and recorded_version(keyvalue, scope) < commit.version:

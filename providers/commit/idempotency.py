@@ -1,7 +1,8 @@
 """Requests that may be repeated: a client's key for a request, and what the request did the first time.
 
-The record stands in the IDEMPOTENCY column family under the scope and the key, and is written in the same RocksDB
-batch as the versions. That of a bulk commit follows its manifest (`bulk_record.py`).
+Everybody has keys of their own, also in the rows that are everybody's: nobody finds out, or uses up, those of others.
+The record stands in the IDEMPOTENCY column family under the scope, the user and the key, and is written in the same
+RocksDB batch as the versions. That of a bulk commit follows its manifest (`bulk_record.py`).
 """
 
 import json
@@ -24,14 +25,26 @@ _END = b"\xff"
 
 @dataclass(frozen=True)
 class Idempotency:
-    """A client's name for a request, and a hash of the request that must match when the name comes again."""
+    """A user's name for a request, and a hash of the request that must match when the name comes again."""
 
     key: str
     request_hash: str
+    user: str = ""
 
     def __post_init__(self) -> None:
         if not 0 < len(self.key.encode()) <= KEY_BYTES_MAX:
             raise DatabaseError(ErrorKind.INVALID, f"an idempotency key must have 1 to {KEY_BYTES_MAX} bytes")
+
+    @property
+    def recorded(self) -> str:
+        """The user and the key as one text. Names of users have no NUL."""
+        return f"{self.user}\0{self.key}"
+
+    @classmethod
+    def of_record(cls, recorded: str, request_hash: str) -> "Idempotency":
+        """What a record says."""
+        user, _, key = recorded.partition("\0")
+        return cls(key, request_hash, user)
 
 
 @dataclass(frozen=True)
@@ -57,7 +70,7 @@ def find_replay(keyvalue: KeyValueStore, scope: Scope, idempotency: Idempotency 
     """The outcome of an earlier request with the same key; INVALID when that was a different request."""
     if idempotency is None:
         return None
-    stored = keyvalue.get(Family.IDEMPOTENCY, _key(scope, idempotency.key))
+    stored = keyvalue.get(Family.IDEMPOTENCY, _key(scope, idempotency))
     if stored is None:
         return None
     earlier = json.loads(stored)
@@ -68,7 +81,7 @@ def find_replay(keyvalue: KeyValueStore, scope: Scope, idempotency: Idempotency 
 
 def is_on_record(keyvalue: KeyValueStore, scope: Scope, idempotency: Idempotency) -> bool:
     """Tell whether there was a request under this key, whichever it was."""
-    return keyvalue.get(Family.IDEMPOTENCY, _key(scope, idempotency.key)) is not None
+    return keyvalue.get(Family.IDEMPOTENCY, _key(scope, idempotency)) is not None
 
 
 def replayed_in(outcomes: Mapping[Idempotency, Outcome], idempotency: Idempotency | None) -> Outcome | None:
@@ -76,9 +89,9 @@ def replayed_in(outcomes: Mapping[Idempotency, Outcome], idempotency: Idempotenc
     if idempotency is None:
         return None
     for known, outcome in outcomes.items():
-        if known.key == idempotency.key and known.request_hash != idempotency.request_hash:
+        if known.recorded == idempotency.recorded and known.request_hash != idempotency.request_hash:
             raise _reused(idempotency)
-        if known.key == idempotency.key:
+        if known.recorded == idempotency.recorded:
             return outcome
     return None
 
@@ -93,7 +106,7 @@ def put_outcome(batch: AtomicWrite, scope: Scope, idempotency: Idempotency | Non
             "at": timestamp(),
         }
         encoded = json.dumps(value, sort_keys=True).encode()
-        batch.put(Family.IDEMPOTENCY, _key(scope, idempotency.key), encoded)
+        batch.put(Family.IDEMPOTENCY, _key(scope, idempotency), encoded)
 
 
 def forget_outcomes(keyvalue: KeyValueStore, before: str) -> Iterator[int]:
@@ -119,5 +132,5 @@ def _reused(idempotency: Idempotency) -> DatabaseError:
     )
 
 
-def _key(scope: Scope, key: str) -> bytes:
-    return scope_prefix(scope) + key.encode()
+def _key(scope: Scope, idempotency: Idempotency) -> bytes:
+    return scope_prefix(scope) + idempotency.recorded.encode()

@@ -190,7 +190,9 @@ class House:
     def stream(self, table: str, modes: TableDefinitionOptions, context: Context) -> None:
         """Ingest two rows."""
         self._load.run(
-            StatementIngest(table, modes), context, Stream(lambda: STREAMED.schema, iter(STREAMED.to_batches()))
+            StatementIngest(table, modes),
+            context,
+            Stream(lambda: STREAMED.schema, iter(STREAMED.to_batches()), context.user),
         )
 
     def change(self, kind: str, table: str, context: Context) -> None:

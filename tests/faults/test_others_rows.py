@@ -129,3 +129,21 @@ def test_storage_commands_count_the_users_own_rows(ann: Client, ben: Client, roo
     assert ann.update(f"COMPACT TABLE {diary}") == 0
     assert root.update(f"COMPACT TABLE {diary}") == 2
     assert [client.count(diary) for client in (ann, ben, root)] == [3, 2, 0]
+
+
+@pytest.mark.parametrize("size", [1, 60_000])
+def test_names_of_requests_are_everybodys_own(
+    server: ServerProcess, ann: Client, ben: Client, root: Client, size: int
+) -> None:
+    """Also those for rows that are everybody's: nobody finds out, or uses up, what another has sent."""
+    t = f"shared{next(_NUMBERS)}"
+    ann.run(f"CREATE TABLE {t} (id BIGINT PRIMARY KEY)")
+    root.run(f"GRANT ALL ON {t} TO ben")
+    sent = 0
+    for user, first in (("ann", 0), ("ben", size)):
+        with Wire(server, user) as wire:
+            rows = pa.table({"id": range(first, first + size)})
+            named = StatementIngest(t, options={"idempotency_key": "load-1"})
+            assert [wire.put(named, rows.schema, rows.to_batches()) for _ in range(2)] == [size, size]
+        sent += size
+        assert root.count(t) == sent

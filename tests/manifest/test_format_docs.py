@@ -35,6 +35,7 @@ from manifest import codec as manifest_codec
 from manifest import dead_rows
 from manifest.batch_entry import BloomEntry, ColumnRange, DeletionEntry
 from manifest.dead_rows import DeadRows
+from providers.commit.idempotency import Idempotency
 from providers.hot import record
 from providers.hot.record import HotRecord
 
@@ -100,7 +101,7 @@ EXAMPLES = {
     "job.md job": encode_job(
         Job(3, AuditRetention(days=365.0), Origin.SCHEDULED, CREATED_AT).queued().started(CREATED_AT)
     ).decode(),
-    "catalog.md idempotency": (record.scope_prefix(ANN) + b"load-1").hex(),
+    "catalog.md request": (record.scope_prefix(ANN) + Idempotency("load-1", "", "ann").recorded.encode()).hex(),
     **{
         f"data-folder.md {name}": f"| `{name}` | `{path_component(name)}` |"
         for name in ("flights_2013", "Ann", "../x", "é")

@@ -116,7 +116,9 @@ class Person:
             handle = made.prepared_statement_handle
             if made.dataset_schema:
                 if bound is not None:
-                    self._service.put(commands.PreparedStatementQuery(handle), self.call, _stream(bound))
+                    self._service.put(
+                        commands.PreparedStatementQuery(handle), self.call, _stream(bound, self.call.user)
+                    )
                 return self._fetched(commands.PreparedStatementQuery(handle))
             return self._put(commands.PreparedStatementUpdate(handle), bound)
 
@@ -219,13 +221,13 @@ class Person:
         return Answer(pa.Table.from_batches(list(rows.start(never)), rows.schema))
 
     def _put(self, command: commands.Command, rows: pa.Table | None) -> Answer:
-        answer = self._service.put(command, self.call, _stream(rows))
+        answer = self._service.put(command, self.call, _stream(rows, self.call.user))
         return Answer(affected=pb.DoPutUpdateResult.FromString(answer).record_count)
 
 
-def _stream(rows: pa.Table | None) -> Stream:
+def _stream(rows: pa.Table | None, user: str) -> Stream:
     batches: Iterator[pa.RecordBatch] = iter([] if rows is None else rows.to_batches())
-    return Stream(lambda: NO_COLUMNS if rows is None else rows.schema, batches)
+    return Stream(lambda: NO_COLUMNS if rows is None else rows.schema, batches, user)
 
 
 def _tried(call: Callable[[], Answer]) -> Answer:

@@ -104,7 +104,8 @@ def set_options(table: TableDef, options: TableOptions) -> TableDef:
 
 def _append_column(table: TableDef, spec: ColumnSpec, *, in_key: bool) -> TableDef:
     if len(table.columns) >= COLUMNS_MAX:
-        raise DatabaseError(ErrorKind.INVALID, f"table {table.name} has more than {COLUMNS_MAX} columns")
+        hidden = ", with the hidden key that it has without a PRIMARY KEY" if HIDDEN_KEY_COLUMN in table.by_name else ""
+        raise DatabaseError(ErrorKind.INVALID, f"table {table.name} has more than {COLUMNS_MAX} columns{hidden}")
     physical = spec.name
     while physical in table.used_physical:
         physical = f"{physical}#{table.next_column_id}"

@@ -115,6 +115,13 @@ def test_too_many_columns_are_refused() -> None:
     assert str(COLUMNS_MAX) in refused(ErrorKind.INVALID, lambda: table_of(*names))
 
 
+def test_a_hidden_key_is_a_column_too() -> None:
+    """Who has made no key is told why there is one column less."""
+    names = [f"c{number}" for number in range(COLUMNS_MAX)]
+    assert "hidden key" in refused(ErrorKind.INVALID, lambda: table_of(*names, key=()))
+    assert len(table_of(*names[1:], key=()).visible_columns) == COLUMNS_MAX - 1
+
+
 def test_a_long_column_name_is_refused() -> None:
     """The length of names is bounded."""
     refused(ErrorKind.INVALID, lambda: table_of("k", "x" * (NAME_LENGTH_MAX + 1)))

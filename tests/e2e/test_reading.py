@@ -390,6 +390,27 @@ def test_parameters_of_queries_have_the_types_of_their_columns(wire: Wire, shop:
     assert types == [pa.int32(), pa.decimal128(8, 2), pa.int64()]
 
 
+@pytest.mark.parametrize(
+    ("sql", "types"),
+    [
+        ("SELECT CAST(? AS BIGINT), ?::DATE, TRY_CAST(? AS INT)", [pa.int64(), pa.date32(), pa.int32()]),
+        ("SELECT at FROM {t}_a WHERE date_trunc(?, at) = at", [pa.string()]),
+        (
+            "SELECT a.id FROM {t}_a a JOIN {t}_b b USING (id) WHERE a.at = ? AND b.at = ?",
+            [pa.timestamp("us"), pa.date32()],
+        ),
+    ],
+)
+def test_a_parameter_is_what_its_cast_or_its_own_column_says(
+    db: Client, wire: Wire, t: str, sql: str, types: list[pa.DataType]
+) -> None:
+    """Of columns of one name, that of another table says nothing."""
+    db.run(f"CREATE TABLE {t}_a (id BIGINT PRIMARY KEY, at TIMESTAMP)")
+    db.run(f"CREATE TABLE {t}_b (id BIGINT PRIMARY KEY, at DATE)")
+    prepared = wire.prepare(sql.format(t=t))
+    assert pa.ipc.read_schema(pa.py_buffer(prepared.parameter_schema)).types == types
+
+
 def test_a_query_with_many_rows_of_parameters_returns_all_results(db: Client, shop: str) -> None:
     """Bound rows run one after another."""
     bound = pa.RecordBatch.from_pydict({"1": [1, 3]})

@@ -22,7 +22,7 @@ from catalog.data_folder import DataFolder
 from catalog.keyvalue import AtomicWrite, Family, KeyValueStore
 from catalog.roles import Role
 from catalog.user_store import UserStore
-from catalog.users import UserDef
+from catalog.users import UserDef, password_cost
 from flightserver.access.passwords import Passwords
 from flightserver.settings import Settings
 
@@ -126,6 +126,7 @@ def put(keyvalue: KeyValueStore, users: list[UserDef]) -> None:
     batch = AtomicWrite()
     for user in users:
         batch.put(Family.CATALOG, f"u/{user.name}".encode(), encode_user(user))
+        batch.put(Family.CATALOG, f"password_cost/{password_cost(user.password_hash or '')}/{user.name}".encode(), b"")
     batch.put(Family.CATALOG, b"user_version", str(users[-1].version).encode())
     keyvalue.commit(batch)
 

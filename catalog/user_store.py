@@ -1,9 +1,9 @@
 """Users and tokens, each a record of its own that is read by its key: no start and no login walks over all of them.
 
 Keys in the CATALOG family: `u/<user>`, `system_user/<user>` for each enabled user with the role system (so that the
-last one is known), `k/<user>/<token>` with a token, `secret/<hash>` with the key of the token that has it, and
-`user_version`, the newest version handed out. Names are encoded as path components. What was read lately is kept, up to
-a bound.
+last one is known), `password_cost/<cost>/<user>` for each with a password, `k/<user>/<token>` with a token,
+`secret/<hash>` with the key of the token that has it, and `user_version`, the newest version handed out. Names are
+encoded as path components. What was read lately is kept, up to a bound.
 """
 
 import threading
@@ -17,7 +17,7 @@ from catalog.identifiers import path_component
 from catalog.keyvalue import AtomicWrite, Family, KeyValueStore
 from catalog.roles import Role
 from catalog.store import Completion, as_it_is
-from catalog.users import NEW_VERSION, TokenDef, UserDef
+from catalog.users import NEW_VERSION, TokenDef, UserDef, password_cost
 
 KEPT_MAX = 4_096
 """Users that are kept in memory: about 4 MB."""
@@ -25,6 +25,7 @@ KEPT_MAX = 4_096
 _VERSION = b"user_version"
 _USERS = b"u/"
 _SYSTEM_USERS = b"system_user/"
+_COSTS = b"password_cost/"
 _TOKENS = b"k/"
 _SECRETS = b"secret/"
 
@@ -74,6 +75,16 @@ class UserStore:
         """All users, one after another."""
         return (decode_user(value) for _, value in self._keyvalue.scan(Family.CATALOG, _USERS, _end(_USERS)))
 
+    def password_costs(self) -> set[str]:
+        """What hashes of passwords cost to check: all costs that some user's has."""
+        costs: set[str] = set()
+        lower = _COSTS
+        while (key := self._keyvalue.first_key(Family.CATALOG, lower, _end(_COSTS))) is not None:
+            cost = key.removeprefix(_COSTS).partition(b"/")[0]
+            costs.add(cost.decode())
+            lower = _end(_COSTS + cost + b"/")
+        return costs
+
     def create(self, user: UserDef, complete: Completion = as_it_is) -> UserDef:
         """Add a user; ALREADY_EXISTS when the name is taken. Return the record."""
         with self._changing:
@@ -102,6 +113,7 @@ class UserStore:
             batch = AtomicWrite()
             batch.delete(Family.CATALOG, _user_key(name))
             batch.delete(Family.CATALOG, _system_user_key(name))
+            _note_cost(batch, before, None)
             tokens = _token_key(name, "")
             for key, stored in self._keyvalue.scan(Family.CATALOG, tokens, _end(tokens)):
                 _forget_token(batch, key, stored)
@@ -161,6 +173,7 @@ class UserStore:
             batch.put(Family.CATALOG, _system_user_key(after.name), b"")
         elif before is not None and _rules(before):
             batch.delete(Family.CATALOG, _system_user_key(after.name))
+        _note_cost(batch, before, after)
         self._commit(batch, complete)
         self._version = version
         self._publish(after.name, after)
@@ -196,6 +209,15 @@ def _rules(user: UserDef) -> bool:
     return user.enabled and user.role is Role.SYSTEM
 
 
+def _note_cost(batch: AtomicWrite, before: UserDef | None, after: UserDef | None) -> None:
+    """Keep the index of costs."""
+    old, new = (None if user is None else _cost_key(user) for user in (before, after))
+    if old is not None and old != new:
+        batch.delete(Family.CATALOG, old)
+    if new is not None and old != new:
+        batch.put(Family.CATALOG, new, b"")
+
+
 def _forget_token(batch: AtomicWrite, key: bytes, stored: bytes) -> None:
     batch.delete(Family.CATALOG, key)
     batch.delete(Family.CATALOG, _secret_key(decode_token(stored).secret_hash))
@@ -207,6 +229,12 @@ def _user_key(name: str) -> bytes:
 
 def _system_user_key(name: str) -> bytes:
     return _SYSTEM_USERS + path_component(name).encode()
+
+
+def _cost_key(user: UserDef) -> bytes | None:
+    if user.password_hash is None:
+        return None
+    return _COSTS + password_cost(user.password_hash).encode() + b"/" + path_component(user.name).encode()
 
 
 def _token_key(user: str, name: str) -> bytes:

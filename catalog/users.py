@@ -14,7 +14,7 @@ from catalog.roles import Identity, Role
 NEW_VERSION = 0
 """Asks the store for a version that nothing had before."""
 
-_PASSWORD_HASH = re.compile(r"\$argon2id\$v=\d+\$m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]{11,}\$[A-Za-z0-9+/]{22,}\Z")
+_PASSWORD_HASH = re.compile(r"\$argon2id\$v=\d+\$(m=\d+,t=\d+,p=\d+)\$[A-Za-z0-9+/]{11,}\$[A-Za-z0-9+/]{22,}\Z")
 _TOKEN_HASH = re.compile(r"[0-9a-f]{64}\Z")
 _RESERVED_NAMES = frozenset({"public", "role"})
 
@@ -90,6 +90,14 @@ def check_user_name(name: str) -> str:
 def is_password_hash(text: str) -> bool:
     """Tell whether a text is an argon2id hash with its parameters."""
     return _PASSWORD_HASH.match(text) is not None
+
+
+def password_cost(password_hash: str) -> str:
+    """What it costs to check a password against a hash: memory, passes and lanes, as the hash has them."""
+    found = _PASSWORD_HASH.match(password_hash)
+    if found is None:
+        raise ValueError("no password hash")
+    return found[1]
 
 
 def is_token_hash(text: str) -> bool:

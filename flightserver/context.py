@@ -7,7 +7,7 @@ from catalog.definition import Audit, TableDef, TableKind
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import DEFAULT_NAMESPACE, TableName
 from catalog.roles import Identity, Role
-from flightserver.access.door import Door
+from flightserver.access.door import Door, unnoticed
 from flightserver.access.principal import FindIdentity, Principal, only_themselves
 from flightserver.access.rights import Use, kind_of
 from flightserver.activity.statement import RunningStatement
@@ -30,7 +30,8 @@ class Context:
     `work` is the committed state or a transaction; `temporary` are the tables of the session alone; `request` is what
     its changes bring to their commit. `find_identity` tells who the owners of views are. What the server asks for
     itself, to apply row policies, goes `past_policies` and everything else. `on_read` is told of each table whose reads
-    are recorded, before any row of it is read; what it raises ends the statement.
+    are recorded, before any row of it is read; what it raises ends the statement. `on_hidden` is told when a statement
+    names something that is there, and not for its user.
     """
 
     principal: Principal
@@ -44,6 +45,7 @@ class Context:
     find_identity: FindIdentity = only_themselves
     past_policies: bool = False
     on_read: Callable[[TableDef], None] = unwatched
+    on_hidden: Callable[[], None] = unnoticed
 
     @property
     def user(self) -> str:
@@ -55,7 +57,9 @@ class Context:
         """The way from names to tables and views, as the statement sees them now."""
         subject = self.principal.subject
         asker = Identity(subject.name, Role.SYSTEM) if self.past_policies else subject
-        return Door(self.work.registry, asker, self.principal, self.find_identity, self.temporary.by_name)
+        return Door(
+            self.work.registry, asker, self.principal, self.find_identity, self.temporary.by_name, self.on_hidden
+        )
 
     def unguarded(self) -> "Context":
         """The same statement past all policies, and without the tables of its session, which may hide others."""

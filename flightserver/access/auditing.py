@@ -101,9 +101,13 @@ class Deed:
         done = self.record(Verdict.ALLOWED, outcome.affected)
         return replace(done, subject=user or self.subject, seq=outcome.seq or None).encode()
 
-    def failure(self, error: DatabaseError) -> AuditRecord:
-        """What it says when nothing was done. Of the error only its kind: its line may name what nobody should read."""
-        verdict = Verdict.DENIED if error.kind is ErrorKind.DENIED else Verdict.FAILED
+    def failure(self, error: DatabaseError, *, hidden: bool) -> AuditRecord:
+        """What it says when nothing was done; `hidden` tells that something was asked for that is hidden from its user.
+
+        Of the error only its kind: its line may name what nobody should read.
+        """
+        is_denied = error.kind is ErrorKind.DENIED or (hidden and error.kind is ErrorKind.NOT_FOUND)
+        verdict = Verdict.DENIED if is_denied else Verdict.FAILED
         return self.record(verdict, detail=error.kind.name.lower())
 
 

@@ -35,11 +35,17 @@ Definition = TableDef | ViewDef
 Made = TypeVar("Made")
 
 
+def unnoticed() -> None:
+    """For what nobody records."""
+
+
 @dataclass(frozen=True)
 class Door:
     """What one statement may reach.
 
-    `asker` is whose rights count; None, where a view's owner is gone, may reach nothing.
+    `asker` is whose rights count; None, where a view's owner is gone, may reach nothing. `on_hidden` is told when there
+    is something of a name that is asked for, and the asker may not use it so: nobody else can tell it from a name that
+    means nothing.
     """
 
     registry: Registry
@@ -47,6 +53,7 @@ class Door:
     principal: Principal
     find_identity: FindIdentity
     temporary: Mapping[TableName, TableDef] = field(default_factory=lambda: MappingProxyType({}))
+    on_hidden: Callable[[], None] = unnoticed
 
     def onto(self, registry: Registry) -> "Door":
         """The same door to other definitions: those that are about to be."""
@@ -93,6 +100,8 @@ class Door:
     def require_namespace(self, name: str, use: Use = Use.DESCRIBE) -> None:
         """Raise NOT_FOUND when there is no such namespace that may be used so."""
         if not self.has_namespace(name, use):
+            if name in self.registry.namespaces:
+                self.on_hidden()
             raise DatabaseError(
                 ErrorKind.NOT_FOUND, f"namespace {name} does not exist; create it with CREATE NAMESPACE"
             )
@@ -115,7 +124,10 @@ class Door:
     def find(self, name: TableName, use: Use) -> Definition | None:
         """What a name means to a statement that wants this of it; None when it means nothing."""
         found = self.temporary.get(name) or self.registry.tables.get(name) or self.registry.views.get(name)
-        return found if found is not None and self.admits(use, found) else None
+        if found is None or self.admits(use, found):
+            return found
+        self.on_hidden()
+        return None
 
     def audit_of(self, name: TableName) -> Audit:
         """What the log says of a table's rows: its own business, whoever asks. Of temporary ones it says nothing."""

@@ -1,7 +1,8 @@
 """From credentials to a login, and whether a login still holds.
 
 A wrong password, an unknown user, one who is disabled and one who has no password get the same answer after the same
-work: one hash is checked. A password that was right once is known by a keyed hash as long as the server runs and the
+work: one hash is checked of each cost that any user's hash has, and of today's, so that it cannot be told at which
+cost a user's was made. A password that was right once is known by a keyed hash as long as the server runs and the
 user's record stays: who sends it with every call does not pay for it with every call, and does not wait behind those
 who guess.
 """
@@ -18,7 +19,7 @@ from catalog.audit_log import AuditLog
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import NAME_LENGTH_MAX
 from catalog.user_store import UserStore
-from catalog.users import UserDef
+from catalog.users import UserDef, password_cost
 from flightserver.access.auditing import login_deed
 from flightserver.access.issuer import Issuer
 from flightserver.access.login import Login
@@ -107,8 +108,8 @@ class Logins:
         """Tell whether what a login rests on is still so."""
         if login.expires_at is not None and time.time() >= login.expires_at:
             return False
-        if login.version is None:
-            return True
+        if login.version is None:  # of the issuer alone, as long as the catalog does not know the name; or of --dev
+            return login.expires_at is None or self._users.find(login.user) is None
         if login.token is not None and self._users.token_of(login.token) is None:
             return False
         user = self._users.find(login.user)
@@ -119,9 +120,7 @@ class Logins:
         lane = name[: NAME_LENGTH_MAX + 1]
         stored = None if user is None else user.password_hash
         with self._queue.turn(lane):
-            matches = self._passwords.matches(password, stored or self._passwords.nobodys_hash)
-            with self._lock:
-                self.checked += 1
+            matches = self._matches(password, stored)
             if not matches or stored is None or user is None or not user.enabled:
                 self._queue.note_wrong(lane)
                 return False
@@ -129,6 +128,20 @@ class Logins:
             if self._passwords.is_outdated(stored):
                 self._rehash(name, password, stored)
         return True
+
+    def _matches(self, password: str, stored: str | None) -> bool:
+        """Tell whether a hash is that of the password, with a check of each cost that there is."""
+        own = None if stored is None else password_cost(stored)
+        costs = {self._passwords.cost, *self._users.password_costs(), *([own] if own else [])}
+        found = False
+        for cost in sorted(costs):
+            if stored is not None and cost == own:
+                found = self._passwords.matches(password, stored)
+            else:
+                self._passwords.matches(password, self._passwords.nobodys_hash(cost))
+        with self._lock:
+            self.checked += len(costs)
+        return found
 
     def _rehash(self, name: str, password: str, outdated: str) -> None:
         """Store a hash at the cost of today in the place of an older one."""

@@ -14,15 +14,19 @@ _NOBODY = "a password that nobody has"
 
 
 class Passwords:
-    """Hashes and checks passwords at the cost that the settings name."""
+    """Hashes passwords at the cost that the settings name, and checks them at that of their hashes."""
 
     def __init__(self, settings: Settings) -> None:
         self._length_min = settings.password_length_min
         self._hasher = PasswordHasher(
             time_cost=settings.password_passes, memory_cost=settings.password_memory_kib, parallelism=1, type=Type.ID
         )
-        self.nobodys_hash = self._hasher.hash(_NOBODY)
-        """What a password is checked against where there is no user: to check it takes as long."""
+        self._nobodys = {self.cost: self._hasher.hash(_NOBODY)}
+
+    @property
+    def cost(self) -> str:
+        """The cost of today, as hashes have it."""
+        return f"m={self._hasher.memory_cost},t={self._hasher.time_cost},p={self._hasher.parallelism}"
 
     def hash(self, password: str) -> str:
         """The hash to store; INVALID for a password that is too short or too long."""
@@ -44,6 +48,14 @@ class Passwords:
             return False
         except InvalidHashError:
             raise DatabaseError(ErrorKind.CORRUPT, "the record of a user has no password hash") from None
+
+    def nobodys_hash(self, cost: str) -> str:
+        """What a password is checked against where nobody's counts: to check it takes as long as any of that cost."""
+        if cost not in self._nobodys:
+            memory, passes, lanes = (int(part.partition("=")[2]) for part in cost.split(","))
+            hasher = PasswordHasher(time_cost=passes, memory_cost=memory, parallelism=lanes, type=Type.ID)
+            self._nobodys[cost] = hasher.hash(_NOBODY)
+        return self._nobodys[cost]
 
     def is_outdated(self, stored: str) -> bool:
         """Tell whether a hash was made at a lower cost than the one of today."""

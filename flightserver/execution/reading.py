@@ -20,6 +20,7 @@ from flightserver.access.door import Door
 from flightserver.access.row_rules import RowRule, rule_on_rows
 from flightserver.context import Context
 from flightserver.database import Database
+from flightserver.execution.allowed_rows import AllowedRows
 from flightserver.execution.damage import check_present, damage_named
 from flightserver.execution.guarding import allowed_text, failing_closed
 from flightserver.execution.names import Names, relation_of_rows, view_text
@@ -138,6 +139,9 @@ class Given:
 
 NOTHING = Given()
 
+ALLOWED_PART = 16
+"""Of the memory for queries, how much is kept of the rows that policies leave."""
+
 GUARDED_PART = 4
 """Of the memory for queries, how much the rows of one table with policies may take."""
 
@@ -150,6 +154,7 @@ class Reader:
         self._origins: ByteBoundedCache[object, Origins] = ByteBoundedCache(ORIGINS_BYTES)
         self._texts: ByteBoundedCache[object, EngineText] = ByteBoundedCache(ENGINE_TEXTS_BYTES)
         self._uses: ByteBoundedCache[object, FirstPass] = ByteBoundedCache(USES_BYTES)
+        self._allowed = AllowedRows((database.settings.memory_limit_mb << 20) // ALLOWED_PART)
         self.system = {TableName(SYSTEM_NAMESPACE, name): table for name, table in system.items()}
 
     def plan(
@@ -368,8 +373,15 @@ class Reader:
             text = allowed_text(snapshot.table, columns, rule)
 
             def run(text: QueryText = text, snapshot: Snapshot = snapshot) -> pa.Table:
-                planned = self.plan(text, context.unguarded(), None, Given({snapshot.table.name: snapshot}))
-                return _bounded(planned.rows(), limit, snapshot.table.name, context.stop)
+                given = Given({snapshot.table.name: snapshot})
+                query = self._query(text, context.unguarded(), None, given)
+
+                def read() -> pa.Table:
+                    return _bounded(self._plan(query, given).rows(), limit, snapshot.table.name, context.stop)
+
+                if query.reads.is_lasting and isinstance(query.source, SqlText):
+                    return self._allowed.get(snapshot, query.source.written, read)
+                return read()
 
             found[name, rule] = failing_closed(snapshot.table.name, run)
         return found

@@ -16,6 +16,17 @@ from flightserver.service.call import Call
 from flightserver.sql.statements import Delete, Insert, Statement, Update
 
 
+class Hidden:
+    """Whether a statement asked for something that its user may not see or use so."""
+
+    def __init__(self) -> None:
+        self.was_asked_for = False
+
+    def note(self) -> None:
+        """It did."""
+        self.was_asked_for = True
+
+
 @dataclass(frozen=True)
 class Recorder:
     """Writes to the log. What cannot be recorded is an error, so that it does not happen."""
@@ -23,13 +34,13 @@ class Recorder:
     log: AuditLog
 
     @contextmanager
-    def failures(self, deed: Deed | None) -> Iterator[None]:
-        """Record it when nothing becomes of a deed."""
+    def failures(self, deed: Deed | None, hidden: Hidden | None = None) -> Iterator[None]:
+        """Record it when nothing becomes of a deed; what it asked for that is `hidden` makes it one that was denied."""
         try:
             yield
         except DatabaseError as error:
             if deed is not None:
-                self.log.record(deed.failure(error))
+                self.log.record(deed.failure(error, hidden=hidden is not None and hidden.was_asked_for))
             raise
 
     def note(self, deed: Deed | None, outcome: Rows | Affected) -> None:

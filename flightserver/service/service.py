@@ -33,7 +33,7 @@ from flightserver.service.call import Call
 from flightserver.service.catalog_info import describe_catalog, server_facts
 from flightserver.service.handles import Handles, Held
 from flightserver.service.outcomes import AFFECTED_SCHEMA, Pending, Result, Sent, WaitingResult
-from flightserver.service.recording import Recorder, deed_on_table, is_audited
+from flightserver.service.recording import Hidden, Recorder, deed_on_table, is_audited
 from flightserver.service.script import run_script
 from flightserver.service.session_actions import SessionActions
 from flightserver.service.streams import ClientStream, StreamMemory
@@ -45,7 +45,7 @@ from flightserver.sessions.session import Session
 from flightserver.settings import Settings
 from flightserver.sql.meaning.bounded_work import BOUNDING, QUADRATIC
 from flightserver.sql.parser import Parsed, parse_numbered
-from flightserver.sql.statements import Insert, SubstraitQuery, TableRead, TableRef, Update
+from flightserver.sql.statements import AsUser, Insert, SubstraitQuery, TableRead, TableRef, Update
 from providers.commit.idempotency import Idempotency
 from providers.commit.request import Request
 from providers.commit.transaction import Transaction
@@ -125,11 +125,11 @@ class Service:
         """GetSchema: the schema alone; nothing runs."""
         match command:
             case commands.PlainSql(text):
-                return self._prepare(parse_numbered(text), None, call).schema or AFFECTED_SCHEMA
+                return self._prepare(parse_numbered(text), text, None, call).schema or AFFECTED_SCHEMA
             case commands.StatementQuery(text, transaction_id):
-                return self._prepare(parse_numbered(text), transaction_id, call).schema or AFFECTED_SCHEMA
+                return self._prepare(parse_numbered(text), text, transaction_id, call).schema or AFFECTED_SCHEMA
             case commands.StatementSubstraitPlan(plan, transaction_id):
-                return self._prepare(_substrait(plan), transaction_id, call).schema or AFFECTED_SCHEMA
+                return self._prepare(_substrait(plan), SUBSTRAIT_TEXT, transaction_id, call).schema or AFFECTED_SCHEMA
             case commands.PreparedStatementQuery(handle):
                 return self._prepared.get(call.user, handle).item.prepared.schema or AFFECTED_SCHEMA
             case _:
@@ -229,7 +229,7 @@ class Service:
 
     def _create_prepared(self, parsed: Parsed, text: str, transaction_id: bytes | None, call: Call) -> bytes:
         try:
-            prepared = self._prepare(parsed, transaction_id, call)
+            prepared = self._prepare(parsed, text, transaction_id, call)
         except DatabaseError as error:
             # Drivers take UNIMPLEMENTED for "no prepared statements here" and lose the parameters.
             if error.kind is ErrorKind.UNSUPPORTED and parsed.parameter_count:
@@ -273,7 +273,8 @@ class Service:
         """
         session = call.session
         deed = deed_of(parsed.statement, text, session.principal, call.peer, session.id)
-        with self._recorder.failures(deed):
+        hidden = Hidden()
+        with self._recorder.failures(deed, hidden):
             principal, own = session.principal_of(parsed)
             refuse_change(principal, own.statement)
             if self._control.handles(parsed.statement):
@@ -286,9 +287,10 @@ class Service:
                 if isinstance(own.statement, Insert | Update):
                     self._bounds.check_hot_rows(principal.user)
                 written = deed or deed_on_table(own.statement, text, context, call)
-                with self._recorder.failures(None if deed is not None else written):
+                with self._recorder.failures(None if deed is not None else written, hidden):
                     brought = Request(request, None if written is None else written.note)
-                    watched = replace(context, request=brought, on_read=self._recorder.reads_of(text, context, call))
+                    on_read = self._recorder.reads_of(text, context, call)
+                    watched = replace(context, request=brought, on_read=on_read, on_hidden=hidden.note)
                     outcome = self._statement(own, watched, bound)
                     if type(own.statement) not in COMMITTED:
                         self._recorder.note(deed, outcome)
@@ -310,15 +312,15 @@ class Service:
         def load(context: Context) -> Affected:
             self._bounds.check_hot_rows(context.user)
             batches = until(context.stop, stream.batches)
-            noted = replace(context, request=Request(note=deed.note))
+            noted = replace(context, request=Request(note=deed.note), on_hidden=hidden.note)
             return Affected(self._load.run(command, noted, replace(stream, batches=batches)))
 
         text = f"ingest into {command.table}"
-        user = command.options.get(AS_USER_OPTION)
+        user, hidden = command.options.get(AS_USER_OPTION), Hidden()
         deed = ingest_deed(command.table, user, call.session.principal, call.peer, call.session.id)
         context = call.session.context(named)
         name = TableName(command.schema or context.namespace, command.table)
-        with self._recorder.failures(deed if is_for_another(command) or is_audited(name, context) else None):
+        with self._recorder.failures(deed if is_for_another(command) or is_audited(name, context) else None, hidden):
             principal = call.session.principal if user is None else call.session.acting_for(user)
             return self._carry_out(text, named, call, load, incoming=incoming, principal=principal).affected_rows()
 
@@ -350,13 +352,16 @@ class Service:
             running.enter(StatementState.FINISHED if isinstance(outcome, Affected) else StatementState.READY)
             return Result.of(outcome, running, access)
 
-    def _prepare(self, parsed: Parsed, transaction_id: bytes | None, call: Call) -> Prepared:
+    def _prepare(self, parsed: Parsed, text: str, transaction_id: bytes | None, call: Call) -> Prepared:
         if self._control.handles(parsed.statement):
             return Prepared(parsed, pa.schema([]), self._control.schema(parsed.statement))
         if self._accounts.handles(parsed.statement):
             return Prepared(parsed, pa.schema([]), self._accounts.schema(parsed.statement))
         session = call.session
-        principal, own = session.principal_of(parsed)
+        for_another = isinstance(parsed.statement, AsUser)
+        deed = deed_of(parsed.statement, text, session.principal, call.peer, session.id) if for_another else None
+        with self._recorder.failures(deed):
+            principal, own = session.principal_of(parsed)
         context = session.context(session.entered(_named(transaction_id, call)), stop=call.stop, principal=principal)
         return replace(self._executor.prepare(own, context), parsed=parsed)
 

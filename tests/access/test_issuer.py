@@ -239,3 +239,18 @@ def test_a_token_logs_in_with_every_call_until_it_expires(
         with pytest.raises(flight.FlightUnauthenticatedError, match="log in again"):
             client.do_get(ask, options).read_all()
     system.run("DROP USER external")
+
+
+def test_a_user_of_the_issuer_ends_where_one_of_the_catalog_begins(
+    server: ServerProcess, outside: OutsideIssuer, system: Client
+) -> None:
+    """Who has no record has the role of the token; a record of the name counts from the next call on."""
+    header = (b"authorization", f"Bearer {outside.token(sub='passer')}".encode())
+    ask = flight.Ticket(b"SELECT current_user AS me")
+    with flight.connect(server.uri) as client:
+        options = flight.FlightCallOptions(headers=[header])
+        client.do_get(flight.Ticket(b"CREATE TEMPORARY TABLE of_passer AS SELECT 1 AS one"), options).read_all()
+        system.run("CREATE USER passer ROLE service")
+        with pytest.raises(flight.FlightUnauthenticatedError, match="log in again"):
+            client.do_get(ask, options).read_all()
+    system.run("DROP USER passer")

@@ -68,6 +68,28 @@ def test_who_does_not_get_in_costs_one_check_and_gets_one_answer(users: UserStor
     assert door.checked == 1
 
 
+@pytest.mark.parametrize("name", ["ann", "fresh", "nobody", "gone", "machine"])
+def test_at_which_cost_a_hash_was_made_makes_no_difference(users: UserStore, name: str) -> None:
+    """A hash of before the cost has risen is checked faster, so one of each cost is checked for everybody."""
+    users.create(UserDef("fresh", Role.USER, Passwords(DEARER).hash(PASSWORD)))
+    door = logins(users, DEARER)
+    with pytest.raises(DatabaseError):
+        door.by_password(name, "wrong")
+    assert door.checked == 2
+
+
+def test_a_cost_is_forgotten_with_the_last_hash_that_has_it(users: UserStore) -> None:
+    """By a login, a new password, or the end of the user."""
+    cheap, dear = Passwords(CHEAP).cost, Passwords(DEARER).cost
+    assert users.password_costs() == {cheap}
+    logins(users, DEARER).by_password("ann", PASSWORD)
+    assert users.password_costs() == {cheap, dear}
+    users.drop("gone")
+    assert users.password_costs() == {dear}
+    users.change("ann", lambda user: user.with_password(Passwords(CHEAP).hash("another word")))
+    assert users.password_costs() == {cheap}
+
+
 def test_a_password_that_was_right_is_checked_once(users: UserStore) -> None:
     """Clients that send it with every call do not pay for it with every call; a wrong one is checked each time."""
     door = logins(users)

@@ -99,6 +99,45 @@ def test_who_may_not_act_for_somebody_is_recorded(house: House, root: Person) ->
     assert root.ok(LOG)[-1]["detail"] == "denied"
 
 
+def test_who_may_not_act_for_somebody_is_recorded_when_it_is_only_prepared(house: House, root: Person) -> None:
+    """Or described: what is not run is a way of asking, too."""
+    before, ann = length(root), house.person("ann")
+    ann.prepared("EXECUTE AS USER 'bob' (SELECT 1)")
+    ann.schema("EXECUTE AS USER 'bob' (SELECT 1)")
+    assert since(root, before) == [("ann", "bob", "SELECT", None, "denied", None)] * 2
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DROP TABLE hidden",
+        "ALTER TABLE hidden ADD COLUMN v INT",
+        "TRUNCATE hidden",
+        "GRANT SELECT ON hidden TO ann",
+        "CREATE POLICY p ON hidden USING (true)",
+        "CREATE VIEW w AS SELECT * FROM hidden",
+        "CREATE USER TABLE w AS SELECT k FROM hidden",
+        "DROP VIEW veil",
+        "DROP NAMESPACE apart",
+        "CREATE VIEW apart.w AS SELECT 1 AS one",
+        "INSERT INTO hidden VALUES (1)",
+        "INSERT INTO open SELECT k FROM hidden",
+    ],
+)
+def test_what_is_hidden_is_denied_in_the_log_and_not_there_for_who_asked(house: House, root: Person, sql: str) -> None:
+    """The log tells it from a mistyped name, which nobody else can."""
+    root.ok("CREATE TABLE hidden (k BIGINT PRIMARY KEY) WITH (audit = 'writes')")
+    root.ok("CREATE TABLE open (k BIGINT PRIMARY KEY) WITH (audit = 'writes')")
+    root.ok("GRANT ALL ON open TO ann")
+    root.ok("CREATE VIEW veil AS SELECT k FROM hidden")
+    root.ok("CREATE NAMESPACE IF NOT EXISTS apart")
+    before, ann = length(root), house.person("ann")
+    assert ann.refused(sql).startswith("NOT_FOUND")
+    assert [row[4] for row in since(root, before)] == ["denied"]
+    assert ann.refused("DROP TABLE mistyped").startswith("NOT_FOUND")
+    assert since(root, before)[-1][4] == "failed"
+
+
 def test_what_failed_is_recorded(root: Person) -> None:
     """And changed nothing."""
     before = length(root)

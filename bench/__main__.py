@@ -31,6 +31,7 @@ NAMES = (
     "short",
     "mix",
     "users",
+    "rights",
 )
 README = Path(__file__).with_name("README.md")
 MARKS = "<!-- {name} begins -->", "<!-- {name} ends -->"

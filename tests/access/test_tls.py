@@ -8,6 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import ibis
+import pandas as pd
+import polars as pl
 import pytest
 import sqlalchemy as sa
 from adbc_driver_flightsql import DatabaseOptions, dbapi
@@ -72,6 +75,18 @@ def test_the_server_says_that_it_encrypts(secured: Secured) -> None:
 def test_adbc_connects(secured: Secured) -> None:
     """With the authority's certificate."""
     assert ask(secured.server.uri, secured.driver()) == 42
+
+
+def test_pandas_polars_and_ibis_work_over_it(secured: Secured) -> None:
+    """They take the connection that ADBC has encrypted."""
+    with dbapi.connect(secured.server.uri, db_kwargs=secured.driver(), autocommit=True) as connection:
+        assert pd.read_sql("SELECT 42 AS n", connection)["n"].tolist() == [42]
+        assert pl.read_database("SELECT 42 AS n", connection)["n"].to_list() == [42]
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE TABLE rain AS SELECT 40 AS mm UNION ALL SELECT 2")
+            rain = ibis.table(ibis.Schema.from_pyarrow(connection.adbc_get_table_schema("rain")), name="rain")
+            cursor.execute(str(ibis.to_sql(rain.agg(total=rain.mm.sum()), dialect="datafusion")))
+            assert cursor.fetchone() == (42,)
 
 
 def test_pyarrow_connects(secured: Secured) -> None:

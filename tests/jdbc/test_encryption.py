@@ -51,3 +51,23 @@ def test_the_driver_trusts_nobody_else(encrypted: ServerProcess, folder: Path) -
 def test_a_plain_connection_is_refused(encrypted: ServerProcess) -> None:
     """The driver without encryption is not served."""
     assert failure(lambda: Jdbc(encrypted.uri, **LOGIN))
+
+
+def test_the_driver_shows_a_certificate(jvm: None, tmp_path: Path) -> None:
+    """`clientCertificate` and `clientKey`, where the server wants one; without them it is not served."""
+    authority = Authority(tmp_path / "authority")
+    files = {name: tmp_path / f"{name}.pem" for name in ("server", "key", "client", "client-key")}
+    authority.issue(files["server"], files["key"])
+    authority.issue(files["client"], files["client-key"])
+    settings = {
+        "tls_certificate_file": str(files["server"]),
+        "tls_key_file": str(files["key"]),
+        "tls_client_ca_file": str(authority.file),
+    }
+    trusting = {"useEncryption": "true", "tlsRootCerts": str(authority.file), **LOGIN}
+    shown = {"clientCertificate": str(files["client"]), "clientKey": str(files["client-key"])}
+    users = {LOGIN["user"]: LOGIN["password"]}
+    with ServerProcess(tmp_path / "data", users=users, dev=False, settings=settings) as server:
+        with Jdbc(server.uri, **trusting, **shown) as jdbc:
+            assert jdbc.row("SELECT current_user") == ("ann",)
+        assert failure(lambda: Jdbc(server.uri, **trusting))

@@ -20,7 +20,7 @@ from catalog import durable
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.keyvalue import KeyValueStore, is_new
 
-FORMAT_VERSION = 9
+FORMAT_VERSION = 10
 
 FOR_OWNER_ALONE = 0o077
 """The mask for whatever works on a data folder: nobody else may read what it makes."""

@@ -188,6 +188,8 @@ class Asked:
             dialect = SqlDialect.FENCED_JOINS if found.joins_by_more else SqlDialect.MERGED_JOINS
         elif casts_lose(plan, (snapshot.table for snapshot in pinned.values())):
             dialect = SqlDialect.WITHOUT_ESTIMATES
+        elif dialect is SqlDialect.PLAIN and any(map(self.database.engine.is_floating, found.made_keys)):
+            dialect = SqlDialect.WITHOUT_JOIN_FILTERS
         multiplies = found.multiplies or self.reads.has_values
         return Use(self.database.engine.schema_of(plan), found.scans, multiplies, exported, dialect)
 

@@ -15,6 +15,8 @@ from datafusion import SessionContext, udf
 
 from providers.rows.moments import text_of_moments
 
+Numbers = npt.NDArray[np.int64]
+
 INTERVAL = pa.month_day_nano_interval()
 MICROSECONDS_OF_DAY = 86_400_000_000
 DAYS_OF_MONTH = 30
@@ -44,6 +46,7 @@ def add_functions(session: SessionContext) -> None:
     moments = pa.timestamp("us")
     truncate = udf(moment_trunc, [pa.string(), moments], moments, "immutable", name="moment_trunc")
     session.register_udf(truncate)
+    session.register_udf(udf(moment_bin, [INTERVAL, moments, moments], moments, "immutable", name="moment_bin"))
     session.register_udf(udf(interval_length, [INTERVAL], pa.int64(), "immutable", name="interval_length"))
     for unit in ("s", "ms", "us", "ns"):
         moment = pa.timestamp(unit)
@@ -83,6 +86,50 @@ def moment_trunc(units: pa.Array, moments: pa.Array) -> pa.Array:
     if unit not in _UNITS:
         raise ValueError(f"moments have no part that is called {unit!r}")
     return pc.floor_temporal(moments, unit=unit)
+
+
+def moment_bin(strides: pa.Array, moments: pa.Array, origins: pa.Array) -> pa.Array:
+    """The starts of the spans of months, or of less, that moments are in, counted from origins; in all years."""
+    parts = _parts_of(strides)
+    months = np.abs(parts["months"].astype(np.int64))
+    lengths = np.abs(parts["days"] * np.int64(MICROSECONDS_OF_DAY) + parts["nanoseconds"] // 1000)
+    missing = ~np.asarray(pc.and_(pc.and_(strides.is_valid(), moments.is_valid()), origins.is_valid()))
+    if np.any(~missing & ((months == 0) == (lengths == 0))):
+        raise ValueError("date_bin takes a stride of months, or of days and less, of a microsecond at least")
+    given, first = (_microseconds(values) for values in (moments, origins))
+    starts = first + (given - first) // np.where(lengths, lengths, 1) * lengths
+    if months.any():
+        starts = np.where(months > 0, _starts_of_months(np.where(months, months, 1), given, first), starts)
+    return pa.array(starts, mask=missing).cast(moments.type)
+
+
+def _starts_of_months(months: Numbers, moments: Numbers, origins: Numbers) -> Numbers:
+    """The latest times so many months apart, from origins on, that are not after moments; all in microseconds."""
+    place = (_month(moments) - _month(origins)) // months * months
+    late = _months_later(origins, place) > moments
+    return _months_later(origins, place - late * months)
+
+
+def _month(moments: Numbers) -> Numbers:
+    return np.asarray(moments.view("datetime64[us]").astype("datetime64[M]"), dtype=np.int64)
+
+
+def _months_later(moments: Numbers, months: Numbers) -> Numbers:
+    """The same day and time in another month, or the last day that it has."""
+    before, after = _month(moments), _month(moments) + months
+    into = moments - _first_of_month(before)
+    day, time = into // MICROSECONDS_OF_DAY, into % MICROSECONDS_OF_DAY
+    last = (_first_of_month(after + 1) - _first_of_month(after)) // MICROSECONDS_OF_DAY - 1
+    there: Numbers = _first_of_month(after) + np.minimum(day, last) * MICROSECONDS_OF_DAY + time
+    return there
+
+
+def _first_of_month(months: Numbers) -> Numbers:
+    return np.asarray(months.view("datetime64[M]").astype("datetime64[us]"), dtype=np.int64)
+
+
+def _microseconds(moments: pa.Array) -> Numbers:
+    return np.asarray(moments.cast(pa.int64()).fill_null(0), dtype=np.int64)
 
 
 def _number_text(numbers: pa.Array) -> pa.Array:

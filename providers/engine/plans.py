@@ -6,7 +6,7 @@ which keeps every batch and takes the careful path.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from datafusion import DataFrame, Expr
 from datafusion import expr as nodes
@@ -34,19 +34,27 @@ class Scan:
     filters: tuple[Expr, ...]
 
 
+class MadeKey(NamedTuple):
+    """What a join compares of the rows of one of its sides."""
+
+    key: Expr
+    side: LogicalPlan
+
+
 @dataclass(frozen=True)
 class PlanFacts:
     """What an optimized plan does.
 
     `multiplies` says that it may make many more rows than it reads. `mixes_names` says that it checks conditions above
     an outer join by columns whose names both of its sides have, and nothing keeps those from the sides; `joins_by_more`
-    that a join has conditions beside its keys.
+    that a join has conditions beside its keys. `made_keys` are those that are no columns as they are stored.
     """
 
     scans: tuple[Scan, ...]
     multiplies: bool
     mixes_names: bool
     joins_by_more: bool
+    made_keys: tuple[MadeKey, ...]
 
 
 def optimized(frame: DataFrame) -> LogicalPlan:
@@ -67,14 +75,22 @@ def facts(plan: LogicalPlan) -> PlanFacts:
     """Read an optimized plan. Sub-queries have become joins, but for those that are values: nothing shows those."""
     scans: list[Scan] = []
     multiplies = mixes_names = joins_by_more = False
+    made_keys: list[MadeKey] = []
     for part in walk(plan):
         node = variant(part)
         if isinstance(node, nodes.TableScan):
             scans.append(Scan(node.fqn()[2], tuple(node.filters())))
         multiplies |= node is None or isinstance(node, _MULTIPLYING)
         mixes_names |= isinstance(node, nodes.Filter) and _mixes_names(part)
-        joins_by_more |= isinstance(node, nodes.Join) and bool(node.on()) and node.filter() is not None
-    return PlanFacts(tuple(scans), multiplies or len(scans) > 1, mixes_names, joins_by_more)
+        if isinstance(node, nodes.Join):
+            joins_by_more |= bool(node.on()) and node.filter() is not None
+            made_keys += [made for made in _keys(node, part) if not _is_stored(made.key, made.side)]
+    return PlanFacts(tuple(scans), multiplies or len(scans) > 1, mixes_names, joins_by_more, tuple(made_keys))
+
+
+def _keys(join: nodes.Join, plan: LogicalPlan) -> Iterator[MadeKey]:
+    for pair in join.on():
+        yield from (MadeKey(Expr(key), side) for key, side in zip(pair, plan.inputs(), strict=True))
 
 
 def walk(plan: LogicalPlan) -> Iterator[LogicalPlan]:
@@ -106,6 +122,33 @@ def _is_fenced(side: LogicalPlan) -> bool:
     join = variant(side)
     is_cross = isinstance(join, nodes.Join) and not join.on() and join.filter() is None
     return is_cross and column_names(side.inputs()[0]) == set()
+
+
+def _is_stored(value: Expr, plan: LogicalPlan) -> bool:
+    """Tell whether a value of a plan's rows is surely a column of a table, or a cast of one."""
+    found = variant(value)
+    if isinstance(found, nodes.Alias | nodes.Cast):
+        return _is_stored(found.expr(), plan)
+    return isinstance(found, nodes.Column) and _comes_stored(found.name(), plan)
+
+
+def _comes_stored(name: str, plan: LogicalPlan) -> bool:
+    node = variant(plan)
+    match node:
+        case nodes.TableScan():
+            return True
+        case nodes.Projection():
+            made = [item for item in node.projections() if _name(item) == name]
+            return bool(made) and all(_is_stored(item, plan.inputs()[0]) for item in made)
+        case nodes.Aggregate():
+            made = [item for item in node.group_by_exprs() if _name(item) == name]
+            return bool(made) and all(_is_stored(item, plan.inputs()[0]) for item in made)
+        case nodes.Union():
+            return all(_comes_stored(name, side) for side in plan.inputs())
+        case nodes.Join() | nodes.SubqueryAlias() | nodes.Filter() | nodes.Sort() | nodes.Limit():
+            sides = [side for side in plan.inputs() if name in (column_names(side) or {name})]
+            return all(_comes_stored(name, side) for side in sides)
+    return False
 
 
 def column_names(plan: LogicalPlan) -> set[str] | None:

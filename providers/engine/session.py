@@ -24,6 +24,7 @@ from datafusion.substrait import Consumer, Serde
 from catalog.identifiers import CATALOG_NAME, TableName, quote_identifier
 from providers.engine.errors import engine_errors
 from providers.engine.functions import add_functions
+from providers.engine.plans import MadeKey
 from providers.engine.sliding import add_sliding_aggregates
 
 Frame = DataFrame
@@ -86,6 +87,9 @@ class SqlDialect(Enum):
     """How a text is planned: by name, the settings in which a session differs from DataFusion's defaults."""
 
     PLAIN = "as DataFusion does"
+    WITHOUT_JOIN_FILTERS = (
+        "joins do not filter what they scan: their filters take 0 and a -0 that was made for different"
+    )
     STABLE_JOIN_ORDER = "joins stay in order: reordering makes some RIGHT and FULL joins wrong in DataFusion 55"
     MERGED_JOINS = (
         "joins merge what is sorted: conditions above hash joins are pushed into the side that they do not mean"
@@ -99,6 +103,7 @@ class SqlDialect(Enum):
 
 _SETTINGS = {
     SqlDialect.PLAIN: {},
+    SqlDialect.WITHOUT_JOIN_FILTERS: {},
     SqlDialect.STABLE_JOIN_ORDER: {"datafusion.optimizer.join_reordering": "false"},
     SqlDialect.MERGED_JOINS: {
         "datafusion.optimizer.prefer_hash_join": "false",
@@ -117,7 +122,10 @@ _SETTINGS = {
 _RULES_WITHOUT = {SqlDialect.FENCED_JOINS: ("eliminate_cross_join",)}
 """Optimizer rules that a dialect is without: this one would take fences away."""
 
-_MEMORY_SHARE = {dialect: 0.7 if dialect is SqlDialect.PLAIN else 0.3 / (len(SqlDialect) - 1) for dialect in SqlDialect}
+_MOST = frozenset({SqlDialect.PLAIN, SqlDialect.WITHOUT_JOIN_FILTERS})
+"""The dialects of most queries, which share most of the memory."""
+
+_MEMORY_SHARE = {dialect: 0.7 if dialect in _MOST else 0.3 / (len(SqlDialect) - len(_MOST)) for dialect in SqlDialect}
 
 
 @dataclass(frozen=True)
@@ -145,7 +153,10 @@ class QueryEngine:
         Who holds one waits for no other lock.
         """
         self._limits = limits
-        self._runtimes = {dialect: _runtime(limits, scratch, dialect) for dialect in SqlDialect}
+        of_most = _runtime(limits, scratch, SqlDialect.PLAIN)
+        self._runtimes = {
+            dialect: of_most if dialect in _MOST else _runtime(limits, scratch, dialect) for dialect in SqlDialect
+        }
         self._sessions = {(dialect, BATCH_ROWS): self._made(dialect, BATCH_ROWS) for dialect in SqlDialect}
         self._making = threading.Lock()
 
@@ -210,6 +221,12 @@ class QueryEngine:
         """The schema of what an optimized plan yields: before it is optimized, types have not been brought together."""
         with engine_errors():
             return self.context.create_dataframe_from_logical_plan(plan).schema()
+
+    def is_floating(self, made: MadeKey) -> bool:
+        """Tell whether a key of a join of an optimized plan is a number that may be -0."""
+        with engine_errors():
+            keys = self.context.create_dataframe_from_logical_plan(made.side).select(made.key).schema()
+        return bool(pa.types.is_floating(keys.field(0).type))
 
 
 class _NestedScalar:
@@ -314,6 +331,8 @@ def _session(
         # Groups under a limit take memory for as many as the limit says, before there is any.
         .set("datafusion.optimizer.enable_topk_aggregation", "false")
     )
+    if dialect is not SqlDialect.PLAIN:
+        config = config.set("datafusion.optimizer.enable_join_dynamic_filter_pushdown", "false")
     for name, value in _SETTINGS[dialect].items():
         config = config.set(name, value)
     session = SessionContext(config, runtime)

@@ -208,3 +208,14 @@ def test_a_join_with_keys_and_more_that_no_fence_keeps_apart_is_refused(planner:
     )
     with pytest.raises(DatabaseError, match="give the columns of both sides different names"):
         planner.plan(query)
+
+
+def test_joins_find_0_by_a_negative_0_that_was_made(planner: Planner, bare: SessionContext) -> None:
+    """A join tells its other side what to leave out, and is not let where its keys may be -0, as the plan tells."""
+    query = "SELECT k FROM held WHERE z IN (SELECT z * -1e0 FROM held) ORDER BY k"
+    rows = pa.record_batch({"k": pa.array([1], pa.int64()), "z": [0.0]})
+    bare.register_record_batches("held", [[rows]])
+    planner.run("CREATE TABLE held (k BIGINT, z DOUBLE, PRIMARY KEY (k))")
+    planner.run("INSERT INTO held VALUES (1, 0)")
+    assert rows_of(bare.sql(query).to_arrow_table()) == []
+    assert rows_of(planner.plan(query).rows().to_table()) == [(1,)]

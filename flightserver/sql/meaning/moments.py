@@ -19,7 +19,14 @@ _PLAIN = "'Timestamp(Microsecond, None)'"
 _ZONED = """'Timestamp(Microsecond, Some("UTC"))'"""
 _NOW = frozenset({"now", "current_timestamp"})
 _FINER = re.compile(r"\.\d{7}")
-_TRUNCATED = frozenset({"date_trunc", "datetrunc"})
+_UTC = frozenset({"UTC", "+00:00", "Etc/UTC", "Z"})
+_OURS = {
+    ("date_trunc", 2): "moment_trunc",
+    ("datetrunc", 2): "moment_trunc",
+    ("date_bin", 2): "moment_bin",
+    ("date_bin", 3): "moment_bin",
+}
+"""Functions of moments by name and number of arguments, and ours that know all years."""
 
 
 def write_moments(writing: Writing) -> None:
@@ -36,13 +43,20 @@ def write_moments(writing: Writing) -> None:
             writing.edits.span(cast.type_start, cast.type_end, "TIMESTAMP(6)")
             writing.keep_name(found, writing.written(cast.operand))
     for call, found in writing.of_kind(tree.Call):
-        if call.name in _NOW and not call.arguments:
-            _write_now(writing, found)
-        elif call.name in _TRUNCATED and len(call.arguments) == 2:
-            _write_truncated(writing, call, call.arguments[1], found)
+        _write_call(writing, call, found)
     for name, found in writing.of_kind(tree.Name):
         if name.is_plain and name.parts == ("current_timestamp",):
             _write_now(writing, found)
+
+
+def _write_call(writing: Writing, call: tree.Call, found: Visit) -> None:
+    ours = _OURS.get((call.name, len(call.arguments)))
+    if call.name in _NOW and not call.arguments:
+        _write_now(writing, found)
+    elif ours is not None:
+        _write_by_ours(writing, call, ours, call.arguments[1], found)
+    elif call.name == "to_timestamp" and len(call.arguments) == 1:
+        _write_read(writing, call, call.arguments[0], found)
 
 
 def _write_literal(writing: Writing, node: tree.Literal, found: Visit) -> None:
@@ -61,11 +75,41 @@ def _write_now(writing: Writing, found: Visit) -> None:
     writing.keep_name(found, "now()" if isinstance(found.node, tree.Call) else "current_timestamp")
 
 
-def _write_truncated(writing: Writing, call: tree.Node, moment: tree.Expression, found: Visit) -> None:
-    """Truncate by a function of ours, which knows all years; a date is its midnight."""
+def _write_by_ours(writing: Writing, call: tree.Call, name: str, moment: tree.Expression, found: Visit) -> None:
+    """Call a function of ours, which knows all years; a date is its midnight, and UTC is where zones are left out."""
     known = writing.type_of(moment, found)
     if known == pa.date32():
         writing.edits.wrap(moment, "CAST(", " AS TIMESTAMP(6))")
-    if known in (pa.timestamp("us"), pa.date32()):
-        writing.edits.span(call.start, call.start + 1, "moment_trunc")
-        writing.keep_name(found, writing.written(call))
+    elif known is not None and pa.types.is_timestamp(known) and known.unit == "us" and known.tz in _UTC:
+        writing.edits.wrap(moment, "arrow_cast(", f", {_PLAIN})")
+        writing.edits.wrap(call, "arrow_cast(", f", {_ZONED})")
+    elif known != pa.timestamp("us"):
+        return
+    if name == "moment_bin":
+        _write_stride(writing, call)
+    writing.edits.span(call.start, call.start + 1, name)
+    writing.keep_name(found, writing.written(call))
+
+
+def _write_stride(writing: Writing, call: tree.Call) -> None:
+    """Bins start at a moment without a zone, 1970 unless it is given."""
+    stride, moment, *origins = call.arguments
+    writing.edits.wrap(stride, "arrow_cast(", ", 'Interval(MonthDayNano)')")
+    if not origins:
+        writing.edits.wrap(moment, "", f", arrow_cast('1970-01-01 00:00:00', {_PLAIN})")
+    for origin in origins:
+        writing.edits.wrap(origin, "arrow_cast(", f", {_PLAIN})")
+
+
+def _write_read(writing: Writing, call: tree.Call, moment: tree.Expression, found: Visit) -> None:
+    """Read a text as a moment with six digits; so many seconds are a moment with six, too."""
+    known = writing.type_of(moment, found)
+    if known == pa.string():
+        writing.edits.span(call.start, call.start + 1, "arrow_cast")
+        writing.edits.wrap(moment, "", f", {_ZONED}")
+    elif known is not None and pa.types.is_integer(known):
+        writing.edits.span(call.start, call.start + 1, "to_timestamp_seconds")
+        writing.edits.wrap(call, "arrow_cast(", f", {_ZONED})")
+    else:
+        return
+    writing.keep_name(found, writing.written(call))

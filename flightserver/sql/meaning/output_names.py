@@ -54,7 +54,7 @@ def _engine_name(writing: Writing, item: tree.Item) -> str:
         return item.alias
     if isinstance(item.value, tree.Name):
         return ".".join(item.value.parts)
-    return output_name(item.value) or writing.keys_of(item.value, without_casts=True)
+    return output_name(item.value) or writing.engine_name_of(item.value)
 
 
 def _is_qualified(value: tree.Expression) -> TypeGuard[tree.Name]:

@@ -358,10 +358,11 @@ def _selected(columns: tuple[StarColumn, ...] | None, scope: Scope) -> Columns |
     """The columns of a star with their types."""
     if columns is None:
         return None
-    return tuple(Column(_name(column), _type_of_star_column(column, scope)) for column in columns)
+    return tuple(Column(_name(column), type_of_star_column(column, scope)) for column in columns)
 
 
-def _type_of_star_column(column: StarColumn, scope: Scope) -> pa.DataType | None:
+def type_of_star_column(column: StarColumn, scope: Scope) -> pa.DataType | None:
+    """The type of a column of a star, a merged one's that of its left side; None when it is not known."""
     called, name = (column.left, column.name) if isinstance(column, Merged) else column
     while isinstance(called, Merged):
         called = called.left

@@ -18,6 +18,7 @@ TypeOfParameter = Callable[[tree.Parameter], pa.DataType | None]
 TESTS = frozenset({"=", "==", "<>", "!=", "<", ">", "<=", ">=", "AND", "OR", "XOR", "LIKE", "ILIKE", "~"})
 ARITHMETIC = frozenset({"+", "-", "*", "/", "%"})
 _INTERVAL = pa.month_day_nano_interval()
+_MOMENT, _MOMENT_IN_UTC = pa.timestamp("us"), pa.timestamp("us", "UTC")
 _LITERALS = {
     "integer": pa.int64(),
     "float": pa.float64(),
@@ -130,9 +131,10 @@ class TypeReader:
             return first if first is not None and pa.types.is_floating(first) else None
         if call.name == "avg":
             return None if first is None else ANY_DECIMAL if pa.types.is_decimal(first) else pa.float64()
-        if call.name == "date_trunc":
-            last = self.of(call.arguments[-1])
-            return last if last is not None and pa.types.is_timestamp(last) else None
+        if call.name in {"date_trunc", "datetrunc", "date_bin"} and len(call.arguments) > 1:
+            return _cut_type(self.of(call.arguments[1]), call.name)
+        if call.name == "to_timestamp" and len(call.arguments) == 1 and first is not None:
+            return _MOMENT_IN_UTC if first == pa.string() or pa.types.is_integer(first) else None
         return sum_type(first) if call.name == "sum" else None
 
     def _first(self, values: list[tree.Expression | None]) -> pa.DataType | None:
@@ -140,6 +142,14 @@ class TypeReader:
         found = [self.of(value) for value in values if value is not None]
         known = [data_type for data_type in found if data_type is not None and not pa.types.is_null(data_type)]
         return known[0] if known and len(set(known)) == 1 and None not in found else None
+
+
+def _cut_type(moment: pa.DataType | None, name: str) -> pa.DataType | None:
+    """The type of a moment of which less is left; of a date, its midnight is. Bins of other types are the engine's."""
+    if moment == pa.date32():
+        return _MOMENT
+    is_kept = moment in {_MOMENT, _MOMENT_IN_UTC} or name != "date_bin"
+    return moment if moment is not None and pa.types.is_timestamp(moment) and is_kept else None
 
 
 def cast_type(text: str) -> pa.DataType | None:

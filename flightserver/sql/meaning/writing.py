@@ -21,7 +21,7 @@ from flightserver.sql.text.edits import Edits
 from flightserver.sql.text.parameters import parameter_number
 from flightserver.sql.text.queries import query_of
 from flightserver.sql.text.query_text import QueryText
-from flightserver.sql.text.tokens import error_at
+from flightserver.sql.text.tokens import Kind, Token, error_at
 
 COMPARISONS = frozenset({"=", "==", "<>", "!=", "<", ">", "<=", ">=", "IS DISTINCT FROM", "IS NOT DISTINCT FROM"})
 
@@ -131,9 +131,13 @@ class Writing:
         """What the client wrote for a node."""
         return self.text.of(node)
 
-    def keys_of(self, node: tree.Node, *, without_casts: bool = False) -> str:
-        """What a node says, without blanks and in one case; maybe without its casts, as the engine calls it."""
-        casts = (cast for cast in tree.walk(node) if isinstance(cast, tree.Cast)) if without_casts else ()
+    def keys_of(self, node: tree.Node) -> str:
+        """What a node says, without blanks and in one case."""
+        return " ".join(token.key or token.text for token in self.text.tokens[node.start : node.end])
+
+    def engine_name_of(self, node: tree.Node) -> str:
+        """The same for nodes that the engine calls the same: without casts, and a number as its value."""
+        casts = (cast for cast in tree.walk(node) if isinstance(cast, tree.Cast))
         left_out = {
             place
             for cast in casts
@@ -141,7 +145,7 @@ class Writing:
             for place in part
         }
         tokens = enumerate(self.text.tokens[node.start : node.end], start=node.start)
-        return " ".join(token.key or token.text for place, token in tokens if place not in left_out)
+        return " ".join(_engine_name_of(token) for place, token in tokens if place not in left_out)
 
     def unsupported(self, node: tree.Node, message: str) -> DatabaseError:
         """The refusal of a node."""
@@ -151,6 +155,12 @@ class Writing:
         """Let an item of SELECT that is nothing but this node have this name, although it is written in another way."""
         if found.above is not None and isinstance(found.above.node, tree.Item):
             self.kept_names[id(found.above.node)] = name
+
+
+def _engine_name_of(token: Token) -> str:
+    if token.kind is not Kind.NUMBER:
+        return token.key or token.text
+    return str(int(token.text, 16) if token.text.lower().startswith("0x") else float(token.text))
 
 
 def _may_lie_outside(name: tree.Name, scope: Scope, within: range) -> bool:

@@ -7,11 +7,12 @@ Invariants:
   same character. String prefixes that DataFusion cuts in another way and then refuses (`N'…'`, `B'…'`) are refused.
 - Rows of nothing but literals and calls without arguments behind the VALUES of an INSERT become one ROWS token without
   looking at each value in Python: a bulk INSERT of 100,000 rows is split in 0.05 s. Such a token holds no table,
-  parameter or operator.
+  parameter or operator, and no moment beside one that the engine may not be able to read.
 """
 
 import re
 from enum import Enum, unique
+from functools import cached_property
 from typing import NamedTuple
 
 from catalog.errors import DatabaseError, ErrorKind
@@ -65,10 +66,12 @@ _BLOCK_EDGE = re.compile(r"/\*|\*/")
 
 _LITERAL = rf"""(?:(?:[A-Za-z]++\s++)?{_STRING_BODY}|-?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][+-]?\d++)?
     |(?i:null|true|false)(?!\w)|(?!(?i:current_|session_))[A-Za-z_]\w*+\(\s*+\))"""
-_LITERAL_ROWS = re.compile(
-    rf"(?:\(\s*+{_LITERAL}\s*+(?:,\s*+{_LITERAL}\s*+)*+\)\s*+,\s*+)++(?=\()",
-    re.VERBOSE,
-)
+_ROWS_OF = r"(?:\(\s*+{0}\s*+(?:,\s*+{0}\s*+)*+\)\s*+,\s*+)++(?=\()"
+_LITERAL_ROWS = re.compile(_ROWS_OF.format(_LITERAL), re.VERBOSE)
+_ROWS_WITHOUT_MOMENTS = re.compile(_ROWS_OF.format(rf"(?!(?i:timestamp)){_LITERAL}"), re.VERBOSE)
+_FAR_MOMENT = re.compile(r"(?i:timestamp\w*+)\s++'\s*+(?!1[7-9]|2[01])")
+"""A moment of a year that may be beyond what the engine reads: then all of them are looked at."""
+
 _BULK = frozenset({"INSERT", "VALUES"})
 _OPENING = frozenset("([{")
 _CLOSING = frozenset(")]}")
@@ -127,9 +130,14 @@ class _Lexer:
                     self._rows_depth = None
         return tokens
 
+    @cached_property
+    def _literal_rows(self) -> re.Pattern[str]:
+        """What rows look like of which no value must be looked at."""
+        return _ROWS_WITHOUT_MOMENTS if _FAR_MOMENT.search(self._text) else _LITERAL_ROWS
+
     def _symbol(self, symbol: str, start: int, end: int) -> int:
         if symbol in _OPENING:
-            if self._depth == self._rows_depth and (rows := _LITERAL_ROWS.match(self._text, start)):
+            if self._depth == self._rows_depth and (rows := self._literal_rows.match(self._text, start)):
                 self._tokens.append(Token(Kind.ROWS, rows[0], start, rows.end(), ""))
                 return rows.end()
             self._depth += 1

@@ -31,7 +31,7 @@ def repair(writing: Writing) -> None:
 def _meet(writing: Writing, values: list[tree.Expression]) -> bool:
     """Tell whether values differ in nothing but casts."""
     texts = {writing.keys_of(value) for value in values}
-    return len({writing.keys_of(value, without_casts=True) for value in values}) < len(texts)
+    return len({writing.engine_name_of(value) for value in values}) < len(texts)
 
 
 def _wrap(writing: Writing, select: tree.Select, casts: list[tree.Cast]) -> None:
@@ -40,7 +40,7 @@ def _wrap(writing: Writing, select: tree.Select, casts: list[tree.Cast]) -> None
     depths: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for cast in casts:
         if cast.start not in read:
-            known = depths[writing.keys_of(cast, without_casts=True)]
+            known = depths[writing.engine_name_of(cast)]
             depth = known.setdefault(writing.keys_of(cast), len(known) + 1)
             writing.edits.wrap(cast, "coalesce(" * depth, ")" * depth)
     for cast, found in writing.of_kind(tree.Cast):

@@ -5,11 +5,11 @@ ones apart and nothing can be written instead, it is refused. What is extracted 
 of whole days and the rest; its seconds keep their fraction.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 
-from flightserver.sql.meaning.scopes import Visit
+from flightserver.sql.meaning.scopes import Column, Visit, type_of_star_column
 from flightserver.sql.meaning.writing import Writing
 from flightserver.sql.text import tree
 
@@ -19,7 +19,12 @@ _EXTREMES = frozenset({"min", "max", "greatest", "least", "nullif", "mode"})
 
 def repair(writing: Writing) -> None:
     """Compare by length, and extract of what is justified."""
-    for values, found in writing.comparisons:
+    of_cases = (
+        ((case.operand, *(value for value, _ in case.branches)), found)
+        for case, found in writing.of_kind(tree.Case)
+        if case.operand is not None
+    )
+    for values, found in (*writing.comparisons, *of_cases):
         types = [writing.type_of(value, found) for value in values]
         if any(map(_is_length, types)) and all(known is None or _is_length(known) for known in types):
             for value in values:
@@ -29,10 +34,10 @@ def repair(writing: Writing) -> None:
             if isinstance(value, tree.Literal):
                 raise writing.unsupported(value, "an interval is sorted by its name, not by its place")
             writing.edits.wrap(value, *_LENGTH)
-    for value, found in _told_apart(writing):
-        if _is_interval(writing.type_of(value, found)):
+    for node, known in _told_apart(writing):
+        if _is_interval(known):
             raise writing.unsupported(
-                value, "intervals of equal length are told apart here; use extract(epoch FROM …), their seconds"
+                node, "intervals of equal length are told apart here; use extract(epoch FROM …), their seconds"
             )
     for node, found in writing.of_kind(tree.Compound):
         if node.what == "EXTRACT" and _is_length(writing.type_of(node.parts[0], found)):
@@ -46,31 +51,58 @@ def _sorted_values(writing: Writing) -> Iterator[tuple[tree.Expression, pa.DataT
     for call, found in writing.of_kind(tree.Call):
         yield from ((value, writing.type_of(value, found)) for value in call.order_by)
     for query, found in writing.of_kind(tree.Query):
-        columns = writing.columns_of(query) or ()
-        of_names = {column.name: column.type for column in columns}
-        of_places = {str(place): column.type for place, column in enumerate(columns, start=1)}
         for value in query.order_by:
-            if isinstance(value, tree.Name) and len(value.parts) == 1 and value.parts[0] in of_names:
-                yield value, of_names[value.parts[0]]
-            elif isinstance(value, tree.Literal):
-                yield value, of_places.get(writing.written(value))
-            else:
-                yield value, writing.type_of(value, found)
+            named = _named_type(writing, writing.columns_of(query) or (), value)
+            yield value, writing.type_of(value, found) if named is None else named
 
 
-def _told_apart(writing: Writing) -> Iterator[tuple[tree.Expression, Visit]]:
-    """What is grouped by, and of what an extreme or the different values are asked for."""
+def _told_apart(writing: Writing) -> Iterator[tuple[tree.Node, pa.DataType | None]]:
+    """What is grouped by, looked up, merged, or of what an extreme or the different values are asked; with its type."""
     for call, found in writing.of_kind(tree.Call):
         if call.name in _EXTREMES or call.is_distinct:
-            for value in call.arguments:
-                yield value, found
+            yield from ((value, writing.type_of(value, found)) for value in call.arguments)
     for window, found in writing.of_kind(tree.Window):
-        for value in window.partition_by:
-            yield value, found
+        yield from ((value, writing.type_of(value, found)) for value in window.partition_by)
+    yield from ((node.operand, writing.type_of(node.operand, found)) for node, found in writing.of_kind(tree.InQuery))
+    yield from (
+        (node.operand, writing.type_of(node.operand, found)) for node, found in writing.of_kind(tree.Quantified)
+    )
     for select, found in writing.of_kind(tree.Select):
-        of_groups = [item.value for item in select.items] if select.is_distinct else []
-        for value in (*select.group_by, *of_groups):
-            yield value, found
+        for value in (*_groups(select.group_by), *select.distinct_on):
+            named = _named_type(writing, writing.columns_of(select) or (), value)
+            yield value, writing.type_of(value, found) if named is None else named
+        yield from ((select, type_of_star_column(merged, found.scope)) for merged in found.scope.merged.values())
+        if select.is_distinct:
+            yield from _columns(writing, select)
+    for operation, _ in writing.of_kind(tree.SetOperation):
+        if not (operation.is_all and operation.operator == "UNION"):
+            for side in (operation.left, operation.right):
+                yield from _columns(writing, side)
+
+
+def _groups(values: Iterable[tree.Expression]) -> Iterator[tree.Expression]:
+    """What is grouped by, also within ROLLUP, CUBE and GROUPING SETS."""
+    for value in values:
+        match value:
+            case tree.Call(name="rollup" | "cube", arguments=parts) | tree.Brackets(items=parts):
+                yield from _groups(parts)
+            case tree.Compound(what="GROUPING SETS", parts=parts):
+                yield from _groups(parts)
+            case _:
+                yield value
+
+
+def _named_type(writing: Writing, columns: Iterable[Column], value: tree.Expression) -> pa.DataType | None:
+    """The type of a column of the result that is meant by its name or its place; None where none is."""
+    if isinstance(value, tree.Name) and len(value.parts) == 1:
+        return {column.name: column.type for column in columns}.get(value.parts[0])
+    if isinstance(value, tree.Literal):
+        return {str(place): column.type for place, column in enumerate(columns, start=1)}.get(writing.written(value))
+    return None
+
+
+def _columns(writing: Writing, body: tree.Body) -> Iterator[tuple[tree.Node, pa.DataType | None]]:
+    return ((body, column.type) for column in writing.columns_of(body) or ())
 
 
 def _extract(writing: Writing, found: Visit, operand: tree.Expression) -> None:

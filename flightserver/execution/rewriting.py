@@ -6,6 +6,8 @@ from catalog.identifiers import TableName, quote_identifier
 from flightserver.context import Context
 from flightserver.sql.meaning.system_columns import with_all_columns
 from flightserver.sql.statements import Delete, Insert, Query, Statement, Update
+from flightserver.sql.text import tree
+from flightserver.sql.text.queries import query_of
 from flightserver.sql.text.query_text import QueryText
 from flightserver.sql.text.tokens import Kind, identifier_name, is_identifier
 
@@ -14,14 +16,40 @@ PARAMETERS_NAME = "$parameters"
 
 PARAMETERS = quote_identifier(PARAMETERS_NAME)
 
+PLACE = "0"
+"""The column of that relation that has the place of each row."""
+
 EXCLUDED = "excluded"
 _QUERY_WORDS = frozenset({"SELECT", "WITH", "VALUES", "EXISTS"})
 
 
-def on_parameters(text: QueryText) -> QueryText:
-    """Replace `$n` by column `n` of the relation of bound parameters."""
-    pieces = [f'{PARAMETERS}."{token.text[1:]}"' if token.kind is Kind.PARAMETER else None for token in text.tokens]
+def on_parameters(text: QueryText, relation: str = PARAMETERS, prefix: str = "") -> QueryText:
+    """Replace `$n` by column `n`, with a prefix, of the relation of bound parameters, or of another that has them."""
+    pieces = [
+        f"{relation}.{quote_identifier(prefix + token.text[1:])}" if token.kind is Kind.PARAMETER else None
+        for token in text.tokens
+    ]
     return _replaced(text, pieces)
+
+
+def only_row(source: QueryText) -> list[QueryText] | None:
+    """The expressions of a source that is one row of VALUES; None for any other, and where one looks into tables."""
+    if source.tokens[0].key != "VALUES":
+        return None
+    query = query_of(source)
+    body = query.body
+    if not isinstance(body, tree.Values) or body.is_partial or len(body.rows) != 1 or body.end != len(source.tokens):
+        return None
+    items = [source.part(item.start, item.end) for item in body.rows[0]]
+    return None if any(map(mentions_query, items)) else items
+
+
+def over_parameters(items: Sequence[QueryText]) -> QueryText:
+    """The query that yields expressions for each row of the relation of bound parameters, in their order."""
+    parts: list[str] = ["SELECT "]
+    for number, item in enumerate(items):
+        parts += [", (" if number else "(", on_parameters(item), f') AS "value {number}"']
+    return QueryText.joined([*parts, f' FROM {PARAMETERS} ORDER BY {PARAMETERS}."{PLACE}"'])
 
 
 def qualify_excluded(text: QueryText) -> QueryText:

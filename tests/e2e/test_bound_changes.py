@@ -1,5 +1,6 @@
 """Parameters in changes, wherever they stand."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 import pytest
@@ -36,6 +37,34 @@ def test_rows_of_parameters_update_one_after_another(db: Client, numbers: str) -
     """A later row sees what an earlier one did."""
     db.many(UPSERT.format(t=numbers), [(1, 0, 5, 99), (1, 0, 5, 99), (3, 1, 5, 99), (3, 1, 5, 99)])
     assert db.rows(f"SELECT * FROM {numbers} ORDER BY id") == [(1, 20), (3, 6)]
+
+
+MANY = {
+    "what SET changes is asked for": ("UPDATE {t} SET v = v + ? WHERE id = ? AND v < ?", [(9, 2, 50), (5, 1, 11)]),
+    "of one row twice": ("UPDATE {t} SET v = v + ? WHERE id = ? AND v < ?", [(5, 1, 11), (5, 1, 11), (5, 2, 99)]),
+    "of rows that one made to match": ("UPDATE {t} SET v = v + ? WHERE v = ?", [(1, 10), (1, 11), (1, 12)]),
+    "a value computed": ("INSERT INTO {t} VALUES (? + 10, abs(?))", [(1, -1), (2, -2), (3, 3)]),
+    "the first of a key": ("INSERT INTO {t} VALUES (? + 10, ? + 0) ON CONFLICT DO NOTHING", [(1, 7), (1, 8), (2, 9)]),
+    "a name where a value must stand": (
+        "INSERT INTO {t} VALUES (? + 10, date_part(?, TIMESTAMP '2024-05-06 00:00:00'))",
+        [(1, "day"), (2, "month")],
+    ),
+    "rows that exist and others": (UPSERT, [(1, 0, 5, 99), (2, 0, 5, 3), (7, 8, 5, 99)]),
+}
+
+
+@pytest.mark.parametrize("change", MANY)
+def test_many_rows_of_parameters_do_what_each_does(db: Client, numbers: str, change: str) -> None:
+    """Whether they are taken at once or one after another."""
+    text, rows = MANY[change]
+
+    def after(act: Callable[[str], object]) -> list[tuple[int, int]]:
+        db.run(f"TRUNCATE TABLE {numbers}")
+        db.run(f"INSERT INTO {numbers} VALUES (1, 10), (2, 20)")
+        act(text.format(t=numbers))
+        return db.rows(f"SELECT * FROM {numbers} ORDER BY id")
+
+    assert after(lambda sql: db.many(sql, rows)) == after(lambda sql: [db.run(sql, row) for row in rows])
 
 
 def test_the_moment_of_a_statement_fits_its_column(db: Client, t: str) -> None:

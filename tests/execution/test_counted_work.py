@@ -148,10 +148,19 @@ def test_what_is_asked_by_key_is_not_planned(planner: Planner, statement: str) -
 MANY = {
     "SET a parameter": ("UPDATE t SET v = $1 WHERE id = $2", 2),
     "SET an expression": ("UPDATE t SET v = v + $1 WHERE id = $2", 2),
+    "SET what is asked for": (
+        "UPDATE t SET v = v + $1, w = w - 1 WHERE v < $2 + 1000 AND (w > -9 OR v > 0) AND id = $3",
+        3,
+    ),
     "DELETE": ("DELETE FROM t WHERE id = $1", 1),
     "ON CONFLICT": ("INSERT INTO t VALUES ($1, $2, $3) ON CONFLICT (id) DO UPDATE SET v = t.v + excluded.v", 3),
+    "ON CONFLICT with parameters": (
+        "INSERT INTO t VALUES ($1, $2, $3) ON CONFLICT (id) DO UPDATE SET v = t.v + $4 WHERE t.w < $5",
+        5,
+    ),
     "INSERT": ("INSERT INTO t VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", 3),
     "INSERT beside constants": ("INSERT INTO t VALUES ($1, 7, -1.0) ON CONFLICT DO NOTHING", 1),
+    "INSERT expressions": ("INSERT INTO t VALUES ($1, $2 + 1, abs($3)) ON CONFLICT DO NOTHING", 3),
 }
 
 

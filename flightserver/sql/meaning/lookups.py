@@ -97,6 +97,36 @@ def conditions_of(text: QueryText, called: str) -> tuple[Condition, ...] | None:
         return None
 
 
+def bound_columns(text: QueryText, called: str) -> dict[str, int]:
+    """The columns that a condition wants to be equal to parameters, whatever else it wants, with their numbers."""
+    try:
+        condition = expression_of(text)
+    except DatabaseError:
+        return {}
+    found: dict[str, int] = {}
+    for part in _all_of(condition):
+        try:
+            (read,) = _Reading(text, called).conditions(part)
+        except (_Other, ValueError):
+            continue
+        match read:
+            case Condition(column, "=", (Bound(number),)):
+                found[column] = number
+    return found
+
+
+def _all_of(value: tree.Expression) -> Iterator[tree.Expression]:
+    """The conditions that AND joins."""
+    match value:
+        case tree.Brackets(items=(inner,)):
+            yield from _all_of(inner)
+        case tree.Binary(operator="AND", left=left, right=right):
+            yield from _all_of(left)
+            yield from _all_of(right)
+        case _:
+            yield value
+
+
 def value_of(text: QueryText) -> Value | None:
     """The value that an expression is, by itself; None for one that computes."""
     try:

@@ -36,7 +36,7 @@ FENCES = {
     "datafusion": {"providers/engine/", "providers/rows/defaults.py"},
     "argon2": {"flightserver/access/passwords.py"},
     "jwt": {"flightserver/access/issuer.py"},
-    "sqlglot": {"catalog/types.py", "flightserver/sql/"},
+    "sqlglot": {"flightserver/sql/defaults.py"},
     "click": {"flightserver/__main__.py", "flightserver/cli/"},
     "adbc_driver_flightsql": {"flightserver/cli/", "flightserver/dialect/"},
     "sqlalchemy": {"flightserver/dialect/"},

@@ -52,6 +52,12 @@ def test_table_stands_for_select_star() -> None:
     )
 
 
+def test_a_comparison_may_follow_a_type() -> None:
+    """`<` belongs to types of lists and structs only."""
+    text = "SELECT a FROM t WHERE a::TIME < b::TIME AND a::FLOAT < 3"
+    assert written(text) == text
+
+
 @pytest.mark.parametrize("verb", ["INSERT INTO t SELECT * FROM x", "UPDATE t SET a = 1", "DELETE FROM t"])
 def test_with_in_front_of_a_write_is_refused(verb: str) -> None:
     """Common table expressions belong to queries."""

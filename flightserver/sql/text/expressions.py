@@ -44,6 +44,9 @@ _UNITS = frozenset(
     )
     for plural in ("", "S")
 )
+_WITH_TYPES = frozenset({"ARRAY", "LIST", "MAP", "STRUCT"})
+"""Types that have others in angle brackets; behind any other, `<` compares."""
+
 _TESTS = (
     *(("NOT", what) for what in ("NULL", "TRUE", "FALSE", "UNKNOWN")),
     *((what,) for what in ("NULL", "TRUE", "FALSE", "UNKNOWN")),
@@ -206,7 +209,7 @@ class ExpressionReader(Cursor):
             self.accept("UNSIGNED")
         if name.key == "INTERVAL" and self.peek().key in _UNITS:
             self._unit()
-        if self.at("<"):
+        if name.key in _WITH_TYPES and self.at("<"):
             self._angle_brackets()
         if self.at("("):
             self._skip_brackets()

@@ -11,7 +11,7 @@ from catalog.identifiers import quote_identifier
 from flightserver.access.rights import Use
 from flightserver.access.row_rules import rule_on_rows
 from flightserver.context import Context
-from flightserver.execution.direct import NO_PARAMETERS, DirectReads, assigned_values
+from flightserver.execution.direct import NO_PARAMETERS, DirectReads
 from flightserver.execution.parameters import comparable
 from flightserver.execution.rewriting import (
     PARAMETERS,
@@ -22,6 +22,7 @@ from flightserver.execution.rewriting import (
     select_from,
 )
 from flightserver.execution.rows import Affected
+from flightserver.execution.searches import assigned_values
 from flightserver.execution.sources import Parameters
 from flightserver.execution.targets import assigned_columns, target
 from flightserver.execution.writing import Writing, item_called

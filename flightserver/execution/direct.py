@@ -10,9 +10,6 @@ A look-up reads when it is planned. Its rows are few, have memory of their own, 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, reduce
-from itertools import product, takewhile
-from math import prod
 
 import numpy as np
 import pyarrow as pa
@@ -25,17 +22,16 @@ from catalog.identifiers import CATALOG_NAME
 from flightserver.access.rights import Use
 from flightserver.access.row_rules import rule_on_rows
 from flightserver.context import Context
-from flightserver.execution.key_values import Native, Parameters, native_of
+from flightserver.execution.key_values import Parameters
 from flightserver.execution.rows import Rows, client_type, sliced
+from flightserver.execution.searches import Asked, Search, asked_of, found_rows, has_one_order, search_of
 from flightserver.sql.meaning.lookups import (
     Bound,
-    Condition,
     Lookup,
     Ordering,
     Value,
     conditions_of,
     lookup_of,
-    value_of,
 )
 from flightserver.sql.statements import TableRef
 from flightserver.sql.text.query_text import QueryText
@@ -43,7 +39,7 @@ from flightserver.sql.text.shapes import Shape, shape_of
 from providers.cold.files import ColdFiles
 from providers.engine.export import in_schema
 from providers.engine.relations import engine_type
-from providers.lookup import NO_KEYS, ROWS_MAX, Edge, FoundRows, StoredRows
+from providers.lookup import ROWS_MAX, FoundRows, StoredRows
 from providers.lru import ByteBoundedCache
 from providers.rows.keys import Keys
 from providers.snapshot import Snapshot
@@ -51,9 +47,6 @@ from providers.snapshot import Snapshot
 SHAPES_BYTES, PLANS_BYTES = 8 << 20, 8 << 20
 TOKEN_BYTES, COLUMN_BYTES = 64, 512
 """About what is kept of a shape for each token, and of a plan for each column."""
-
-KEYS_MAX = 1_000
-"""More keys in one look-up are a scan's."""
 
 NO_PARAMETERS: Parameters = {}
 
@@ -77,24 +70,6 @@ class _Shaped:
 
 
 @dataclass(frozen=True)
-class _Search:
-    """Which rows of a table, by one definition of it, and what is read of them.
-
-    `key` has the values of the key's first columns, of all when it `is_whole`; `rest` is what else rows must satisfy.
-    """
-
-    read: tuple[Column, ...]
-    key: tuple[tuple[Column, tuple[Value, ...]], ...]
-    is_whole: bool
-    rest: tuple[Condition, ...]
-
-    @cached_property
-    def places(self) -> dict[str, int]:
-        """Where each column is among those that are read."""
-        return {column.name: place for place, column in reversed(list(enumerate(self.read)))}
-
-
-@dataclass(frozen=True)
 class _Plan:
     """A look-up in one definition of its table.
 
@@ -103,7 +78,7 @@ class _Plan:
     """
 
     described: Described
-    search: _Search
+    search: Search
     is_stored_schema: bool
     order: tuple[Ordering, ...]
     is_descending: bool | None
@@ -124,7 +99,7 @@ class _Searched:
     """How a change finds its rows, None where the engine does."""
 
     table: TableDef
-    search: _Search | None
+    search: Search | None
 
 
 class DirectReads:
@@ -148,14 +123,14 @@ class DirectReads:
         if found is None:
             return None
         table, plan = found
-        asked = _asked(plan.search, text, parameters, plan.limit, plan.offset)
+        asked = asked_of(plan.search, text, parameters, plan.limit, plan.offset)
         if asked is None:
             return None
         (snapshot,) = context.snapshots([table])
         if snapshot.table.columns is not table.columns:  # another owner changes the definition, and no row
             return None
         try:
-            result = _found(
+            result = found_rows(
                 plan.search,
                 asked,
                 plan.is_descending,
@@ -200,11 +175,11 @@ class DirectReads:
         The table is `called` so in the condition.
         """
         search = self._searched(where, called, snapshot.table)
-        asked = None if search is None else _asked(search, where, parameters)
+        asked = None if search is None else asked_of(search, where, parameters)
         if search is None or asked is None:
             return None
         try:
-            found = _found(search, asked, None, StoredRows(snapshot, search.read, self._files))
+            found = found_rows(search, asked, None, StoredRows(snapshot, search.read, self._files))
         except (DatabaseError, OSError, pa.ArrowException):
             return None
         if found is None:
@@ -221,14 +196,14 @@ class DirectReads:
             value.number: column.storage for column, values in compared for value in values if isinstance(value, Bound)
         }
 
-    def _searched(self, where: QueryText, called: str, table: TableDef) -> _Search | None:
+    def _searched(self, where: QueryText, called: str, table: TableDef) -> Search | None:
         """How a change finds its rows by their whole keys."""
         shape = (called, *shape_of(where))
         known = self._searches.find((shape, id(table)))
         if known is None or known.table is not table:
             conditions = conditions_of(where, called)
             names = [column.name for column in table.visible_columns]
-            search = None if conditions is None else _search(table, names, conditions)
+            search = None if conditions is None else search_of(table, names, conditions)
             known = _Searched(table, search if search is not None and search.is_whole else None)
             self._searches.put((shape, id(table)), known, TOKEN_BYTES * len(shape) + COLUMN_BYTES * len(names))
         return known.search
@@ -253,8 +228,8 @@ class DirectReads:
         visible = {column.name: column for column in table.visible_columns}
         names = list(visible) if lookup.columns is None else list(lookup.columns)
         used = [*names, *(part.column for part in lookup.order if part.column not in names)]
-        search = _search(table, used, lookup.conditions)
-        if search is None or not all(_has_one_order(visible[part.column].storage) for part in lookup.order):
+        search = search_of(table, used, lookup.conditions)
+        if search is None or not all(has_one_order(visible[part.column].storage) for part in lookup.order):
             return None
         try:
             described = self._describe(text, context)
@@ -275,71 +250,6 @@ class DirectReads:
         )
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """The values of one run of a plan, of its key and its other conditions, and how many rows are wanted."""
-
-    key: tuple[list[Native], ...]
-    rest: tuple[list[Native], ...]
-    limit: int | None
-    offset: int
-
-    @property
-    def last(self) -> int | None:
-        """How many rows are needed before the first are left out."""
-        return None if self.limit is None else self.offset + self.limit
-
-
-def _asked(
-    search: _Search, text: QueryText, parameters: Parameters, limit: Value | None = None, offset: Value | None = None
-) -> _Asked | None:
-    """What is asked for; None where the storage does not have all values as they are meant."""
-
-    def natives(column: Column, values: Sequence[Value]) -> list[Native]:
-        found = [native_of(column, value, text, parameters) for value in values]
-        if None in found:
-            raise _NotPlainError
-        return [native for native in found if native is not None]
-
-    def count(value: Value) -> int:
-        (found,) = natives(_COUNT, [value])
-        if not isinstance(found, int) or found < 0:
-            raise _NotPlainError
-        return found
-
-    try:
-        return _Asked(
-            tuple(natives(column, values) for column, values in search.key),
-            tuple(natives(search.read[search.places[c.column]], c.values) for c in search.rest),
-            None if limit is None else count(limit),
-            0 if offset is None else count(offset),
-        )
-    except _NotPlainError:
-        return None
-
-
-class _NotPlainError(Exception):
-    """A value is not one that the storage has."""
-
-
-_COUNT = Column(-1, "", "", pa.int64(), nullable=False, default=None, added=0)
-"""What LIMIT and OFFSET say is a whole number, like the values of such a column."""
-
-
-def assigned_values(column: Column, expression: QueryText, parameters: Parameters, rows: int) -> pa.Array | None:
-    """What SET gives a column of some rows by a constant or a parameter; None where the engine is to compute it."""
-    value = value_of(expression)
-    if isinstance(value, Bound):
-        scalar = parameters.get(str(value.number))
-        return None if scalar is None or pa.types.is_nested(scalar.type) else pa.repeat(scalar, rows)
-    if value is None:
-        return None
-    if value.kind == "null":
-        return pa.nulls(rows)
-    native = native_of(column, value, expression, parameters)
-    return None if native is None else pa.array([native] * rows, column.storage)
-
-
 def _table_of(lookup: Lookup, context: Context) -> TableDef | None:
     if len(lookup.parts) > 3 or (len(lookup.parts) == 3 and lookup.parts[0] != CATALOG_NAME):
         return None
@@ -349,39 +259,6 @@ def _table_of(lookup: Lookup, context: Context) -> TableDef | None:
     return None if hides else table
 
 
-def _search(table: TableDef, names: Sequence[str], conditions: Sequence[Condition]) -> _Search | None:
-    """How rows that satisfy all conditions are found by key, and columns read; None where the engine is to look."""
-    visible = {column.name: column for column in table.visible_columns}
-    used = [*names, *(condition.column for condition in conditions)]
-    if not visible.keys() >= set(used):
-        return None
-    key = _key_of(conditions, table)
-    rest = tuple(c for c in conditions if all(c is not taken for taken in key))
-    if not key or not all(_is_checked_here(c, visible[c.column].storage) for c in rest):
-        return None
-    extra = dict.fromkeys(name for name in used[len(names) :] if name not in names)
-    return _Search(
-        tuple(visible[name] for name in (*names, *extra)),
-        tuple((visible[c.column], c.values) for c in key),
-        is_whole=len(key) == len(table.key),
-        rest=rest,
-    )
-
-
-def _key_of(conditions: Sequence[Condition], table: TableDef) -> list[Condition]:
-    """The conditions that say the key, or the values of its first columns: one value each, where it is not whole."""
-    found: list[Condition] = []
-    for column in table.key_columns:
-        equal = (c for c in conditions if c.column == column.name and c.operator in {"=", "IN"})
-        condition = next(equal, None)
-        if condition is None:
-            break
-        found.append(condition)
-    if len(found) == len(table.key):
-        return found
-    return list(takewhile(lambda condition: condition.operator == "=", found))
-
-
 def _direction(order: Sequence[Ordering], key: Sequence[Column]) -> bool | None:
     """Whether rows come by descending key; None where neither way is the order that is asked for."""
     directions = {part.is_descending for part in order}
@@ -389,46 +266,7 @@ def _direction(order: Sequence[Ordering], key: Sequence[Column]) -> bool | None:
     return (directions or {False}).pop() if follows and len(directions) < 2 else None
 
 
-def _has_one_order(data_type: pa.DataType) -> bool:
-    """Tell whether Arrow orders values of a type as the engine does: of floats and nested values it does not."""
-    return not pa.types.is_floating(data_type) and not pa.types.is_nested(data_type)
-
-
-def _is_checked_here(condition: Condition, data_type: pa.DataType) -> bool:
-    """Tell whether Arrow finds the same of a condition as the engine does."""
-    if not condition.values:
-        return True
-    if pa.types.is_float64(data_type):
-        return condition.operator in {"=", "<>", "IN"}
-    return _has_one_order(data_type)
-
-
-def _found(search: _Search, asked: _Asked, is_descending: bool | None, stored: StoredRows) -> FoundRows | None:
-    """The rows that have the key, and satisfy the other conditions."""
-    found = _with_key(search, asked, is_descending, stored)
-    if found is None or not search.rest:
-        return found
-    mask = _kept(search, asked, found.columns)
-    return FoundRows([column.filter(mask) for column in found.columns], NO_KEYS, found.pruned)
-
-
-def _with_key(search: _Search, asked: _Asked, is_descending: bool | None, stored: StoredRows) -> FoundRows | None:
-    types = [column.storage for column, _ in search.key]
-    if not search.is_whole:
-        values = [pa.scalar(natives[0], data_type) for natives, data_type in zip(asked.key, types, strict=True)]
-        edge = None if is_descending is None or asked.last is None else Edge(asked.last, is_descending)
-        return stored.by_part(values, edge)
-    if all(len(natives) == 1 for natives in asked.key):
-        columns = [pa.array(natives, data_type) for natives, data_type in zip(asked.key, types, strict=True)]
-    else:
-        if prod(map(len, asked.key)) > KEYS_MAX:
-            return None
-        keys = zip(*dict.fromkeys(product(*asked.key)), strict=True)
-        columns = [pa.array(natives, data_type) for natives, data_type in zip(keys, types, strict=True)]
-    return stored.by_key(Keys.of(columns))
-
-
-def _as_rows(plan: _Plan, asked: _Asked, found: FoundRows) -> Rows:
+def _as_rows(plan: _Plan, asked: Asked, found: FoundRows) -> Rows:
     columns = found.columns
     if len(columns[0]) and (plan.limit is not None or plan.offset is not None or len(columns[0]) > 1):
         columns = _in_order(plan, asked, columns)
@@ -446,28 +284,6 @@ def _rows_of(plan: _Plan, columns: Sequence[pa.Array]) -> Rows:
         batches = [in_schema(selected, schema)]
     size = sum(batch.get_total_buffer_size() for batch in batches)
     return Rows(schema, lambda _: sliced(iter(batches)), is_short=True, nbytes=size)
-
-
-def _kept(search: _Search, asked: _Asked, columns: Sequence[pa.Array]) -> pa.Array:
-    """Which rows satisfy the conditions that are not the key's. What is not known is not satisfied."""
-    masks = []
-    for condition, natives in zip(search.rest, asked.rest, strict=True):
-        place = search.places[condition.column]
-        masks.append(_CHECKS[condition.operator](columns[place], pa.array(natives, search.read[place].storage)))
-    return reduce(pc.and_, masks)
-
-
-_CHECKS: Mapping[str, Callable[[pa.Array, pa.Array], pa.Array]] = {
-    "=": lambda column, values: pc.equal(column, values[0]),
-    "<>": lambda column, values: pc.not_equal(column, values[0]),
-    "<": lambda column, values: pc.less(column, values[0]),
-    "<=": lambda column, values: pc.less_equal(column, values[0]),
-    ">": lambda column, values: pc.greater(column, values[0]),
-    ">=": lambda column, values: pc.greater_equal(column, values[0]),
-    "IN": lambda column, values: pc.and_(pc.is_in(column, values), column.is_valid()),
-    "IS NULL": lambda column, _: column.is_null(),
-    "IS NOT NULL": lambda column, _: column.is_valid(),
-}
 
 
 def _key_columns(plan: _Plan, bound: pa.Table) -> list[pa.ChunkedArray] | None:
@@ -493,7 +309,7 @@ def _key_columns(plan: _Plan, bound: pa.Table) -> list[pa.ChunkedArray] | None:
     return columns
 
 
-def _in_order(plan: _Plan, asked: _Asked, columns: list[pa.Array]) -> list[pa.Array]:
+def _in_order(plan: _Plan, asked: Asked, columns: list[pa.Array]) -> list[pa.Array]:
     """The rows in the order that is asked for, as far as they are."""
     if plan.order:
         keys = pa.table(

@@ -63,7 +63,7 @@ soak: $(VENV)/.dev ## random histories, crashes, damage and statements, for hour
 	FLIGHTSERVER_FUZZ_MESSAGES=$(SOAK_MESSAGES) FLIGHTSERVER_ORACLE_STATEMENTS=$(SOAK_STATEMENTS) \
 	FLIGHTSERVER_PARTITIONS=$(SOAK_PARTITIONS) FLIGHTSERVER_CONDITIONS=$(SOAK_CONDITIONS) FLIGHTSERVER_SQLLOGICTEST=all \
 	FLIGHTSERVER_TWO_WORLDS=$(SOAK_TWO_WORLDS) FLIGHTSERVER_JOINS=$(SOAK_JOINS) FLIGHTSERVER_PROBES=$(SOAK_PROBES) \
-		$(BIN)/python -m pytest tests/model tests/flush/test_crash_points.py tests/fuzz tests/oracle tests/sqllogictest \
+		$(BIN)/python -m pytest tests/model tests/flush/test_crash_points.py tests/fuzz tests/oracle tests/sqllogictest tests/engine_corpus \
 			tests/execution/test_membership.py tests/execution/test_joins.py tests/rights tests/e2e/test_crash.py $(PYTEST_ARGS)
 
 proto: $(VENV)/.dev ## protobuf classes from the .proto files

@@ -11,6 +11,7 @@ not fit waits for the next, and a batch that is larger by itself is written anew
 have gone meanwhile, as by a truncation, the job is given up.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from manifest.batch_entry import BatchFileEntry
 from manifest.dead_rows import DeadRows
 from manifest.footer import Lineage
 from manifest.layout import is_segment
+from manifest.parts import Part
 from providers.commit.scope_state import ScopeState
 from providers.commit.scope_store import ScopeStore
 from providers.hot.record import evolved
@@ -48,6 +50,9 @@ TIER_FILES_MAX = 8
 """This many batches of one size tier are merged."""
 
 TIER_FACTOR = 4
+SMALL_ROWS = BATCH_ROWS_MAX // 2
+"""A batch with fewer live rows is worth merging with others."""
+
 JOB_ROWS_MAX = 4 * BATCH_ROWS_MAX
 JOB_SEGMENT_BYTES_MAX = 512 << 20
 """Segments are not compressed, so this is about the memory that a job takes twice."""
@@ -82,22 +87,41 @@ def choose(
     `everything` asks for all batches that are dirty or smaller than full, as COMPACT TABLE does; `avoided` are numbers
     of batches to leave alone, `full` of those that are too large to be merged, however few rows they have.
     """
-    live = {entry.batch: entry.rows - snapshot.dead_in(entry).count for entry in snapshot.manifest.batches}
-    whole = [entry for entry in snapshot.manifest.batches if entry.batch not in avoided]
-    entries = [entry for entry in whole if not is_segment(entry.path)]
     share = 0.0 if everything else DEAD_SHARE_MAX
-    dirty = [entry for entry in entries if entry.rows - live[entry.batch] > share * entry.rows]
-    small = [entry for entry in entries if live[entry.batch] < BATCH_ROWS_MAX // 2 and entry.batch not in full]
+    dirty = [entry for entry in _dirty(snapshot, share) if entry.batch not in avoided]
+    small = [entry for entry in _small(snapshot) if entry.batch not in avoided and entry.batch not in full]
     if everything:
         chosen = {entry.batch: entry for entry in (*dirty, *(small if len(small) > 1 else []))}
-        return _within_job(list(chosen.values()), live)
+        return _within_job(snapshot, list(chosen.values()))
     if dirty:
-        return _within_job(dirty, live)
+        return _within_job(snapshot, dirty)
     tiers: dict[int, list[BatchFileEntry]] = defaultdict(list)
     for entry in small:
-        tiers[int(np.log(max(live[entry.batch], 1)) / np.log(TIER_FACTOR))].append(entry)
+        tiers[int(math.log(max(_live(snapshot, entry), 1), TIER_FACTOR))].append(entry)
     filled = [tier for tier in tiers.values() if len(tier) >= TIER_FILES_MAX]
-    return _within_job(filled[0], live) if filled else []
+    return _within_job(snapshot, filled[0]) if filled else []
+
+
+def _dirty(snapshot: Snapshot, share: float) -> list[BatchFileEntry]:
+    """The batches of whose rows a larger share is dead; those that have no dead row are not looked at."""
+    listed = snapshot.manifest.by_number
+    found = [(listed[batch], dead.count) for batch, dead in sorted(snapshot.dead.items())]
+    return [entry for entry, dead in found if dead > share * entry.rows and not is_segment(entry.path)]
+
+
+def _small(snapshot: Snapshot) -> list[BatchFileEntry]:
+    """The batches with few live rows. Those of a part are told apart once."""
+    halves = [entry for part in snapshot.manifest.parts for entry in part.derived("short", _short_of)]
+    lately = [entry for entry in _dirty(snapshot, 0.0) if entry.rows >= SMALL_ROWS]
+    return [entry for entry in (*halves, *lately) if _live(snapshot, entry) < SMALL_ROWS]
+
+
+def _short_of(part: Part) -> list[BatchFileEntry]:
+    return [entry for entry in part.entries if entry.rows < SMALL_ROWS and not is_segment(entry.path)]
+
+
+def _live(snapshot: Snapshot, entry: BatchFileEntry) -> int:
+    return entry.rows - snapshot.dead_in(entry).count
 
 
 def has_scattered_dead(snapshot: Snapshot) -> bool:
@@ -107,19 +131,16 @@ def has_scattered_dead(snapshot: Snapshot) -> bool:
 
 def choose_scattered(snapshot: Snapshot, avoided: Collection[int] = ()) -> list[BatchFileEntry]:
     """Choose the dirtiest batches, so many that the dead rows of the others do not matter. Pure."""
-    whole = (entry for entry in snapshot.manifest.batches if entry.batch not in avoided)
-    entries = [entry for entry in whole if not is_segment(entry.path)]
+    entries = [entry for entry in _dirty(snapshot, 0.0) if entry.batch not in avoided]
     dead = {entry.batch: snapshot.dead_in(entry).count for entry in entries}
-    dirty = sorted(
-        (entry for entry in entries if dead[entry.batch]), key=lambda e: dead[e.batch] / e.rows, reverse=True
-    )
+    dirty = sorted(entries, key=lambda entry: dead[entry.batch] / entry.rows, reverse=True)
     kept, left, chosen = _tolerated_dead(snapshot), sum(dead.values()), []
     for entry in dirty:
         if left <= kept:
             break
         chosen.append(entry)
         left -= dead[entry.batch]
-    return _within_job(chosen, {entry.batch: entry.rows - dead[entry.batch] for entry in entries})
+    return _within_job(snapshot, chosen)
 
 
 def _tolerated_dead(snapshot: Snapshot) -> int:
@@ -131,11 +152,11 @@ def _choose_segments(snapshot: Snapshot, avoided: Collection[int] = ()) -> list[
     entries = [entry for entry in snapshot.manifest.segments if entry.batch not in avoided]
     sizes = np.cumsum([entry.bytes for entry in entries])
     count = max(int(np.searchsorted(sizes, JOB_SEGMENT_BYTES_MAX, side="right")), 1)
-    return _within_job(entries[:count], {entry.batch: entry.rows for entry in entries})
+    return _within_job(snapshot, entries[:count])
 
 
-def _within_job(entries: list[BatchFileEntry], live: dict[int, int]) -> list[BatchFileEntry]:
-    total = np.cumsum([live[entry.batch] for entry in entries])
+def _within_job(snapshot: Snapshot, entries: list[BatchFileEntry]) -> list[BatchFileEntry]:
+    total = np.cumsum([_live(snapshot, entry) for entry in entries])
     count = max(int(np.searchsorted(total, JOB_ROWS_MAX, side="right")), 1)
     return entries[:count]
 

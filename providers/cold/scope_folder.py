@@ -36,7 +36,11 @@ class ScopeFolder:
 
     def names(self) -> list[str]:
         """Names of all files."""
-        return [path.name for path in self.root.iterdir() if path.is_file()] if self.root.exists() else []
+        try:
+            with os.scandir(self.root) as found:
+                return [entry.name for entry in found if entry.is_file()]
+        except FileNotFoundError:
+            return []
 
     def size(self, name: str) -> int | None:
         """Size of a file in bytes; None when it is missing."""

@@ -15,11 +15,12 @@ class ScopeState:
 
     `lock` is the writer lock; `maintenance` keeps flush and compaction of a scope apart and is taken before `lock`.
     `unsure` says that a publication failed half-way, so that nobody knows which manifest the disk has: the scope takes
-    no more changes and deletes no more files until it is loaded again. `has_leftovers` says that there are staged
-    files that no job writes any more, which may go when nobody reads them. `full_batches` are numbers of batches that
-    compaction has found too large to be merged with another. `used` are the names that files have or had, `recorded`
-    what is on record of them, since `recorded_ticket`; all three change with `naming` held. What happens that
-    maintenance may have to do with is `noticed`.
+    no more changes and deletes no more files until it is loaded again. `has_leftovers` says that there are staged files
+    that no job writes any more, which may go when nobody reads them. `left_out` are names of files that newer manifests
+    do not need, as far as they are known: all are once the folder `is_swept`. `full_batches` are numbers of batches
+    that compaction has found too large to be merged with another. `used` are the names that files have or had,
+    `recorded` what is on record of them, since `recorded_ticket`; all three change with `naming` held. What happens
+    that maintenance may have to do with is `noticed`.
     """
 
     def __init__(self, snapshot: Snapshot, used: UsedNames, recorded: UsedNames, noticed: Noticed) -> None:
@@ -34,6 +35,8 @@ class ScopeState:
         self.dropped = False
         self.unsure = False
         self._has_leftovers = False
+        self.left_out: set[str] = set()
+        self.is_swept = False
         self._noticed = noticed
         self.full_batches: set[int] = set()
         self._published = snapshot

@@ -26,6 +26,7 @@ from manifest import codec as manifest_codec
 from manifest.dead_rows import DeadRows
 from manifest.entries import ManifestFile
 from manifest.layout import MANIFEST_NAME
+from manifest.named_files import left_out
 from providers.cold.files import ColdFiles
 from providers.cold.scope_folder import ScopeFolder, TableFolders
 from providers.commit import recovery
@@ -324,6 +325,7 @@ class ScopeStore:
         state.head = after
         self.visibility.publish(state, after)
         state.release_batches(manifest.by_number)
+        state.left_out.update(left_out(head.manifest, manifest))
         with self._may_be_lost():
             batch = AtomicWrite()
             put_bulk_commit(self._keyvalue, after.scope, manifest, batch)

@@ -10,13 +10,14 @@ class Work:
     """What a job tells while it runs, and is told. Any thread may.
 
     `rows` and `bytes` are what was written so far, `rows_total` how many rows there are to be written, where that is
-    known. `stop` is asked besides.
+    known, `message` what became of it. `stop` is asked besides.
     """
 
     def __init__(self, stop: Stop = never) -> None:
         self.rows = 0
         self.bytes = 0
         self.rows_total: int | None = None
+        self.message: str | None = None
         self._stop = stop
         self._adding = threading.Lock()
         self._reason: str | None = None

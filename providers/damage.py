@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 _PUT_BACK = "put it back from a copy of the data folder"
 _REBUILD = "stop the server and run `flightserver rebuild {}`"
+_REBUILD_NOW = "run REBUILD MANIFEST FOR {}, or "
 
 
 @unique
@@ -66,7 +67,8 @@ class Damage:
         if self.part not in {DamagedPart.MANIFEST, DamagedPart.BLOOM}:
             return _PUT_BACK
         user = "" if self.scope.user is None else f" --user {self.scope.user}"
-        return _REBUILD.format(f"{self.table}{user}")
+        now = _REBUILD_NOW.format(self.table) if self.part is DamagedPart.MANIFEST else ""
+        return now + _REBUILD.format(f"{self.table}{user}")
 
 
 class DamagedError(DatabaseError):

@@ -44,6 +44,7 @@ ACTIONS: Mapping[type[Statement], str] = {
     sql.KillQuery: "KILL QUERY",
     sql.KillSession: "KILL SESSION",
     sql.KillJob: "KILL JOB",
+    sql.RebuildManifest: "REBUILD MANIFEST",
 }
 """Statements that are recorded whoever sends them, and how the log calls them."""
 
@@ -56,7 +57,9 @@ FOR_ANOTHER: Mapping[type[Statement], str] = {
 }
 """How it calls others, which are recorded when they are for another user; those without a name are `STATEMENT`."""
 
-COMMITTED = frozenset({*ACTIONS, sql.Insert, sql.Update, sql.Delete} - {sql.KillQuery, sql.KillSession, sql.KillJob})
+_WITHOUT_COMMIT = frozenset({sql.KillQuery, sql.KillSession, sql.KillJob, sql.RebuildManifest})
+
+COMMITTED = frozenset({*ACTIONS, sql.Insert, sql.Update, sql.Delete} - _WITHOUT_COMMIT)
 """Statements whose commits carry their records."""
 
 READ = "SELECT"

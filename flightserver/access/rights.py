@@ -177,6 +177,7 @@ STATEMENTS: Mapping[type[Statement], Demand] = {
     sql.ShowJobs: Demand(),
     sql.Flush: _uses(Use.MAINTAIN),
     sql.Compact: _uses(Use.MAINTAIN),
+    sql.RebuildManifest: _uses(Use.MAINTAIN),
     sql.Grant: Demand(frozenset({Use.GRANT}), for_another=False),
     sql.Revoke: Demand(frozenset({Use.GRANT}), for_another=False),
     sql.ShowGrants: _uses(Use.DESCRIBE),

@@ -27,7 +27,17 @@ from flightserver.execution.system import SystemTables
 from flightserver.execution.targets import target
 from flightserver.sql.meaning.lookups import value_of
 from flightserver.sql.parser import Parsed
-from flightserver.sql.statements import Compact, Delete, Flush, Insert, Query, Statement, SubstraitQuery, Update
+from flightserver.sql.statements import (
+    Compact,
+    Delete,
+    Flush,
+    Insert,
+    Query,
+    RebuildManifest,
+    Statement,
+    SubstraitQuery,
+    Update,
+)
 from flightserver.sql.text.constants import is_constant
 from flightserver.sql.text.parameters import count_parameters, places_in_values
 from flightserver.sql.text.query_text import QueryText
@@ -112,6 +122,8 @@ class Executor:
             return self._administration.run(statement, context)
         if isinstance(statement, Flush | Compact):
             return self._maintenance.run(statement, context)
+        if isinstance(statement, RebuildManifest):
+            return self._maintenance.rebuild(statement, context)
         raise DatabaseError(ErrorKind.UNSUPPORTED, f"{type(statement).__name__} is not served by this version")
 
     def asks_about_server(self, parsed: Parsed, context: Context) -> bool:

@@ -1,4 +1,4 @@
-"""FLUSH and COMPACT: what happens by itself, at once.
+"""FLUSH and COMPACT: what happens by itself, at once. And REBUILD MANIFEST.
 
 A user's command is about the rows that the user's statements see, and so is the number that it returns: a USER table's
 other scopes are no business of it. An admin's command is about everybody's. A command over all tables goes on past what
@@ -18,17 +18,17 @@ from flightserver.access.rights import Use
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.rows import Affected
-from flightserver.sql.statements import Compact, Flush, Statement, TableRef
+from flightserver.sql.statements import Compact, Flush, RebuildManifest, Statement, TableRef
 from flush.compaction import compact, settle
 from flush.hot_flush import flush
-from flush.jobs.tasks import CompactTables, FlushTables
+from flush.jobs.tasks import CompactTables, FlushTables, ManifestRebuild
 from flush.reclaim import reclaim
 from flush.small_scopes import stays_hot
 from flush.work import Work
 from providers.commit.definitions import StaleDefinitionError
 from providers.commit.examination import damage_of
 from providers.commit.scope_state import ScopeState
-from providers.damage import Damage, DamagedError
+from providers.damage import Damage, DamagedError, DamagedPart
 
 SMALL_SCOPES_AT_A_TIME = 16
 """A job in a small scope mostly waits for the disk, which serves several that wait about as fast as one."""
@@ -59,6 +59,22 @@ class Maintenance:
                 return Affected(self._over_whole(table, job, context))
             leaves_few = isinstance(statement, Flush)
             return Affected(sum(self._over(one, job, context, leaves_few=leaves_few) for one in tables))
+
+    def rebuild(self, statement: RebuildManifest, context: Context) -> Affected:
+        """Make manifests again that are known to be damaged, of a table's rows that are the user's business."""
+        table, jobs = self._committed(statement.table, context), self._database.jobs
+        users = sorted(self._with_damaged_manifest(table, context), key=lambda user: user or "")
+        done = [jobs.do(ManifestRebuild(table_id=table.id, user=user), context.user, context.stop) for user in users]
+        return Affected(sum(not one.is_skipped for one in done))
+
+    def _with_damaged_manifest(self, table: TableDef, context: Context) -> Iterator[str | None]:
+        own = context.scope(table)[1]
+        found = damage_of(self._database.store, table, own)
+        found += [one for one in self._database.store.files.damages.of_table(table.id) if one.scope.user != own]
+        for damage in found:
+            whose = damage.scope.user
+            if damage.part is DamagedPart.MANIFEST and (whose == own or context.principal.is_admin):
+                yield whose
 
     def _over(self, table: TableDef, job: Callable[[ScopeState], int], context: Context, *, leaves_few: bool) -> int:
         """Run a job over one table of all, but for what is damaged; one that is dropped meanwhile needs none."""

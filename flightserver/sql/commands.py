@@ -14,6 +14,7 @@ from flightserver.sql.statements import (
     KillJob,
     KillQuery,
     KillSession,
+    RebuildManifest,
     Release,
     ResetOption,
     Rollback,
@@ -94,6 +95,14 @@ def parse_flush(cursor: Cursor) -> Flush:
 def parse_compact(cursor: Cursor) -> Compact:
     """Read what follows COMPACT: `[TABLE] table` or `ALL`."""
     return Compact(_table_or_all(cursor))
+
+
+def parse_rebuild(cursor: Cursor) -> RebuildManifest:
+    """Read what follows REBUILD: `MANIFEST FOR [TABLE] table`."""
+    cursor.expect("MANIFEST")
+    cursor.expect("FOR")
+    cursor.accept("TABLE")
+    return RebuildManifest(cursor.table())
 
 
 def parse_storage(cursor: Cursor) -> Statement:

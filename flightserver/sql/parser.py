@@ -162,6 +162,7 @@ _GRAMMARS: dict[str, Callable[[QueryReader], Statement]] = {
     "FLUSH": commands.parse_flush,
     "COMPACT": commands.parse_compact,
     "STORAGE": commands.parse_storage,
+    "REBUILD": commands.parse_rebuild,
     "BEGIN": commands.parse_begin,
     "START": commands.parse_begin,
     "COMMIT": commands.parse_commit,

@@ -352,6 +352,13 @@ class Revoke(Statement):
 
 
 @dataclass(frozen=True)
+class RebuildManifest(Statement):
+    """A table's lost or damaged manifest is made again from its other files."""
+
+    table: TableRef
+
+
+@dataclass(frozen=True)
 class ShowJobs(Statement):
     """The jobs in the background that the user may see."""
 

@@ -127,7 +127,14 @@ class Jobs:
         except BaseException as error:
             self._end(running, JobEvent.FAIL, type(error).__name__)
             raise
-        self._end(running, JobEvent.COMPLETE, None)
+        self._end(running, JobEvent.COMPLETE, running.work.message)
+
+    def do(self, task: Task, asked_by: str, stop: Stop = never) -> Done:
+        """Do something now, as a job. What it raises is how the job ends, and is raised."""
+        with self.at_work(task, asked_by, stop) as work:
+            done = KINDS[task.kind].run(task, self._tools, work)
+            work.message = done.message
+        return done
 
     def find(self, job_id: str) -> Job:
         """A job by what users call it; NOT_FOUND when there is none."""

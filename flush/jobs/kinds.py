@@ -20,6 +20,7 @@ from flush.compaction import Compacted, clean, compact, settle
 from flush.hot_flush import flush
 from flush.jobs import tasks
 from flush.jobs.tasks import Task
+from flush.rebuild import rebuild_scope
 from flush.reclaim import reclaim, reclaim_leftovers
 from flush.work import Work
 from providers.commit.idempotency import forget_outcomes
@@ -105,6 +106,18 @@ def _reclaim_dropped(_: tasks.ReclaimDropped, tools: Tools, __: Work) -> Done:
     return Done(f"{count} tables") if count else NOTHING
 
 
+def _manifest_rebuild(task: tasks.ManifestRebuild, tools: Tools, work: Work) -> Done:
+    table = tools.find_table(task.table_id)
+    if table is None:
+        return GONE
+    with tools.store.kept_unloaded(table, task.user) as folder:
+        if folder is None:
+            return Done("the table is in use, so its manifest is whole", is_skipped=True)
+        manifest = rebuild_scope(tools.keyvalue, folder, table, task.scope)
+    work.did(manifest.rows, 0)
+    return Done(f"{manifest.rows - manifest.dead} live rows in {len(manifest.batches)} batches")
+
+
 def _audit_retention(task: tasks.AuditRetention, tools: Tools, work: Work) -> Done:
     now = datetime.now(UTC)
     before = int((now - timedelta(days=task.days)).timestamp() * MICROSECONDS)
@@ -135,6 +148,7 @@ KINDS: Mapping[str, Kind] = {
     "clean": Kind(tasks.Clean, _clean, is_heavy=True),
     "reclaim": Kind(tasks.Reclaim, _reclaim),
     "reclaim_dropped": Kind(tasks.ReclaimDropped, _reclaim_dropped),
+    "manifest_rebuild": Kind(tasks.ManifestRebuild, _manifest_rebuild, is_heavy=True),
     "audit_retention": Kind(tasks.AuditRetention, _audit_retention),
     "idempotency_retention": Kind(tasks.IdempotencyRetention, _idempotency_retention),
     "flush_tables": Kind(tasks.FlushTables, _by_statement, resumes=False),

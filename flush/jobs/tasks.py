@@ -90,6 +90,12 @@ class ReclaimDropped(Task):
     kind: Literal["reclaim_dropped"] = "reclaim_dropped"
 
 
+class ManifestRebuild(ScopeTask):
+    """A lost or damaged manifest is written anew from the other files."""
+
+    kind: Literal["manifest_rebuild"] = "manifest_rebuild"
+
+
 class AuditRetention(Task):
     """Records of the audit log that are older than so many days go."""
 

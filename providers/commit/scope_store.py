@@ -195,6 +195,13 @@ class ScopeStore:
         with self.files.damages.noted(), named(table, scope, DamagedPart.RECORDS):
             return recovery.load_cold(self._keyvalue, self._tables.scope(table, scope), table, scope, Pins())[0]
 
+    @contextmanager
+    def kept_unloaded(self, table: TableDef, user: str | None) -> Iterator[ScopeFolder | None]:
+        """Let nobody load a scope meanwhile, and have its folder; None when it is in memory already."""
+        scope = Scope(table.id, user)
+        with self._loading[hash(scope) % _LOADING_LOCKS]:
+            yield None if self.in_memory(scope) is not None else self._tables.scope(table, scope)
+
     def folder(self, state: ScopeState) -> ScopeFolder:
         """A scope's folder, made when it does not exist yet."""
         folder = state.head.cold.folder

@@ -22,10 +22,10 @@ USERS = {"ann": "a", "bob": "b"}
 TABLES = ("manifest", "no_manifest", "deletions", "bloom", "rows", "records", "whole")
 
 HOW: Mapping[str, str] = {
-    "manifest": "the manifest of table public.manifest is damaged: it fails its checksum; stop the server and run "
-    "`flightserver rebuild public.manifest`",
-    "no_manifest": "the manifest of table public.no_manifest is damaged: its file is missing; stop the server and run "
-    "`flightserver rebuild public.no_manifest`",
+    "manifest": "the manifest of table public.manifest is damaged: it fails its checksum; run "
+    "REBUILD MANIFEST FOR public.manifest, or stop the server and run `flightserver rebuild public.manifest`",
+    "no_manifest": "the manifest of table public.no_manifest is damaged: its file is missing; run "
+    "REBUILD MANIFEST FOR public.no_manifest, or stop the server and run `flightserver rebuild public.no_manifest`",
     "deletions": "the deletion file of batch 1 of table public.deletions is damaged: its file is not what was written; "
     "put it back from a copy of the data folder",
     "records": "a record of hot rows of table public.records is damaged: it is not readable; "
@@ -212,6 +212,20 @@ def test_what_was_put_back_is_whole(client: Client, process: ServerProcess) -> N
     flip(only(process.data_dir, "rows.*/batch-1.parquet"))
     assert listed(client)["rows"] == ("whole", None)
     assert client.column("SELECT v FROM rows WHERE id < 10 ORDER BY id") == ["one", "three", "four"]
+
+
+def test_a_lost_manifest_is_made_again_while_the_server_runs(client: Client, process: ServerProcess) -> None:
+    """Deleted and overwritten rows stay away, hot ones are there; of a USER table, every lost one is made again."""
+    assert HOW["manifest"] in client.error("SELECT max(v) FROM manifest")
+    assert client.update("REBUILD MANIFEST FOR manifest") == 1
+    assert client.column("SELECT v FROM manifest WHERE id < 10 ORDER BY id") == ["one", "three", "four"]
+    assert listed(client)["manifest"] == ("whole", None)
+    assert client.update("REBUILD MANIFEST FOR own") == 1
+    with process.connect("ann") as connection:
+        assert Client(connection).column("SELECT id FROM own ORDER BY id") == [1, 2]
+    jobs = client.rows("SELECT state, \"user\" FROM system.jobs WHERE kind = 'manifest_rebuild'")
+    assert sorted(jobs, key=str) == [("completed", "ann"), ("completed", None)]
+    assert client.update("REBUILD MANIFEST FOR manifest") == 0
 
 
 def test_a_server_with_damage_stops(process: ServerProcess) -> None:

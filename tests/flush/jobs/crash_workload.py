@@ -13,6 +13,7 @@ from flush import compaction
 from flush.jobs.job import Job, Origin
 from flush.jobs.kinds import make_task
 from flush.jobs.records import JobRecords
+from manifest.layout import MANIFEST_NAME
 from tests.flush.crash_workload import Contents, Step, request
 from tests.storage_fixtures import Database, TableAccess
 
@@ -30,8 +31,8 @@ class JobStep:
 
     def run(self, table: TableAccess) -> None:
         """Do it, with jobs that have just begun; what was interrupted is on record as running."""
-        self.before(table)
         of_table = {} if self.parameters or self.kind == "reclaim_dropped" else {"table_id": table.definition.id}
+        self.before(table)
         task = make_task(self.kind, {**of_table, **self.parameters})
         if self.interrupted:
             records = JobRecords(table.db.keyvalue, make_task, 1_000)
@@ -64,6 +65,13 @@ def age_requests(table: TableAccess) -> None:
     table.db.keyvalue.commit(batch)
 
 
+def lose_manifest(table: TableAccess) -> None:
+    """Start anew, and find no manifest."""
+    manifest = table.folder / MANIFEST_NAME
+    table.db.reopen()
+    manifest.unlink()
+
+
 STEPS: Sequence[Step | JobStep] = (
     Step("insert", [{k: k for k in range(60)}], idempotency=request(0)),
     JobStep("flush"),
@@ -79,6 +87,7 @@ STEPS: Sequence[Step | JobStep] = (
     JobStep("reclaim_dropped", before=drop_other),
     JobStep("audit_retention", {"days": 30.0}, before=make_old_records),
     JobStep("idempotency_retention", {"days": 30.0}, before=age_requests),
+    JobStep("manifest_rebuild", before=lose_manifest),
     JobStep("flush", interrupted=True),
     Step("last commit", [{99: 99}]),
 )

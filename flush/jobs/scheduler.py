@@ -91,7 +91,7 @@ class Scheduler:
                 later.append((next_one, when))
         for scope, when in later:
             self._agenda.put(scope, when)
-        if self._store.dropped_tables - self._store.tables_in_use():
+        if self._store.dropped_tables and self._store.dropped_tables - self._store.tables_in_use():
             self._put(ReclaimDropped(), Origin.DECIDED)
         for task in due(self._plan.schedules(), ended, moment):
             self._put(task, Origin.SCHEDULED)

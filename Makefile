@@ -26,6 +26,7 @@ SOAK_CONDITIONS ?= 20000
 SOAK_TWO_WORLDS ?= 50000
 SOAK_JOINS ?= 50000
 SOAK_PROBES ?= 100000
+SOAK_BACKUPS ?= 200
 
 PYTEST = $(BIN)/python -m pytest --numprocesses $(PYTEST_PROCESSES) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
@@ -63,8 +64,9 @@ soak: $(VENV)/.dev ## random histories, crashes, damage and statements, for hour
 	FLIGHTSERVER_FUZZ_MESSAGES=$(SOAK_MESSAGES) FLIGHTSERVER_ORACLE_STATEMENTS=$(SOAK_STATEMENTS) \
 	FLIGHTSERVER_PARTITIONS=$(SOAK_PARTITIONS) FLIGHTSERVER_CONDITIONS=$(SOAK_CONDITIONS) FLIGHTSERVER_SQLLOGICTEST=all \
 	FLIGHTSERVER_TWO_WORLDS=$(SOAK_TWO_WORLDS) FLIGHTSERVER_JOINS=$(SOAK_JOINS) FLIGHTSERVER_PROBES=$(SOAK_PROBES) \
+	FLIGHTSERVER_BACKUPS=$(SOAK_BACKUPS) \
 		$(BIN)/python -m pytest tests/model tests/flush/test_crash_points.py tests/fuzz tests/oracle tests/sqllogictest tests/engine_corpus \
-			tests/execution/test_membership.py tests/execution/test_joins.py tests/rights tests/e2e/test_crash.py $(PYTEST_ARGS)
+			tests/execution/test_membership.py tests/execution/test_joins.py tests/rights tests/e2e/test_crash.py tests/backup $(PYTEST_ARGS)
 
 proto: $(VENV)/.dev ## protobuf classes from the .proto files
 	$(BIN)/python -m grpc_tools.protoc --proto_path=flightserver/protocol \

@@ -32,6 +32,7 @@ NAMES = (
     "mix",
     "users",
     "rights",
+    "backup",
 )
 README = Path(__file__).with_name("README.md")
 MARKS = "<!-- {name} begins -->", "<!-- {name} ends -->"

@@ -18,9 +18,11 @@ from pathlib import Path
 
 from catalog import durable
 from catalog.errors import DatabaseError, ErrorKind
-from catalog.keyvalue import KeyValueStore, is_new
+from catalog.keyvalue import KeyValueStore, is_new, mark_of
 
 FORMAT_VERSION = 10
+TABLES = "tables"
+FORMAT_FILE = "FORMAT"
 
 FOR_OWNER_ALONE = 0o077
 """The mask for whatever works on a data folder: nobody else may read what it makes."""
@@ -33,15 +35,15 @@ class DataFolder:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._format = root / "FORMAT"
+        self._format = root / FORMAT_FILE
         self._beginning = root / "FORMAT.tmp"
-        with _usable(root):
+        with usable(root):
             root.mkdir(parents=True, exist_ok=True)
             with suppress(PermissionError):  # it is another account's, and so are the rights to it
                 root.chmod(0o700)
             self._lock = _lock(root / "LOCK", root)
         try:
-            with _usable(root):
+            with usable(root):
                 self._open()
         except BaseException:
             self.close()
@@ -50,7 +52,7 @@ class DataFolder:
     @property
     def tables(self) -> Path:
         """Where batches, blooms, deletion files and manifests live."""
-        return self.root / "tables"
+        return self.root / TABLES
 
     @property
     def rocksdb(self) -> Path:
@@ -62,6 +64,11 @@ class DataFolder:
         """Where the key-value store of a folder lives, which somebody else may own."""
         return root / "rocksdb"
 
+    @classmethod
+    def mark_in(cls, root: Path) -> Path:
+        """Where the mark of that store lies."""
+        return mark_of(cls.store_in(root))
+
     def open_store(self, kind: type[KeyValueStore] = KeyValueStore, *, accept_loss: bool = False) -> KeyValueStore:
         """Open the key-value store; with that, a new folder is complete."""
         store = kind(self.rocksdb, accept_loss=accept_loss)
@@ -69,6 +76,10 @@ class DataFolder:
             self._beginning.replace(self._format)
             durable.sync_folder(self.root)
         return store
+
+    def copy_format(self, target: Path) -> None:
+        """Write into a copy of the folder which format it has."""
+        durable.write_synced(target / self._format.name, self._format.read_bytes())
 
     def close(self) -> None:
         """Let another process open the folder."""
@@ -112,7 +123,7 @@ class DataFolder:
 
 
 @contextmanager
-def _usable(root: Path) -> Iterator[None]:
+def usable(root: Path) -> Iterator[None]:
     """Say in one line why a folder cannot be used: it is a file, or read-only, or its disk is full."""
     try:
         yield

@@ -4,8 +4,12 @@ A file is durable when its bytes *and* its folder entry are synced; `publish` do
 atomic rename. Skipping the folder's sync leaves the previous file after a power cut.
 """
 
+import ctypes
 import os
 from pathlib import Path
+
+_syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+"""Of Linux."""
 
 
 def write_synced(path: Path, data: bytes) -> None:
@@ -28,6 +32,19 @@ def sync_file(path: Path) -> None:
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable."""
     sync_file(folder)
+
+
+def sync_file_system(path: Path) -> None:
+    """Sync all that was written to the file system of a path: cheaper than each of very many files and folders."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        if _syncfs is None:
+            os.sync()
+        elif _syncfs(descriptor):
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+    finally:
+        os.close(descriptor)
 
 
 def make_folder(folder: Path) -> None:

@@ -28,7 +28,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from rocksdict import AccessType, DBRecoveryMode, Options, Rdict, RdictIter, WriteBatch, WriteOptions
+from rocksdict import AccessType, Checkpoint, DBRecoveryMode, Options, Rdict, RdictIter, WriteBatch, WriteOptions
 
 from catalog import durable, high_water
 from catalog.audit import Link
@@ -105,7 +105,7 @@ class KeyValueStore:
 
     def __init__(self, path: Path, *, accept_loss: bool = False) -> None:
         self._path = path
-        mark = path.with_name(f"{path.name}.mark")
+        mark = mark_of(path)
         if is_new(path):
             _begin(path, mark)
         elif accept_loss:
@@ -205,6 +205,20 @@ class KeyValueStore:
         """Write `batch` and wait until it is durable."""
         self.wait_durable(self.append(batch))
 
+    def write_out(self) -> None:
+        """Bring what is in memory and in the log into files of its own, so that a copy has little to write."""
+        with self._in_use() as opened, _damage_of_store():
+            for column in opened.columns.values():
+                column.flush(True)
+
+    def copy_to(self, path: Path) -> None:
+        """Make a copy as of one moment, over all families, in a folder that does not exist yet.
+
+        Files are linked, but for the log, of which the copy has what was appended by then, durable or not.
+        """
+        with self._in_use() as opened, _damage_of_store():
+            Checkpoint(opened.db).create_checkpoint(str(path))
+
     def close(self) -> None:
         """Release the files. The store cannot be used afterwards."""
         opened, self._opened = self._opened, None
@@ -260,6 +274,11 @@ class KeyValueStore:
                 self._opened = _Opened(_open_again(self._path))
                 self._refusal = None
             log.warning("the store takes writes again")
+
+
+def mark_of(path: Path) -> Path:
+    """Where it is noted how far the store at a path was acknowledged."""
+    return path.with_name(f"{path.name}.mark")
 
 
 def is_new(path: Path) -> bool:
@@ -394,6 +413,17 @@ def _damage_of(family: Family) -> Iterator[None]:
         yield
     except Exception as error:
         raise DatabaseError(ErrorKind.CORRUPT, f"{family.value} records are damaged on disk") from error
+
+
+@contextmanager
+def _damage_of_store() -> Iterator[None]:
+    """The same for what is done with the whole store; a full disk is told as one."""
+    try:
+        yield
+    except Exception as error:
+        if is_full(error):
+            raise disk_full() from error
+        raise DatabaseError(ErrorKind.CORRUPT, "the key-value store cannot be copied") from error
 
 
 def _open(path: Path, *, accept_loss: bool) -> Rdict:

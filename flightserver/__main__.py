@@ -1,4 +1,4 @@
-"""Command line: `flightserver serve`, `config`, `sql`, `load`, `rebuild`, `user`.
+"""Command line: `flightserver serve`, `config`, `backup`, `restore`, `sql`, `load`, `rebuild`, `user`.
 
 Every command imports what it needs when it runs, so that the server never loads the client side, nor a client the
 server.
@@ -16,10 +16,12 @@ from catalog.errors import DatabaseError
 from flightserver.without import do_without
 
 LATE_COMMANDS = {
+    "backup": "flightserver.cli.backup",
     "config": "flightserver.cli.config",
     "sql": "flightserver.cli.sql",
     "load": "flightserver.cli.load",
     "rebuild": "flightserver.cli.rebuild",
+    "restore": "flightserver.cli.restore",
     "user": "flightserver.cli.user",
 }
 """Commands that are imported when they are asked for, by the module that holds one of the same name."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from catalog.audit_log import AuditLog
 from catalog.data_folder import DataFolder
 from catalog.definition import Scope, TableDef
+from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import TableName
 from catalog.roles import Identity
 from catalog.setting_store import SettingStore
@@ -20,6 +21,9 @@ from catalog.store import CatalogStore
 from catalog.user_store import UserStore
 from flightserver.access.principal import FindIdentity
 from flightserver.access.user_limits import UserLimits
+from flightserver.backup.listing import Listing, check_backup_name
+from flightserver.backup.moment import Source
+from flightserver.backup.shelf import Shelf, clear_staging
 from flightserver.configuration.live import LiveSettings
 from flightserver.configuration.sources import Configured
 from flightserver.settings import DEV_IDENTITY, Settings
@@ -27,7 +31,7 @@ from flush.jobs.jobs import JobLimits, Jobs
 from flush.jobs.kinds import Tools
 from flush.jobs.schedule import Schedule
 from flush.jobs.scheduler import Plan
-from flush.jobs.tasks import AuditRetention, IdempotencyRetention
+from flush.jobs.tasks import AuditRetention, Backup, IdempotencyRetention
 from flush.leftovers import clear_leftovers, reclaim_dropped
 from providers.cold.files import ColdFiles
 from providers.cold.scope_folder import TableFolders
@@ -38,6 +42,10 @@ from providers.damage import DamagedError
 from providers.engine.relations import Relations
 from providers.engine.session import EngineLimits, QueryEngine, provide_workers
 from providers.engine.streaming import StreamLoop
+from providers.stopping import Stop, never
+
+STILL_SECONDS = 60.0
+"""How long a backup waits for manifests that are being published."""
 
 
 class Database:
@@ -88,6 +96,7 @@ class Database:
 
     def start(self) -> None:
         """Begin background work. What is damaged is noted and keeps nothing else from being served."""
+        clear_staging(self._folder.root)
         clear_leftovers(self.catalog, self.store, self._tables, after_loss=self._accepts_loss)
         self.jobs.start()
 
@@ -122,6 +131,20 @@ class Database:
     def begin(self) -> Transaction:
         """A new transaction."""
         return Transaction(self.catalog, self.store)
+
+    @property
+    def shelf(self) -> Shelf:
+        """The backups; INVALID where no place is set for them."""
+        if self.settings.backup_dir is None:
+            raise DatabaseError(ErrorKind.INVALID, "there is no place for backups: set backup_dir, and restart")
+        return Shelf(self.settings.backup_dir)
+
+    def backup(self, name: str, asked_by: str, stop: Stop = never) -> Listing:
+        """Take a backup while everything goes on, as a job; return what it says of itself."""
+        source = Source(self._folder, self._keyvalue, lambda: self.store.stillness.alone(STILL_SECONDS))
+        shelf, task = self.shelf, Backup(name=check_backup_name(name))
+        with self.jobs.at_work(task, asked_by, stop) as work:
+            return shelf.take(name, source, kept_max=self.settings.backups_kept, work=work)
 
     def close(self) -> None:
         """Stop background work and release the folder."""

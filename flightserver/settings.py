@@ -29,7 +29,7 @@ LIVE = frozenset(
         *("sessions_max", "sessions_user_max", "session_lifetime_s", "session_idle_timeout_s"),
         *("transaction_idle_timeout_s", "result_lifetime_s", "stream_idle_timeout_s", "streams_user_max"),
         *("kept_mb", "kept_user_mb", "audit_retention_d", "audit_retention_interval_s"),
-        *("idempotency_retention_d", "idempotency_retention_interval_s", "drain_s"),
+        *("idempotency_retention_d", "idempotency_retention_interval_s", "backups_kept", "drain_s"),
     }
 )
 """Settings that ALTER SYSTEM changes while the server runs. Of others, something was made when it started."""
@@ -145,6 +145,10 @@ class Settings(BaseModel):
         2, ge=1, description="jobs in the background at once; if more than one, one of them is for those that end soon"
     )
     job_history_max: int = Field(1_000, ge=1, description="jobs that have ended and are still in system.jobs")
+    backup_dir: Path | None = Field(
+        None, description="folder with all backups, beside the data folder; none: no backups"
+    )
+    backups_kept: int = Field(0, ge=0, description="the newest backups that are kept when one is taken; 0: all")
     drain_s: float = Field(30.0, ge=0, description="how long a stopping server waits for running statements")
 
     @property

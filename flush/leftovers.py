@@ -42,7 +42,8 @@ def reclaim_dropped(catalog: CatalogStore, store: ScopeStore, folders: TableFold
     unread = (store.dropped_tables - store.tables_in_use()) & catalog.gone_tables()
     if not unread:
         return 0
-    folders.remove(unread)
+    with store.stillness.together():
+        folders.remove(unread)
     catalog.forget_gone(unread)
     store.dropped_tables -= unread
     return len(unread)

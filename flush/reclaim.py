@@ -45,8 +45,9 @@ def reclaim(store: ScopeStore, state: ScopeState) -> int:
         doomed = unreachable(found, living.values(), state.batches_in_flight())
         if doomed:
             store.names.keep_used(state)
-        for name in doomed:
-            folder.unlink(name)
+        with store.stillness.together():
+            for name in doomed:
+                folder.unlink(name)
         state.left_out = {name for name in found.difference(doomed) if not names(state.head.manifest, name)}
         state.is_swept = True
     return len(doomed)

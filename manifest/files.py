@@ -27,10 +27,11 @@ if _sync_file_range is not None:
 
 def checksum(data: bytes | memoryview) -> str:
     """CRC-32 of `data` as it is written in manifests."""
-    return _as_text(crc32(data))
+    return checksum_text(crc32(data))
 
 
-def _as_text(crc: int) -> str:
+def checksum_text(crc: int) -> str:
+    """A CRC-32 as it is written in manifests."""
     return f"crc32:{crc:08x}"
 
 
@@ -41,7 +42,7 @@ def file_checksum(path: Path) -> tuple[str, int]:
         while chunk := file.read(_CHUNK_BYTES):
             crc = crc32(chunk, crc)
             size += len(chunk)
-    return _as_text(crc), size
+    return checksum_text(crc), size
 
 
 def read_checked(path: Path, expected: str) -> bytes:
@@ -110,7 +111,7 @@ class SummedFile(io.RawIOBase):
     @property
     def content(self) -> tuple[str, int]:
         """Checksum of what was written, and its size in bytes."""
-        return _as_text(self._crc), self._size
+        return checksum_text(self._crc), self._size
 
     def writable(self) -> bool:
         """It is."""

@@ -41,6 +41,7 @@ ACTIONS: Mapping[type[Statement], str] = {
     sql.DropToken: "DROP TOKEN",
     sql.SetSetting: "ALTER SYSTEM",
     sql.ResetSetting: "ALTER SYSTEM",
+    sql.Backup: "BACKUP",
     sql.KillQuery: "KILL QUERY",
     sql.KillSession: "KILL SESSION",
     sql.KillJob: "KILL JOB",
@@ -57,7 +58,7 @@ FOR_ANOTHER: Mapping[type[Statement], str] = {
 }
 """How it calls others, which are recorded when they are for another user; those without a name are `STATEMENT`."""
 
-_WITHOUT_COMMIT = frozenset({sql.KillQuery, sql.KillSession, sql.KillJob, sql.RebuildManifest})
+_WITHOUT_COMMIT = frozenset({sql.Backup, sql.KillQuery, sql.KillSession, sql.KillJob, sql.RebuildManifest})
 
 COMMITTED = frozenset({*ACTIONS, sql.Insert, sql.Update, sql.Delete} - _WITHOUT_COMMIT)
 """Statements whose commits carry their records."""

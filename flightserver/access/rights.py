@@ -200,6 +200,9 @@ STATEMENTS: Mapping[type[Statement], Demand] = {
     sql.ShowOption: _OF_SESSION,
     sql.SetSetting: _OF_SESSION,
     sql.ResetSetting: _OF_SESSION,
+    sql.Backup: _OF_SESSION,
+    sql.ShowBackups: _OF_SESSION,
+    sql.CheckBackup: _OF_SESSION,
     sql.KillQuery: _OF_SESSION,
     sql.KillSession: _OF_SESSION,
     sql.KillJob: _OF_SESSION,
@@ -215,6 +218,9 @@ RULERS = frozenset({Role.SYSTEM})
 OF_SERVER: Mapping[type[Statement], frozenset[Role]] = {
     sql.SetSetting: RULERS,
     sql.ResetSetting: RULERS,
+    sql.Backup: OVERSEERS,
+    sql.ShowBackups: OVERSEERS,
+    sql.CheckBackup: OVERSEERS,
     sql.CheckAuditLog: OVERSEERS,
 }
 """Who may say what is about the server as a whole."""

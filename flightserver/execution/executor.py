@@ -92,6 +92,8 @@ class Executor:
             return Prepared(parsed, described.parameters, described.result)
         if isinstance(statement, SubstraitQuery):
             return Prepared(parsed, pa.schema([]), self.reader.describe_substrait(statement, context).schema)
+        if self._administration.handles(statement):
+            return Prepared(parsed, pa.schema([]), self._administration.schema(statement))
         types = self._assigned_types(statement, context) if count else {}
         schema = self._show.run(statement, context).schema if self._show.handles(statement) else None
         return Prepared(parsed, parameter_schema(count, types), schema)

@@ -6,7 +6,6 @@ from flightserver.sql.grants import parse_show_grants
 from flightserver.sql.options import option_value
 from flightserver.sql.statements import (
     Begin,
-    CheckAuditLog,
     Commit,
     Compact,
     Describe,
@@ -20,6 +19,7 @@ from flightserver.sql.statements import (
     Rollback,
     Savepoint,
     SetOption,
+    ShowBackups,
     ShowColumns,
     ShowCreate,
     ShowJobs,
@@ -76,6 +76,7 @@ def _show_manifest(cursor: Cursor) -> ShowManifest:
 
 
 _SHOWN: dict[str, Callable[[Cursor], Statement]] = {
+    "BACKUPS": lambda _: ShowBackups(),
     "NAMESPACES": lambda _: ShowNamespaces(),
     "SCHEMAS": lambda _: ShowNamespaces(),
     "TABLES": _show_tables,
@@ -189,13 +190,6 @@ def parse_use(cursor: Cursor) -> UseNamespace:
     if is_identifier(cursor.peek(1)):
         cursor.accept_any("NAMESPACE", "SCHEMA")
     return UseNamespace(cursor.namespace())
-
-
-def parse_check(cursor: Cursor) -> CheckAuditLog:
-    """Read what follows CHECK: `AUDIT LOG`."""
-    cursor.expect("AUDIT")
-    cursor.expect("LOG")
-    return CheckAuditLog()
 
 
 def parse_kill(cursor: Cursor) -> Statement:

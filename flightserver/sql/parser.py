@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from catalog.errors import DatabaseError, ErrorKind
-from flightserver.sql import commands, ddl, dml
+from flightserver.sql import commands, ddl, dml, server
 from flightserver.sql.grants import parse_grant, parse_revoke, user_name
 from flightserver.sql.statements import AsUser, Explain, Query, Statement
 from flightserver.sql.text.limits import check_limits, check_text_size
@@ -155,7 +155,8 @@ _GRAMMARS: dict[str, Callable[[QueryReader], Statement]] = {
     "CREATE": ddl.parse_create,
     "DROP": ddl.parse_drop,
     "ALTER": ddl.parse_alter,
-    "CHECK": commands.parse_check,
+    "BACKUP": server.parse_backup,
+    "CHECK": server.parse_check,
     "DESCRIBE": commands.parse_describe,
     "DESC": commands.parse_describe,
     "SHOW": commands.parse_show,

@@ -1,7 +1,14 @@
-"""The grammar of statements about the server as a whole: its settings."""
+"""The grammar of statements about the server as a whole: its settings and its backups."""
 
 from flightserver.sql.options import option_value
-from flightserver.sql.statements import ResetSetting, SetSetting, Statement
+from flightserver.sql.statements import (
+    Backup,
+    CheckAuditLog,
+    CheckBackup,
+    ResetSetting,
+    SetSetting,
+    Statement,
+)
 from flightserver.sql.text.cursor import Cursor
 
 
@@ -15,3 +22,18 @@ def parse_alter_system(cursor: Cursor) -> Statement:
     if not cursor.accept_any("=", "TO"):
         raise cursor.error(f"expected = and a value, found {cursor.found()}")
     return SetSetting(name, option_value(cursor))
+
+
+def parse_backup(cursor: Cursor) -> Backup:
+    """Read what follows BACKUP: `TO 'name'`."""
+    cursor.expect("TO")
+    return Backup(option_value(cursor))
+
+
+def parse_check(cursor: Cursor) -> Statement:
+    """Read what follows CHECK: `AUDIT LOG` or `BACKUP 'name'`."""
+    if cursor.accept("BACKUP"):
+        return CheckBackup(option_value(cursor))
+    if cursor.accept("AUDIT", "LOG"):
+        return CheckAuditLog()
+    raise cursor.error(f"expected AUDIT LOG or BACKUP, found {cursor.found()}")

@@ -477,6 +477,25 @@ class ResetSetting(Statement):
 
 
 @dataclass(frozen=True)
+class Backup(Statement):
+    """A copy of everything, as of one moment, is put among the backups."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class ShowBackups(Statement):
+    """All backups, oldest first."""
+
+
+@dataclass(frozen=True)
+class CheckBackup(Statement):
+    """Whether the files of a backup are what was written."""
+
+    name: str
+
+
+@dataclass(frozen=True)
 class KillQuery(Statement):
     """A running statement stops."""
 

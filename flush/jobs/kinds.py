@@ -113,7 +113,8 @@ def _manifest_rebuild(task: tasks.ManifestRebuild, tools: Tools, work: Work) -> 
     with tools.store.kept_unloaded(table, task.user) as folder:
         if folder is None:
             return Done("the table is in use, so its manifest is whole", is_skipped=True)
-        manifest = rebuild_scope(tools.keyvalue, folder, table, task.scope)
+        with tools.store.stillness.together():
+            manifest = rebuild_scope(tools.keyvalue, folder, table, task.scope)
     work.did(manifest.rows, 0)
     return Done(f"{manifest.rows - manifest.dead} live rows in {len(manifest.batches)} batches")
 
@@ -151,6 +152,7 @@ KINDS: Mapping[str, Kind] = {
     "manifest_rebuild": Kind(tasks.ManifestRebuild, _manifest_rebuild, is_heavy=True),
     "audit_retention": Kind(tasks.AuditRetention, _audit_retention),
     "idempotency_retention": Kind(tasks.IdempotencyRetention, _idempotency_retention),
+    "backup": Kind(tasks.Backup, _by_statement, resumes=False),
     "flush_tables": Kind(tasks.FlushTables, _by_statement, resumes=False),
     "compact_tables": Kind(tasks.CompactTables, _by_statement, resumes=False),
 }

@@ -110,6 +110,13 @@ class IdempotencyRetention(Task):
     days: Days
 
 
+class Backup(Task):
+    """A copy of everything is put among the backups, for a client who waits for it."""
+
+    kind: Literal["backup"] = "backup"
+    name: str = Field(min_length=1)
+
+
 class FlushTables(Task):
     """What FLUSH does for a client who waits for it: of one table, or of all."""
 

@@ -22,6 +22,7 @@ from weakref import WeakValueDictionary
 from catalog.definition import SEQ_COLUMN, Scope, TableDef
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.keyvalue import AtomicWrite, Family, KeyValueStore
+from catalog.turns import Turns
 from manifest import codec as manifest_codec
 from manifest.dead_rows import DeadRows
 from manifest.entries import ManifestFile
@@ -97,6 +98,8 @@ class ScopeStore:
         """How much of a scope's rows jobs bring into one piece, at most."""
         self.visibility = Visibility()
         self.names = FileNames(keyvalue)
+        self.stillness = Turns()
+        """Manifests are published, and files that one named are deleted, by those who take part; alone, nobody does."""
         self.noticed = Noticed()
         self._gone: set[int] = set()
         self.dropped_tables: set[int] = set()
@@ -318,7 +321,8 @@ class ScopeStore:
         self.visibility.show(state.ticket)
         folder, data = self.folder(state), manifest_codec.encode(manifest)
         try:
-            folder.publish(MANIFEST_NAME, data)
+            with self.stillness.together():
+                folder.publish(MANIFEST_NAME, data)
         except OSError:
             state.unsure = _may_be_published(folder, data)
             raise

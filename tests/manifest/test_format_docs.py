@@ -28,6 +28,8 @@ from catalog.keyvalue import Family
 from catalog.policies import Policy
 from catalog.roles import Role
 from catalog.users import TokenDef, UserDef
+from flightserver.backup.listing import BackupFile, Listing
+from flightserver.backup.listing import encode as encode_listing
 from flush.jobs.job import Job, Origin
 from flush.jobs.records import encode_job
 from flush.jobs.tasks import AuditRetention
@@ -45,6 +47,14 @@ ANN = Scope(7, "ann")
 HASH = "$argon2id$v=19$m=19456,t=2,p=1$c29tZSBzYWx0$dGhlIGhhc2ggb2YgYSBwYXNzd29yZCBoZXJl"
 CREATED_AT = datetime(2026, 11, 1, tzinfo=UTC)
 USER = UserDef("ann", Role.SERVICE, HASH, limits={"sessions": 5}, version=3)
+BACKUP = Listing(
+    1_767_225_600_000_000,
+    (
+        BackupFile("FORMAT", 13, "crc32:8c2d4a5f"),
+        BackupFile("tables/public/t.7/manifest.json", 1204, "crc32:1bd4d603"),
+    ),
+    1204,
+)
 TOKEN = TokenDef("ann", "nightly", "5f" * 32, True, datetime(2026, 11, 1, tzinfo=UTC), None)
 
 
@@ -89,6 +99,7 @@ EXAMPLES = {
     "catalog.md table": table_example(),
     "catalog.md user": encode_user(USER).decode(),
     "catalog.md token": encode_token(TOKEN).decode(),
+    "backup.md": encode_listing(BACKUP).decode(),
     "catalog.md setting": encode_setting("statements_max", "100").decode(),
     "catalog.md view": encode_view(ViewDef(TableName("public", "recent"), "SELECT 1", "public", 1, "ann")).decode(),
     "catalog.md namespace": encode_namespace(NamespaceDef("sales", 8, "ann")).decode(),

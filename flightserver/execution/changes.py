@@ -72,14 +72,7 @@ class Changes:
                 else f"{quote_identifier(name)}.{quote_identifier(column.name)}"
                 for column in table.columns
             ]
-            found = self._find(
-                items,
-                search,
-                snapshot=snapshot,
-                context=context,
-                parameters=parameters,
-                rows=rows,
-            )
+            found = self._find(items, search, snapshot=snapshot, context=context, parameters=parameters, rows=rows)
             return self._writing.new_versions(table, found, context)
 
         texts: list[QueryText] = [*assigned.values(), *filter(None, (statement.where, statement.from_text))]
@@ -109,14 +102,7 @@ class Changes:
                 f"{quote_identifier(name)}.{quote_identifier(column.name)} AS {quote_identifier(column.physical)}"
                 for column in table.key_columns
             ]
-            found = self._find(
-                items,
-                search,
-                snapshot=snapshot,
-                context=context,
-                parameters=parameters,
-                rows=rows,
-            )
+            found = self._find(items, search, snapshot=snapshot, context=context, parameters=parameters, rows=rows)
             return tombstones(table, found)
 
         together = not any(map(mentions_query, filter(None, (statement.where, statement.using_text))))

@@ -38,6 +38,7 @@ REFUSALS = {
     "write brackets around VALUES in FROM": "VALUES in FROM stands in brackets",
     "expected a field name": "fields are named by names and not by texts",
     "expected an expression, found 'from'": "a comma in front of FROM",
+    "expected an expression, found 'FROM'": "a comma in front of FROM",
     "expected PRECEDING or FOLLOWING": "an interval says INTERVAL",
     "the statement should end before": "operators of the engine's own dialect",
     "DictionaryArray converter": "Python has no values for dictionaries of dictionaries",

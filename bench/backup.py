@@ -1,4 +1,4 @@
-"""What a backup costs: of many bytes in few files, and of few bytes in many files, by the clock.
+"""What a backup of many bytes costs, by the clock, and what commits beside it wait.
 
 The backup lies on the file system of the data folder, where files are linked. The values cannot be compressed, so
 that their size on disk is known. Beside some of the backups somebody commits single rows.
@@ -23,13 +23,12 @@ from bench.server import Server
 ROWS, TINY_ROWS = 1_000_000, 2_000
 PART_ROWS = 50_000
 VALUE_BYTES = 1_000
-USERS, TINY_USERS = 1_000, 20
 BACKUPS = 5
 
 
 def run(scale: Scale) -> list[Figure]:
-    """Few large files, then many small ones."""
-    return [*large(scale.of(ROWS, TINY_ROWS)), *many(scale.of(USERS, TINY_USERS))]
+    """One table, in large files."""
+    return large(scale.of(ROWS, TINY_ROWS))
 
 
 def large(rows: int) -> list[Figure]:
@@ -50,22 +49,6 @@ def large(rows: int) -> list[Figure]:
         took(f"backup of {of} with nothing new", median(again), at_most(2, "s")),
         took(f"backup of {of} beside commits of single rows", median(beside)),
         took(f"longest commit of a row beside backups of {of}", max(waits)),
-    ]
-
-
-def many(users: int) -> list[Figure]:
-    """The backup of a USER table, of which every user has files of their own."""
-    with served() as server, server.connect() as connection, connection.cursor() as cursor:
-        cursor.execute("CREATE USER TABLE t (k BIGINT PRIMARY KEY)")
-        for number in range(users):
-            cursor.execute(f"CREATE USER u{number}")
-            cursor.execute(f"EXECUTE AS USER 'u{number}' (INSERT INTO t VALUES ({number}))")
-        cursor.execute("FLUSH ALL")
-        first = backup(server, "first")
-        again = [backup(server, f"again_{number}") for number in range(BACKUPS)]
-    return [
-        took(f"first backup of the files of {users:,} users", first),
-        took(f"backup of the files of {users:,} users with nothing new", median(again)),
     ]
 
 

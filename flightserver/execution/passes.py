@@ -30,10 +30,10 @@ from providers.cold.magnitude import largest_magnitude
 from providers.engine.estimates import casts_lose
 from providers.engine.export import selected_columns
 from providers.engine.origins import Origins
-from providers.engine.plans import Scan, facts, optimized
+from providers.engine.plans import JoinSide, Scan, facts, optimized
 from providers.engine.predicates import translate
 from providers.engine.relations import Columns
-from providers.engine.session import BATCH_ROWS, EngineTable, Frame, SqlDialect
+from providers.engine.session import BATCH_ROWS, PAIRED_ROWS, PAIRS_MAX, EngineTable, Frame, SqlDialect
 from providers.snapshot import Snapshot
 
 Guarded = Mapping[tuple[TableName, RowRule], pa.Table]
@@ -59,7 +59,8 @@ class Use:
     """What a query does with the tables that it scans.
 
     `scans` are those of its plan with their filters; `multiplies` says that it may make many more rows than it reads;
-    `exported` are the columns of a query that returns them of its only table, and does nothing else.
+    `exported` are the columns of a query that returns them of its only table, and does nothing else. `joins` has both
+    sides of each join.
     """
 
     schema: pa.Schema
@@ -67,6 +68,21 @@ class Use:
     multiplies: bool
     exported: list[str] | None
     dialect: SqlDialect
+    joins: tuple[tuple[JoinSide, JoinSide], ...] = ()
+
+    def pairs(self, pinned: Mapping[TableName, Snapshot]) -> int:
+        """How many pairs of rows a join may look at. Those of a join by the key of a table are few."""
+        by_shape = {f"t{snapshot.table.id}": snapshot for snapshot in pinned.values()}
+
+        def is_by_key(side: JoinSide) -> bool:
+            keys = (by_shape[name].table.key_columns for name in side.scanned if name in by_shape)
+            return any(side.columns.issuperset(column.name for column in key) for key in keys)
+
+        def rows(side: JoinSide) -> int:
+            return max((by_shape[name].live_count for name in side.scanned if name in by_shape), default=1)
+
+        joins = [sides for sides in self.joins if not any(map(is_by_key, sides))]
+        return max((rows(left) * rows(right) for left, right in joins), default=0)
 
 
 @unique
@@ -136,6 +152,11 @@ class Asked:
         row_bytes = values + UNPACKED * stored * values // STORED_BYTES
         return replace(self, batch_rows=self.database.engine.batch_rows(row_bytes))
 
+    def as_used(self, use: Use, pinned: Mapping[TableName, Snapshot]) -> "Asked":
+        """The query as it is best run, now that it is known what it does."""
+        batch_rows = min(self.batch_rows, PAIRED_ROWS) if use.pairs(pinned) > PAIRS_MAX else self.batch_rows
+        return replace(self, dialect=use.dialect, batch_rows=batch_rows)
+
     def lasting_key(self, shapes: Mapping[TableName, EngineTable]) -> object | None:
         """What the outcome of its first pass depends on; None when that is another one each time.
 
@@ -191,7 +212,7 @@ class Asked:
         elif dialect is SqlDialect.PLAIN and any(map(self.database.engine.is_floating, found.made_keys)):
             dialect = SqlDialect.WITHOUT_JOIN_FILTERS
         multiplies = found.multiplies or self.reads.has_values
-        return Use(self.database.engine.schema_of(plan), found.scans, multiplies, exported, dialect)
+        return Use(self.database.engine.schema_of(plan), found.scans, multiplies, exported, dialect, found.joins)
 
     def frame(self, tables: Mapping[TableName, EngineTable], guarded: Guarded = NOT_GUARDED) -> Frame:
         """Plan the text over these relations, and over the rows that policies leave where they stand between."""

@@ -301,7 +301,7 @@ class Reader:
                         for name, (table, columns) in reads.variants.items()
                         if table in pruned
                     }
-                    frame = replace(query, dialect=use.dialect).frame({**shapes, **merged}, guarded)
+                    frame = query.as_used(use, all_pinned).frame({**shapes, **merged}, guarded)
             else:
                 frame = query.frame(shapes) if known.frame is None else known.frame
             schema = client_schema(use.schema, known.origins)

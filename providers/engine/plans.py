@@ -4,7 +4,7 @@ The library has no class for some nodes and expressions, and raises for those: w
 which keeps every batch and takes the careful path.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -42,12 +42,21 @@ class MadeKey(NamedTuple):
 
 
 @dataclass(frozen=True)
+class JoinSide:
+    """A side of a join: the tables that are scanned in it, and the columns by whose values it is joined."""
+
+    scanned: tuple[str, ...]
+    columns: frozenset[str]
+
+
+@dataclass(frozen=True)
 class PlanFacts:
     """What an optimized plan does.
 
     `multiplies` says that it may make many more rows than it reads. `mixes_names` says that it checks conditions above
     an outer join by columns whose names both of its sides have, and nothing keeps those from the sides; `joins_by_more`
-    that a join has conditions beside its keys. `made_keys` are those that are no columns as they are stored.
+    that a join has conditions beside its keys. `made_keys` are those that are no columns as they are stored. `joins`
+    has both sides of each join.
     """
 
     scans: tuple[Scan, ...]
@@ -55,6 +64,7 @@ class PlanFacts:
     mixes_names: bool
     joins_by_more: bool
     made_keys: tuple[MadeKey, ...]
+    joins: tuple[tuple[JoinSide, JoinSide], ...]
 
 
 def optimized(frame: DataFrame) -> LogicalPlan:
@@ -74,6 +84,7 @@ def variant(node: Expr | LogicalPlan) -> Any:
 def facts(plan: LogicalPlan) -> PlanFacts:
     """Read an optimized plan. Sub-queries have become joins, but for those that are values: nothing shows those."""
     scans: list[Scan] = []
+    joins: list[tuple[JoinSide, JoinSide]] = []
     multiplies = mixes_names = joins_by_more = False
     made_keys: list[MadeKey] = []
     for part in walk(plan):
@@ -85,12 +96,25 @@ def facts(plan: LogicalPlan) -> PlanFacts:
         if isinstance(node, nodes.Join):
             joins_by_more |= bool(node.on()) and node.filter() is not None
             made_keys += [made for made in _keys(node, part) if not _is_stored(made.key, made.side)]
-    return PlanFacts(tuple(scans), multiplies or len(scans) > 1, mixes_names, joins_by_more, tuple(made_keys))
+            joins.append(_sides(part, node.on()))
+    is_many = multiplies or len(scans) > 1
+    return PlanFacts(tuple(scans), is_many, mixes_names, joins_by_more, tuple(made_keys), tuple(joins))
 
 
 def _keys(join: nodes.Join, plan: LogicalPlan) -> Iterator[MadeKey]:
     for pair in join.on():
         yield from (MadeKey(Expr(key), side) for key, side in zip(pair, plan.inputs(), strict=True))
+
+
+def _sides(join: LogicalPlan, keys: Sequence[tuple[Expr, Expr]]) -> tuple[JoinSide, JoinSide]:
+    left, right = join.inputs()
+    return _side(left, [mine for mine, _ in keys]), _side(right, [mine for _, mine in keys])
+
+
+def _side(plan: LogicalPlan, keys: Sequence[Expr]) -> JoinSide:
+    found = [node for node in map(variant, walk(plan)) if isinstance(node, nodes.TableScan)]
+    columns = [node for node in map(variant, keys) if isinstance(node, nodes.Column)]
+    return JoinSide(tuple(node.fqn()[2] for node in found), frozenset(node.name() for node in columns))
 
 
 def walk(plan: LogicalPlan) -> Iterator[LogicalPlan]:

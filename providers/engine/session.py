@@ -57,6 +57,9 @@ BATCH_ROWS = 32_768
 NARROWER_BATCHES = (2_048, 128, 8)
 """Where values are large, so that a batch of them is not: a function makes a whole batch before anybody counts it."""
 
+PAIRED_ROWS, PAIRS_MAX = 2_048, 64_000_000
+"""A join that may look at more pairs of rows has such batches: between two of them it can be stopped."""
+
 BATCH_BYTES_MIN = 64 << 20
 BATCHES_OF_LIMIT = 16
 """What a batch may take is this part of the memory limit."""
@@ -71,8 +74,8 @@ SORT_MERGE_BYTES_MAX = 48 << 20
 taken from the first row on, so it is bounded: at the default limit, every statement that may run at once can sort."""
 
 WORKERS_OF_THREAD = 8
-"""A join that multiplies its rows keeps as many workers as a query has threads, and cannot be interrupted: others go on
-with the rest: three of them were tried, and by their number there is room for seven. More workers take turns on the
+"""A join that multiplies its rows keeps as many workers as a query has threads, and gives them back seldom: others go
+on with the rest: three of them were tried, and by their number there is room for seven. More workers take turns on the
 cores: 128 of them made TPC-H some 8 % slower. 16 on two cores were not slower than four in two rounds of four queries
 on a busy machine, whose own changes were larger than any difference; TPC-H has yet to be measured with them.
 """

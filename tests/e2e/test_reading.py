@@ -345,6 +345,9 @@ ENDLESS = [
     "SELECT a.v FROM {t} a JOIN {t} b ON a.v % 20 = b.v % 20 ORDER BY a.v * b.v % 17, b.v DESC",
     "WITH RECURSIVE n AS (SELECT v FROM {t} UNION ALL SELECT v + 1 FROM n) SELECT max(v) FROM n",
     "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
+    "SELECT count(*) FROM {t} a JOIN {t} b ON sqrt(a.v) * sqrt(b.v) < 0",
+    "SELECT sum(a.v + b.v) FROM {t} a JOIN {t} b ON a.v % 2 = b.v % 2",
+    "SELECT count(*) FROM {t} a JOIN {t} b ON a.v % 2 = b.v % 2 AND sqrt(a.v) * sqrt(b.v) < 0",
 ]
 
 
@@ -362,7 +365,7 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 @pytest.mark.parametrize("sql", ENDLESS)
 def test_a_client_that_goes_away_stops_its_query(busy: ServerProcess, sql: str) -> None:
     """A sort or a recursion that would run for hours is gone soon after its client is."""
-    assert busy.is_idle_within(15)
+    assert busy.is_idle_within(60)
     with Wire(busy) as wire:
         reader = wire.reader(wire.info(StatementQuery(sql.format(t="many"))).endpoints[0].ticket)
         waiting = threading.Thread(target=lambda: _swallow(reader.read_chunk), daemon=True)
@@ -373,7 +376,7 @@ def test_a_client_that_goes_away_stops_its_query(busy: ServerProcess, sql: str) 
         assert busy.cpu_seconds() > before
         reader.cancel()
         waiting.join(10)
-    assert busy.is_idle_within(10)
+    assert busy.is_idle_within(60)
 
 
 def _swallow(call: Callable[[], object]) -> None:

@@ -297,7 +297,7 @@ def test_an_open_stream_takes_a_place_only_while_there_is_work(tmp_path: Path) -
 
 
 def test_joins_that_multiply_their_rows_stop_nobody_else(tmp_path: Path) -> None:
-    """The engine cannot interrupt them; other statements run beside three, and KILL gives their clients an answer."""
+    """They give their workers back seldom; other statements run beside three, and KILL answers their clients."""
     rows = pa.table({"id": range(1_000_000), "k": [1] * 1_000_000})
     settings = {"query_timeout_s": 60.0}
     with (

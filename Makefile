@@ -14,8 +14,8 @@ PYTEST_PROCESSES ?= 2
 
 # How long `make soak` runs: histories of the model, occurrences of each crash point, servers killed, bad messages, random statements that
 # DuckDB is asked, too, queries that are asked in two ways, and conditions with sub-queries,
-# statements of one user beside two states of all others, probes for what is others', and joins over each layout of
-# their tables.
+# statements of one user beside two states of all others, probes for what is others', joins over each layout of
+# their tables, and seconds of a mixed load.
 SOAK_EXAMPLES ?= 500
 SOAK_OCCURRENCES ?= 50
 SOAK_CYCLES ?= 200
@@ -24,6 +24,7 @@ SOAK_STATEMENTS ?= 200000
 SOAK_PARTITIONS ?= 20000
 SOAK_CONDITIONS ?= 20000
 SOAK_TWO_WORLDS ?= 50000
+SOAK_LOAD_SECONDS ?= 3600
 SOAK_JOINS ?= 50000
 SOAK_PROBES ?= 100000
 SOAK_BACKUPS ?= 200
@@ -64,9 +65,10 @@ soak: $(VENV)/.dev ## random histories, crashes, damage and statements, for hour
 	FLIGHTSERVER_FUZZ_MESSAGES=$(SOAK_MESSAGES) FLIGHTSERVER_ORACLE_STATEMENTS=$(SOAK_STATEMENTS) \
 	FLIGHTSERVER_PARTITIONS=$(SOAK_PARTITIONS) FLIGHTSERVER_CONDITIONS=$(SOAK_CONDITIONS) FLIGHTSERVER_SQLLOGICTEST=all \
 	FLIGHTSERVER_TWO_WORLDS=$(SOAK_TWO_WORLDS) FLIGHTSERVER_JOINS=$(SOAK_JOINS) FLIGHTSERVER_PROBES=$(SOAK_PROBES) \
-	FLIGHTSERVER_BACKUPS=$(SOAK_BACKUPS) \
+	FLIGHTSERVER_BACKUPS=$(SOAK_BACKUPS) FLIGHTSERVER_LOAD_SECONDS=$(SOAK_LOAD_SECONDS) \
 		$(BIN)/python -m pytest tests/model tests/flush/test_crash_points.py tests/fuzz tests/oracle tests/sqllogictest tests/engine_corpus \
-			tests/execution/test_membership.py tests/execution/test_joins.py tests/rights tests/e2e/test_crash.py tests/backup $(PYTEST_ARGS)
+			tests/execution/test_membership.py tests/execution/test_joins.py tests/rights tests/e2e/test_crash.py tests/backup \
+			tests/e2e/test_long_load.py $(PYTEST_ARGS)
 
 proto: $(VENV)/.dev ## protobuf classes from the .proto files
 	$(BIN)/python -m grpc_tools.protoc --proto_path=flightserver/protocol \

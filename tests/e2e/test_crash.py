@@ -24,6 +24,7 @@ from tests.e2e.wire import Wire
 from tests.server_process import ServerProcess
 
 pytestmark = [
+    pytest.mark.proof,
     pytest.mark.filterwarnings("ignore:Failed to close cursor:ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]

@@ -31,6 +31,8 @@ from providers.rows.sequence import unix_ms
 from providers.snapshot import Snapshot
 from tests.storage_fixtures import Database, TableAccess
 
+pytestmark = pytest.mark.proof
+
 Key = tuple[int, str]
 Values = dict[str, Any]
 Contents = dict[Key, Values]

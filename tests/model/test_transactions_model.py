@@ -26,6 +26,8 @@ from providers.commit.resolve import OnExisting
 from tests.storage_fixtures import Database, TableAccess, kv
 from tests.transactions.inside import Inside, begin, commits
 
+pytestmark = pytest.mark.proof
+
 Contents = dict[int, int]
 Tables = dict[str, Contents]
 

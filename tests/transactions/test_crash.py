@@ -13,6 +13,8 @@ from tests.storage_fixtures import Database, TableAccess, kv
 from tests.transactions.crash_workload import KEYS, created, scopes, transaction
 from tests.transactions.inside import inside
 
+pytestmark = pytest.mark.proof
+
 POINTS = [
     "append",
     "wait_durable",

@@ -22,6 +22,9 @@ MICROSECONDS_OF_DAY = 86_400_000_000
 DAYS_OF_MONTH = 30
 """As PostgreSQL compares intervals."""
 
+FIRST_SECOND, END_SECOND = -62_135_596_800, 253_402_300_800
+"""Of the years 1 to 9999."""
+
 _NANOSECONDS_OF_DAY = MICROSECONDS_OF_DAY * 1000
 _UNITS = frozenset(
     {"year", "quarter", "month", "week", "day", "hour", "minute", "second", "millisecond", "microsecond"}
@@ -47,6 +50,8 @@ def add_functions(session: SessionContext) -> None:
     truncate = udf(moment_trunc, [pa.string(), moments], moments, "immutable", name="moment_trunc")
     session.register_udf(truncate)
     session.register_udf(udf(moment_bin, [INTERVAL, moments, moments], moments, "immutable", name="moment_bin"))
+    of_seconds = udf(moment_of_seconds, [pa.float64()], moments, "immutable", name="moment_of_seconds")
+    session.register_udf(of_seconds)
     session.register_udf(udf(interval_length, [INTERVAL], pa.int64(), "immutable", name="interval_length"))
     for unit in ("s", "ms", "us", "ns"):
         moment = pa.timestamp(unit)
@@ -101,6 +106,15 @@ def moment_bin(strides: pa.Array, moments: pa.Array, origins: pa.Array) -> pa.Ar
     if months.any():
         starts = np.where(months > 0, _starts_of_months(np.where(months, months, 1), given, first), starts)
     return pa.array(starts, mask=missing).cast(moments.type)
+
+
+def moment_of_seconds(seconds: pa.Array) -> pa.Array:
+    """The moments so many seconds after 1970, to the microsecond, in all years."""
+    missing = np.asarray(seconds.is_null())
+    given = np.where(missing, 0.0, seconds.fill_null(0.0).to_numpy(zero_copy_only=False))
+    if not np.all((given >= FIRST_SECOND) & (given < END_SECOND)):
+        raise ValueError("timestamp out of range")
+    return pa.array(np.rint(given * 1e6).astype(np.int64), mask=missing).cast(pa.timestamp("us"))
 
 
 def _starts_of_months(months: Numbers, moments: Numbers, origins: Numbers) -> Numbers:

@@ -102,13 +102,17 @@ def _write_stride(writing: Writing, call: tree.Call) -> None:
 
 
 def _write_read(writing: Writing, call: tree.Call, moment: tree.Expression, found: Visit) -> None:
-    """Read a text as a moment with six digits; so many seconds are a moment with six, too."""
+    """Read a text as a moment with six digits; so many seconds are a moment with six, too, to the nearest of them."""
     known = writing.type_of(moment, found)
     if known == pa.string():
         writing.edits.span(call.start, call.start + 1, "arrow_cast")
         writing.edits.wrap(moment, "", f", {_ZONED}")
     elif known is not None and pa.types.is_integer(known):
         writing.edits.span(call.start, call.start + 1, "to_timestamp_seconds")
+        writing.edits.wrap(call, "arrow_cast(", f", {_ZONED})")
+    elif is_pointed(moment) or is_number(known):
+        writing.edits.span(call.start, call.start + 1, "moment_of_seconds")
+        writing.edits.wrap(moment, "CAST(", " AS DOUBLE)")
         writing.edits.wrap(call, "arrow_cast(", f", {_ZONED})")
     else:
         return

@@ -47,7 +47,6 @@ REFUSALS = {
     "a moment has more digits": "moments have microseconds",
     "overflow on abs": "a value beyond its type is an error",
     "call to 'array_slice'": "6 ^ 6 is a power, as in PostgreSQL, and no place in a list",
-    "checked_add": "unsigned sums are not added to signed ones; cast them",
     "exceeds the representable": "what is beyond nanoseconds is an error, not NULL",
 }
 """Words of refusals, and why the server refuses."""

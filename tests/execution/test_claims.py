@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from providers.engine.plans import optimized
@@ -62,3 +63,14 @@ def test_sums_are_checked_again_once_a_number_is_large(planner: Planner) -> None
     planner.run(f"INSERT INTO t VALUES (5, 1, 0, {2**63 - 1})")
     with pytest.raises(Exception, match=r"out of range|overflow"):
         answer(planner, SUMS)
+
+
+@pytest.mark.parametrize("column", ["BIGINT UNSIGNED", "INT UNSIGNED", "TINYINT UNSIGNED"])
+def test_sums_of_numbers_without_a_sign_are_what_was_described(planner: Planner, column: str) -> None:
+    """BIGINT, whether they had to be checked or not, and added to others."""
+    planner.run(f"CREATE TABLE w (id INT PRIMARY KEY, u {column})")
+    planner.run("INSERT INTO w VALUES (1, 5), (2, 6)")
+    text = "SELECT sum(u) AS total, sum(u) + count(*) AS more FROM w"
+    found = planner.plan(text).rows().to_table()
+    assert found.schema.types == planner.describe(text).schema.types == [pa.int64(), pa.int64()]
+    assert found.to_pylist() == [{"total": 11, "more": 13}]

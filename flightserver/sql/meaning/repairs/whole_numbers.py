@@ -16,6 +16,12 @@ _CHECKED = {"+": "checked_add", "-": "checked_subtract", "*": "checked_multiply"
 CALLS_MAX = 16
 """How deep calls may nest: the engine's parser takes some 50 levels in all."""
 
+_OVERFLOWING = frozenset({pa.int64(), pa.uint64()})
+"""What is summed as decimals, which hold every sum, unless it is known to be small."""
+
+_SUMMED_WITHIN = _OVERFLOWING | {pa.uint8(), pa.uint16(), pa.uint32()}
+"""Sums of narrower types with a sign are what they must be: BIGINT, and never beyond it."""
+
 _SMALL = 1 << 31
 """The sum and the product of two numbers below it are far from the end of BIGINT."""
 
@@ -27,11 +33,15 @@ def repair(writing: Writing) -> None:
             if node.operator in _CHECKED:
                 _check(writing, node, found)
     for call, found in writing.of_kind(tree.Call):
-        if _may_overflow(writing, call, found):
-            writing.keep_name(found, writing.written(call))
-            if not writing.trusts(Fact.SMALL_SUM, call.arguments[0], found):
-                writing.edits.wrap(call.arguments[0], "CAST(", " AS DECIMAL(38,0))")
-                writing.edits.wrap(call, "CAST(", " AS BIGINT)")
+        summed = _summed_type(writing, call, found)
+        if summed not in _SUMMED_WITHIN:
+            continue
+        may_overflow = summed in _OVERFLOWING and not writing.trusts(Fact.SMALL_SUM, call.arguments[0], found)
+        if may_overflow:
+            writing.edits.wrap(call.arguments[0], "CAST(", " AS DECIMAL(38,0))")
+        if may_overflow or pa.types.is_unsigned_integer(summed):
+            writing.edits.wrap(call, "CAST(", " AS BIGINT)")
+        writing.keep_name(found, writing.written(call))
 
 
 def _check(writing: Writing, node: tree.Binary, found: Visit) -> None:
@@ -104,7 +114,7 @@ def _is_small(writing: Writing, value: tree.Expression) -> bool:
     return isinstance(value, tree.Literal) and value.kind == "integer" and int(writing.written(value), 0) < _SMALL
 
 
-def _may_overflow(writing: Writing, call: tree.Call, found: Visit) -> bool:
-    """Tell whether a call sums BIGINT. As decimals, which hold every sum, they are brought back as one, or refused."""
+def _summed_type(writing: Writing, call: tree.Call, found: Visit) -> pa.DataType | None:
+    """The type of what a call sums, if it sums. Sums of whole numbers are BIGINT, or refused where they are larger."""
     is_sum = call.name == "sum" and len(call.arguments) == 1
-    return is_sum and writing.type_of(call.arguments[0], found) in {pa.int64(), pa.uint64()}
+    return writing.type_of(call.arguments[0], found) if is_sum else None

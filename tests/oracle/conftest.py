@@ -17,7 +17,7 @@ MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
 def process() -> Iterator[ServerProcess]:
     """A server with another user than the one who asks, on a disk that has nothing to wait for, where there is one.
 
-    Answers are asked for, and not what a power cut leaves: syncs would be a quarter of the time.
+    Answers are asked for, and not what a power cut leaves: syncs are of no use here.
     """
     where = MEMORY if os.access(MEMORY, os.W_OK) else None
     with (

@@ -14,7 +14,7 @@ from bench.report import Figure, at_least, at_most, number
 
 ROOT = Path(__file__).parents[2]
 
-pytestmark = pytest.mark.timeout(3600)
+pytestmark = [pytest.mark.proof, pytest.mark.timeout(3600)]
 """The first test runs every bench."""
 
 

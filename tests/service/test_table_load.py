@@ -30,11 +30,11 @@ def test_a_stream_that_ends_before_its_schema_replaces_nothing(tmp_path: Path) -
         def run(mode: IfExists, stream: Stream) -> int:
             return load.run(StatementIngest("t", TableDefinitionOptions(IfNotExist.CREATE, mode)), context, stream)
 
-        run(IfExists.FAIL, Stream(lambda: rows.schema, iter(rows.to_batches())))
+        run(IfExists.FAIL, Stream(lambda: rows.schema, iter(rows.to_batches()), "root"))
         with pytest.raises(DatabaseError, match="no schema") as caught:
-            run(IfExists.REPLACE, Stream(lambda: None, iter([])))
+            run(IfExists.REPLACE, Stream(lambda: None, iter([]), "root"))
         assert caught.value.kind is ErrorKind.INVALID
-        assert run(IfExists.APPEND, Stream(lambda: None, iter([]))) == 0
+        assert run(IfExists.APPEND, Stream(lambda: None, iter([]), "root")) == 0
         (table,) = database.catalog.registry.tables.values()
         assert database.store.snapshot(table, None).live_count == 2
     finally:

@@ -16,7 +16,7 @@ from tests.sqlalchemy.suite.requirements import UNSUPPORTED, UNSUPPORTED_TESTS
 FOLDER = Path(__file__).parent / "suite"
 TESTS_MIN = 650
 
-pytestmark = pytest.mark.timeout(3600)
+pytestmark = [pytest.mark.proof, pytest.mark.timeout(3600)]
 """The first test runs the whole suite."""
 
 

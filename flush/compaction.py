@@ -13,7 +13,7 @@ have gone meanwhile, as by a truncation, the job is given up.
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,13 +88,14 @@ def choose(
     of batches to leave alone, `full` of those that are too large to be merged, however few rows they have.
     """
     share = 0.0 if everything else DEAD_SHARE_MAX
-    dirty = [entry for entry in _dirty(snapshot, share) if entry.batch not in avoided]
-    small = [entry for entry in _small(snapshot) if entry.batch not in avoided and entry.batch not in full]
+    with_dead = _with_dead(snapshot, avoided)
+    dirty = [entry for entry in with_dead if entry.rows - _live(snapshot, entry) > share * entry.rows]
+    if dirty and not everything:
+        return _within_job(snapshot, dirty)
+    small = [entry for entry in _small(snapshot, with_dead, avoided) if entry.batch not in full]
     if everything:
         chosen = {entry.batch: entry for entry in (*dirty, *(small if len(small) > 1 else []))}
         return _within_job(snapshot, list(chosen.values()))
-    if dirty:
-        return _within_job(snapshot, dirty)
     tiers: dict[int, list[BatchFileEntry]] = defaultdict(list)
     for entry in small:
         tiers[int(math.log(max(_live(snapshot, entry), 1), TIER_FACTOR))].append(entry)
@@ -102,18 +103,21 @@ def choose(
     return _within_job(snapshot, filled[0]) if filled else []
 
 
-def _dirty(snapshot: Snapshot, share: float) -> list[BatchFileEntry]:
-    """The batches of whose rows a larger share is dead; those that have no dead row are not looked at."""
+def _with_dead(snapshot: Snapshot, avoided: Collection[int]) -> list[BatchFileEntry]:
+    """The batches with dead rows, but for segments and some numbers; those that have none are not looked at."""
     listed = snapshot.manifest.by_number
-    found = [(listed[batch], dead.count) for batch, dead in sorted(snapshot.dead.items())]
-    return [entry for entry, dead in found if dead > share * entry.rows and not is_segment(entry.path)]
+    found = [listed[batch] for batch, dead in sorted(snapshot.dead.items()) if dead.count and batch not in avoided]
+    return [entry for entry in found if not is_segment(entry.path)]
 
 
-def _small(snapshot: Snapshot) -> list[BatchFileEntry]:
-    """The batches with few live rows. Those of a part are told apart once."""
-    halves = [entry for part in snapshot.manifest.parts for entry in part.derived("short", _short_of)]
-    lately = [entry for entry in _dirty(snapshot, 0.0) if entry.rows >= SMALL_ROWS]
-    return [entry for entry in (*halves, *lately) if _live(snapshot, entry) < SMALL_ROWS]
+def _small(
+    snapshot: Snapshot, with_dead: Sequence[BatchFileEntry], avoided: Collection[int]
+) -> Iterator[BatchFileEntry]:
+    """The batches with few live rows: short ones, told once for each part, and larger ones whose rows died."""
+    short = (entry for part in snapshot.manifest.parts for entry in part.derived("short", _short_of))
+    for entry in (*short, *(entry for entry in with_dead if entry.rows >= SMALL_ROWS)):
+        if _live(snapshot, entry) < SMALL_ROWS and entry.batch not in avoided:
+            yield entry
 
 
 def _short_of(part: Part) -> list[BatchFileEntry]:
@@ -131,7 +135,7 @@ def has_scattered_dead(snapshot: Snapshot) -> bool:
 
 def choose_scattered(snapshot: Snapshot, avoided: Collection[int] = ()) -> list[BatchFileEntry]:
     """Choose the dirtiest batches, so many that the dead rows of the others do not matter. Pure."""
-    entries = [entry for entry in _dirty(snapshot, 0.0) if entry.batch not in avoided]
+    entries = _with_dead(snapshot, avoided)
     dead = {entry.batch: snapshot.dead_in(entry).count for entry in entries}
     dirty = sorted(entries, key=lambda entry: dead[entry.batch] / entry.rows, reverse=True)
     kept, left, chosen = _tolerated_dead(snapshot), sum(dead.values()), []

@@ -120,14 +120,6 @@ class ByNumber(Mapping[int, BatchFileEntry]):
     def __getitem__(self, batch: int) -> BatchFileEntry:
         return self._parts[part_number(batch)].by_number[batch]
 
-    def __contains__(self, batch: object) -> bool:
-        return isinstance(batch, int) and self.get(batch) is not None
-
-    def get(self, batch: int, default: BatchFileEntry | None = None) -> BatchFileEntry | None:  # type: ignore[override]
-        """The batch of a number, without the price of an error."""
-        part = self._parts.get(part_number(batch))
-        return default if part is None else part.by_number.get(batch, default)
-
     def __iter__(self) -> Iterator[int]:
         return chain.from_iterable(part.by_number for part in self._parts.values())
 

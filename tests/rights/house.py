@@ -2,7 +2,7 @@
 
 import gc
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,13 @@ class Answer:
     rows: pa.Table | None = None
     affected: int | None = None
     error: str | None = None
+
+    def in_any_order(self) -> "Answer":
+        """The same with its rows in an order that says nothing of how they were read."""
+        if self.rows is None:
+            return self
+        order = sorted(range(self.rows.num_rows), key=lambda row: repr(self.rows.slice(row, 1).to_pylist()))
+        return replace(self, rows=self.rows.take(pa.array(order, pa.int64())))
 
     def __str__(self) -> str:
         shown = "" if self.rows is None else f"{self.rows.schema} {self.rows.to_pylist()}"

@@ -92,7 +92,8 @@ class Ann:
                 answer = self._person.update(sql)
             else:
                 sql, answer = self._otherwise()
-            yield sql, re.sub(r"\b[0-9a-f]{32}\b|\b\d+(\.\d+)?[µmn]?s\b", "", str(answer))
+            shown = str(answer if "ORDER BY" in sql else answer.in_any_order())
+            yield sql, re.sub(r"\b[0-9a-f]{32}\b|\b\d+(\.\d+)?[µmn]?s\b", "", shown)
 
     def _otherwise(self) -> tuple[str, Answer]:
         pick, person = self._choice.choice, self._person

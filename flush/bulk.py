@@ -26,15 +26,15 @@ import pyarrow.compute as pc
 
 from catalog.definition import SEQ_COLUMN, TableDef
 from catalog.full_disk import full_disk_told
-from flush.batch_writer import SortedRows, sort_by_key, write_batch
+from flush.batch_writer import BatchRows, NewBatch, write_batch
 from flush.change import ColdChange, publish_change
 from flush.hot_flush import write_hot_rows
+from flush.ordered_rows import key_order
 from flush.segment_writer import write_segment
 from flush.staging import Staging
 from manifest.batch_entry import BatchFileEntry
 from manifest.entries import ManifestFile
 from manifest.files import Unsynced
-from manifest.footer import Lineage
 from manifest.layout import is_segment
 from manifest.parts import parts_of
 from manifest.predicate import Predicate
@@ -248,10 +248,12 @@ class BulkLoad:
         if is_raw:
             entry = write_segment(folder, batch, self._table, scope, rows, seqs, self._unsynced)
         else:
-            content, _ = sort_by_key(rows, keys)
-            content = SortedRows(content.rows.append_column(SEQ_COLUMN, pa.array(seqs.ids())), content.keys)
-            entry = write_batch(folder, batch, self._table, scope, content, Lineage())
-            self._store.files.put_key_index(scope, entry, content.keys)
+            if not keys.are_sorted:
+                order = key_order(keys)
+                rows, keys = rows.take(pa.array(order)), keys.take(order)
+            content = BatchRows.of(rows.append_column(SEQ_COLUMN, pa.array(seqs.ids())))
+            entry = write_batch(folder, NewBatch(batch, self._table, scope), content)
+            self._store.files.put_key_index(scope, entry, keys)
         self._store.files.trust(scope, entry)
         return entry
 

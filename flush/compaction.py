@@ -3,26 +3,28 @@
 Four reasons to rewrite: a batch with many dead rows (its scans pay for each of them), few dead rows in each of many
 batches of a scope that nobody changes any more (*scattered* ones: every dirty batch costs a mask, and rewriting it
 while changes come would have to be done again), many small batches of similar size (planning pays for every file), and
-segments, which a large stream left as they came and which are yet to be
-sorted, encoded and given blooms: they are *settled*. Which batches is a pure choice. The rows keep their `_seq`. Rows
-that died while the job ran are found by their source position and marked dead in the outputs before these are
-published, so a delete that races a compaction is never lost. A job joins no more bytes than the store allows: what does
-not fit waits for the next, and a batch that is larger by itself is written anew in parts. Should the inputs themselves
-have gone meanwhile, as by a truncation, the job is given up.
+segments, which a large stream left as they came and which are yet to be sorted, encoded and given blooms: they are
+*settled*. Which batches is a pure choice. The rows keep their `_seq`. Rows that died while the job ran are found by
+their source position and marked dead in the outputs before these are published, so a delete that races a compaction is
+never lost. A job holds the order of its rows and a few pieces of them, however large its inputs are (`ordered_rows`). A
+batch of large rows is full before it has many: it is not merged. Should the inputs themselves have gone meanwhile, as
+by a truncation, the job is given up.
 """
 
 import math
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
-import pyarrow as pa
 
 from catalog.full_disk import full_disk_told
-from flush.batch_writer import SortedRows, sort_by_key, write_batch
+from flush.batch_writer import NewBatch, write_batch
 from flush.change import ColdChange, publish_change
 from flush.hot_flush import BATCH_ROWS_MAX
+from flush.ordered_rows import BatchLimits, OrderedRows
+from flush.row_sources import ChunkSource, Evolve, FileSource, RowSource
 from flush.staging import Staging
 from flush.work import Work
 from manifest.batch_entry import BatchFileEntry
@@ -33,10 +35,9 @@ from manifest.parts import Part
 from providers.commit.scope_state import ScopeState
 from providers.commit.scope_store import ScopeStore
 from providers.hot.record import evolved
-from providers.rows.change import key_of
 from providers.rows.defaults import missing_values
-from providers.rows.keys import Positions
-from providers.rows.pieces import pieces, together
+from providers.rows.keys import Mask, Positions, are_among
+from providers.rows.pieces import together
 from providers.snapshot import Snapshot
 
 DEAD_SHARE_MAX = 0.2
@@ -53,22 +54,31 @@ TIER_FACTOR = 4
 SMALL_ROWS = BATCH_ROWS_MAX // 2
 """A batch with fewer live rows is worth merging with others."""
 
-JOB_ROWS_MAX = 4 * BATCH_ROWS_MAX
+JOB_ROWS_MAX = 2 * BATCH_ROWS_MAX
+"""The order of a job's rows takes some 24 bytes of each."""
+
+JOB_BATCHES_MAX = 64
+"""So many files are open at once, and each has a part of what may be read ahead."""
+
+WINDOWS_BYTES_MAX = 16 << 20
+"""What a job has read ahead, of all its files together."""
+
 JOB_SEGMENT_BYTES_MAX = 512 << 20
-"""Segments are not compressed, so this is about the memory that a job takes twice."""
+"""Segments are mapped into memory."""
 
 
 @dataclass(frozen=True, eq=False)
-class _LiveRows:
-    """Some live rows of an input, and the source (`_source`) of each."""
+class _Input:
+    """A batch that is rewritten: its live rows as sources; they are numbered through all inputs, here from `start`."""
 
-    rows: pa.RecordBatch
-    sources: Positions
+    entry: BatchFileEntry
+    live: Mask
+    sources: Sequence[RowSource]
+    start: int
 
-    @property
-    def nbytes(self) -> int:
-        """Memory of the rows."""
-        return int(self.rows.nbytes)
+    def numbers(self, positions: Positions) -> Positions:
+        """The numbers of the live rows at some positions of the batch."""
+        return np.searchsorted(np.flatnonzero(self.live), positions) + self.start
 
 
 @dataclass(frozen=True)
@@ -162,7 +172,7 @@ def _choose_segments(snapshot: Snapshot, avoided: Collection[int] = ()) -> list[
 def _within_job(snapshot: Snapshot, entries: list[BatchFileEntry]) -> list[BatchFileEntry]:
     total = np.cumsum([_live(snapshot, entry) for entry in entries])
     count = max(int(np.searchsorted(total, JOB_ROWS_MAX, side="right")), 1)
-    return entries[:count]
+    return entries[: min(count, JOB_BATCHES_MAX)]
 
 
 def compact(store: ScopeStore, state: ScopeState, work: Work | None = None, *, everything: bool = False) -> Compacted:
@@ -201,108 +211,96 @@ def _rewrite(
 ) -> Compacted:
     with state.maintenance:
         snapshot = state.published
-        wanted = chosen(snapshot)
-        if not wanted:
-            return Compacted(0, 0)
-        inputs, rows = _read_live(store, snapshot, wanted, work)
-        if len(inputs) < len(wanted) and not _is_worth_it(snapshot, inputs):
-            state.full_batches.update(entry.batch for entry in wanted)
+        inputs = _inputs(store, state, snapshot, chosen(snapshot))
+        if not _is_worth_it(snapshot, inputs):
             return Compacted(0, 0)
         with Staging(store, state) as staging:
-            work.expect(sum(part.rows.num_rows for part in rows))
-            outputs, sources = _write_outputs(store, staging, snapshot, rows, inputs, work)
+            work.expect(sum(_live(snapshot, read.entry) for read in inputs))
+            outputs, order = _write_outputs(store, staging, snapshot, inputs, work)
             with store.exclusive(state):
                 head = state.head
-                if any(entry.batch not in head.manifest.by_number for entry in inputs):
+                if any(read.entry.batch not in head.manifest.by_number for read in inputs):
                     return Compacted(0, 0)
-                dead = _dead_in_outputs(outputs, sources, _died_since(snapshot, head, inputs))
-                change = ColdChange(added=outputs, removed=[entry.batch for entry in inputs], dead=dead)
+                dead = _dead_in_outputs(outputs, order, _died_since(snapshot, head, inputs))
+                change = ColdChange(added=outputs, removed=[read.entry.batch for read in inputs], dead=dead)
                 publish_change(store, state, change)
         return Compacted(len(inputs), len(outputs))
 
 
-def _read_live(
-    store: ScopeStore, snapshot: Snapshot, wanted: list[BatchFileEntry], work: Work
-) -> tuple[list[BatchFileEntry], list[_LiveRows]]:
-    """The inputs that may be joined, dirty ones first and then the smallest, and their live rows."""
-    table, missing = snapshot.table, missing_values(snapshot.table)
-    inputs: list[BatchFileEntry] = []
-    found: list[_LiveRows] = []
-    size = 0
-    for entry in sorted(wanted, key=lambda entry: (not _is_dirty(snapshot, entry), entry.bytes)):
-        work.check()
-        mask = snapshot.dead_in(entry).live_mask
-        rows = store.files.rows(snapshot.cold, entry)
-        rows = rows if mask.all() else rows.filter(pa.array(mask))
-        size += rows.nbytes
-        if inputs and size > store.joined_bytes_max:
-            break
-        inputs.append(entry)
-        sources, start = _source(entry.batch, np.flatnonzero(mask)), 0
-        for piece in pieces(rows, BATCH_ROWS_MAX, store.joined_bytes_max):
-            for batch in piece.combine_chunks().to_batches():
-                found.append(_LiveRows(evolved(batch, table, missing), sources[start : start + len(batch)]))
-                start += len(batch)
-    return inputs, found
+def _inputs(store: ScopeStore, state: ScopeState, snapshot: Snapshot, wanted: Sequence[BatchFileEntry]) -> list[_Input]:
+    """What is rewritten of what was chosen: not what is clean and has as many bytes as a batch should."""
+    today = partial(evolved, table=snapshot.table, missing=missing_values(snapshot.table))
+    columns = frozenset(snapshot.table.physical_schema.names)
+    inputs: list[_Input] = []
+    start = 0
+    for entry in wanted:
+        live = snapshot.dead_in(entry).live_mask
+        if is_segment(entry.path):
+            sources = _segment_sources(store, snapshot, entry, live, today)
+        else:
+            source = FileSource(store.files, snapshot, entry, columns, today, WINDOWS_BYTES_MAX // len(wanted))
+            if live.all() and source.rows * source.row_bytes > store.joined_bytes_max // 2:
+                state.full_batches.add(entry.batch)
+                continue
+            sources = [source]
+        inputs.append(_Input(entry, live, sources, start))
+        start += _live(snapshot, entry)
+    return inputs
 
 
-def _is_dirty(snapshot: Snapshot, entry: BatchFileEntry) -> bool:
-    return snapshot.dead_in(entry).count > 0
+def _segment_sources(
+    store: ScopeStore, snapshot: Snapshot, entry: BatchFileEntry, live: Mask, today: Evolve
+) -> list[RowSource]:
+    """The chunks of a segment."""
+    key = [column.physical for column in snapshot.table.key_columns]
+    found: list[RowSource] = []
+    start = 0
+    for chunk in store.files.rows(snapshot.cold, entry).to_batches():
+        here = live[start : start + chunk.num_rows]
+        found.append(ChunkSource(chunk, None if here.all() else here, key, today))
+        start += chunk.num_rows
+    return found
 
 
-def _is_worth_it(snapshot: Snapshot, inputs: list[BatchFileEntry]) -> bool:
+def _is_worth_it(snapshot: Snapshot, inputs: Sequence[_Input]) -> bool:
     """Tell whether anything is gained: one clean batch by itself would come out as it went in."""
-    return len(inputs) > 1 or any(_is_dirty(snapshot, entry) or is_segment(entry.path) for entry in inputs)
-
-
-def _source(batch: int, positions: Positions) -> Positions:
-    """One number for a row of a batch."""
-    return (np.int64(batch) << 32) | positions
+    return len(inputs) > 1 or any(
+        snapshot.dead_in(read.entry).count > 0 or is_segment(read.entry.path) for read in inputs
+    )
 
 
 def _write_outputs(
-    store: ScopeStore,
-    staging: Staging,
-    snapshot: Snapshot,
-    rows: list[_LiveRows],
-    inputs: list[BatchFileEntry],
-    work: Work,
+    store: ScopeStore, staging: Staging, snapshot: Snapshot, inputs: Sequence[_Input], work: Work
 ) -> tuple[list[BatchFileEntry], Positions]:
-    """Write rows by key, all at once if they may be joined; also return the sources, in the order of the outputs."""
-    lineage = Lineage(tuple(sorted(entry.batch for entry in inputs)))
+    """Write rows by key, all in one order if their keys may be joined; also return their numbers, as they stand."""
+    lineage = Lineage(tuple(sorted(read.entry.batch for read in inputs)))
+    limits = BatchLimits(BATCH_ROWS_MAX, store.joined_bytes_max)
     outputs: list[BatchFileEntry] = []
-    sources = [np.empty(0, dtype=np.int64)]
-    limit = store.joined_bytes_max
-    for some in together(rows, limit):
-        content, source = _sorted(snapshot, some)
-        sources.append(source)
-        for part in content.parts(BATCH_ROWS_MAX, limit):
-            entry = write_batch(staging.folder, staging.next_batch(), snapshot.table, snapshot.scope, part, lineage)
+    order = [np.empty(0, dtype=np.int64)]
+    start = 0
+    sources = [source for read in inputs for source in read.sources if source.rows]
+    for some in together(sources, store.joined_bytes_max):
+        ordered = OrderedRows(snapshot.table, some)
+        for content in ordered.batches(limits, work.check):
+            new = NewBatch(staging.next_batch(), snapshot.table, snapshot.scope, lineage)
+            entry = write_batch(staging.folder, new, content)
             store.files.trust(snapshot.scope, entry)
             work.did(entry.rows, entry.bytes)
-            work.check()
             outputs.append(entry)
-    return outputs, np.concatenate(sources)
+        order.append(ordered.order + start)
+        start += ordered.rows
+    return outputs, np.concatenate(order)
 
 
-def _sorted(snapshot: Snapshot, rows: list[_LiveRows]) -> tuple[SortedRows, Positions]:
-    """Rows in the order of their keys, and the source of each."""
-    joined = pa.Table.from_batches([part.rows for part in rows]).combine_chunks()
-    source = np.concatenate([part.sources for part in rows])
-    content, order = sort_by_key(joined, key_of(snapshot.table, joined))
-    return content, source if order is None else source[order]
+def _died_since(before: Snapshot, now: Snapshot, inputs: Sequence[_Input]) -> Positions:
+    """The numbers of the rows that died after the job had begun, ascending."""
+    return np.concatenate([read.numbers(now.dead_in(read.entry).minus(before.dead_in(read.entry))) for read in inputs])
 
 
-def _died_since(before: Snapshot, now: Snapshot, inputs: list[BatchFileEntry]) -> Positions:
-    """Sources of the rows that died after the job had read them."""
-    died = [_source(e.batch, now.dead_in(e).minus(before.dead_in(e))) for e in inputs]
-    return np.concatenate(died)
-
-
-def _dead_in_outputs(outputs: list[BatchFileEntry], sources: Positions, died: Positions) -> dict[int, DeadRows]:
+def _dead_in_outputs(outputs: list[BatchFileEntry], order: Positions, died: Positions) -> dict[int, DeadRows]:
     dead, start = {}, 0
     for entry in outputs:
-        here = np.flatnonzero(np.isin(sources[start : start + entry.rows], died))
+        here = np.flatnonzero(are_among(order[start : start + entry.rows], died))
         dead[entry.batch] = DeadRows.none(entry.rows).with_positions(here)
         start += entry.rows
     return dead

@@ -1,19 +1,20 @@
 """Hot rows to batches, while readers and writers go on.
 
 snapshot -> live rows sorted by key -> batches and blooms -> lock -> rows that died meanwhile -> manifest -> unlock ->
-hot records deleted. Of more rows than may be joined, so many at a time are sorted as may be. Tombstones need no row in
-a batch: the dead mark on the older cold row is the record.
+hot records deleted. Rows are put into order by their keys, and then copied piece by piece. Of more rows than may be
+joined, so many at a time are ordered as may be. Tombstones need no row in a batch: the dead mark on the older cold row
+is the record.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 
-from catalog.definition import SEQ_COLUMN
 from catalog.full_disk import full_disk_told
-from flush.batch_writer import sort_by_key, write_batch
+from flush.batch_writer import NewBatch, write_batch
 from flush.change import ColdChange, publish_change
+from flush.ordered_rows import BatchLimits, OrderedRows
+from flush.row_sources import ChunkSource
 from flush.staging import Staging
 from flush.work import Work
 from manifest.batch_entry import BatchFileEntry
@@ -21,8 +22,8 @@ from manifest.dead_rows import DeadRows
 from manifest.footer import Lineage
 from providers.commit.scope_state import ScopeState
 from providers.commit.scope_store import ScopeStore
-from providers.hot.view import HotView, Seqs
-from providers.rows.change import key_of
+from providers.hot.view import Seqs
+from providers.rows.keys import are_among
 from providers.rows.pieces import together
 from providers.snapshot import Snapshot
 
@@ -63,7 +64,9 @@ def _publish(store: ScopeStore, state: ScopeState, snapshot: Snapshot, written: 
         head = state.head
         if head.manifest.flushed_seq >= snapshot.last_seq:
             return Flushed(0, 0)
-        fresh = {part.entry.batch: _died_since(part, head.hot) for part in written}
+        before = snapshot.hot.live_seqs
+        died = before[~are_among(before, head.hot.live_seqs)]
+        fresh = {part.entry.batch: _dead_in(part, died) for part in written}
         change = ColdChange(
             added=entries,
             dead={**head.dead, **fresh},
@@ -81,21 +84,23 @@ def write_hot_rows(store: ScopeStore, staging: Staging, snapshot: Snapshot, work
     if not snapshot.hot.live_count:
         return []
     lineage = Lineage(flushed_seq=snapshot.last_seq)
+    limits = BatchLimits(BATCH_ROWS_MAX, store.joined_bytes_max)
     written: list[_Written] = []
-    for some in together(snapshot.hot.batches, store.joined_bytes_max):
-        rows = pa.Table.from_batches(some).combine_chunks()
-        content, _ = sort_by_key(rows, key_of(snapshot.table, rows))
-        for part in content.parts(BATCH_ROWS_MAX, store.joined_bytes_max):
-            entry = write_batch(staging.folder, staging.next_batch(), snapshot.table, snapshot.scope, part, lineage)
+    for some in together((chunk for chunk in snapshot.hot.chunks if chunk.live_count), store.joined_bytes_max):
+        sources = [ChunkSource(chunk.rows, chunk.live, snapshot.hot.key) for chunk in some]
+        ordered = OrderedRows(snapshot.table, sources)
+        seqs = np.concatenate([chunk.live_seqs for chunk in some])[ordered.order]
+        start = 0
+        for content in ordered.batches(limits, watched.check):
+            new = NewBatch(staging.next_batch(), snapshot.table, snapshot.scope, lineage)
+            entry = write_batch(staging.folder, new, content)
             store.files.trust(snapshot.scope, entry)
             watched.did(entry.rows, entry.bytes)
-            watched.check()
-            written.append(_Written(entry, part.rows.column(SEQ_COLUMN).to_numpy()))
+            written.append(_Written(entry, seqs[start : start + entry.rows]))
+            start += entry.rows
     return written
 
 
-def _died_since(part: _Written, hot: HotView) -> DeadRows:
-    """The rows of a new batch that are not live any more."""
-    live = [chunk.seqs if chunk.live is None else chunk.seqs[chunk.live] for chunk in hot.chunks]
-    alive = np.isin(part.seqs, np.concatenate(live) if live else np.empty(0, dtype=np.int64))
-    return DeadRows.none(part.entry.rows).with_positions(np.flatnonzero(~alive))
+def _dead_in(part: _Written, died: Seqs) -> DeadRows:
+    """The rows of a new batch that are among those that died while it was written."""
+    return DeadRows.none(part.entry.rows).with_positions(np.flatnonzero(are_among(part.seqs, died)))

@@ -27,7 +27,7 @@ from catalog.keyvalue import AtomicWrite, Family, KeyValueStore
 from flush.batch_writer import entry_of
 from flush.change import ColdChange, next_manifest
 from manifest import codec as manifest_codec
-from manifest import dead_rows, footer
+from manifest import dead_rows
 from manifest.batch_entry import BatchFileEntry, BloomEntry
 from manifest.dead_rows import DeadRows
 from manifest.entries import ManifestFile
@@ -48,7 +48,7 @@ from manifest.ranges import column_range
 from manifest.rebuild import FoundBatch, Numbers, dead_rows_of, replaced_batches
 from providers.clock import timestamp
 from providers.cold.files import KEY_FILTER
-from providers.cold.rows import read_rows
+from providers.cold.rows import read_footer, read_rows
 from providers.cold.scope_folder import ScopeFolder
 from providers.commit.bulk_record import manifest_mark
 from providers.commit.used_names import put_used, recorded
@@ -124,8 +124,7 @@ def _read_batch(folder: ScopeFolder, names: frozenset[str], table: TableDef, sco
 
 def _read_file(folder: ScopeFolder, name: str) -> tuple[Footer, pa.Table]:
     try:
-        rows = read_rows(folder, name)
-        return footer.decode(rows.schema.metadata), rows
+        return read_footer(folder, name), read_rows(folder, name)
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise DatabaseError(ErrorKind.CORRUPT, f"file {name} of the table is no readable batch") from error
 

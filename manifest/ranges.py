@@ -34,15 +34,39 @@ _EPOCH_TYPES = (pa.types.is_date, pa.types.is_time, pa.types.is_timestamp)
 
 def column_range(values: pa.Array | pa.ChunkedArray) -> ColumnRange:
     """Measure one column of a batch."""
-    null_count = values.null_count
-    unknown = ColumnRange(None, None, null_count)
-    if null_count == len(values) or not has_order(values.type):
-        return unknown
-    if pa.types.is_floating(values.type) and pc.any(pc.is_nan(values)).as_py():
-        return unknown
-    bounds = pc.min_max(values)
-    low, high = _to_json(bounds["min"]), _to_json(bounds["max"])
-    return unknown if low is None or high is None else ColumnRange(low, high, null_count)
+    meter = RangeMeter(values.type)
+    meter.add(values)
+    return meter.range()
+
+
+class RangeMeter:
+    """Measures one column of a batch that comes in pieces. A NaN, and what has no order, leave the bounds unknown."""
+
+    def __init__(self, data_type: pa.DataType) -> None:
+        self._type = data_type
+        self._nulls = 0
+        self._has_order = has_order(data_type)
+        self._ends: list[pa.Scalar] = []
+
+    def add(self, values: pa.Array | pa.ChunkedArray) -> None:
+        """Measure a piece."""
+        self._nulls += values.null_count
+        if not self._has_order or values.null_count == len(values):
+            return
+        if pa.types.is_floating(values.type) and pc.any(pc.is_nan(values)).as_py():
+            self._has_order = False
+            return
+        bounds = pc.min_max(values)
+        self._ends += [bounds["min"], bounds["max"]]
+
+    def range(self) -> ColumnRange:
+        """The range of all pieces."""
+        unknown = ColumnRange(None, None, self._nulls)
+        if not self._has_order or not self._ends:
+            return unknown
+        bounds = pc.min_max(pa.array(self._ends, self._type))
+        low, high = _to_json(bounds["min"]), _to_json(bounds["max"])
+        return unknown if low is None or high is None else ColumnRange(low, high, self._nulls)
 
 
 def has_order(data_type: pa.DataType) -> bool:

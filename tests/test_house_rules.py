@@ -27,7 +27,7 @@ FENCES = {
     "rocksdict": {"catalog/keyvalue.py"},
     "pyarrow.flight": {"flightserver/transport/"},
     "pyarrow.parquet": {
-        "flush/batch_writer.py",
+        "flush/parquet_file.py",
         "providers/cold/decoded.py",
         "providers/cold/rows.py",
         "providers/engine/relations.py",

@@ -5,7 +5,7 @@ is kept under the scope and the batch's identity, its number and its checksum: n
 is damaged is an error; a damaged bloom filter is taken for one that rules nothing out. Both are noted.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,7 +23,7 @@ from manifest.layout import is_segment
 from providers.cold.decoded import DecodedFiles, Kept
 from providers.cold.key_parts import KeyGroups, NumberPart, Part, TextPart, has_ordered_key, key_groups, part_of
 from providers.cold.points import PointReader
-from providers.cold.rows import group_bounds, read_groups, read_rows
+from providers.cold.rows import StreamedFile, group_bounds, read_groups, read_rows
 from providers.damage import DamagedError, DamagedPart, Damages, named
 from providers.lru import ByteBoundedCache
 from providers.rows.hash_index import HashIndex
@@ -168,6 +168,16 @@ class ColdFiles:
         """Some columns of a whole batch by their physical names, or all."""
         with self._reading(cold, entry):
             return read_rows(cold.folder, entry.path, columns)
+
+    def streamed(self, cold: ColdState, entry: BatchFileEntry, columns: Collection[str]) -> StreamedFile:
+        """A batch of Parquet, to be read by `stream`; of some columns those that it has."""
+        with self._reading(cold, entry):
+            return StreamedFile.opened(cold.folder, entry.path, columns)
+
+    def stream(self, cold: ColdState, entry: BatchFileEntry, file: StreamedFile, rows: int) -> Iterator[pa.RecordBatch]:
+        """The rows of a streamed batch, at most so many at a time."""
+        with self._reading(cold, entry):
+            yield from file.batches(rows)
 
     def filters(self, cold: ColdState, entry: BatchFileEntry) -> dict[int, BloomFilter]:
         """The bloom filters of a batch by filter id; none when it has no bloom file."""

@@ -5,7 +5,7 @@ It is mapped into memory, not read, and holds the user's columns only: `_seq`, `
 follow from a row's position and what the file says of itself.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -20,6 +20,12 @@ from manifest.layout import is_segment
 from providers.cold.scope_folder import ScopeFolder
 from providers.rows.sequence import SeqBlock
 
+READ_BUFFER_BYTES = 64 << 10
+"""Of each column of a file that is read as a stream."""
+
+OFFSET_BYTES = 4
+"""Of a value of no fixed width."""
+
 _DERIVED: Mapping[str, Callable[[Footer], pa.Array]] = {
     SEQ_COLUMN: lambda about: pa.array(SeqBlock(about.min_seq, about.rows).ids()),
     DELETED_COLUMN: lambda about: pa.repeat(pa.scalar(False), about.rows),
@@ -30,7 +36,7 @@ _DERIVED: Mapping[str, Callable[[Footer], pa.Array]] = {
 
 
 def read_rows(folder: ScopeFolder, name: str, columns: Sequence[str] | None = None) -> pa.Table:
-    """Some columns of a batch file by their physical names, or all; the footer is in the schema's metadata."""
+    """Some columns of a batch file by their physical names, or all."""
     path = folder.local_path(name)
     if not is_segment(name):
         return pq.read_table(path, columns=columns)
@@ -39,7 +45,52 @@ def read_rows(folder: ScopeFolder, name: str, columns: Sequence[str] | None = No
     about = footer.decode(stored.schema.metadata)
     names = [*stored.schema.names, *_DERIVED] if columns is None else list(columns)
     arrays = [_DERIVED[name](about) if name in _DERIVED else stored.column(name) for name in names]
-    return pa.table(dict(zip(names, arrays, strict=True)), metadata=stored.schema.metadata)
+    return pa.table(dict(zip(names, arrays, strict=True)))
+
+
+def read_footer(folder: ScopeFolder, name: str) -> Footer:
+    """What a batch file says of itself."""
+    path = folder.local_path(name)
+    if not is_segment(name):
+        return footer.decode(pq.read_metadata(path).metadata)
+    with pa.memory_map(path) as file, pa.ipc.open_file(file) as reader:
+        return footer.decode(reader.schema.metadata)
+
+
+@dataclass(frozen=True)
+class StreamedFile:
+    """A Parquet file to be read from its first row to its last, a few rows at a time.
+
+    `row_bytes` is what a row takes in memory, about: values of no fixed width are counted as they are encoded.
+    """
+
+    path: str
+    columns: tuple[str, ...]
+    row_bytes: float
+
+    @classmethod
+    def opened(cls, folder: ScopeFolder, name: str, columns: Collection[str]) -> "StreamedFile":
+        """Those of some columns that a file has."""
+        path = folder.local_path(name)
+        metadata = pq.read_metadata(path)
+        fields = [field for field in metadata.schema.to_arrow_schema() if field.name in columns]
+        varying = frozenset(field.name for field in fields if not _width(field.type))
+        encoded = sum(_encoded_bytes(metadata, group, varying) for group in range(metadata.num_row_groups))
+        fixed = sum(_width(field.type) or OFFSET_BYTES for field in fields)
+        return cls(path, tuple(field.name for field in fields), fixed + encoded / max(metadata.num_rows, 1))
+
+    def batches(self, rows: int) -> Iterator[pa.RecordBatch]:
+        """The rows, at most so many at a time; what is read ahead is bounded, too."""
+        with pq.ParquetFile(self.path, pre_buffer=False, buffer_size=READ_BUFFER_BYTES) as file:
+            yield from file.iter_batches(rows, columns=list(self.columns))
+
+
+def _width(data_type: pa.DataType) -> int:
+    """Bytes of a value, 0 for text, bytes and what is nested."""
+    try:
+        return max(int(data_type.bit_width) // 8, 1)
+    except ValueError:
+        return 0
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,16 @@ class HotChunk:
         """The live rows."""
         return self.rows if self.live is None else self.rows.filter(pa.array(self.live))
 
+    @property
+    def live_seqs(self) -> Seqs:
+        """The `_seq`s of the live rows."""
+        return self.seqs if self.live is None else self.seqs[self.live]
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the rows."""
+        return int(self.rows.nbytes)
+
     @cached_property
     def live_count(self) -> int:
         """How many rows are live."""
@@ -75,6 +85,11 @@ class HotView:
     def live_count(self) -> int:
         """Live rows of the view."""
         return sum(chunk.live_count for chunk in self.chunks)
+
+    @property
+    def live_seqs(self) -> Seqs:
+        """The `_seq`s of the live rows, ascending."""
+        return _concat([chunk.live_seqs for chunk in self.chunks])
 
     @property
     def version_count(self) -> int:

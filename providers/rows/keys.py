@@ -201,6 +201,16 @@ class Keys:
         return values[0] if len(values) == 1 else f"({', '.join(values)})"
 
 
+def are_among(values: Numbers, ascending: Numbers) -> Mask:
+    """Tell which values are among some that ascend. Made for few of these, or for values that ascend, too."""
+    if not len(ascending):
+        return np.zeros(len(values), dtype=np.bool_)
+    places = np.searchsorted(ascending, values)
+    places[places == len(ascending)] = 0
+    found: Mask = ascending[places] == values
+    return found
+
+
 def _stable_order(values: npt.NDArray[np.uint64] | npt.NDArray[np.int64]) -> Positions:
     """The order of `values`, equal ones as they stand. Sorting again when there are any beats sorting stably always."""
     order = np.argsort(values)

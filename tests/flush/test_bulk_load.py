@@ -11,7 +11,7 @@ from catalog.definition import ColumnSpec, Default, TableKind
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.evolution import add_column
 from catalog.keyvalue import AtomicWrite, Family
-from flush import batch_writer, bulk, hot_flush
+from flush import bulk, hot_flush, parquet_file
 from flush.bulk import BulkLoad
 from manifest.batch_entry import BatchFileEntry
 from providers.commit.bulk_record import manifest_mark
@@ -355,4 +355,4 @@ def test_load_into_a_dropped_table_is_refused(table: TableAccess) -> None:
 
 def test_part_size_is_what_the_writer_of_batches_takes() -> None:
     """A part is a whole number of row groups, so that no batch ends in a splinter."""
-    assert bulk.PART_ROWS % batch_writer.ROW_GROUP_ROWS == 0
+    assert bulk.PART_ROWS % parquet_file.ROW_GROUP_ROWS == 0

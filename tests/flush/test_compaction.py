@@ -5,7 +5,9 @@ import pytest
 
 from catalog.errors import DatabaseError
 from flush import compaction
+from flush.batch_writer import BatchRows, NewBatch
 from flush.compaction import Compacted, choose, choose_scattered, has_scattered_dead
+from providers.cold.scope_folder import ScopeFolder
 from tests.storage_fixtures import TableAccess, kv
 
 
@@ -203,10 +205,10 @@ def test_failed_compaction_changes_nothing(table: TableAccess, monkeypatch: pyte
     monkeypatch.setattr(compaction, "BATCH_ROWS_MAX", 4)
     write = compaction.write_batch
 
-    def full_disk(folder: object, batch: int, *args: object) -> object:
-        if batch == 4:
+    def full_disk(folder: ScopeFolder, new: NewBatch, content: BatchRows) -> object:
+        if new.number == 4:
             raise OSError(28, "No space left on device")
-        return write(folder, batch, *args)
+        return write(folder, new, content)
 
     chosen = list(table.snapshot.manifest.batches)
     monkeypatch.setattr(compaction, "choose", lambda *_, **__: chosen)

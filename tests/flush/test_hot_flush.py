@@ -10,7 +10,9 @@ import pytest
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.keyvalue import Family
 from flush import hot_flush
+from flush.batch_writer import BatchRows, NewBatch
 from manifest.layout import MANIFEST_NAME
+from providers.cold.scope_folder import ScopeFolder
 from tests.storage_fixtures import Database, TableAccess, kv, run_together
 
 
@@ -255,10 +257,10 @@ def test_failed_flush_leaves_no_file_that_reclamation_cannot_remove(
     table.write(*[kv(i) for i in range(8)])
     write = hot_flush.write_batch
 
-    def full_disk(folder: object, batch: int, *args: object) -> object:
-        if batch == 2:
+    def full_disk(folder: ScopeFolder, new: NewBatch, content: BatchRows) -> object:
+        if new.number == 2:
             raise OSError(28, "No space left on device")
-        return write(folder, batch, *args)
+        return write(folder, new, content)
 
     monkeypatch.setattr(hot_flush, "write_batch", full_disk)
     with pytest.raises(DatabaseError, match="disk of the server is full"):

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from flush.batch_writer import PAGE_ROWS, ROW_GROUP_ROWS
+from flush.parquet_file import PAGE_ROWS, ROW_GROUP_BYTES_MAX, ROW_GROUP_ROWS
 from tests.storage_fixtures import Database, TableAccess
 
 PAGE = (Path(__file__).parents[2] / "docs" / "formats" / "batch.md").read_text()
@@ -104,6 +104,7 @@ def test_pages_and_row_groups_are_small(wide: TableAccess) -> None:
     assert column(wide, "k").has_column_index
     assert f"{PAGE_ROWS:,}" in PAGE
     assert f"{ROW_GROUP_ROWS:,}" in PAGE
+    assert f"{ROW_GROUP_BYTES_MAX >> 20} MB" in PAGE
 
 
 def test_the_footer_has_the_documented_members(wide: TableAccess) -> None:

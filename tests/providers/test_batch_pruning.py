@@ -9,9 +9,8 @@ import pyarrow as pa
 import pytest
 
 from catalog.evolution import set_options
-from flush.batch_writer import Lineage, sort_by_key, write_batch
+from flush.batch_writer import BatchRows, NewBatch, write_batch
 from flush.change import ColdChange, publish_change
-from providers.rows.change import key_of
 from tests.storage_fixtures import Database, TableAccess, kv
 
 BATCHES = 1_000
@@ -30,12 +29,8 @@ def many_batches(table: TableAccess, *, interleaved: bool) -> None:
         keys = range(number, BATCHES * ROWS, BATCHES) if interleaved else range(number * ROWS, (number + 1) * ROWS)
         seqs = table.db.store.allocator.reserve(ROWS)
         rows = pa.table({"v": list(keys), "k": list(keys), "_seq": seqs})
-        content, _ = sort_by_key(rows, key_of(definition, rows))
-        entries.append(
-            write_batch(
-                folder, table.db.store.names.next_batch(state), definition, state.head.scope, content, Lineage()
-            )
-        )
+        new = NewBatch(table.db.store.names.next_batch(state), definition, state.head.scope)
+        entries.append(write_batch(folder, new, BatchRows.of(rows)))
     with table.db.store.exclusive(state):
         publish_change(table.db.store, state, ColdChange(added=entries, flushed_seq=int(seqs[-1])))
 

@@ -10,7 +10,7 @@ import pytest
 from catalog.definition import ColumnSpec, Default
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.evolution import add_column
-from flush import batch_writer
+from flush import parquet_file
 from providers.commit.resolve import OnExisting
 from providers.engine.relations import Columns, engine_type
 from providers.rows.change import Change
@@ -161,7 +161,7 @@ def test_text_and_bytes_are_views_in_the_engine() -> None:
 def test_dead_rows_are_those_of_the_file_not_of_a_record_batch(table: TableAccess, dead: list[int]) -> None:
     """Row ordinals are absolute: marks beyond 8,192 and beyond a row group of 131,072 rows hit the right rows."""
     load_numbers(table, ROWS)
-    assert batch_writer.ROW_GROUP_ROWS < ROWS
+    assert parquet_file.ROW_GROUP_ROWS < ROWS
     keys = np.array(dead, dtype=np.int64)
     change = Change(pa.table({"v": keys, "k": keys}), np.ones(len(keys), dtype=np.bool_))
     table.db.store.write(table.state, lambda _: change, OnExisting.REPLACE)

@@ -64,6 +64,7 @@ class Family(Enum):
     META = "meta"
     AUDIT = "audit"
     JOBS = "jobs"
+    MANIFEST_CACHE = "manifest_cache"
 
 
 class AtomicWrite:
@@ -88,7 +89,7 @@ class AtomicWrite:
         self.operations.append((family, key, None))
 
     def delete_range(self, family: Family, lower: bytes, upper: bytes) -> None:
-        """Remove every key with `lower <= key < upper`."""
+        """Remove every key with `lower <= key < upper` that was there before this batch."""
         self.deleted_ranges.append((family, lower, upper))
 
     def audit(self, record: bytes) -> None:
@@ -320,13 +321,13 @@ class _Opened:
     def written(self, batch: AtomicWrite) -> WriteBatch:
         """A batch as the library takes it."""
         native = WriteBatch(raw_mode=True)
+        for family, lower, upper in batch.deleted_ranges:
+            native.delete_range(lower, upper, self._handles[family])
         for family, key, value in batch.operations:
             if value is None:
                 native.delete(key, self._handles[family])
             else:
                 native.put(key, value, self._handles[family])
-        for family, lower, upper in batch.deleted_ranges:
-            native.delete_range(lower, upper, self._handles[family])
         return native
 
     def chain(self, records: list[bytes], link: Link, native: WriteBatch) -> Link:

@@ -124,7 +124,8 @@ def _with_files(folder: ScopeFolder, manifest: ManifestFile) -> ManifestFile:
     parts = {part.number: part for part in manifest.parts}
     for part in parts_to_write(manifest.parts):
         name = part_name(part.number, manifest.version)
-        parts[part.number] = part.written_to(name, folder.write_synced(name, manifest_codec.encode_part(part)))
+        data = manifest_codec.encode_part(part)
+        parts[part.number] = part.written_to(name, folder.write_synced(name, data), len(data))
     return replace(manifest, parts=tuple(parts.values()))
 
 

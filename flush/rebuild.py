@@ -26,7 +26,6 @@ from catalog.errors import DatabaseError, ErrorKind
 from catalog.keyvalue import AtomicWrite, Family, KeyValueStore
 from flush.batch_writer import entry_of
 from flush.change import ColdChange, next_manifest
-from manifest import codec as manifest_codec
 from manifest import dead_rows
 from manifest.batch_entry import BatchFileEntry, BloomEntry
 from manifest.dead_rows import DeadRows
@@ -34,7 +33,6 @@ from manifest.entries import ManifestFile
 from manifest.files import checksum
 from manifest.footer import Footer, Lineage
 from manifest.layout import (
-    MANIFEST_NAME,
     batch_of_file,
     bloom_name,
     deletion_name,
@@ -50,9 +48,9 @@ from providers.clock import timestamp
 from providers.cold.files import KEY_FILTER
 from providers.cold.rows import read_footer, read_rows
 from providers.cold.scope_folder import ScopeFolder
-from providers.commit.bulk_record import manifest_mark
 from providers.commit.used_names import put_used, recorded
 from providers.hot import record
+from providers.manifests.service import ManifestService
 
 KeyColumns = Sequence[pa.ChunkedArray]
 
@@ -91,10 +89,9 @@ def rebuild_scope(keyvalue: KeyValueStore, folder: ScopeFolder, table: TableDef,
         schema_version=max([1, *(batch.entry.schema_version for batch in batches)]),
     )
     manifest = next_manifest(folder, replace(empty, max_batch=used.batch), change, used.version)
-    folder.publish(MANIFEST_NAME, manifest_codec.encode(manifest))
     mark = AtomicWrite()
     put_used(mark, scope, used)
-    mark.put(Family.META, manifest_mark(scope), str(manifest.version).encode())
+    ManifestService(keyvalue).rewrite(folder, scope, manifest, mark)
     keyvalue.commit(mark)
     return manifest
 

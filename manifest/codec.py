@@ -50,6 +50,11 @@ def encode_part(part: Part) -> bytes:
     return _array(entry.text for entry in part.entries).encode()
 
 
+def encode_part_file(file: PartFile) -> bytes:
+    """Write what a file of a part says."""
+    return _array(entry.text for entry in file.by_number.values()).encode()
+
+
 def _pending_text(part: Part) -> str:
     return ",".join(entry.text for entry in part.pending)
 
@@ -169,10 +174,11 @@ def _parts_from_json(
     entries: dict[int, BatchFileEntry] = {}
     for reference in references:
         path, checksum_ = reference["path"], reference["checksum"]
-        written = [_entry_from_json(entry) for entry in json.loads(read_file(path, checksum_))]
+        data = read_file(path, checksum_)
+        written = [_entry_from_json(entry) for entry in json.loads(data)]
         by_number = {entry.batch: entry for entry in written}
         (number,) = {part_number(batch) for batch in by_number}
-        files[number] = PartFile(path, checksum_, by_number)
+        files[number] = PartFile(path, checksum_, len(data), by_number)
         left_out = {int(batch) for batch in reference["left_out"]}
         entries |= {batch: entry for batch, entry in by_number.items() if batch not in left_out}
     entries |= {entry.batch: entry for entry in pending}

@@ -66,6 +66,11 @@ class ManifestFile:
         return tuple(chain.from_iterable(part.segments for part in self.parts))
 
     @cached_property
+    def batch_count(self) -> int:
+        """How many batches there are."""
+        return sum(len(part.entries) for part in self.parts)
+
+    @cached_property
     def rows(self) -> int:
         """Rows of all batches, dead ones included."""
         return sum(part.rows for part in self.parts)

@@ -24,10 +24,11 @@ Derived = TypeVar("Derived")
 
 @dataclass(frozen=True, eq=False)
 class PartFile:
-    """A file with the batches of a part as they once were."""
+    """A file with the batches of a part as they once were. `size` is that of the file in bytes."""
 
     path: str
     checksum: str
+    size: int
     by_number: Mapping[int, BatchFileEntry]
 
 
@@ -106,9 +107,9 @@ class Part:
             found = self._derived[key] = make(self)
         return cast("Derived", found)
 
-    def written_to(self, path: str, checksum: str) -> "Part":
-        """The same, when a file has all of it."""
-        return replace(self, file=PartFile(path, checksum, self.by_number))
+    def written_to(self, path: str, checksum: str, size: int) -> "Part":
+        """The same, when a file of `size` bytes has all of it."""
+        return replace(self, file=PartFile(path, checksum, size, self.by_number))
 
 
 class ByNumber(Mapping[int, BatchFileEntry]):

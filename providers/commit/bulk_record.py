@@ -5,23 +5,11 @@ record for the audit log is there is told by the version that was recorded last.
 """
 
 from catalog.definition import Scope
-from catalog.keyvalue import AtomicWrite, Family, KeyValueStore
+from catalog.keyvalue import AtomicWrite, KeyValueStore
 from manifest.entries import BulkCommit, ManifestFile
 from providers.commit.idempotency import Idempotency, Outcome, is_on_record, put_outcome
 from providers.commit.request import Request
-from providers.hot.record import scope_prefix
-
-MANIFEST_MARK = b"manifest/"
-
-
-def manifest_mark(scope: Scope) -> bytes:
-    """Key in META of the newest manifest version that a scope published."""
-    return MANIFEST_MARK + scope_prefix(scope)
-
-
-def recorded_version(keyvalue: KeyValueStore, scope: Scope) -> int:
-    """That version; 0 before the first."""
-    return int(keyvalue.get(Family.META, manifest_mark(scope)) or 0)
+from providers.manifests.mark import put_mark, recorded_version
 
 
 def bulk_commit(request: Request, outcome: Outcome, user: str | None, version: int) -> BulkCommit | None:
@@ -61,5 +49,5 @@ def restore_bulk_commit(keyvalue: KeyValueStore, scope: Scope, manifest: Manifes
     put_bulk_commit(keyvalue, scope, manifest, batch)
     if batch.is_empty:
         return None
-    batch.put(Family.META, manifest_mark(scope), str(manifest.version).encode())
+    put_mark(batch, scope, manifest.version)
     return keyvalue.append(batch)

@@ -1,4 +1,4 @@
-"""A scope as it was left: manifest, deletion files and hot records, read back into a snapshot.
+"""A scope as it was left: what its manifest names and its hot records, read back into a snapshot.
 
 Hot records up to the manifest's `flushed_seq` are invisible, so a crash between a flush's publication and its cleaning
 up changes nothing. Of each key in later records the last version counts, unless it is a tombstone; the cold rows that
@@ -13,19 +13,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from catalog.definition import DELETED_COLUMN, SEQ_COLUMN, Scope, TableDef
+from catalog.definition import DELETED_COLUMN, SEQ_COLUMN, TableDef
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.keyvalue import Family, KeyValueStore
-from manifest import codec as manifest_codec
 from manifest import dead_rows
 from manifest.batch_entry import BatchFileEntry, DeletionEntry
 from manifest.dead_rows import DeadRows
-from manifest.entries import ManifestFile
-from manifest.layout import MANIFEST_NAME
-from providers.clock import timestamp
 from providers.cold.scope_folder import ScopeFolder
 from providers.commit.apply import add_versions, mark_dead
-from providers.commit.bulk_record import recorded_version
 from providers.damage import DamagedPart, named
 from providers.hot import record
 from providers.hot.record import HotRecord
@@ -33,41 +28,27 @@ from providers.hot.view import HotView
 from providers.rows.change import key_of
 from providers.rows.defaults import missing_values
 from providers.rows.pieces import JOINED_BYTES_MAX, together
-from providers.snapshot import ColdState, Pins, Snapshot
+from providers.snapshot import ColdState, Snapshot
 
 
-def load(
-    keyvalue: KeyValueStore,
-    folder: ScopeFolder,
-    table: TableDef,
-    scope: Scope,
-    pins: Pins,
-    joined_bytes_max: int = JOINED_BYTES_MAX,
-) -> Snapshot:
-    """Read a scope from disk. `pins` holds the snapshots of it that are still read from an earlier time.
-
-    Of hot rows, at most `joined_bytes_max` bytes are looked at together.
-    """
-    cold, dead = load_cold(keyvalue, folder, table, scope, pins)
-    manifest = cold.manifest
+def load(keyvalue: KeyValueStore, cold: ColdState, joined_bytes_max: int = JOINED_BYTES_MAX) -> Snapshot:
+    """Read what the manifest does not say. Of hot rows, at most `joined_bytes_max` bytes are looked at together."""
+    table, scope, manifest = cold.table, cold.scope, cold.manifest
+    dead = dead_rows_of(cold)
     first, end = record.record_key(scope, manifest.flushed_seq + 1), record.prefix_end(record.scope_prefix(scope))
     with named(table, scope, DamagedPart.HOT_ROWS):
         records = [record.decode(value) for _, value in keyvalue.scan(Family.HOT, first, end)]
         return replay(cold, dead, records, manifest.max_seq, joined_bytes_max)
 
 
-def load_cold(
-    keyvalue: KeyValueStore, folder: ScopeFolder, table: TableDef, scope: Scope, pins: Pins
-) -> tuple[ColdState, Mapping[int, DeadRows]]:
-    """Read of a scope what its files say, without its hot rows; DamagedError names what cannot be read."""
-    with named(table, scope, DamagedPart.MANIFEST):
-        manifest = _read_manifest(keyvalue, folder, table, scope)
+def dead_rows_of(cold: ColdState) -> Mapping[int, DeadRows]:
+    """What a scope's deletion files say, by batch; DamagedError names one that cannot be read."""
     dead = {}
-    for entry in manifest.batches:
+    for entry in cold.manifest.batches:
         if entry.dv is not None:
-            with named(table, scope, DamagedPart.DELETIONS, entry.batch):
-                dead[entry.batch] = _read_dead_rows(folder, entry, entry.dv)
-    return ColdState(folder, table, scope, manifest, pins), dead
+            with named(cold.table, cold.scope, DamagedPart.DELETIONS, entry.batch):
+                dead[entry.batch] = _read_dead_rows(cold.folder, entry, entry.dv)
+    return dead
 
 
 def replay(
@@ -95,31 +76,6 @@ def _with_versions(hot: HotView, table: TableDef, versions: pa.Table) -> HotView
     live = keys.last_of_each & ~deleted
     hot = hot.without(hot.find(keys)[1])
     return add_versions(hot, versions.filter(pa.array(live)), keys.take(np.flatnonzero(live)))
-
-
-def _read_manifest(keyvalue: KeyValueStore, folder: ScopeFolder, table: TableDef, scope: Scope) -> ManifestFile:
-    """A scope's manifest, an empty one before its first; CORRUPT when it is missing or older than it was.
-
-    To go on without it would serve a table without its rows, and reclaim their files.
-    """
-    published = recorded_version(keyvalue, scope)
-    stored = folder.read(MANIFEST_NAME)
-    found = None if stored is None else _decoded(stored, folder, table)
-    if published > (found.version if found else 0):
-        raise DatabaseError(ErrorKind.CORRUPT, "it is older than it was" if found else "its file is missing")
-    if found is not None:
-        return found
-    now = timestamp()
-    return ManifestFile(table.id, table.name.namespace, table.name.table, scope.user, 0, now, now)
-
-
-def _decoded(stored: bytes, folder: ScopeFolder, table: TableDef) -> ManifestFile:
-    try:
-        return manifest_codec.decode(stored, folder.read_checked)
-    except DatabaseError as error:
-        if error.kind is ErrorKind.CORRUPT:
-            raise
-        raise DatabaseError(error.kind, f"table {table.name} cannot be read: {error.message}") from error
 
 
 def _read_dead_rows(folder: ScopeFolder, entry: BatchFileEntry, file: DeletionEntry) -> DeadRows:

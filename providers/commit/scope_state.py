@@ -5,6 +5,7 @@ from collections.abc import Collection, Container
 
 from providers.commit.noticed import Noticed
 from providers.commit.used_names import UsedNames
+from providers.manifests.cached import CachedManifest
 from providers.snapshot import Snapshot
 
 
@@ -13,7 +14,8 @@ class ScopeState:
 
     What readers see changes through `visibility` only.
 
-    `lock` is the writer lock; `maintenance` keeps flush and compaction of a scope apart and is taken before `lock`.
+    `lock` is the writer lock; `manifest` says how the manifest of `head` stands to its
+    file. `maintenance` keeps flush and compaction of a scope apart and is taken before `lock`.
     `unsure` says that a publication failed half-way, so that nobody knows which manifest the disk has: the scope takes
     no more changes and deletes no more files until it is loaded again. `has_leftovers` says that there are staged files
     that no job writes any more, which may go when nobody reads them. `left_out` are names of files that newer manifests
@@ -23,7 +25,9 @@ class ScopeState:
     that maintenance may have to do with is `noticed`.
     """
 
-    def __init__(self, snapshot: Snapshot, used: UsedNames, recorded: UsedNames, noticed: Noticed) -> None:
+    def __init__(
+        self, snapshot: Snapshot, manifest: CachedManifest, used: UsedNames, recorded: UsedNames, noticed: Noticed
+    ) -> None:
         self.lock = threading.RLock()
         self.maintenance = threading.Lock()
         self.naming = threading.Lock()
@@ -31,6 +35,7 @@ class ScopeState:
         self.recorded = recorded
         self.recorded_ticket = 0
         self.head = snapshot
+        self.manifest = manifest
         self.ticket = 0
         self.dropped = False
         self.unsure = False

@@ -23,16 +23,14 @@ from catalog.definition import SEQ_COLUMN, Scope, TableDef
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.keyvalue import AtomicWrite, Family, KeyValueStore
 from catalog.turns import Turns
-from manifest import codec as manifest_codec
 from manifest.dead_rows import DeadRows
 from manifest.entries import ManifestFile
-from manifest.layout import MANIFEST_NAME
 from manifest.named_files import left_out
 from providers.cold.files import ColdFiles
 from providers.cold.scope_folder import ScopeFolder, TableFolders
 from providers.commit import recovery
 from providers.commit.apply import adopted, after_commit, hot_chunks, versions_of
-from providers.commit.bulk_record import MANIFEST_MARK, manifest_mark, put_bulk_commit, restore_bulk_commit
+from providers.commit.bulk_record import put_bulk_commit, restore_bulk_commit
 from providers.commit.definitions import dropped
 from providers.commit.file_names import FileNames
 from providers.commit.idempotency import Idempotency, Outcome, find_replay, put_outcome
@@ -46,6 +44,11 @@ from providers.damage import DamagedPart, named
 from providers.hot import record
 from providers.hot.record import HotRecord
 from providers.hot.view import HotView
+from providers.manifests.cached import CachedManifest
+from providers.manifests.mark import MANIFEST_MARK
+from providers.manifests.records import delete_prefix
+from providers.manifests.service import ManifestService
+from providers.manifests.sync_state import SyncEvent, SyncState
 from providers.rows.change import Change
 from providers.rows.keys import Positions, is_text
 from providers.rows.pieces import JOINED_BYTES_MAX
@@ -98,6 +101,7 @@ class ScopeStore:
         """How much of a scope's rows jobs bring into one piece, at most."""
         self.visibility = Visibility()
         self.names = FileNames(keyvalue)
+        self.manifests = ManifestService(keyvalue)
         self.stillness = Turns()
         """Manifests are published, and files that one named are deleted, by those who take part; alone, nobody does."""
         self.noticed = Noticed()
@@ -196,7 +200,9 @@ class ScopeStore:
         if state is not None:
             return state.head.cold
         with self.files.damages.noted(), named(table, scope, DamagedPart.RECORDS):
-            return recovery.load_cold(self._keyvalue, self._tables.scope(table, scope), table, scope, Pins())[0]
+            cold, _ = self._cold(table, scope, Pins())
+            recovery.dead_rows_of(cold)
+            return cold
 
     @contextmanager
     def kept_unloaded(self, table: TableDef, user: str | None) -> Iterator[ScopeFolder | None]:
@@ -319,12 +325,12 @@ class ScopeStore:
         state.ticket = restore_bulk_commit(self._keyvalue, head.scope, head.manifest) or state.ticket
         self._keyvalue.wait_durable(state.ticket)
         self.visibility.show(state.ticket)
-        folder, data = self.folder(state), manifest_codec.encode(manifest)
+        folder, batch = self.folder(state), AtomicWrite()
         try:
             with self.stillness.together():
-                folder.publish(MANIFEST_NAME, data)
+                published = self.manifests.publish(folder, state.manifest, manifest, batch)
         except OSError:
-            state.unsure = _may_be_published(folder, data)
+            state.unsure = state.manifest.sync_state is SyncState.ERROR
             raise
         after = Snapshot(
             version=head.version + 1,
@@ -333,15 +339,17 @@ class ScopeStore:
             hot=hot,
             last_seq=max(head.last_seq, last_seq),
         )
+        published.happen(SyncEvent.UNRECORDED)
+        with self._may_be_lost():
+            put_bulk_commit(self._keyvalue, after.scope, manifest, batch)
+            state.ticket = self._keyvalue.append(batch)
+            published.happen(SyncEvent.READ)
+        state.manifest = published
+        self.manifests.hold(published)
         state.head = after
         self.visibility.publish(state, after)
         state.release_batches(manifest.by_number)
         state.left_out.update(left_out(head.manifest, manifest))
-        with self._may_be_lost():
-            batch = AtomicWrite()
-            put_bulk_commit(self._keyvalue, after.scope, manifest, batch)
-            batch.put(Family.META, manifest_mark(after.scope), str(manifest.version).encode())
-            state.ticket = self._keyvalue.append(batch)
 
     def clean_hot(self, state: ScopeState) -> None:
         """Delete the hot records that a flush made invisible; may be lost or repeated.
@@ -401,6 +409,7 @@ class ScopeStore:
                 batch.delete_range(family, prefix, record.prefix_end(prefix))
             for kind in (MANIFEST_MARK, USED):
                 batch.delete_range(Family.META, kind + prefix, record.prefix_end(kind + prefix))
+            delete_prefix(batch, prefix)
         if table_ids:
             self._keyvalue.append(batch)
 
@@ -470,26 +479,27 @@ class ScopeStore:
     def _load(self, table: TableDef, scope: Scope) -> ScopeState:
         with self._lock:
             pins = self._pins.setdefault(scope, Pins())
-        folder = self._tables.scope(table, scope)
-        snapshot = recovery.load(self._keyvalue, folder, table, scope, pins, self.joined_bytes_max)
+        cold, cached = self._cold(table, scope, pins)
+        snapshot = recovery.load(self._keyvalue, cold, self.joined_bytes_max)
         known = recorded(self._keyvalue, scope)
         self.allocator.pass_over(snapshot.last_seq)
-        state = ScopeState(snapshot, known.and_those_of(snapshot.manifest, folder.names()), known, self.noticed)
+        used = known.and_those_of(snapshot.manifest, cold.folder.names())
+        state = ScopeState(snapshot, cached, used, known, self.noticed)
+        self.manifests.hold(cached)
         state.ticket = restore_bulk_commit(self._keyvalue, scope, snapshot.manifest) or 0
         return state
+
+    def _cold(self, table: TableDef, scope: Scope, pins: Pins) -> tuple[ColdState, CachedManifest]:
+        """What the manifest of a scope says, and how it stands to its file."""
+        folder = self._tables.scope(table, scope)
+        with named(table, scope, DamagedPart.MANIFEST):
+            cached = self.manifests.load(folder, table, scope)
+        return ColdState(folder, table, scope, cached.manifest, pins), cached
 
     def _persist_ceiling(self, ceiling: int) -> None:
         batch = AtomicWrite()
         batch.put(Family.META, _SEQ_CEILING, str(ceiling).encode())
         self._keyvalue.commit(batch)
-
-
-def _may_be_published(folder: ScopeFolder, manifest: bytes) -> bool:
-    """Tell whether a manifest that could not be published whole may be the one that the disk has."""
-    try:
-        return folder.read(MANIFEST_NAME) == manifest
-    except OSError:
-        return True
 
 
 def _read_by(table: TableDef, state: ScopeState, snapshot: Snapshot) -> Snapshot:

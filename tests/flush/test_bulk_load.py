@@ -14,9 +14,9 @@ from catalog.keyvalue import AtomicWrite, Family
 from flush import bulk, hot_flush, parquet_file
 from flush.bulk import BulkLoad
 from manifest.batch_entry import BatchFileEntry
-from providers.commit.bulk_record import manifest_mark
 from providers.commit.idempotency import Idempotency
 from providers.commit.request import Request
+from providers.manifests.mark import manifest_mark
 from tests.storage_fixtures import Database, TableAccess, kv
 
 REQUEST = Idempotency("load-1", "hash")

@@ -40,6 +40,8 @@ from manifest.dead_rows import DeadRows
 from providers.commit.idempotency import Idempotency
 from providers.hot import record
 from providers.hot.record import HotRecord
+from providers.manifests.records import Head, encode_head, head_key
+from providers.manifests.sync_state import SyncState
 
 FORMATS = Path(__file__).parents[2] / "docs" / "formats"
 POSITIONS = np.array([2, 5], dtype=np.int64)
@@ -56,6 +58,20 @@ BACKUP = Listing(
     1204,
 )
 TOKEN = TokenDef("ann", "nightly", "5f" * 32, True, datetime(2026, 11, 1, tzinfo=UTC), None)
+
+HEAD = Head(
+    version=1,
+    batches=1,
+    rows=3,
+    dead=1,
+    bytes=2239,
+    etag="crc32:5e4d1c0a",
+    stamp=(264_113, 1_104, 1_767_225_600_000_000_000),
+    cached_bytes=1_104,
+    last_refreshed="2026-11-01T00:00:00.000000+00:00",
+    last_accessed="2026-11-02T00:00:00.000000+00:00",
+    sync_state=SyncState.IN_SYNC,
+)
 
 
 def hex_lines(data: bytes) -> str:
@@ -112,6 +128,8 @@ EXAMPLES = {
     "job.md job": encode_job(
         Job(3, AuditRetention(days=365.0), Origin.SCHEDULED, CREATED_AT).queued().started(CREATED_AT)
     ).decode(),
+    "manifest-cache.md key": head_key(ANN).hex(),
+    "manifest-cache.md head": encode_head(HEAD).decode(),
     "catalog.md request": (record.scope_prefix(ANN) + Idempotency("load-1", "", "ann").recorded.encode()).hex(),
     **{
         f"data-folder.md {name}": f"| `{name}` | `{path_component(name)}` |"
@@ -130,7 +148,17 @@ def test_an_example_is_what_the_code_writes(example: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["manifest.md", "batch.md", "deletion-vector.md", "hot-record.md", "catalog.md", "audit.md", "job.md"]
+    "page",
+    [
+        "manifest.md",
+        "batch.md",
+        "deletion-vector.md",
+        "hot-record.md",
+        "catalog.md",
+        "audit.md",
+        "job.md",
+        "manifest-cache.md",
+    ],
 )
 def test_every_page_says_which_package_it_describes(page: str) -> None:
     """A reader finds the code."""

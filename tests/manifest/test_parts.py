@@ -31,7 +31,7 @@ class Files:
         for part in parts_to_write(manifest.parts):
             name = part_name(part.number, manifest.version)
             self.bytes[name] = codec.encode_part(part)
-            parts[part.number] = part.written_to(name, checksum(self.bytes[name]))
+            parts[part.number] = part.written_to(name, checksum(self.bytes[name]), len(self.bytes[name]))
         return replace(manifest, parts=tuple(parts.values()))
 
     def read(self, path: str, wanted: str) -> bytes:

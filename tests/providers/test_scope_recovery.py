@@ -170,7 +170,9 @@ def test_deletion_file_of_another_batch_is_refused(table: TableAccess) -> None:
     table.flush()
     manifest = codec.decode((table.folder / MANIFEST_NAME).read_bytes(), ScopeFolder(table.folder).read_checked)
     one, two = manifest.batches
-    swapped = replace(manifest, parts=parts_of([replace(one, dv=two.dv), replace(two, dv=one.dv)]))
+    swapped = replace(
+        manifest, version=manifest.version + 1, parts=parts_of([replace(one, dv=two.dv), replace(two, dv=one.dv)])
+    )
     publish(table.folder / MANIFEST_NAME, codec.encode(swapped))
     table.db.reopen()
     with pytest.raises(DatabaseError, match="contradicts"):

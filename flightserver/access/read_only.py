@@ -18,6 +18,7 @@ from flightserver.sql.statements import (
     ShowGrants,
     ShowJobs,
     ShowManifest,
+    ShowManifestCache,
     ShowNamespaces,
     ShowOption,
     ShowTables,
@@ -29,7 +30,8 @@ from flightserver.sql.statements import (
 CHANGES_NOTHING: frozenset[type[Statement]] = frozenset(
     {
         *(Query, SubstraitQuery, Explain, Describe),
-        *(ShowNamespaces, ShowTables, ShowColumns, ShowCreate, ShowGrants, ShowJobs, ShowManifest, ShowOption),
+        *(ShowNamespaces, ShowTables, ShowColumns, ShowCreate, ShowGrants, ShowJobs, ShowOption),
+        *(ShowManifest, ShowManifestCache),
         *(Begin, Commit, Rollback, Savepoint, Release, SetOption, ResetOption, UseNamespace),
     }
 )

@@ -174,6 +174,7 @@ STATEMENTS: Mapping[type[Statement], Demand] = {
     sql.ShowColumns: _uses(Use.DESCRIBE),
     sql.ShowCreate: _uses(Use.DESCRIBE),
     sql.ShowManifest: _uses(Use.INSPECT),
+    sql.ShowManifestCache: _uses(Use.INSPECT),
     sql.ShowJobs: Demand(),
     sql.Flush: _uses(Use.MAINTAIN),
     sql.Compact: _uses(Use.MAINTAIN),

@@ -16,6 +16,7 @@ from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.granting import grants_seen
 from flightserver.execution.jobs_seen import jobs_seen
+from flightserver.execution.manifests_seen import MANIFEST_CACHE, manifests_seen
 from flightserver.execution.reading import Reader
 from flightserver.execution.rewriting import finding_query, qualified
 from flightserver.execution.rows import Rows, client_schema
@@ -30,6 +31,7 @@ from flightserver.sql.statements import (
     ShowGrants,
     ShowJobs,
     ShowManifest,
+    ShowManifestCache,
     ShowNamespaces,
     ShowTables,
     Statement,
@@ -86,6 +88,9 @@ class Show:
             Explain: self._explain,
             CheckAuditLog: self._check_audit_log,
             ShowJobs: lambda _, context: jobs_seen(database, context),
+            ShowManifestCache: lambda _, context: pa.Table.from_pylist(
+                list(manifests_seen(database, context)), schema=MANIFEST_CACHE
+            ),
             ShowGrants: lambda statement, context: grants_seen(context, statement),
         }
 

@@ -18,6 +18,7 @@ from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.granting import GRANTS, POLICIES, grants_seen, policies_seen
 from flightserver.execution.jobs_seen import JOBS, jobs_seen
+from flightserver.execution.manifests_seen import MANIFEST_CACHE, manifests_seen
 from flightserver.execution.system import SystemTable
 from flightserver.sessions.directory import Sessions
 from flush.jobs.states import JobState
@@ -280,6 +281,7 @@ def system_tables(watched: Watched) -> Mapping[str, SystemTable]:
         "jobs": SystemTable(JOBS, partial(jobs_seen, watched.database)),
         "kept": _table(_KEPT, kept_seen),
         "limits": _table(_LIMITS, limits_seen),
+        "manifest_cache": _table(MANIFEST_CACHE, partial(manifests_seen, watched.database)),
         "policies": SystemTable(POLICIES, policies_seen),
         "queries": _table(_QUERIES, queries_seen),
         "sessions": _table(_SESSIONS, sessions_seen),

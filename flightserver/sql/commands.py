@@ -24,6 +24,7 @@ from flightserver.sql.statements import (
     ShowCreate,
     ShowJobs,
     ShowManifest,
+    ShowManifestCache,
     ShowNamespaces,
     ShowOption,
     ShowTables,
@@ -69,7 +70,10 @@ def _show_create(cursor: Cursor) -> ShowCreate:
     return ShowCreate(cursor.table())
 
 
-def _show_manifest(cursor: Cursor) -> ShowManifest:
+def _show_manifest(cursor: Cursor) -> ShowManifest | ShowManifestCache:
+    if cursor.at("CACHE") and cursor.peek(1).key != ".":
+        cursor.next()
+        return ShowManifestCache()
     cursor.accept_any("FOR", "FROM", "IN")
     cursor.accept("TABLE")
     return ShowManifest(cursor.table())

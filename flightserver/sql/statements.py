@@ -310,6 +310,11 @@ class ShowManifest(Statement):
 
 
 @dataclass(frozen=True)
+class ShowManifestCache(Statement):
+    """Manifests as they are kept."""
+
+
+@dataclass(frozen=True)
 class Flush(Statement):
     """Hot rows of a table (None: of all) become Parquet batches."""
 

@@ -45,6 +45,7 @@ from providers.hot import record
 from providers.hot.record import HotRecord
 from providers.hot.view import HotView
 from providers.manifests.cached import CachedManifest
+from providers.manifests.listed import KnownManifest
 from providers.manifests.mark import MANIFEST_MARK
 from providers.manifests.records import delete_prefix
 from providers.manifests.service import ManifestService
@@ -203,6 +204,11 @@ class ScopeStore:
             cold, _ = self._cold(table, scope, Pins())
             recovery.dead_rows_of(cold)
             return cold
+
+    def known_manifest(self, table: TableDef, user: str | None) -> KnownManifest | None:
+        """What is known of a scope's manifest without loading it; None before its first."""
+        scope = Scope(table.id, user)
+        return self.manifests.known(self._tables.scope(table, scope), scope)
 
     @contextmanager
     def kept_unloaded(self, table: TableDef, user: str | None) -> Iterator[ScopeFolder | None]:
@@ -419,6 +425,7 @@ class ScopeStore:
             if state is not None:
                 self._recent[scope] = state
                 self._recent.move_to_end(scope)
+                self.manifests.accessed(state.manifest)
             return state
 
     def _remember(self, scope: Scope, state: ScopeState) -> ScopeState:

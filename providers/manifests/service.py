@@ -13,7 +13,7 @@ version it is told and read. What is on record is never needed: what of it canno
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from weakref import WeakValueDictionary
@@ -28,9 +28,11 @@ from manifest.layout import MANIFEST_NAME
 from manifest.parts import PartFile
 from providers.clock import timestamp
 from providers.cold.scope_folder import ScopeFolder, Stamp
+from providers.hot.record import prefix_end, table_prefix, user_of
 from providers.manifests import records
 from providers.manifests.cached import CachedManifest
-from providers.manifests.mark import put_mark, recorded_version
+from providers.manifests.listed import KnownManifest, Source
+from providers.manifests.mark import MANIFEST_MARK, put_mark, recorded_version
 from providers.manifests.records import Head
 from providers.manifests.sync_state import TRUSTED, SyncEvent, SyncState, after
 
@@ -52,6 +54,39 @@ class ManifestService:
     def hold(self, cached: CachedManifest) -> None:
         """Let it be found in memory, for as long as somebody refers to it."""
         self._memory[cached.scope] = cached
+
+    def known(self, folder: ScopeFolder, scope: Scope) -> KnownManifest | None:
+        """What is known of a scope's manifest, which is not loaded for it; None before its first."""
+        published, cached = recorded_version(self._keyvalue, scope), self.in_memory(scope)
+        if not published:
+            return None
+        head = self._head(scope) if cached is None else _head_of(cached)
+        if head is None or head.etag is None:
+            return KnownManifest(scope, published, Source.FILE)
+        sync_state, source = head.sync_state, Source.ROCKSDB if cached is None else Source.MEMORY
+        if head.stamp != folder.stamp(MANIFEST_NAME) and sync_state is not SyncState.SYNCING:
+            sync_state = after(sync_state, SyncEvent.DIFFER)
+        if cached is None and sync_state not in TRUSTED:
+            source = Source.FILE
+        return KnownManifest(
+            scope,
+            head.version,
+            source,
+            batches=head.batches,
+            rows=head.rows,
+            dead=head.dead,
+            bytes=head.bytes,
+            etag=head.etag,
+            last_refreshed=head.last_refreshed,
+            last_accessed=head.last_accessed,
+            sync_state=sync_state,
+        )
+
+    def published(self, table_id: int) -> Iterator[Scope]:
+        """The scopes of a table that have published a manifest."""
+        prefix = MANIFEST_MARK + table_prefix(table_id)
+        for key, _ in self._keyvalue.scan(Family.META, prefix, prefix_end(prefix)):
+            yield Scope(table_id, user_of(key[len(MANIFEST_MARK) :]))
 
     def accessed(self, cached: CachedManifest) -> None:
         """Somebody asked for it."""

@@ -36,6 +36,7 @@ TRANSITIONS: Mapping[tuple[SyncState, SyncEvent], SyncState] = {
     (SyncState.IN_SYNC, SyncEvent.FAIL): SyncState.ERROR,
     (SyncState.PENDING_WRITE, SyncEvent.WRITE): SyncState.SYNCING,
     (SyncState.PENDING_WRITE, SyncEvent.UNWRITTEN): SyncState.IN_SYNC,
+    (SyncState.PENDING_WRITE, SyncEvent.DIFFER): SyncState.STALE,
     (SyncState.PENDING_WRITE, SyncEvent.FAIL): SyncState.ERROR,
     (SyncState.SYNCING, SyncEvent.WRITTEN): SyncState.IN_SYNC,
     (SyncState.SYNCING, SyncEvent.UNRECORDED): SyncState.STALE,

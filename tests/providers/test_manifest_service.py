@@ -18,6 +18,7 @@ from manifest.parts import PART_NUMBERS
 from providers.cold.scope_folder import ScopeFolder
 from providers.commit.scope_store import ScopeStore
 from providers.manifests import records
+from providers.manifests.listed import Source
 from providers.manifests.sync_state import TRANSITIONS, SyncEvent, SyncState, after
 from tests.storage_fixtures import Database, TableAccess, kv
 
@@ -226,6 +227,38 @@ def test_a_dropped_table_leaves_no_record(table: TableAccess) -> None:
     store: ScopeStore = table.db.store
     store.drop_table(table.definition)
     assert list(table.db.keyvalue.scan(Family.MANIFEST_CACHE, b"", b"\xff")) == []
+
+
+def told(table: TableAccess) -> tuple[object, ...]:
+    """What is known of a manifest that nobody loads for it."""
+    found = table.db.store.known_manifest(table.definition, table.user)
+    assert found is not None
+    return found.version, found.source, found.rows, found.dead, found.sync_state
+
+
+def test_it_is_told_where_a_manifest_would_come_from(table: TableAccess) -> None:
+    """From memory, from RocksDB, or from its file, and how they stand to each other."""
+    scope = table.snapshot.scope
+    assert told(table) == (2, Source.MEMORY, 3, 1, SyncState.IN_SYNC)
+    path = table.folder / MANIFEST_NAME
+    table.db.reopen()
+    assert told(table) == (2, Source.ROCKSDB, 3, 1, SyncState.IN_SYNC)
+    whole = path.read_bytes()
+    path.write_bytes(b"{}")
+    assert told(table) == (2, Source.FILE, 3, 1, SyncState.STALE)
+    with pytest.raises(DatabaseError):
+        table.all()
+    assert told(table) == (2, Source.FILE, 3, 1, SyncState.ERROR)
+    path.write_bytes(whole)
+    assert rows(table) == {1: 11, 2: 20}
+    assert told(table) == (2, Source.MEMORY, 3, 1, SyncState.IN_SYNC)
+    path.write_bytes(b"{}")
+    assert told(table) == (2, Source.MEMORY, 3, 1, SyncState.STALE)
+    table.db.reopen()
+    batch = AtomicWrite()
+    records.delete_scope(batch, scope)
+    table.db.keyvalue.append(batch)
+    assert told(table) == (2, Source.FILE, None, None, None)
 
 
 def test_what_the_table_of_states_lacks_cannot_happen() -> None:

@@ -185,6 +185,22 @@ def test_each_listing_has_what_may_be_described(made: House, actor: str) -> None
     assert cells == len(LISTINGS) * len(MAY)
 
 
+@pytest.mark.parametrize("actor", ACTORS)
+def test_kept_manifests_are_listed_of_what_may_be_inspected(made: House, actor: str) -> None:
+    """A manifest has a line for whom it may be shown; of a USER table, others' lines are for overseers."""
+    things = {thing: thing.format(me=actor) for thing, may in MAY.items() if "inspect" in may}
+    for name in things.values():
+        made.person("root").ok(f"FLUSH TABLE {name}")
+    for asked in ("SHOW MANIFEST CACHE", "SELECT * FROM system.manifest_cache"):
+        rows = (made.person(actor).query(asked).rows or pa.table({})).to_pylist()
+        listed = {f"{row['namespace']}.{row['table']}" for row in rows}
+        for thing, name in things.items():
+            full = name if "." in name else f"public.{name}"
+            assert (full in listed) == (actor in MAY[thing]["inspect"].split()), (actor, name)
+        whose = {row["user"] for row in rows if row["table"] == "each"}
+        assert whose == (set(made.people) if actor in OVERSEERS.split() else {actor})
+
+
 def test_each_actor_changes_the_rows_of_each_subject_or_of_nobody(made: House) -> None:
     """For whom somebody may act they change what the subject has; otherwise nothing, and one error says so."""
     reach = {

@@ -146,7 +146,7 @@ def _users(count: int, idle: int) -> dict[str, float]:
             )
         _insert(path, count)
         begin = time.perf_counter()
-        with Server({"scopes_max": 2 * count}, data=path) as server:
+        with Server(data=path) as server:
             found["start"] = time.perf_counter() - begin
             found["first"] = cpu_of(server, lambda: server.client.query("SELECT max(k) AS n FROM t"))
             found["hot"] = cpu_of(server, lambda: time.sleep(idle)) / idle

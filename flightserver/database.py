@@ -31,7 +31,7 @@ from flush.jobs.jobs import JobLimits, Jobs
 from flush.jobs.kinds import Tools
 from flush.jobs.schedule import Schedule
 from flush.jobs.scheduler import Plan
-from flush.jobs.tasks import AuditRetention, Backup, IdempotencyRetention
+from flush.jobs.tasks import AuditRetention, Backup, IdempotencyRetention, ManifestEviction
 from flush.leftovers import clear_leftovers, reclaim_dropped
 from providers.cold.files import ColdFiles
 from providers.cold.scope_folder import TableFolders
@@ -72,8 +72,9 @@ class Database:
             files,
             node=settings.node_id,
             durability=settings.durability,
-            scopes_max=settings.scopes_max,
+            manifest_bytes_max=settings.manifest_cache_mb << 20,
         )
+        self.live.tell(lambda now: self.store.residents.set_limit(now.manifest_cache_mb << 20))
         self.threads = settings.threads or os.cpu_count() or 1
         limits = EngineLimits(settings.memory_limit_mb << 20, settings.spill_limit_mb << 20, self.threads)
         provide_workers(limits)
@@ -158,6 +159,10 @@ class Database:
 def schedules_of(settings: Settings) -> tuple[Schedule, ...]:
     """What recurs."""
     return (
+        Schedule(
+            ManifestEviction(cache_mb=settings.manifest_cache_mb, ttl_s=settings.manifest_cache_ttl_s),
+            settings.manifest_cache_interval_s,
+        ),
         Schedule(AuditRetention(days=settings.audit_retention_d), settings.audit_retention_interval_s),
         Schedule(
             IdempotencyRetention(days=settings.idempotency_retention_d), settings.idempotency_retention_interval_s

@@ -30,6 +30,7 @@ LIVE = frozenset(
         *("transaction_idle_timeout_s", "result_lifetime_s", "stream_idle_timeout_s", "streams_user_max"),
         *("kept_mb", "kept_user_mb", "audit_retention_d", "audit_retention_interval_s"),
         *("idempotency_retention_d", "idempotency_retention_interval_s", "backups_kept", "drain_s"),
+        *("manifest_cache_mb", "manifest_cache_ttl_s", "manifest_cache_interval_s"),
     }
 )
 """Settings that ALTER SYSTEM changes while the server runs. Of others, something was made when it started."""
@@ -102,7 +103,15 @@ class Settings(BaseModel):
         ge=0,
         description="memory for rows kept decoded, at most an eighth of memory_limit_mb; 0: none",
     )
-    scopes_max: int = Field(10_000, ge=1, description="partitions kept in memory; others are loaded when they are used")
+    manifest_cache_mb: int = Field(
+        256, ge=0, description="memory for partitions and their manifests, and as much again for copies in RocksDB"
+    )
+    manifest_cache_ttl_s: float = Field(
+        604_800.0,
+        gt=0,
+        description="how long an unused partition stays in memory, and the copy of its manifest in RocksDB",
+    )
+    manifest_cache_interval_s: float = Field(3_600.0, gt=0, description="how often unused ones are looked for")
     compaction: bool = Field(True, description="merge batches in the background; off: only by COMPACT TABLE")
     threads: int = Field(0, ge=0, description="cores a query may use; 0: all")
     statements_max: int = Field(64, ge=1, description="statements running at once")

@@ -86,6 +86,11 @@ class ManifestFile:
         return sum(part.bytes for part in self.parts)
 
     @cached_property
+    def memory_bytes(self) -> int:
+        """What its batches take in memory, estimated."""
+        return sum(part.memory_bytes for part in self.parts)
+
+    @cached_property
     def max_seq(self) -> int:
         """The largest `_seq` of the batches and of what is flushed."""
         return max([self.flushed_seq, *(part.max_seq for part in self.parts)])

@@ -58,13 +58,13 @@ class Database:
         root: Path,
         keyvalue: type[KeyValueStore] = KeyValueStore,
         *,
-        scopes_max: int = 10_000,
+        manifest_bytes_max: int = 256 << 20,
         joined_bytes_max: int = JOINED_BYTES_MAX,
     ) -> None:
         self.root = root
         self._joined_bytes_max = joined_bytes_max
         self._keyvalue_type = keyvalue
-        self._scopes_max = scopes_max
+        self._manifest_bytes_max = manifest_bytes_max
         self._scratch = root / "scratch"
         self._scratch.mkdir(parents=True, exist_ok=True)
         self._open()
@@ -78,7 +78,7 @@ class Database:
             self.keyvalue,
             self.folders,
             ColdFiles(),
-            scopes_max=self._scopes_max,
+            manifest_bytes_max=self._manifest_bytes_max,
             joined_bytes_max=self._joined_bytes_max,
         )
         self.engine = QueryEngine(LIMITS, self._scratch)

@@ -119,6 +119,12 @@ def _manifest_rebuild(task: tasks.ManifestRebuild, tools: Tools, work: Work) -> 
     return Done(f"{manifest.rows - manifest.dead} live rows in {len(manifest.batches)} batches")
 
 
+def _manifest_eviction(task: tasks.ManifestEviction, tools: Tools, _: Work) -> Done:
+    before = datetime.now(UTC).timestamp() - task.ttl_s
+    scopes, copies = tools.store.evict_manifests(task.cache_mb << 20, before)
+    return Done(f"{scopes} partitions left memory, {copies} manifests RocksDB") if scopes or copies else NOTHING
+
+
 def _audit_retention(task: tasks.AuditRetention, tools: Tools, work: Work) -> Done:
     now = datetime.now(UTC)
     before = int((now - timedelta(days=task.days)).timestamp() * MICROSECONDS)
@@ -150,6 +156,7 @@ KINDS: Mapping[str, Kind] = {
     "reclaim": Kind(tasks.Reclaim, _reclaim),
     "reclaim_dropped": Kind(tasks.ReclaimDropped, _reclaim_dropped),
     "manifest_rebuild": Kind(tasks.ManifestRebuild, _manifest_rebuild, is_heavy=True),
+    "manifest_eviction": Kind(tasks.ManifestEviction, _manifest_eviction),
     "audit_retention": Kind(tasks.AuditRetention, _audit_retention),
     "idempotency_retention": Kind(tasks.IdempotencyRetention, _idempotency_retention),
     "backup": Kind(tasks.Backup, _by_statement, resumes=False),

@@ -146,6 +146,8 @@ class Scheduler:
             return None
         known = self._remembered.get(state, Remembered())
         facts = self._facts(state, known, now)
+        if facts.stays_hot:
+            state.rests_at = state.published.version
         decision = decide(facts, known, now, settle_after=self._plan.settle_after_seconds, compacts=self._plan.compacts)
         remembered, look_at = decision.remembered, decision.look_at
         for kind in decision.due:

@@ -96,6 +96,14 @@ class ManifestRebuild(ScopeTask):
     kind: Literal["manifest_rebuild"] = "manifest_rebuild"
 
 
+class ManifestEviction(Task):
+    """Scopes leave memory, and copies of manifests RocksDB, that nobody has used for so long, or that are too many."""
+
+    kind: Literal["manifest_eviction"] = "manifest_eviction"
+    cache_mb: int = Field(ge=0)
+    ttl_s: float = Field(gt=0)
+
+
 class AuditRetention(Task):
     """Records of the audit log that are older than so many days go."""
 

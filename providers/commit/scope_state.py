@@ -17,7 +17,8 @@ class ScopeState:
     `lock` is the writer lock; `manifest` says how the manifest of `head` stands to its
     file. `maintenance` keeps flush and compaction of a scope apart and is taken before `lock`.
     `unsure` says that a publication failed half-way, so that nobody knows which manifest the disk has: the scope takes
-    no more changes and deletes no more files until it is loaded again. `has_leftovers` says that there are staged files
+    no more changes and deletes no more files until it is loaded again. `rests_at` is the version of a snapshot whose
+    hot rows are so few that they stay. `has_leftovers` says that there are staged files
     that no job writes any more, which may go when nobody reads them. `left_out` are names of files that newer manifests
     do not need, as far as they are known: all are once the folder `is_swept`. `full_batches` are numbers of batches
     that compaction has found too large to be merged with another. `used` are the names that files have or had,
@@ -39,6 +40,7 @@ class ScopeState:
         self.ticket = 0
         self.dropped = False
         self.unsure = False
+        self.rests_at: int | None = None
         self._has_leftovers = False
         self.left_out: set[str] = set()
         self.is_swept = False
@@ -71,7 +73,8 @@ class ScopeState:
     @property
     def waits_for_maintenance(self) -> bool:
         """Tell whether there is something to flush, to settle, or to clean up."""
-        return self.head.has_unflushed or bool(self.head.manifest.segments) or self.has_leftovers or self.unsure
+        to_flush = self.head.has_unflushed and self.rests_at != self.head.version
+        return to_flush or bool(self.head.manifest.segments) or self.has_leftovers or self.unsure
 
     def begin_batch(self, batch: int) -> None:
         """Say that a job writes a batch: its files are safe from reclamation until it is published or released."""

@@ -11,12 +11,10 @@ their dead rows; publish the manifest file; publish the snapshot.
 
 import logging
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from enum import Enum, unique
-from itertools import islice
 from weakref import WeakValueDictionary
 
 from catalog.definition import SEQ_COLUMN, Scope, TableDef
@@ -36,6 +34,7 @@ from providers.commit.file_names import FileNames
 from providers.commit.idempotency import Idempotency, Outcome, find_replay, put_outcome
 from providers.commit.noticed import Noticed
 from providers.commit.request import PLAIN, Request
+from providers.commit.residents import Residents
 from providers.commit.resolve import OnExisting, Resolved, resolve
 from providers.commit.scope_state import ScopeState
 from providers.commit.used_names import USED, recorded
@@ -85,7 +84,7 @@ class ScopeStore:
         *,
         node: int = 0,
         durability: Durability = Durability.SYNC,
-        scopes_max: int = 10_000,
+        manifest_bytes_max: int = 256 << 20,
         joined_bytes_max: int = JOINED_BYTES_MAX,
     ) -> None:
         self._keyvalue = keyvalue
@@ -93,9 +92,7 @@ class ScopeStore:
         self._durability = durability
         self._lock = threading.Lock()
         self._loading = [threading.Lock() for _ in range(_LOADING_LOCKS)]
-        self._scopes_max = scopes_max
-        self._scopes: WeakValueDictionary[Scope, ScopeState] = WeakValueDictionary()
-        self._recent: OrderedDict[Scope, ScopeState] = OrderedDict()
+        self.residents = Residents(manifest_bytes_max)
         self._pins: WeakValueDictionary[Scope, Pins] = WeakValueDictionary()
         self.files = files
         self.joined_bytes_max = joined_bytes_max
@@ -140,8 +137,7 @@ class ScopeStore:
         """
         found: dict[int, int] = {}
         for snapshot in snapshots:
-            with self._lock:
-                state = self._scopes.get(snapshot.scope)
+            state = self.in_memory(snapshot.scope)
             newest = None if state is None else state.published
             if newest is not snapshot:
                 current = {} if newest is None else newest.hot.parts()
@@ -160,13 +156,11 @@ class ScopeStore:
 
     def loaded(self) -> list[ScopeState]:
         """The scopes in memory."""
-        with self._lock:
-            return list(self._scopes.values())
+        return self.residents.loaded()
 
     def in_memory(self, scope: Scope) -> ScopeState | None:
         """A scope, if it is in memory; this is no use of it."""
-        with self._lock:
-            return self._scopes.get(scope)
+        return self.residents.find(scope)
 
     def users_with_hot_rows(self, table: TableDef) -> Iterator[str | None]:
         """Users (None for a SHARED table) whose scope has hot records on disk; DamagedError when nobody can tell."""
@@ -209,6 +203,21 @@ class ScopeStore:
         """What is known of a scope's manifest without loading it; None before its first."""
         scope = Scope(table.id, user)
         return self.manifests.known(self._tables.scope(table, scope), scope)
+
+    def evict_manifests(self, bytes_max: int, before: float) -> tuple[int, int]:
+        """Let go of scopes and of copies of manifests that nobody has used since a time (seconds since 1970).
+
+        Of copies, no more than `bytes_max` bytes stay. Return how many scopes left memory, and copies RocksDB.
+        """
+        unloaded = self.residents.let_go_unused(before)
+        evicted, asked = self.manifests.evict(bytes_max, before)
+        for state in filter(None, map(self.in_memory, asked)):
+            if state.lock.acquire(blocking=False):
+                try:
+                    self.manifests.note_accessed(state.manifest)
+                finally:
+                    state.lock.release()
+        return unloaded, evicted
 
     @contextmanager
     def kept_unloaded(self, table: TableDef, user: str | None) -> Iterator[ScopeFolder | None]:
@@ -380,12 +389,7 @@ class ScopeStore:
     def drop_table(self, table: TableDef) -> None:
         """Forget all scopes of a table and delete its hot records. Its files are garbage from now on."""
         self._gone.add(table.id)
-        with self._lock:
-            gone = [state for scope, state in self._scopes.items() if scope.table_id == table.id]
-            for state in gone:
-                self._recent.pop(state.head.scope, None)
-                del self._scopes[state.head.scope]
-        for state in gone:
+        for state in self.residents.forget_table(table.id):
             with state.lock:
                 state.dropped = True
         self.forget_tables([table.id])
@@ -420,25 +424,10 @@ class ScopeStore:
             self._keyvalue.append(batch)
 
     def _known(self, scope: Scope) -> ScopeState | None:
-        with self._lock:
-            state = self._scopes.get(scope)
-            if state is not None:
-                self._recent[scope] = state
-                self._recent.move_to_end(scope)
-                self.manifests.accessed(state.manifest)
-            return state
-
-    def _remember(self, scope: Scope, state: ScopeState) -> ScopeState:
-        """Keep a scope in memory, and let go of those unused for longest, unless they wait for maintenance.
-
-        A scope that somebody still works with stays known: only this class's own reference to it goes.
-        """
-        with self._lock:
-            self._scopes[scope] = self._recent[scope] = state
-            for candidate in list(islice(self._recent.values(), max(len(self._recent) - self._scopes_max, 0))):
-                if not candidate.waits_for_maintenance:
-                    del self._recent[candidate.head.scope]
-            return state
+        state = self.residents.use(scope)
+        if state is not None:
+            self.manifests.accessed(state.manifest)
+        return state
 
     def stage(self, snapshot: Snapshot, resolved: Resolved, batch: AtomicWrite) -> Snapshot:
         """Put a resolved change's records into `batch` and return the snapshot after it."""
@@ -459,7 +448,7 @@ class ScopeStore:
         state = self._known(scope)
         if state is None:
             with self._loading[hash(scope) % _LOADING_LOCKS]:
-                state = self._known(scope) or self._remember(scope, self._loaded(table, scope))
+                state = self._known(scope) or self.residents.remember(scope, self._loaded(table, scope))
         return state
 
     def _adopt(self, state: ScopeState, table: TableDef, *, wait: bool = True) -> None:

@@ -6,14 +6,14 @@ manifest, which is bounded, and the files of parts that it made.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from catalog import checksummed
 from catalog.definition import Scope
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.keyvalue import AtomicWrite, Family
 from providers.cold.scope_folder import Stamp
-from providers.hot.record import prefix_end, scope_prefix
+from providers.hot.record import prefix_end, scope_prefix, table_of, user_of
 from providers.manifests.sync_state import SyncState
 
 HEADS, MANIFESTS, PARTS = b"h", b"m", b"p"
@@ -43,6 +43,11 @@ class Head:
 def head_key(scope: Scope) -> bytes:
     """Where a scope's head stands."""
     return HEADS + scope_prefix(scope)
+
+
+def scope_of(key: bytes) -> Scope:
+    """Whose head a key names."""
+    return Scope(table_of(key[1:]), user_of(key[1:]))
 
 
 def manifest_key(scope: Scope) -> bytes:
@@ -147,11 +152,6 @@ def ranges(prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Where everything of those scopes stands."""
     for kind in (HEADS, MANIFESTS, PARTS):
         yield kind + prefix, prefix_end(kind + prefix)
-
-
-def accessed(head: Head, at: str) -> Head:
-    """The same, asked for at some later time."""
-    return replace(head, last_accessed=max(head.last_accessed, at))
 
 
 def _stamp(texts: list[str]) -> Stamp:

@@ -31,12 +31,16 @@ from providers.cold.scope_folder import ScopeFolder, Stamp
 from providers.hot.record import prefix_end, table_prefix, user_of
 from providers.manifests import records
 from providers.manifests.cached import CachedManifest
+from providers.manifests.eviction import Copy, to_evict
 from providers.manifests.listed import KnownManifest, Source
 from providers.manifests.mark import MANIFEST_MARK, put_mark, recorded_version
 from providers.manifests.records import Head
 from providers.manifests.sync_state import TRUSTED, SyncEvent, SyncState, after
 
 log = logging.getLogger(__name__)
+
+_TOGETHER = 256
+"""So many copies are deleted in one batch."""
 
 
 class ManifestService:
@@ -91,6 +95,39 @@ class ManifestService:
     def accessed(self, cached: CachedManifest) -> None:
         """Somebody asked for it."""
         cached.last_accessed = self._clock()
+
+    def evict(self, bytes_max: int, before: float) -> tuple[int, list[Scope]]:
+        """Delete copies from RocksDB that nobody has asked for since a time, and those that are too many.
+
+        Return how many, and the scopes in memory that were asked for since that was last put on record.
+        """
+        copies, asked = [], []
+        for key, stored in self._keyvalue.scan(Family.MANIFEST_CACHE, records.HEADS, records.MANIFESTS):
+            scope = records.scope_of(key)
+            try:
+                head = records.decode_head(stored)
+            except DatabaseError:
+                copies.append(Copy(scope, 0, ""))
+                continue
+            cached = self.in_memory(scope)
+            last = head.last_accessed if cached is None else _as_text(cached.last_accessed)
+            if last > head.last_accessed:
+                asked.append(scope)
+            copies.append(Copy(scope, head.cached_bytes, last))
+        doomed = to_evict(copies, bytes_max, _as_text(before))
+        for first in range(0, len(doomed), _TOGETHER):
+            batch = AtomicWrite()
+            for scope in doomed[first : first + _TOGETHER]:
+                records.delete_scope(batch, scope)
+            self._keyvalue.append(batch)
+        return len(doomed), sorted(set(asked).difference(doomed), key=str)
+
+    def note_accessed(self, cached: CachedManifest) -> None:
+        """Put on record when a manifest in memory was last asked for. Nobody publishes another one meanwhile."""
+        if cached.sync_state is SyncState.IN_SYNC and cached.etag is not None:
+            batch = AtomicWrite()
+            records.put_head(batch, cached.scope, _head_of(cached))
+            self._append_or_warn(batch)
 
     def load(self, folder: ScopeFolder, table: TableDef, scope: Scope) -> CachedManifest:
         """A scope's manifest from RocksDB or from its file; an empty one before its first.

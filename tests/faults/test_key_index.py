@@ -16,8 +16,11 @@ ROWS = 60_000
 
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[Client]:
-    """A session on a server that keeps one partition in memory."""
-    with ServerProcess(tmp_path / "data", settings={"scopes_max": 1}) as process, process.connect() as connection:
+    """A session on a server that keeps no partition in memory that is not used."""
+    with (
+        ServerProcess(tmp_path / "data", settings={"manifest_cache_mb": 0}) as process,
+        process.connect() as connection,
+    ):
         yield Client(connection)
 
 

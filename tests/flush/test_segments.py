@@ -294,7 +294,7 @@ def test_a_scope_with_segments_stays_in_memory(table: TableAccess, monkeypatch: 
     """The worker looks at what is in memory only."""
     other = table.db.create(name="other")
     table.load([kv(1)])
-    monkeypatch.setattr(table.db.store, "_scopes_max", 0)
+    monkeypatch.setattr(table.db.store.residents, "bytes_max", 0)
     for each in (table, other):
         each.all()
     gc.collect()

@@ -25,6 +25,7 @@ from catalog.definition import ColumnSpec, Default, TableKind
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.evolution import add_column, drop_column, rename_column
 from flush.bulk import BulkLoad
+from providers.commit.residents import SCOPE_BYTES
 from providers.commit.resolve import OnExisting
 from providers.rows.change import Change
 from providers.rows.sequence import unix_ms
@@ -85,10 +86,10 @@ class StorageModel(RuleBasedStateMachine):
         self.stream: Stream | None = None
         self.names = 0
 
-    @initialize(scopes_max=st.sampled_from([1, 2, 3, 10_000]))
-    def create(self, scopes_max: int) -> None:
+    @initialize(scopes=st.sampled_from([0, 1, 2, 10_000]))
+    def create(self, scopes: int) -> None:
         """One SHARED and one USER table, with a composite key that does not come first."""
-        self.db = Database(self.root, scopes_max=scopes_max)
+        self.db = Database(self.root, manifest_bytes_max=scopes * SCOPE_BYTES)
         columns = [("v", pa.float64()), ("s", pa.string()), ("w", pa.float64()), ("n", pa.int64())]
         self.db.create(columns, ["n", "s"], name="shared")
         self.db.create(columns, ["n", "s"], name="private", kind=TableKind.USER)

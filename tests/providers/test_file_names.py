@@ -16,7 +16,7 @@ from tests.storage_fixtures import Database, TableAccess, kv
 
 def evict(table: TableAccess) -> None:
     """Let the scope leave memory, so that it is loaded again."""
-    table.db.store._scopes_max = 0
+    table.db.store.residents.bytes_max = 0
     table.db.create(name="another").all()
     gc.collect()
     assert "t" not in [state.head.table.name.table for state in table.db.store.loaded()]

@@ -237,8 +237,8 @@ def test_a_transaction_between_the_parts_of_a_bulk_load_is_kept(both: TableAcces
 
 
 def test_the_scope_may_leave_memory_meanwhile(db: Database) -> None:
-    """With room for one scope, what others change while the transaction is open is seen by the conflict check."""
-    db.store._scopes_max = 1
+    """With room for no scope, what others change while the transaction is open is seen by the conflict check."""
+    db.store.residents.bytes_max = 0
     tables = [db.create(name=f"t{n}") for n in range(4)]
     for table in tables:
         put(table, 1, 2)

@@ -87,6 +87,7 @@ STEPS: Sequence[Step | JobStep] = (
     JobStep("reclaim_dropped", before=drop_other),
     JobStep("audit_retention", {"days": 30.0}, before=make_old_records),
     JobStep("idempotency_retention", {"days": 30.0}, before=age_requests),
+    JobStep("manifest_eviction", {"cache_mb": 0, "ttl_s": 1.0}),
     JobStep("manifest_rebuild", before=lose_manifest),
     JobStep("flush", interrupted=True),
     Step("last commit", [{99: 99}]),

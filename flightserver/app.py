@@ -65,6 +65,7 @@ def serve(configured: Configured, *, accept_loss: bool = False) -> None:
         listener = Listener(
             settings, lambda location, tls: FlightSqlServer(location, service, authentication, sessions, gate, tls)
         )
+        database.jobs.gives_way = lambda: bool(gate.working) and not database.backlog.waiting
         database.start()
         sessions.start(partial(gone, listener.port))
         ledger.start()

@@ -27,6 +27,7 @@ from flightserver.backup.shelf import Shelf, clear_staging
 from flightserver.configuration.live import LiveSettings
 from flightserver.configuration.sources import Configured
 from flightserver.settings import DEV_IDENTITY, Settings
+from flush.backlog import Backlog
 from flush.jobs.jobs import JobLimits, Jobs
 from flush.jobs.kinds import Tools
 from flush.jobs.schedule import Schedule
@@ -75,6 +76,8 @@ class Database:
             manifest_bytes_max=settings.manifest_cache_mb << 20,
         )
         self.live.tell(lambda now: self.store.residents.set_limit(now.manifest_cache_mb << 20))
+        self.backlog = Backlog(merges=settings.compaction)
+        self.store.after_writing = self.backlog.wait
         self.threads = settings.threads or os.cpu_count() or 1
         limits = EngineLimits(settings.memory_limit_mb << 20, settings.spill_limit_mb << 20, self.threads)
         provide_workers(limits)

@@ -29,6 +29,7 @@ from flush.staging import Staging
 from flush.work import Work
 from manifest.batch_entry import BatchFileEntry
 from manifest.dead_rows import DeadRows
+from manifest.entries import ManifestFile
 from manifest.footer import Lineage
 from manifest.layout import is_segment
 from manifest.parts import Part
@@ -111,6 +112,11 @@ def choose(
         tiers[int(math.log(max(_live(snapshot, entry), 1), TIER_FACTOR))].append(entry)
     filled = [tier for tier in tiers.values() if len(tier) >= TIER_FILES_MAX]
     return _within_job(snapshot, filled[0]) if filled else []
+
+
+def count_small(manifest: ManifestFile) -> int:
+    """How many batches wait to be merged."""
+    return sum(len(part.derived("short", _short_of)) for part in manifest.parts)
 
 
 def _with_dead(snapshot: Snapshot, avoided: Collection[int]) -> list[BatchFileEntry]:

@@ -304,6 +304,8 @@ def _of_server(watched: Watched) -> Iterator[tuple[str, int, int | None]]:
     yield "jobs that wait", jobs[JobState.QUEUED], None
     yield "jobs at work", jobs[JobState.RUNNING], None
     yield "jobs that failed", jobs[JobState.FAILED], None
+    yield "writers that wait for storage", watched.database.backlog.waiting, None
+    yield "seconds that writers waited", round(watched.database.backlog.waited_seconds), None
     yield "outdated snapshots", watched.database.store.outdated_snapshots(), None
 
 

@@ -23,7 +23,7 @@ from flush.jobs.records import JobRecords
 from flush.jobs.scheduler import Plan, Scheduler
 from flush.jobs.states import JobEvent, JobState
 from flush.jobs.tasks import Task
-from flush.work import Work
+from flush.work import GivesWay, Work, nobody_waits
 from providers.damage import DamagedError
 from providers.stopping import Stop, never
 from providers.ticker import Ticker
@@ -70,6 +70,8 @@ class Jobs:
         queue = Queue(lambda job: KINDS[job.task.kind].is_heavy, heavy_max=max(limits.threads - 1, 1))
         self._board = Board(queue, limits.history_max)
         self._scheduler = Scheduler(tools, self._decided, plan, unloaded)
+        self.gives_way: GivesWay = nobody_waits
+        """Tells heavy work that nobody asked for that others are to go first."""
         self._ended: dict[str, datetime] = {}
         self._asking = threading.Lock()
         self._ticker = Ticker("jobs", self._decide, tick_seconds)
@@ -208,6 +210,8 @@ class Jobs:
         try:
             if job.origin is not Origin.DECIDED:
                 self._records.put(job)
+            if kind.is_heavy and job.origin is not Origin.ASKED:
+                running.work.gives_way = self.gives_way
             done: Done = kind.run(job.task, self._tools, running.work)
         except DamagedError as error:
             log.debug("%s met damage that is known: %s", job.id, error.message)

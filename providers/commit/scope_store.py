@@ -65,6 +65,10 @@ _VIEW_BYTES = 32
 Stage = Callable[[Snapshot, AtomicWrite], Snapshot]
 
 
+def _at_once(_: Collection[ScopeState]) -> None:
+    """For stores whose writers wait for nothing."""
+
+
 @unique
 class Durability(Enum):
     """When a commit is acknowledged: after its sync, or after it reached the operating system."""
@@ -103,6 +107,8 @@ class ScopeStore:
         self.stillness = Turns()
         """Manifests are published, and files that one named are deleted, by those who take part; alone, nobody does."""
         self.noticed = Noticed()
+        self.after_writing: Callable[[Collection[ScopeState]], None] = _at_once
+        """Returns when those may go on who have committed to some scopes, and hold no lock."""
         self._gone: set[int] = set()
         self.dropped_tables: set[int] = set()
         """Tables whose folders may still be there."""
@@ -257,6 +263,7 @@ class ScopeStore:
             outcome = self._commit(state, build, rule, request)
             ticket = state.ticket
         self._acknowledge(ticket)
+        self.after_writing([state])
         return outcome
 
     def write_together(

@@ -206,7 +206,9 @@ class Transaction:
             except BaseException:
                 self._end(Phase.ROLLED_BACK)
                 raise
+            written = [writes.state for writes in self._now.writes.values() if writes.has_changes]
             self._end(Phase.COMMITTED)
+        self._store.after_writing(written)
 
     def rollback(self, phase: Phase = Phase.ROLLED_BACK) -> None:
         """Leave nothing of it; nothing happens when it has ended."""

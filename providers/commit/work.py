@@ -158,6 +158,7 @@ class Autocommit:
             stages.append((state, self._staged(state, offered(scope, change, named), rule, request, outcomes)))
         if not outcomes:
             self._store.write_together(stages, AtomicWrite())
+            self._store.after_writing([state for state, _ in stages])
         elif len(outcomes) < len(parts):
             raise DatabaseError(ErrorKind.CONFLICT, "the idempotency key was used before, for a part of the stream")
         return Outcome.together(outcomes)
@@ -191,9 +192,11 @@ class Autocommit:
         """The scope itself."""
         return self._store.state(*scope)
 
-    def take(self, _: ScopeOf, load: StagedLoad, request: Request = PLAIN) -> Outcome:
+    def take(self, scope: ScopeOf, load: StagedLoad, request: Request = PLAIN) -> Outcome:
         """Commit a staged load."""
-        return load.commit(request)
+        outcome = load.commit(request)
+        self._store.after_writing([self._store.state(*scope)])
+        return outcome
 
     def define(self, change: DefinitionChange, request: Request = PLAIN) -> None:
         """Change the catalog."""

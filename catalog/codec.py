@@ -4,6 +4,7 @@ Decoding trusts nothing: bytes that are not a definition, or fail the checksum i
 """
 
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -17,6 +18,8 @@ from catalog.definition import (
     DefaultFunction,
     FlushPolicy,
     NamespaceDef,
+    Retention,
+    StreamLimits,
     TableDef,
     TableKind,
     TableOptions,
@@ -263,6 +266,8 @@ def _options_to_json(options: TableOptions) -> dict[str, Any]:
         "bloom_fpp": options.bloom_fpp,
         "compression": options.compression.value,
         "audit": options.audit.value,
+        "stream": None if options.stream is None else asdict(options.stream),
+        "retention": None if options.retention is None else asdict(options.retention),
     }
 
 
@@ -273,6 +278,8 @@ def _options_from_json(raw: dict[str, Any]) -> TableOptions:
         raw["bloom_fpp"],
         Compression(raw["compression"]),
         Audit(raw["audit"]),
+        None if raw["stream"] is None else StreamLimits(**raw["stream"]),
+        None if raw["retention"] is None else Retention(**raw["retention"]),
     )
 
 

@@ -9,7 +9,7 @@ Invariants:
 """
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, unique
 from functools import cached_property
 
@@ -131,13 +131,47 @@ class Audit(Enum):
     ALL = "all"
 
 
+STREAM_BYTES_DEFAULT = 256 << 20
+
+
+@dataclass(frozen=True)
+class StreamLimits:
+    """What a STREAM table keeps of each scope: rows of the last `ttl_seconds`, and of them the newest.
+
+    At most `max_rows`, and so many as take `max_bytes` of memory. What was committed before `gone_before_ms`
+    (milliseconds since 1970) had expired once: a longer time to live does not bring it back.
+    """
+
+    ttl_seconds: float
+    max_bytes: int = STREAM_BYTES_DEFAULT
+    max_rows: int | None = None
+    gone_before_ms: int = 0
+
+    def lives_since_ms(self, now_ms: int) -> int:
+        """The first millisecond whose rows are not expired."""
+        return max(self.gone_before_ms, now_ms - round(self.ttl_seconds * 1_000))
+
+    def succeeding(self, before: "StreamLimits", now_ms: int) -> "StreamLimits":
+        """These limits, taking the place of others now: what has expired by those stays expired."""
+        return replace(self, gone_before_ms=before.lives_since_ms(now_ms))
+
+
+@dataclass(frozen=True)
+class Retention:
+    """Rows older than so many seconds are deleted. Their age is by a column's id; None: since they were committed."""
+
+    seconds: float
+    column: int | None = None
+
+
 @dataclass(frozen=True)
 class TableOptions:
     """Storage settings of a table, from WITH (...).
 
     `bloom_columns` are column ids that get a bloom filter beside the key; `bloom_fpp` is the asked false-positive
     rate: each tenfold smaller rate costs about 5 bits more a row and saves needless file reads. The default suits a
-    thousand batches with overlapping keys: half a needless batch for a look-up.
+    thousand batches with overlapping keys: half a needless batch for a look-up. `stream` makes it a STREAM table, whose
+    rows never leave the hot tier and have no `retention` beside it.
     """
 
     flush_policy: FlushPolicy = field(default_factory=FlushPolicy)
@@ -145,6 +179,8 @@ class TableOptions:
     bloom_fpp: float = 0.0005
     compression: Compression = Compression.LZ4
     audit: Audit = Audit.NONE
+    stream: StreamLimits | None = None
+    retention: Retention | None = None
 
 
 @dataclass(frozen=True)
@@ -190,6 +226,18 @@ class TableDef:
     def visible_columns(self) -> tuple[Column, ...]:
         """Columns of `SELECT *`: all but a hidden key."""
         return tuple(column for column in self.columns if column.name != HIDDEN_KEY_COLUMN)
+
+    @property
+    def is_stream(self) -> bool:
+        """True for a STREAM table: it keeps the newest rows for a while."""
+        return self.options.stream is not None
+
+    @property
+    def kind_name(self) -> str:
+        """What users call its kind. The rows of a STREAM are each user's own, unless it says SHARED."""
+        if not self.is_stream:
+            return self.kind.value
+        return "STREAM" if self.kind is TableKind.USER else "SHARED STREAM"
 
     @property
     def has_hidden_key(self) -> bool:

@@ -26,15 +26,31 @@ COLUMNS_MAX = 2000
 
 
 def create_table(
-    table_id: int, name: TableName, kind: TableKind, columns: Sequence[ColumnSpec], key: Sequence[str]
+    table_id: int,
+    name: TableName,
+    kind: TableKind,
+    columns: Sequence[ColumnSpec],
+    key: Sequence[str],
+    options: TableOptions | None = None,
 ) -> TableDef:
-    """Define a new table with default options. `key` names the key columns in key order; empty: a hidden key.
+    """Define a new table. `key` names the key columns in key order; empty: a hidden key, as a STREAM table must have.
 
     It is nobody's yet.
     """
+    if key and options is not None and options.stream is not None:
+        raise DatabaseError(
+            ErrorKind.INVALID, f"rows of a STREAM table are only appended, so {name} has no PRIMARY KEY; leave it out"
+        )
     check_name("table", name.table)
     table = TableDef(
-        id=table_id, name=name, kind=kind, version=0, columns=(), key=(), next_column_id=1, options=TableOptions()
+        id=table_id,
+        name=name,
+        kind=kind,
+        version=0,
+        columns=(),
+        key=(),
+        next_column_id=1,
+        options=options or TableOptions(),
     )
     if not key:
         hidden = ColumnSpec(HIDDEN_KEY_COLUMN, pa.int64(), False, Default(DefaultFunction.SNOWFLAKE_ID))
@@ -72,6 +88,10 @@ def drop_column(table: TableDef, name: str) -> TableDef:
     if column.id in table.key:
         raise DatabaseError(
             ErrorKind.INVALID, f"column {name} is in the primary key of {table.name} and cannot be dropped"
+        )
+    if table.options.retention is not None and table.options.retention.column == column.id:
+        raise DatabaseError(
+            ErrorKind.INVALID, f"column {name} is the retention_column of {table.name}; change that first"
         )
     if len(table.visible_columns) == 1:
         raise DatabaseError(ErrorKind.INVALID, f"column {name} is the only one of {table.name} and cannot be dropped")

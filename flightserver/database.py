@@ -93,7 +93,11 @@ class Database:
                 find_table=self._find_table,
                 reclaim_dropped=lambda: reclaim_dropped(self.catalog, self.store, self._tables),
             ),
-            Plan(lambda: schedules_of(self.settings), compacts=settings.compaction),
+            Plan(
+                lambda: schedules_of(self.settings),
+                compacts=settings.compaction,
+                evict_every_seconds=lambda: self.settings.stream_eviction_interval_s,
+            ),
             unloaded=self._scopes_with_hot_rows(),
             limits=JobLimits(settings.maintenance_threads, settings.job_history_max),
         )

@@ -31,6 +31,7 @@ LIVE = frozenset(
         *("kept_mb", "kept_user_mb", "audit_retention_d", "audit_retention_interval_s"),
         *("idempotency_retention_d", "idempotency_retention_interval_s", "backups_kept", "drain_s"),
         *("manifest_cache_mb", "manifest_cache_ttl_s", "manifest_cache_interval_s"),
+        "stream_eviction_interval_s",
     }
 )
 """Settings that ALTER SYSTEM changes while the server runs. Of others, something was made when it started."""
@@ -150,6 +151,9 @@ class Settings(BaseModel):
         30.0, gt=0, description="days for which names of requests are kept; what comes again later is new"
     )
     idempotency_retention_interval_s: float = Field(86_400.0, gt=0, description="how often older names are looked for")
+    stream_eviction_interval_s: float = Field(
+        10.0, gt=0, description="how often rows that have left a STREAM table go from memory and disk"
+    )
     maintenance_threads: int = Field(
         2, ge=1, description="jobs in the background at once; if more than one, one of them is for those that end soon"
     )

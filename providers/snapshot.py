@@ -138,8 +138,13 @@ class Snapshot:
 
     @property
     def has_unflushed(self) -> bool:
-        """Tell whether hot records hold versions or dead-row marks that the manifest lacks."""
-        return self.last_seq > self.manifest.flushed_seq
+        """Tell whether hot records hold versions or dead-row marks that belong into the manifest, and are not in it."""
+        return not self.table.is_stream and self.last_seq > self.manifest.flushed_seq
+
+    @property
+    def ages(self) -> bool:
+        """Tell whether there are rows that leave by their age."""
+        return self.table.is_stream and bool(self.hot.chunks)
 
     def dead_in(self, entry: BatchFileEntry) -> DeadRows:
         """The dead rows of a batch."""

@@ -12,7 +12,7 @@ import pytest
 
 from catalog.audit_log import AuditLog
 from catalog.data_folder import DataFolder
-from catalog.definition import ColumnSpec, TableDef, TableKind
+from catalog.definition import ColumnSpec, TableDef, TableKind, TableOptions
 from catalog.evolution import create_table
 from catalog.identifiers import TableName, quote_identifier
 from catalog.keyvalue import KeyValueStore
@@ -119,11 +119,12 @@ class Database:
         *,
         name: str = "t",
         kind: TableKind = TableKind.SHARED,
+        options: TableOptions | None = None,
     ) -> "TableAccess":
         """Create a table; column order is as given, the key is named."""
         specs = [column if isinstance(column, ColumnSpec) else ColumnSpec(*column) for column in columns]
         table_id = self.catalog.reserve_table_id()
-        table = create_table(table_id, TableName("public", name), kind, specs, key)
+        table = create_table(table_id, TableName("public", name), kind, specs, key, options)
         self.catalog.change(lambda registry: registry.with_table(table))
         return TableAccess(self, table.name)
 

@@ -7,13 +7,15 @@ hides is not taken by it: what is made to last is made beside it, and what is dr
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from catalog.definition import ColumnSpec, TableDef, TableKind, ViewDef, fresh_id
+import pyarrow as pa
+
+from catalog.definition import Column, ColumnSpec, TableDef, TableKind, ViewDef, fresh_id
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.evolution import add_column, create_table, drop_column, rename_column, set_options
 from catalog.identifiers import DEFAULT_NAMESPACE, TableName
 from catalog.policies import Policy
 from catalog.registry import Registry
-from catalog.types import is_nested, storable
+from catalog.types import format_type, is_nested, storable
 from flightserver.access.door import Door
 from flightserver.access.rights import Kind, Use
 from flightserver.context import Context
@@ -24,6 +26,7 @@ from flightserver.execution.new_table import NewTable
 from flightserver.execution.reading import Reader
 from flightserver.execution.rewriting import names_in
 from flightserver.execution.rows import Affected
+from flightserver.sql.lifetimes import base_options
 from flightserver.sql.options import parse_options
 from flightserver.sql.statements import (
     AddColumn,
@@ -81,11 +84,14 @@ class Ddl:
         columns: tuple[ColumnSpec, ...],
         key: tuple[str, ...],
         options: Mapping[str, str],
+        *,
+        is_stream: bool = False,
     ) -> TableDef:
         """A definition that the catalog does not hold yet, with an id of its own."""
-        table = create_table(self._database.catalog.reserve_table_id(), name, kind, columns, key)
+        base = base_options(is_stream=is_stream)
+        table = create_table(self._database.catalog.reserve_table_id(), name, kind, columns, key, base)
         _check_defaults(table)
-        return _with_options(table, options) if options else table
+        return _with_options(table, options) if options or is_stream else table
 
     def _create_namespace(self, statement: CreateNamespace, context: Context) -> Affected:
         def change(registry: Registry) -> Registry:
@@ -129,7 +135,7 @@ class Ddl:
         name = context.name(statement.table)
         context.refuse_making(statement.kind, temporary=statement.temporary)
         if not _is_taken(name, context, temporary=statement.temporary, allowed=statement.if_not_exists):
-            table = self.define(name, statement.kind, statement.columns, statement.primary_key, statement.options)
+            table = self._defined(name, statement, statement.columns)
             table = replace(table, owner=context.user)
             self._new_table(table, statement, context).publish()
         return _DONE
@@ -141,11 +147,17 @@ class Ddl:
             return _DONE
         planned = self._reader.plan(statement.query_text, context)
         columns = tuple(ColumnSpec(field.name, storable(field.type, field.name)) for field in planned.schema)
-        table = self.define(name, statement.kind, columns, statement.primary_key, statement.options)
+        table = self._defined(name, statement, columns)
         table = replace(table, owner=context.user)
         rows = planned.rows().start(context.stop)
         load = Load(OnExisting.REFUSE, Strictness.STATEMENT)
         return Affected(self._new_table(table, statement, context).publish_filled(rows, load) or 0)
+
+    def _defined(
+        self, name: TableName, statement: CreateTable | CreateTableAs, columns: tuple[ColumnSpec, ...]
+    ) -> TableDef:
+        key, options = statement.primary_key, statement.options
+        return self.define(name, statement.kind, columns, key, options, is_stream=statement.is_stream)
 
     def _new_table(self, table: TableDef, statement: CreateTable | CreateTableAs, context: Context) -> NewTable:
         return NewTable(self._database, table, context, statement.temporary, statement.if_not_exists)
@@ -170,14 +182,15 @@ class Ddl:
 
     def _alter_table(self, statement: AlterTable, context: Context) -> Affected:
         table = context.table(statement.table, Use.DEFINE)
+        now_ms = self._database.store.allocator.now_ms()
         if table.name in context.temporary.by_name:
-            context.temporary.alter(table, lambda now: _altered(now, statement.action))
+            context.temporary.alter(table, lambda now: _altered(now, statement.action, now_ms))
             return _DONE
 
         def change(registry: Registry) -> Registry:
             now = _door(context, registry).table(table.name, Use.DEFINE)
             _refuse_in_policies(registry.policies_of(now.id), statement.action)
-            return registry.with_table(_altered(now, statement.action))
+            return registry.with_table(_altered(now, statement.action, now_ms))
 
         context.work.define(change, context.request)
         return _DONE
@@ -274,10 +287,13 @@ def _refuse_in_policies(policies: Iterable[Policy], action: AlterAction) -> None
             raise DatabaseError(ErrorKind.INVALID, f"column {name} is used by policy {policy.name}; drop that first")
 
 
-def _altered(table: TableDef, action: AlterAction) -> TableDef:
+def _altered(table: TableDef, action: AlterAction, now_ms: int) -> TableDef:
     after = _changed(table, action)
     _check_defaults(after)
-    return after
+    before, limits = table.options.stream, after.options.stream
+    if before is None or limits is None or before == limits:
+        return after
+    return replace(after, options=replace(after.options, stream=limits.succeeding(before, now_ms)))
 
 
 def _changed(table: TableDef, action: AlterAction) -> TableDef:
@@ -301,7 +317,18 @@ def _with_options(table: TableDef, options: Mapping[str, str]) -> TableDef:
             raise DatabaseError(
                 ErrorKind.INVALID, f"column {column.name} of type {column.type} cannot have a bloom filter"
             )
+    if parsed.retention is not None and parsed.retention.column is not None:
+        _check_age_column(table.by_id[parsed.retention.column])
     return set_options(table, parsed)
+
+
+def _check_age_column(column: Column) -> None:
+    """Raise INVALID for a column that does not say when."""
+    if not (pa.types.is_timestamp(column.type) or pa.types.is_date(column.type)):
+        raise DatabaseError(
+            ErrorKind.INVALID,
+            f"retention_column is a TIMESTAMP or a DATE, and {column.name} is {format_type(column.type)}",
+        )
 
 
 def _check_defaults(table: TableDef) -> None:

@@ -4,7 +4,8 @@ Small streams become hot rows; from `BULK_ROWS_MIN` rows on they go straight to 
 of their own, so that receiving and writing overlap. At most four parts are in memory; where there is no room for what
 waits, it is written early. A bulk commit flushes the scope's hot rows along, so a stream of less than one part that
 finds more hot rows than it brings joins them instead.
-A stream that replaces all rows is always a bulk commit.
+A stream that replaces all rows is always a bulk commit. One into a STREAM table never is: its rows are hot, so it may
+take what may be kept for its client.
 
 The columns that a stream names are looked up when it begins; should one of them be another, or gone, when it ends, the
 stream is refused.
@@ -85,7 +86,7 @@ class _Ingest:
         self._load = load
         self._scope = context.scope(table)
         replaces_guarded = load.guard is not None and load.rule is OnExisting.REPLACE
-        self._may_be_bulk = load.rule is not OnExisting.SKIP and not replaces_guarded
+        self._may_be_bulk = load.rule is not OnExisting.SKIP and not replaces_guarded and not table.is_stream
         self._named: tuple[str, ...] = ()
         self._buffer: list[pa.RecordBatch] = []
         self._rows = 0

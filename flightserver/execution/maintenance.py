@@ -51,7 +51,10 @@ class Maintenance:
     def run(self, statement: Flush | Compact, context: Context) -> Affected:
         """Run a command over one table, or over all. It is seen as a job as long as it runs, and for a while after."""
         table = None if statement.table is None else self._committed(statement.table, context)
-        tables = self._outside(context).door.tables(Use.MAINTAIN) if table is None else ()
+        everything = self._outside(context).door.tables(Use.MAINTAIN) if table is None else ()
+        tables = [one for one in everything if not one.is_stream]
+        if table is not None:
+            _refuse_stream(table)
         task = _TASKS[type(statement)](table_id=None if table is None else table.id)
         with self._database.jobs.at_work(task, context.user, context.stop) as work:
             job = partial(self._functions[type(statement)], work)
@@ -172,6 +175,15 @@ class Maintenance:
     def _damages(self, state: ScopeState) -> list[Damage]:
         """What is known to be damaged of a scope; it may have been put back by now."""
         return damage_of(self._database.store, state.head.table, state.head.scope.user)
+
+
+def _refuse_stream(table: TableDef) -> None:
+    """Raise UNSUPPORTED for a table without files."""
+    if table.is_stream:
+        raise DatabaseError(
+            ErrorKind.UNSUPPORTED,
+            f"{table.name} is a STREAM table: its rows are never in files, so there is nothing to flush or to compact",
+        )
 
 
 def _refuse(damages: Iterable[Damage]) -> None:

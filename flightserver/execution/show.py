@@ -121,7 +121,7 @@ class Show:
         if namespace != SYSTEM_NAMESPACE:
             door.require_namespace(namespace)
         tables, views = door.tables_in(namespace, Use.DESCRIBE), door.views_in(namespace, Use.DESCRIBE)
-        listed = [(t.name, "TEMPORARY" if t.name in temporary else t.kind.value) for t in tables]
+        listed = [(t.name, "TEMPORARY" if t.name in temporary else t.kind_name) for t in tables]
         listed += [(view.name, "VIEW") for view in views]
         listed += [(name, "SYSTEM") for name in self._reader.system if name.namespace == namespace]
         listed.sort()

@@ -31,7 +31,7 @@ def target(statement: Statement, context: Context) -> TableDef | None:
         case Insert():
             return context.table(statement.table, Use.INSERT)
         case Update():
-            context.table(statement.table, Use.UPDATE)
+            _refuse_stream(context.table(statement.table, Use.UPDATE))
             return context.table(statement.table, Use.READ)
         case Delete(where=None, using_text=None):
             return context.table(statement.table, Use.DELETE)
@@ -39,6 +39,15 @@ def target(statement: Statement, context: Context) -> TableDef | None:
             context.table(statement.table, Use.DELETE)
             return context.table(statement.table, Use.READ)
     return None
+
+
+def _refuse_stream(table: TableDef) -> None:
+    """Raise UNSUPPORTED for new versions of rows that are only appended."""
+    if table.is_stream:
+        raise DatabaseError(
+            ErrorKind.UNSUPPORTED,
+            f"{table.name} is a STREAM table, whose rows are only appended: UPDATE is not supported; INSERT or DELETE",
+        )
 
 
 def check_columns(statement: Statement, table: TableDef, source_width: int) -> None:

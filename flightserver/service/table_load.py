@@ -181,6 +181,10 @@ def _existing(name: TableName, command: StatementIngest, context: Context) -> Ta
 
 def _refuse_another_definition(table: TableDef, command: StatementIngest, stream: Stream) -> None:
     """A replacement keeps what the table is; raise INVALID for a stream that asks for something else."""
+    if table.is_stream:
+        raise DatabaseError(
+            ErrorKind.UNSUPPORTED, f"{table.name} is a STREAM table: its rows are only appended, nothing replaces them"
+        )
     if stream.schema is None:
         raise DatabaseError(ErrorKind.INVALID, f"the stream for {table.name} has no schema, so it replaces nothing")
     unknown = [name for name in stream.schema.names if name != DELETED_COLUMN and name not in table.by_name]

@@ -325,7 +325,7 @@ def _table_seen(table: TableDef, found: Sequence[Damage]) -> dict[str, object]:
     return {
         "namespace": table.name.namespace,
         "table": table.name.table,
-        "kind": table.kind.value,
+        "kind": table.kind_name,
         "state": "damaged" if is_damaged else "impaired" if found else "whole",
         "problem": "\n".join(map(str, found)) or None,
     }

@@ -17,6 +17,7 @@ from catalog.types import format_type, is_nested, parse_type
 from flightserver.sql import server, users
 from flightserver.sql.defaults import parse_default
 from flightserver.sql.grants import parse_owner
+from flightserver.sql.lifetimes import base_options
 from flightserver.sql.options import bloom_column_names, check_option_names, option_value, parse_options
 from flightserver.sql.policies import parse_create_policy, parse_drop_policy
 from flightserver.sql.statements import (
@@ -65,11 +66,11 @@ def parse_create(cursor: QueryReader) -> Statement:
     if cursor.accept_any("NAMESPACE", "SCHEMA"):
         if_not_exists = cursor.accept("IF", "NOT", "EXISTS")
         return CreateNamespace(_user_namespace(cursor), if_not_exists)
-    if cursor.at("STREAM", "TABLE"):
-        raise cursor.unsupported("STREAM tables are not supported; use a SHARED or USER table")
     if cursor.accept_any("TEMPORARY", "TEMP"):
+        if cursor.at("STREAM"):
+            raise cursor.unsupported("a STREAM table is not temporary: its rows are, by its ttl_seconds")
         cursor.expect("TABLE")
-        return replace(_create_table(cursor, TableKind.SHARED), temporary=True)
+        return replace(_create_table(cursor, _Kind(TableKind.SHARED)), temporary=True)
     kind = _table_kind(cursor)
     if cursor.accept("TABLE"):
         return _create_table(cursor, kind)
@@ -78,14 +79,28 @@ def parse_create(cursor: QueryReader) -> Statement:
 
 def _accept_user(cursor: Cursor) -> bool:
     """Consume USER where it is not the kind of a table."""
-    return not cursor.at("USER", "TABLE") and cursor.accept("USER")
+    is_kind = cursor.at("USER", "TABLE") or cursor.at("USER", "STREAM", "TABLE")
+    return not is_kind and cursor.accept("USER")
 
 
-def _table_kind(cursor: Cursor) -> TableKind:
+@dataclass(frozen=True)
+class _Kind:
+    """Whose rows a table has, and whether it keeps them for a while only."""
+
+    of_rows: TableKind
+    is_stream: bool = False
+
+
+def _table_kind(cursor: Cursor) -> _Kind:
+    """Read `[SHARED | USER] [STREAM]` before TABLE. A STREAM that says no more has rows of each user."""
     for kind in TableKind:
+        if cursor.at(kind.value, "STREAM", "TABLE"):
+            cursor.next()
+            cursor.next()
+            return _Kind(kind, is_stream=True)
         if cursor.accept_before(kind.value, "TABLE"):
-            return kind
-    return TableKind.SHARED
+            return _Kind(kind)
+    return _Kind(TableKind.USER, is_stream=True) if cursor.accept_before("STREAM", "TABLE") else _Kind(TableKind.SHARED)
 
 
 def _user_namespace(cursor: Cursor) -> str:
@@ -128,7 +143,7 @@ class _Elements:
     keys: list[tuple[str, ...]] = field(default_factory=list)
 
 
-def _create_table(cursor: Cursor, kind: TableKind) -> CreateTable | CreateTableAs:
+def _create_table(cursor: Cursor, kind: _Kind) -> CreateTable | CreateTableAs:
     if_not_exists = cursor.accept("IF", "NOT", "EXISTS")
     table = _user_table(cursor)
     place = cursor.peek()
@@ -144,7 +159,8 @@ def _create_table(cursor: Cursor, kind: TableKind) -> CreateTable | CreateTableA
             raise cursor.unsupported("CREATE TABLE with both columns and AS is not supported; leave the columns out")
         key = _only_key(cursor, elements.keys, place)
         check_option_names(options)
-        return CreateTableAs(table, kind, if_not_exists, key, options, _query(cursor))
+        query = _query(cursor)
+        return CreateTableAs(table, kind.of_rows, if_not_exists, key, options, query, is_stream=kind.is_stream)
     if not elements.columns:
         raise cursor.error("a table needs columns or AS and a query", ErrorKind.INVALID, place)
     try:
@@ -251,7 +267,7 @@ def _only_key(cursor: Cursor, keys: list[tuple[str, ...]], place: Token) -> tupl
 
 def _checked_table(
     table: TableRef,
-    kind: TableKind,
+    kind: _Kind,
     if_not_exists: bool,
     elements: _Elements,
     key: tuple[str, ...],
@@ -263,14 +279,15 @@ def _checked_table(
     by_name = {column.name: column for column in columns}
     for name in key:
         _check_indexable(by_name, name, "a key")
-    parse_options(options, {name: place for place, name in enumerate(by_name)})
+    base = base_options(is_stream=kind.is_stream)
+    parse_options(options, {name: place for place, name in enumerate(by_name)}, base)
     for name in bloom_column_names(options.get("bloom_columns", "")):
         _check_indexable(by_name, name, "a bloom filter")
     for name in key:
         if by_name[name].default == Default(literal="NULL"):
             raise _invalid(f"key column {name!r} cannot have DEFAULT NULL")
     specs = tuple(replace(column, nullable=column.nullable and column.name not in key) for column in columns)
-    return CreateTable(table, kind, if_not_exists, specs, key, options)
+    return CreateTable(table, kind.of_rows, if_not_exists, specs, key, options, is_stream=kind.is_stream)
 
 
 def _refuse_repeated(names: list[str] | tuple[str, ...], what: str) -> None:
@@ -334,8 +351,7 @@ def parse_drop(cursor: QueryReader) -> Statement:
     if cursor.accept("VIEW"):
         if_exists = cursor.accept("IF", "EXISTS")
         return DropView(_user_table(cursor, "view"), if_exists, _cascades(cursor))
-    for kind in TableKind:
-        cursor.accept_before(kind.value, "TABLE")
+    _table_kind(cursor)
     if cursor.accept("TABLE"):
         if_exists = cursor.accept("IF", "EXISTS")
         return DropTable(_user_table(cursor), if_exists, _cascades(cursor))

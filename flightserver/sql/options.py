@@ -11,6 +11,15 @@ from typing import TypeVar
 
 from catalog.definition import Audit, Compression, FlushPolicy, TableOptions
 from catalog.errors import DatabaseError, ErrorKind
+from flightserver.sql.lifetimes import (
+    UNSET,
+    check_lifetime,
+    refuse_for_streams,
+    with_max_bytes,
+    with_max_rows,
+    with_retention_column,
+    with_ttl,
+)
 from flightserver.sql.text.cursor import Cursor
 from flightserver.sql.text.tokens import Kind, Token, identifier_name, is_identifier, string_value, tokenize
 
@@ -32,7 +41,10 @@ def parse_options(
     parsed = base or TableOptions()
     check_option_names(options)
     for name, value in options.items():
+        if name in _ABOUT_FILES:
+            refuse_for_streams(parsed, name)
         parsed = _PARSERS[name](parsed, value, column_ids)
+    check_lifetime(parsed)
     return parsed
 
 
@@ -125,6 +137,16 @@ def _audit(options: TableOptions, value: str, _: Mapping[str, int]) -> TableOpti
     return replace(options, audit=_one_of(Audit, "audit", value))
 
 
+def _retention_column(options: TableOptions, value: str, column_ids: Mapping[str, int]) -> TableOptions:
+    """A column by its name, written as one; `none` that is not quoted inside is no column."""
+    if value.strip().lower() == UNSET:
+        return with_retention_column(options, None)
+    names = bloom_column_names(value)
+    if len(names) != 1 or names[0] not in column_ids:
+        raise DatabaseError(ErrorKind.NOT_FOUND, f"retention_column: there is no column {value[:80]!r}")
+    return with_retention_column(options, column_ids[names[0]])
+
+
 def _one_of(choices: type[Choice], option: str, value: str) -> Choice:
     try:
         return choices(value.strip().lower())
@@ -153,4 +175,8 @@ _PARSERS: dict[str, Callable[[TableOptions, str, Mapping[str, int]], TableOption
     "bloom_fpp": _bloom_fpp,
     "compression": _compression,
     "audit": _audit,
+    "ttl_seconds": lambda options, value, _: with_ttl(options, value),
+    "max_bytes": lambda options, value, _: with_max_bytes(options, value),
+    "max_rows": lambda options, value, _: with_max_rows(options, value),
 }
+_ABOUT_FILES = frozenset({"flush_policy", "bloom_columns", "bloom_fpp", "compression"})

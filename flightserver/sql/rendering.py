@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from catalog.definition import Column, FlushPolicy, TableDef, TableKind, TableOptions, ViewDef
+from catalog.definition import Column, FlushPolicy, TableDef, TableKind, ViewDef
 from catalog.identifiers import TableName, display_identifier
 from catalog.types import format_type
+from flightserver.sql.lifetimes import base_options, retention_text
 
 
 def create_table_text(table: TableDef) -> str:
@@ -12,7 +13,7 @@ def create_table_text(table: TableDef) -> str:
     lines = [_column(column, table) for column in table.visible_columns]
     if not table.has_hidden_key:
         lines.append(f"PRIMARY KEY ({_names(table.key_columns)})")
-    kind = "" if table.kind is TableKind.SHARED else f"{table.kind.value} "
+    kind = "" if table.kind_name == TableKind.SHARED.value else f"{table.kind_name} "
     body = ",\n    ".join(lines)
     return f"CREATE {kind}TABLE {_full_name(table.name)} (\n    {body}\n){_options(table)}"
 
@@ -32,8 +33,8 @@ def _column(column: Column, table: TableDef) -> str:
 
 
 def _options(table: TableDef) -> str:
-    defaults, options = TableOptions(), table.options
-    shown = {}
+    defaults, options = base_options(is_stream=table.is_stream), table.options
+    shown = _lifetime(table)
     if options.flush_policy != defaults.flush_policy:
         shown["flush_policy"] = f"'{_flush_policy(options.flush_policy)}'"
     if options.bloom_columns:
@@ -45,6 +46,21 @@ def _options(table: TableDef) -> str:
     if options.audit is not defaults.audit:
         shown["audit"] = f"'{options.audit.value}'"
     return f" WITH ({', '.join(f'{name} = {value}' for name, value in shown.items())})" if shown else ""
+
+
+def _lifetime(table: TableDef) -> dict[str, str]:
+    """How long rows stay, where that is not for ever. What a STREAM may take is always said."""
+    stream, retention = table.options.stream, table.options.retention
+    shown: dict[str, str] = {}
+    if stream is not None:
+        shown |= {"ttl_seconds": f"{stream.ttl_seconds:.12g}", "max_bytes": f"{stream.max_bytes}"}
+        if stream.max_rows is not None:
+            shown["max_rows"] = f"{stream.max_rows}"
+    if retention is not None:
+        shown["retention"] = f"'{retention_text(retention.seconds)}'"
+        if retention.column is not None:
+            shown["retention_column"] = "'" + _names([table.by_id[retention.column]]).replace("'", "''") + "'"
+    return shown
 
 
 def _flush_policy(policy: FlushPolicy) -> str:

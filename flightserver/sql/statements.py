@@ -175,7 +175,10 @@ class DropNamespace(Statement):
 
 @dataclass(frozen=True)
 class CreateTable(Statement):
-    """A table from columns. An empty `primary_key` asks for a hidden key; a temporary table is the session's alone."""
+    """A table from columns. An empty `primary_key` asks for a hidden key; a temporary table is the session's alone.
+
+    A stream keeps its rows for a while, whoever's they are.
+    """
 
     table: TableRef
     kind: TableKind
@@ -184,6 +187,7 @@ class CreateTable(Statement):
     primary_key: tuple[str, ...]
     options: Mapping[str, str] = field(default_factory=dict)
     temporary: bool = False
+    is_stream: bool = False
 
 
 @dataclass(frozen=True)
@@ -197,6 +201,7 @@ class CreateTableAs(Statement):
     options: Mapping[str, str]
     query_text: QueryText
     temporary: bool = False
+    is_stream: bool = False
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from flush.jobs import tasks
 from flush.jobs.tasks import Task
 from flush.rebuild import rebuild_scope
 from flush.reclaim import reclaim, reclaim_leftovers
+from flush.stream_eviction import evict, evict_unloaded
 from flush.work import Work
 from providers.commit.idempotency import forget_outcomes
 from providers.commit.scope_state import ScopeState
@@ -101,6 +102,22 @@ def _reclaim(task: tasks.Reclaim, tools: Tools, _: Work) -> Done:
     return Done(f"{gone} files") if gone else NOTHING
 
 
+def _stream_eviction(task: tasks.StreamEviction, tools: Tools, work: Work) -> Done:
+    state = tools.store.in_memory(task.scope)
+    table = tools.find_table(task.table_id) if state is None else state.head.table
+    if table is None:
+        return GONE
+    if state is None:
+        with tools.store.kept_unloaded(table, task.user) as folder:
+            if folder is not None:
+                evict_unloaded(tools.keyvalue, table, task.scope, tools.store.allocator.now_ms())
+                return Done("what was expired of a partition that is not in memory")
+        state = tools.store.state(table, task.user)
+    done = evict(tools.store, state)
+    work.did(done.rows, done.bytes)
+    return Done(f"{done.rows} rows") if done.rows else NOTHING
+
+
 def _reclaim_dropped(_: tasks.ReclaimDropped, tools: Tools, __: Work) -> Done:
     count = tools.reclaim_dropped()
     return Done(f"{count} tables") if count else NOTHING
@@ -154,6 +171,7 @@ KINDS: Mapping[str, Kind] = {
     "compact": Kind(tasks.Compact, _compact, is_heavy=True),
     "clean": Kind(tasks.Clean, _clean, is_heavy=True),
     "reclaim": Kind(tasks.Reclaim, _reclaim),
+    "stream_eviction": Kind(tasks.StreamEviction, _stream_eviction),
     "reclaim_dropped": Kind(tasks.ReclaimDropped, _reclaim_dropped),
     "manifest_rebuild": Kind(tasks.ManifestRebuild, _manifest_rebuild, is_heavy=True),
     "manifest_eviction": Kind(tasks.ManifestEviction, _manifest_eviction),

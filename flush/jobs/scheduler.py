@@ -19,16 +19,20 @@ from flush.compaction import gains, has_scattered_dead
 from flush.jobs.job import Origin
 from flush.jobs.kinds import Tools
 from flush.jobs.schedule import Schedule, due
-from flush.jobs.tasks import Flush, ReclaimDropped, ScopeTask, Task
+from flush.jobs.tasks import Flush, ReclaimDropped, ScopeTask, StreamEviction, Task
 from flush.jobs.upkeep import (
+    EVICT_EVERY_SECONDS,
     LOOK_AGAIN_SECONDS,
     SETTLE_AFTER_SECONDS,
+    Decision,
     Remembered,
     ScopeFacts,
     decide,
+    decide_eviction,
     interval_has_passed,
 )
 from flush.small_scopes import stays_hot
+from providers.commit.lifetime import seconds_to_live
 from providers.commit.scope_state import ScopeState
 
 log = logging.getLogger(__name__)
@@ -39,11 +43,12 @@ Put = Callable[[Task, Origin], float | None]
 
 @dataclass(frozen=True)
 class Plan:
-    """What recurs, how long segments stay as they are, and whether batches are merged."""
+    """What recurs, how long segments stay as they are, whether batches are merged, how often streams are evicted."""
 
     schedules: Callable[[], Sequence[Schedule]] = tuple
     settle_after_seconds: float = SETTLE_AFTER_SECONDS
     compacts: bool = True
+    evict_every_seconds: Callable[[], float] = lambda: EVICT_EVERY_SECONDS
 
 
 DEFAULT_PLAN = Plan()
@@ -115,7 +120,8 @@ class Scheduler:
             self._store.cold_state(table, scope.user)
         except DatabaseError as error:
             log.debug("%s was examined: %s", table.name, error.message)
-        interval = table.options.flush_policy.interval_seconds
+        stream = table.options.stream
+        interval = table.options.flush_policy.interval_seconds if stream is None else stream.ttl_seconds
         if interval is not None:
             self._expected.add(scope)
             self._agenda.put(scope, now + interval)
@@ -140,7 +146,7 @@ class Scheduler:
         """Have done what a scope needs; return when to look again if nothing happens."""
         state = self._store.in_memory(scope)
         if state is None:
-            return self._look_at_expected(scope)
+            return self._look_at_expected(scope, now)
         self._expected.discard(scope)
         if state.dropped:
             return None
@@ -148,7 +154,7 @@ class Scheduler:
         facts = self._facts(state, known, now)
         if facts.stays_hot:
             state.rests_at = state.published.version
-        decision = decide(facts, known, now, settle_after=self._plan.settle_after_seconds, compacts=self._plan.compacts)
+        decision = self._decided(facts, known, now, is_stream=state.head.table.is_stream)
         remembered, look_at = decision.remembered, decision.look_at
         for kind in decision.due:
             task = kind(table_id=scope.table_id, user=scope.user)
@@ -159,10 +165,21 @@ class Scheduler:
         self._remembered[state] = remembered
         return look_at
 
-    def _look_at_expected(self, scope: Scope) -> float | None:
+    def _decided(self, facts: ScopeFacts, known: Remembered, now: float, *, is_stream: bool) -> Decision:
+        plan = self._plan
+        if is_stream:
+            return decide_eviction(facts, known, now, evict_every=plan.evict_every_seconds())
+        return decide(facts, known, now, settle_after=plan.settle_after_seconds, compacts=plan.compacts)
+
+    def _look_at_expected(self, scope: Scope, now: float) -> float | None:
         if scope not in self._expected:
             return None
         table = self._tools.find_table(scope.table_id)
+        if table is not None and table.options.stream is not None and self._store.has_hot_rows(table, scope.user):
+            rests_until = self._put(StreamEviction(table_id=scope.table_id, user=scope.user), Origin.DECIDED)
+            return max(
+                rests_until or 0.0, now + max(table.options.stream.ttl_seconds, self._plan.evict_every_seconds())
+            )
         if table is None or stays_hot(self._store, table, scope.user):
             self._expected.discard(scope)
             return None
@@ -186,4 +203,6 @@ class Scheduler:
             has_leftovers=state.has_leftovers,
             gains=gains(self._store, state) if looks else None,
             has_scattered_dead=self._plan.compacts and has_scattered_dead(snapshot),
+            lives_seconds=seconds_to_live(snapshot, self._store.allocator.now_ms()),
+            floor=snapshot.hot.floor,
         )

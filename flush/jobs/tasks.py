@@ -84,6 +84,12 @@ class Reclaim(ScopeTask):
     kind: Literal["reclaim"] = "reclaim"
 
 
+class StreamEviction(ScopeTask):
+    """Rows of a STREAM table that have left by age or size go from memory and disk."""
+
+    kind: Literal["stream_eviction"] = "stream_eviction"
+
+
 class ReclaimDropped(Task):
     """Folders of dropped tables go, when nobody reads them."""
 

@@ -3,10 +3,13 @@
 from dataclasses import dataclass, replace
 
 from catalog.definition import FlushPolicy
-from flush.jobs.tasks import Clean, Compact, Flush, Reclaim, ScopeTask, Settle
+from flush.jobs.tasks import Clean, Compact, Flush, Reclaim, ScopeTask, Settle, StreamEviction
 
 SETTLE_AFTER_SECONDS = 5.0
 """How long a stream's rows stay as they came: settling takes the cores that the next stream would like to have."""
+
+EVICT_EVERY_SECONDS = 10.0
+"""How often rows of one STREAM table go from memory and disk, which costs a sync; nobody sees them since they left."""
 
 AT_REST_SECONDS = 60.0
 """A scope that nobody has changed for so long is cleaned more thoroughly."""
@@ -22,6 +25,8 @@ class ScopeFacts:
     `manifest` is the version of the newest one, `manifests` of all by which somebody may still read. `gains` says that
     a compaction has something to gain; None: nobody has looked, as `Remembered.compacted` is about this very manifest.
     `stays_hot` says that the hot rows are so few that no interval moves them; it is asked for when one has passed.
+    `lives_seconds` is how long the oldest row of a STREAM table has to live, None where there is no row; below the
+    `floor` there is none in memory.
     """
 
     policy: FlushPolicy
@@ -34,6 +39,8 @@ class ScopeFacts:
     has_leftovers: bool = False
     gains: bool | None = None
     has_scattered_dead: bool = False
+    lives_seconds: float | None = None
+    floor: int = 0
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,8 @@ class Remembered:
 
     `unflushed_since` and `unsettled_since`: since when something waits; `quiet_since`: since when nobody has changed a
     scope that is to be cleaned. `compacted` is the manifest that was looked at for compaction, `reclaimed` those by
-    which was read when files were deleted.
+    which was read when files were deleted. `evicted_at` is when rows of a STREAM table were evicted last, `floor` the
+    one that it had then.
     """
 
     unflushed_since: float | None = None
@@ -50,6 +58,8 @@ class Remembered:
     quiet_since: float | None = None
     compacted: int | None = None
     reclaimed: frozenset[int] | None = None
+    evicted_at: float | None = None
+    floor: int = 0
 
     def changed(self, now: float) -> "Remembered":
         """After something happened in the scope."""
@@ -66,6 +76,8 @@ class Remembered:
                 return replace(self, reclaimed=None)
             case "clean":
                 return replace(self, quiet_since=now)
+            case "stream_eviction":
+                return replace(self, floor=0)
             case _:
                 return self
 
@@ -102,7 +114,7 @@ def decide(
     settle_after: float = SETTLE_AFTER_SECONDS,
     compacts: bool = True,
 ) -> Decision:
-    """Decide what a scope needs now."""
+    """Decide what a scope with files needs now."""
     due: list[type[ScopeTask]] = []
     later: list[float] = []
 
@@ -143,3 +155,17 @@ def decide(
 
     remembered = Remembered(unflushed_since, unsettled_since, quiet_since, facts.manifest, facts.manifests)
     return Decision(remembered, tuple(due), min(later, default=None))
+
+
+def decide_eviction(
+    facts: ScopeFacts, known: Remembered, now: float, *, evict_every: float = EVICT_EVERY_SECONDS
+) -> Decision:
+    """Decide what a scope of a STREAM table needs now."""
+    has_left = facts.floor != known.floor
+    if facts.lives_seconds is None and not has_left:
+        return Decision(known, (), None)
+    rests_seconds = 0.0 if known.evicted_at is None else known.evicted_at + evict_every - now
+    wait_seconds = max(rests_seconds, 0.0 if has_left else facts.lives_seconds or 0.0)
+    if wait_seconds > 0:
+        return Decision(known, (), now + wait_seconds)
+    return Decision(replace(known, evicted_at=now, floor=facts.floor), (StreamEviction,), now + evict_every)

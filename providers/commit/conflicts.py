@@ -43,7 +43,7 @@ def changed_since(
     present = np.zeros(len(keys), dtype=np.bool_)
     present[hot_rows] = present[cold.rows] = True
     existed = np.zeros(len(keys), dtype=np.bool_)
-    existed[base.hot.find(keys)[0]] = existed[find_cold(base, keys, files, bounds).rows] = True
+    existed[base.hot.above(head.hot.floor).find(keys)[0]] = existed[find_cold(base, keys, files, bounds).rows] = True
     changed[hot_rows[hot_seqs > base.last_seq]] = True
     changed[cold.rows[_cold_seqs(head, cold, base.last_seq, files) > base.last_seq]] = True
     return changed | (existed & ~present)

@@ -21,6 +21,7 @@ from manifest.batch_entry import BatchFileEntry, DeletionEntry
 from manifest.dead_rows import DeadRows
 from providers.cold.scope_folder import ScopeFolder
 from providers.commit.apply import add_versions, mark_dead
+from providers.commit.lifetime import recorded_floor
 from providers.damage import DamagedPart, named
 from providers.hot import record
 from providers.hot.record import HotRecord
@@ -38,7 +39,8 @@ def load(keyvalue: KeyValueStore, cold: ColdState, joined_bytes_max: int = JOINE
     first, end = record.record_key(scope, manifest.flushed_seq + 1), record.prefix_end(record.scope_prefix(scope))
     with named(table, scope, DamagedPart.HOT_ROWS):
         records = [record.decode(value) for _, value in keyvalue.scan(Family.HOT, first, end)]
-        return replay(cold, dead, records, manifest.max_seq, joined_bytes_max)
+        floor = recorded_floor(keyvalue, scope) if table.is_stream else 0
+        return replay(cold, dead, records, max(manifest.max_seq, floor - 1), joined_bytes_max, floor)
 
 
 def dead_rows_of(cold: ColdState) -> Mapping[int, DeadRows]:
@@ -52,11 +54,19 @@ def dead_rows_of(cold: ColdState) -> Mapping[int, DeadRows]:
 
 
 def replay(
-    cold: ColdState, dead: Mapping[int, DeadRows], records: list[HotRecord], newest_cold: int, joined_bytes_max: int
+    cold: ColdState,
+    dead: Mapping[int, DeadRows],
+    records: list[HotRecord],
+    newest_cold: int,
+    joined_bytes_max: int,
+    floor: int = 0,
 ) -> Snapshot:
-    """The state after all hot records, given in commit order. `newest_cold` is the largest `_seq` of the batches."""
+    """The state after all hot records, given in commit order. `newest_cold` is the largest `_seq` of what is not hot.
+
+    Of a STREAM table, rows below the `floor` have left.
+    """
     key = tuple(column.physical for column in cold.table.key_columns)
-    snapshot = Snapshot(1, cold, dead, HotView(key), newest_cold)
+    snapshot = Snapshot(1, cold, dead, HotView(key, is_indexed=not cold.table.is_stream), newest_cold)
     if not records:
         return snapshot
     for entry in records:
@@ -66,7 +76,8 @@ def replay(
     hot = snapshot.hot
     for some in together(batches, joined_bytes_max):
         hot = _with_versions(hot, cold.table, pa.Table.from_batches(some))
-    return replace(snapshot, hot=hot, last_seq=max(newest_cold, int(batches[-1].column(SEQ_COLUMN)[-1].as_py())))
+    last_seq = max(newest_cold, int(batches[-1].column(SEQ_COLUMN)[-1].as_py()))
+    return replace(snapshot, hot=hot.above(floor), last_seq=last_seq)
 
 
 def _with_versions(hot: HotView, table: TableDef, versions: pa.Table) -> HotView:

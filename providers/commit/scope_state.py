@@ -72,9 +72,10 @@ class ScopeState:
 
     @property
     def waits_for_maintenance(self) -> bool:
-        """Tell whether there is something to flush, to settle, or to clean up."""
-        to_flush = self.head.has_unflushed and self.rests_at != self.head.version
-        return to_flush or bool(self.head.manifest.segments) or self.has_leftovers or self.unsure
+        """Tell whether there is something to flush, to let go, to settle, or to clean up."""
+        head = self.head
+        to_flush = head.has_unflushed and self.rests_at != head.version
+        return to_flush or head.ages or bool(head.manifest.segments) or self.has_leftovers or self.unsure
 
     def begin_batch(self, batch: int) -> None:
         """Say that a job writes a batch: its files are safe from reclamation until it is published or released."""

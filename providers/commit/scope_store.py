@@ -32,6 +32,7 @@ from providers.commit.bulk_record import put_bulk_commit, restore_bulk_commit
 from providers.commit.definitions import dropped
 from providers.commit.file_names import FileNames
 from providers.commit.idempotency import Idempotency, Outcome, find_replay, put_outcome
+from providers.commit.lifetime import FLOOR, kept, put_floor, unexpired
 from providers.commit.noticed import Noticed
 from providers.commit.request import PLAIN, Request
 from providers.commit.residents import Residents
@@ -134,7 +135,8 @@ class ScopeStore:
         for state, (table, _) in zip(states, scopes, strict=True):
             self._adopt(state, table, wait=False)
         read = zip(states, self.visibility.read(states), scopes, strict=True)
-        return [_read_by(table, state, snapshot) for state, snapshot, (table, _) in read]
+        now_ms = self.allocator.now_ms()
+        return [unexpired(_read_by(table, state, snapshot), now_ms) for state, snapshot, (table, _) in read]
 
     def outlived(self, snapshots: Iterable[Snapshot]) -> dict[int, int]:
         """Parts of hot rows, as `HotView.parts` has them, that are in memory for readers of these snapshots alone.
@@ -145,7 +147,7 @@ class ScopeStore:
         for snapshot in snapshots:
             state = self.in_memory(snapshot.scope)
             newest = None if state is None else state.published
-            if newest is not snapshot:
+            if newest is None or newest.version != snapshot.version:
                 current = {} if newest is None else newest.hot.parts()
                 found |= {part: size for part, size in snapshot.hot.parts().items() if part not in current}
                 found[id(snapshot)] = _VIEW_BYTES * _text_columns(snapshot.table) * snapshot.hot.live_count
@@ -424,7 +426,7 @@ class ScopeStore:
         for prefix in map(record.table_prefix, table_ids):
             for family in (Family.HOT, Family.IDEMPOTENCY):
                 batch.delete_range(family, prefix, record.prefix_end(prefix))
-            for kind in (MANIFEST_MARK, USED):
+            for kind in (MANIFEST_MARK, USED, FLOOR):
                 batch.delete_range(Family.META, kind + prefix, record.prefix_end(kind + prefix))
             delete_prefix(batch, prefix)
         if table_ids:
@@ -445,7 +447,11 @@ class ScopeStore:
             key = record.record_key(snapshot.scope, int(chunk.column(SEQ_COLUMN)[0].as_py()))
             batch.put(Family.HOT, key, record.encode(HotRecord(chunk, marks)))
             marks = {}
-        return after_commit(snapshot, resolved, versions, seqs)
+        after = after_commit(snapshot, resolved, versions, seqs)
+        within = kept(after, self.allocator.now_ms())
+        if within.hot.floor > after.hot.floor:
+            put_floor(batch, within)
+        return within
 
     def _found(self, table: TableDef, user: str | None) -> ScopeState:
         """A scope, by whatever version of the definition it is read."""

@@ -30,6 +30,7 @@ from catalog.store import Change as DefinitionChange
 from providers.commit.apply import adopted
 from providers.commit.conflicts import altered, refuse_conflict
 from providers.commit.idempotency import NOTHING, Idempotency, Outcome, put_outcome, replayed_in
+from providers.commit.lifetime import unexpired
 from providers.commit.request import PLAIN, Note, Request
 from providers.commit.resolve import OnExisting, resolve
 from providers.commit.scope_state import ScopeState
@@ -71,6 +72,7 @@ class Transaction:
         self._lock = threading.RLock()
         self._phase = Phase.OPEN
         self._moment: int | None = None
+        self._began_ms = 0
         self._base = Registry()
         self._now = _State(self._base, {})
         self._read: dict[Scope, Snapshot] = {}
@@ -245,7 +247,7 @@ class Transaction:
         self.require_open()
         if self._moment is None:
             self._moment, self._base = self._store.visibility.begin(lambda: self._catalog.registry)
-            self._now = _State(self._base, {})
+            self._now, self._began_ms = _State(self._base, {}), self._store.allocator.now_ms()
 
     def _end(self, phase: Phase) -> None:
         self._phase = phase
@@ -291,7 +293,7 @@ class Transaction:
         if found.table.version < original.version:
             found = adopted(found, original)
             state.pin(found)
-        return found
+        return unexpired(found, self._began_ms)
 
     def _writes_of(self, table: TableDef, user: str | None) -> ScopeWrites:
         """The writes to a scope, read by the newest of the transaction's own definitions."""

@@ -7,10 +7,13 @@ Invariants:
 
 A change yields a new view that shares what did not change, so a pinned reader keeps its own for free. Small chunks and
 runs are merged with their neighbours of similar size, so that many single-row commits leave few of either.
+
+A view without an index is for rows whose key is the hidden one: that is a number, nearly in the order of the rows, so a
+chunk rules itself out. Nothing is kept for each row then, and rows below a *floor* leave whole chunks at a time.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
@@ -18,9 +21,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from catalog.definition import SEQ_COLUMN
+from catalog.definition import HIDDEN_KEY_COLUMN, SEQ_COLUMN
 from providers.rows.hash_index import HashIndex
-from providers.rows.keys import Keys, Positions
+from providers.rows.keys import Ascending, Keys, Positions
 
 CHUNK_ROWS_MAX = 65_536
 CHUNK_BYTES_MAX = 64 << 20
@@ -62,6 +65,28 @@ class HotChunk:
         """How many rows are live."""
         return len(self.seqs) if self.live is None else int(np.count_nonzero(self.live))
 
+    @cached_property
+    def nbytes(self) -> int:
+        """What the rows take in memory, dead ones too."""
+        return int(self.rows.nbytes)
+
+    @cached_property
+    def hidden_keys(self) -> Ascending | None:
+        """The rows by their hidden key."""
+        return Keys.of([self.rows.column(HIDDEN_KEY_COLUMN)]).ascending
+
+    def first_of_newest(self, count: int) -> int:
+        """Where the newest `count` live rows begin; 0 where there are no more than those."""
+        if self.live_count <= count:
+            return 0
+        if count <= 0:
+            return len(self.seqs)
+        return len(self.seqs) - count if self.live is None else int(np.flatnonzero(self.live)[-count])
+
+    def since(self, start: int) -> "HotChunk":
+        """The rows from a position on, without a copy."""
+        return HotChunk(self.rows.slice(start), self.seqs[start:], None if self.live is None else self.live[start:])
+
     def is_live(self, positions: Positions) -> npt.NDArray[np.bool_]:
         """Tell which of some row positions are live."""
         return np.ones(len(positions), dtype=np.bool_) if self.live is None else self.live[positions]
@@ -75,11 +100,16 @@ class HotChunk:
 
 @dataclass(frozen=True, eq=False)
 class HotView:
-    """All live hot rows of a scope. `key` holds the physical names of the key columns."""
+    """All live hot rows of a scope. `key` holds the physical names of the key columns.
+
+    No row has a `_seq` below the `floor`. One that is not `is_indexed` has no runs.
+    """
 
     key: tuple[str, ...]
     chunks: tuple[HotChunk, ...] = ()
     runs: tuple[HashIndex, ...] = ()
+    floor: int = 0
+    is_indexed: bool = True
 
     @cached_property
     def live_count(self) -> int:
@@ -95,6 +125,11 @@ class HotView:
     def version_count(self) -> int:
         """Rows of the view, dead ones included: what memory and the log hold."""
         return sum(len(chunk.seqs) for chunk in self.chunks)
+
+    @cached_property
+    def nbytes(self) -> int:
+        """What the rows of the view take in memory, dead ones included."""
+        return sum(chunk.nbytes for chunk in self.chunks)
 
     @cached_property
     def batches(self) -> list[pa.RecordBatch]:
@@ -117,6 +152,8 @@ class HotView:
 
     def find(self, keys: Keys) -> tuple[Positions, Seqs]:
         """Return (row of `keys`, `_seq` of the live hot row with that key) for every key that has one, by `_seq`."""
+        if not self.is_indexed:
+            return self._find_hidden(keys)
         found = [run.probe(keys) for run in self.runs]
         rows = _concat([pair[0] for pair in found])
         seqs = _concat([pair[1] for pair in found])
@@ -131,6 +168,21 @@ class HotView:
             if len(live):
                 keep[here.start + live] = self._confirm(chunk, positions[live], keys, rows[here][live])
         return rows[keep], seqs[keep]
+
+    def _find_hidden(self, keys: Keys) -> tuple[Positions, Seqs]:
+        """The same by the hidden key, of which no two rows have one."""
+        wanted = keys.ascending
+        rows, seqs = [], []
+        for chunk in self.chunks:
+            if wanted is None or chunk.hidden_keys is None:
+                continue
+            theirs, positions = chunk.hidden_keys.find(wanted)
+            live = chunk.is_live(positions)
+            rows.append(theirs[live])
+            seqs.append(chunk.seqs[positions[live]])
+        found = _concat(seqs)
+        order = np.argsort(found)
+        return _concat(rows)[order], found[order]
 
     def _confirm(self, chunk: HotChunk, positions: Positions, keys: Keys, rows: Positions) -> npt.NDArray[np.bool_]:
         if keys.exact:
@@ -154,18 +206,37 @@ class HotView:
         chunks = list(self.chunks)
         for number, _, positions in self._by_chunk(np.sort(seqs)):
             chunks[number] = chunks[number].without(positions)
-        return HotView(self.key, tuple(chunks), self.runs)
+        return replace(self, chunks=tuple(chunks))
 
     def with_rows(self, rows: pa.RecordBatch, keys: Keys) -> "HotView":
         """The view with new rows, all later than those it has and of keys that have no live row in it."""
         if not rows.num_rows:
             return self
         chunk = HotChunk.of(rows)
-        return HotView(
-            self.key,
-            tuple(_merge_chunks([*self.chunks, chunk])),
-            tuple(self._merge_runs([*self.runs, HashIndex.build(keys, chunk.seqs)])),
-        )
+        chunks = tuple(_merge_chunks([*self.chunks, chunk]))
+        if not self.is_indexed:
+            return replace(self, chunks=chunks)
+        runs = tuple(self._merge_runs([*self.runs, HashIndex.build(keys, chunk.seqs)]))
+        return replace(self, chunks=chunks, runs=runs)
+
+    def above(self, floor: int) -> "HotView":
+        """The view with a higher floor; itself where it has that already. No row is looked at or copied."""
+        if floor <= self.floor or not (self.chunks and floor > self.chunks[0].seqs[0]):
+            return self
+        first = int(np.searchsorted(self._first_seqs, floor, side="right")) - 1
+        start = int(np.searchsorted(self.chunks[first].seqs, floor))
+        rest = self.chunks[first + 1 :]
+        if start < len(self.chunks[first].seqs):
+            rest = (self.chunks[first].since(start) if start else self.chunks[first], *rest)
+        return replace(self, chunks=rest, floor=floor)
+
+    def released(self) -> "HotView":
+        """The same rows, without the memory of those that stood before them, where that is most of what is kept."""
+        if not self.chunks or self.chunks[0].rows.get_total_buffer_size() <= 2 * self.chunks[0].nbytes:
+            return self
+        first = self.chunks[0]
+        copied = HotChunk.of(first.rows.take(pa.array(np.arange(len(first.seqs)))))
+        return replace(self, chunks=(HotChunk(copied.rows, copied.seqs, first.live), *self.chunks[1:]))
 
     def after(self, seq: int) -> "HotView":
         """The rows with a larger `_seq`."""
@@ -173,10 +244,9 @@ class HotView:
         for chunk in self.chunks:
             start = int(np.searchsorted(chunk.seqs, seq, side="right"))
             if start < len(chunk.seqs):
-                live = None if chunk.live is None else chunk.live[start:]
-                chunks.append(HotChunk(chunk.rows.slice(start), chunk.seqs[start:], live))
+                chunks.append(chunk.since(start))
         runs = [run.kept(run.addresses > seq) for run in self.runs]
-        return HotView(self.key, tuple(chunks), tuple(run for run in runs if len(run)))
+        return replace(self, chunks=tuple(chunks), runs=tuple(run for run in runs if len(run)))
 
     def _by_chunk(self, seqs: Seqs) -> Iterator[tuple[int, slice, Positions]]:
         """For ascending `_seq`s: the number of each chunk that has some, which of them, and their row positions."""

@@ -32,6 +32,22 @@ AHEAD_TICKS = 10_000 << SEQUENCE_BITS
 SeqArray = npt.NDArray[np.int64]
 
 
+def first_seq_of(at_ms: int) -> int:
+    """The smallest id of a millisecond since 1970, or of 2024's first."""
+    return max(at_ms - EPOCH_MS, 0) << (NODE_BITS + SEQUENCE_BITS)
+
+
+def moment_of(seq: int) -> int:
+    """When an id was handed out, in milliseconds since 1970."""
+    return (seq >> (NODE_BITS + SEQUENCE_BITS)) + EPOCH_MS
+
+
+def seq_before(seq: int, ticks: int) -> int:
+    """The smallest id of any node, so many ticks before that of `seq`; 0 where there is none."""
+    tick = max(_tick_of(seq) - ticks, 0)
+    return int(_ids(np.array([tick], dtype=np.int64), 0)[0])
+
+
 def unix_ms() -> int:
     """Wall-clock milliseconds since 1970."""
     return time.time_ns() // 1_000_000
@@ -82,6 +98,13 @@ class SeqAllocator:
         self._clock_ms = clock_ms
         self._lock = threading.Lock()
         self._last_tick = self._ceiling_tick = _tick_of(ceiling)
+        self._latest_ms = 0
+
+    def now_ms(self) -> int:
+        """The wall clock in milliseconds since 1970, which does not go back as long as this is in memory."""
+        with self._lock:
+            self._latest_ms = max(self._latest_ms, self._clock_ms())
+            return self._latest_ms
 
     def reserve(self, count: int) -> SeqArray:
         """Return `count` ascending ids, all larger than every id handed out before."""

@@ -235,7 +235,7 @@ def test_reserved_namespaces_are_closed(name: str) -> None:
 @pytest.mark.parametrize(
     "sql",
     [
-        "CREATE STREAM TABLE t (a INT)",
+        "CREATE TEMPORARY STREAM TABLE t (a INT)",
         "CREATE EXTERNAL TABLE t STORED AS CSV LOCATION '/etc/passwd'",
         "CREATE OR REPLACE TABLE t (a INT)",
         "CREATE INDEX i ON t (a)",

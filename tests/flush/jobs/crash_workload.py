@@ -5,8 +5,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 
+import pyarrow as pa
+
 from catalog.audit import AuditRecord, Verdict
 from catalog.audit_log import AuditLog
+from catalog.definition import StreamLimits, TableOptions
 from catalog.identifiers import TableName
 from catalog.keyvalue import AtomicWrite, Family
 from flush import compaction
@@ -18,6 +21,9 @@ from tests.flush.crash_workload import Contents, Step, request
 from tests.storage_fixtures import Database, TableAccess
 
 OTHER = TableName("public", "other")
+EVENTS = TableName("public", "events")
+EVENTS_MAX = 3
+"""A STREAM table, and how many rows stay in it."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +34,12 @@ class JobStep:
     parameters: dict[str, object] = field(default_factory=dict)
     interrupted: bool = False
     before: Callable[[TableAccess], object] = lambda _: None
+    of: TableName | None = None
 
     def run(self, table: TableAccess) -> None:
         """Do it, with jobs that have just begun; what was interrupted is on record as running."""
-        of_table = {} if self.parameters or self.kind == "reclaim_dropped" else {"table_id": table.definition.id}
+        about = table if self.of is None else TableAccess(table.db, self.of)
+        of_table = {} if self.parameters or self.kind == "reclaim_dropped" else {"table_id": about.definition.id}
         self.before(table)
         task = make_task(self.kind, {**of_table, **self.parameters})
         if self.interrupted:
@@ -65,6 +73,14 @@ def age_requests(table: TableAccess) -> None:
     table.db.keyvalue.commit(batch)
 
 
+def overfill(table: TableAccess) -> None:
+    """Append more rows to the STREAM table than stay in it, and delete one of those."""
+    events = TableAccess(table.db, EVENTS)
+    for number in range(5):
+        events.write({"_row": number, "n": number})
+    events.delete({"_row": 4})
+
+
 def lose_manifest(table: TableAccess) -> None:
     """Start anew, and find no manifest."""
     manifest = table.folder / MANIFEST_NAME
@@ -88,6 +104,7 @@ STEPS: Sequence[Step | JobStep] = (
     JobStep("audit_retention", {"days": 30.0}, before=make_old_records),
     JobStep("idempotency_retention", {"days": 30.0}, before=age_requests),
     JobStep("manifest_eviction", {"cache_mb": 0, "ttl_s": 1.0}),
+    JobStep("stream_eviction", before=overfill, of=EVENTS),
     JobStep("manifest_rebuild", before=lose_manifest),
     JobStep("flush", interrupted=True),
     Step("last commit", [{99: 99}]),
@@ -100,6 +117,8 @@ def prepare(database: Database) -> list[Callable[[], object]]:
     table = database.create()
     other = database.create(name=OTHER.table)
     other.load([{"k": 1, "v": 1}])
+    limits = TableOptions(stream=StreamLimits(ttl_seconds=3_600, max_rows=EVENTS_MAX))
+    database.create([("n", pa.int64())], (), name=EVENTS.table, options=limits)
     return [partial(step.run, table) for step in STEPS]
 
 

@@ -21,7 +21,7 @@ from flush.jobs.records import JobRecords
 from flush.jobs.states import JobState
 from flush.jobs.tasks import ManifestRebuild
 from tests.flush.crashes import Crashes, crashes
-from tests.flush.jobs.crash_workload import STEPS, JobStep, contents_after
+from tests.flush.jobs.crash_workload import EVENTS, EVENTS_MAX, STEPS, JobStep, contents_after
 from tests.flush.test_crash_points import check_consistent, check_files
 from tests.storage_fixtures import Database, TableAccess
 
@@ -86,6 +86,7 @@ def check_survivor(root: Path) -> None:
         table.reclaim()
         check_files(table, exactly=True)
         check_audit_log(database)
+        check_events(database)
     finally:
         database.close()
 
@@ -113,3 +114,10 @@ def check_audit_log(database: Database) -> None:
     assert not log.check()[0]
     actions = [record.action for _, record in log.records()]
     assert actions.count(RETENTION) <= 1
+
+
+def check_events(database: Database) -> None:
+    """The STREAM table has the newest rows of those that were appended so far, without the one that was deleted."""
+    numbers = sorted(row["n"] for row in TableAccess(database, EVENTS).all())
+    appended = [list(range(max(count - EVENTS_MAX, 0), count)) for count in range(6)]
+    assert numbers in [*appended, [2, 3]]

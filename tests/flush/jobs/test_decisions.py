@@ -7,8 +7,8 @@ import pytest
 
 from catalog.definition import FlushPolicy
 from flush.jobs.schedule import Schedule, due
-from flush.jobs.tasks import AuditRetention, Clean, Compact, Flush, Reclaim, Settle
-from flush.jobs.upkeep import Decision, Remembered, ScopeFacts, decide, flush_is_due
+from flush.jobs.tasks import AuditRetention, Clean, Compact, Flush, Reclaim, Settle, StreamEviction
+from flush.jobs.upkeep import Decision, Remembered, ScopeFacts, decide, decide_eviction, flush_is_due
 
 NEVER = FlushPolicy(rows=None, interval_seconds=None)
 SEEN = Remembered(compacted=0, reclaimed=frozenset({0}))
@@ -115,3 +115,28 @@ def test_what_recurs_is_due_after_its_interval() -> None:
         return len(list(due([daily], ended, NOW)))
 
     assert [tasks(None), tasks(23.9), tasks(24), tasks(-1)] == [1, 0, 1, 1]
+
+
+def test_a_stream_is_evicted_when_its_oldest_row_expires_and_not_again_at_once() -> None:
+    """However many rows expire: each time costs a sync."""
+    facts = replace(IDLE, lives_seconds=4.0)
+    assert decide_eviction(facts, SEEN, 5, evict_every=10) == Decision(SEEN, (), 9)
+    expired = replace(facts, lives_seconds=0.0)
+    first = decide_eviction(expired, SEEN, 9, evict_every=10)
+    assert (first.due, first.look_at) == ((StreamEviction,), 19)
+    assert decide_eviction(expired, first.remembered, 12, evict_every=10) == Decision(first.remembered, (), 19)
+    assert decide_eviction(expired, first.remembered, 19, evict_every=10).due == (StreamEviction,)
+
+
+def test_a_stream_is_evicted_of_what_left_by_size() -> None:
+    """The log still has it."""
+    facts = replace(IDLE, lives_seconds=3_600.0, floor=7)
+    first = decide_eviction(facts, SEEN, 5, evict_every=10)
+    assert first.due == (StreamEviction,)
+    assert decide_eviction(facts, first.remembered, 50, evict_every=10).look_at == 3_650
+    assert decide_eviction(replace(facts, floor=8), first.remembered, 16, evict_every=10).due == (StreamEviction,)
+
+
+def test_an_empty_stream_needs_nothing() -> None:
+    """And nobody looks at it again."""
+    assert decide_eviction(IDLE, SEEN, 5) == Decision(SEEN, (), None)

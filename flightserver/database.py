@@ -32,7 +32,7 @@ from flush.jobs.jobs import JobLimits, Jobs
 from flush.jobs.kinds import Tools
 from flush.jobs.schedule import Schedule
 from flush.jobs.scheduler import Plan
-from flush.jobs.tasks import AuditRetention, Backup, IdempotencyRetention, ManifestEviction
+from flush.jobs.tasks import AuditRetention, Backup, IdempotencyRetention, ManifestEviction, Retention
 from flush.leftovers import clear_leftovers, reclaim_dropped
 from providers.cold.files import ColdFiles
 from providers.cold.scope_folder import TableFolders
@@ -92,6 +92,7 @@ class Database:
                 self.audit_log,
                 find_table=self._find_table,
                 reclaim_dropped=lambda: reclaim_dropped(self.catalog, self.store, self._tables),
+                registry=lambda: self.catalog.registry,
             ),
             Plan(
                 lambda: schedules_of(self.settings),
@@ -170,6 +171,7 @@ def schedules_of(settings: Settings) -> tuple[Schedule, ...]:
             ManifestEviction(cache_mb=settings.manifest_cache_mb, ttl_s=settings.manifest_cache_ttl_s),
             settings.manifest_cache_interval_s,
         ),
+        Schedule(Retention(), settings.retention_interval_s),
         Schedule(AuditRetention(days=settings.audit_retention_d), settings.audit_retention_interval_s),
         Schedule(
             IdempotencyRetention(days=settings.idempotency_retention_d), settings.idempotency_retention_interval_s

@@ -31,7 +31,7 @@ LIVE = frozenset(
         *("kept_mb", "kept_user_mb", "audit_retention_d", "audit_retention_interval_s"),
         *("idempotency_retention_d", "idempotency_retention_interval_s", "backups_kept", "drain_s"),
         *("manifest_cache_mb", "manifest_cache_ttl_s", "manifest_cache_interval_s"),
-        "stream_eviction_interval_s",
+        *("stream_eviction_interval_s", "retention_interval_s"),
     }
 )
 """Settings that ALTER SYSTEM changes while the server runs. Of others, something was made when it started."""
@@ -143,6 +143,9 @@ class Settings(BaseModel):
         2048, ge=16, description="memory for what is kept for clients: results, parameters, streams, transactions"
     )
     kept_user_mb: int = Field(1024, ge=16, description="of that, what is kept for one user")
+    retention_interval_s: float = Field(
+        3_600.0, gt=0, description="how often rows are looked for that are older than their table keeps them"
+    )
     audit_retention_d: float = Field(
         365.0, gt=0, description="days for which records of the audit log are kept; the newest stays"
     )

@@ -106,6 +106,7 @@ class Database:
             AuditLog(self.keyvalue),
             find_table=self.catalog.registry.table_of,
             reclaim_dropped=lambda: reclaim_dropped(self.catalog, self.store, self.folders),
+            registry=lambda: self.catalog.registry,
         )
 
     def jobs(self, plan: Plan = DEFAULT_PLAN, **options: Any) -> Jobs:

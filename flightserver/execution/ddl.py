@@ -157,7 +157,8 @@ class Ddl:
         self, name: TableName, statement: CreateTable | CreateTableAs, columns: tuple[ColumnSpec, ...]
     ) -> TableDef:
         key, options = statement.primary_key, statement.options
-        return self.define(name, statement.kind, columns, key, options, is_stream=statement.is_stream)
+        table = self.define(name, statement.kind, columns, key, options, is_stream=statement.is_stream)
+        return _without_retention(table) if statement.temporary else table
 
     def _new_table(self, table: TableDef, statement: CreateTable | CreateTableAs, context: Context) -> NewTable:
         return NewTable(self._database, table, context, statement.temporary, statement.if_not_exists)
@@ -184,7 +185,7 @@ class Ddl:
         table = context.table(statement.table, Use.DEFINE)
         now_ms = self._database.store.allocator.now_ms()
         if table.name in context.temporary.by_name:
-            context.temporary.alter(table, lambda now: _altered(now, statement.action, now_ms))
+            context.temporary.alter(table, lambda now: _without_retention(_altered(now, statement.action, now_ms)))
             return _DONE
 
         def change(registry: Registry) -> Registry:
@@ -320,6 +321,13 @@ def _with_options(table: TableDef, options: Mapping[str, str]) -> TableDef:
     if parsed.retention is not None and parsed.retention.column is not None:
         _check_age_column(table.by_id[parsed.retention.column])
     return set_options(table, parsed)
+
+
+def _without_retention(table: TableDef) -> TableDef:
+    """A temporary table; INVALID where its rows are to be deleted some day."""
+    if table.options.retention is not None:
+        raise DatabaseError(ErrorKind.INVALID, "a temporary table has no retention: it goes with its session")
+    return table
 
 
 def _check_age_column(column: Column) -> None:

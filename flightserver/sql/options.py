@@ -17,6 +17,7 @@ from flightserver.sql.lifetimes import (
     refuse_for_streams,
     with_max_bytes,
     with_max_rows,
+    with_retention,
     with_retention_column,
     with_ttl,
 )
@@ -178,5 +179,7 @@ _PARSERS: dict[str, Callable[[TableOptions, str, Mapping[str, int]], TableOption
     "ttl_seconds": lambda options, value, _: with_ttl(options, value),
     "max_bytes": lambda options, value, _: with_max_bytes(options, value),
     "max_rows": lambda options, value, _: with_max_rows(options, value),
+    "retention": lambda options, value, _: with_retention(options, value),
+    "retention_column": _retention_column,
 }
 _ABOUT_FILES = frozenset({"flush_policy", "bloom_columns", "bloom_fpp", "compression"})

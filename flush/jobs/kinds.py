@@ -16,30 +16,35 @@ from catalog.audit_log import AuditLog
 from catalog.definition import Scope, TableDef
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.keyvalue import KeyValueStore
+from catalog.registry import Registry
 from flush.compaction import Compacted, clean, compact, settle
 from flush.hot_flush import flush
 from flush.jobs import tasks
 from flush.jobs.tasks import Task
 from flush.rebuild import rebuild_scope
 from flush.reclaim import reclaim, reclaim_leftovers
+from flush.retention import Retained, retain, users_of
 from flush.stream_eviction import evict, evict_unloaded
 from flush.work import Work
+from providers.commit.definitions import StaleDefinitionError
 from providers.commit.idempotency import forget_outcomes
 from providers.commit.scope_state import ScopeState
 from providers.commit.scope_store import ScopeStore
+from providers.damage import DamagedError
 
 MICROSECONDS = 1_000_000
 
 
 @dataclass(frozen=True)
 class Tools:
-    """What jobs work with. `reclaim_dropped` deletes folders of dropped tables and tells of how many."""
+    """What jobs work with: `registry` has the definitions, `reclaim_dropped` deletes folders of dropped tables."""
 
     keyvalue: KeyValueStore
     store: ScopeStore
     audit_log: AuditLog
     find_table: Callable[[int], TableDef | None]
     reclaim_dropped: Callable[[], int]
+    registry: Callable[[], Registry]
 
 
 @dataclass(frozen=True)
@@ -142,6 +147,22 @@ def _manifest_eviction(task: tasks.ManifestEviction, tools: Tools, _: Work) -> D
     return Done(f"{scopes} partitions left memory, {copies} manifests RocksDB") if scopes or copies else NOTHING
 
 
+def _retention(_: tasks.Retention, tools: Tools, work: Work) -> Done:
+    """What of one partition is damaged, or was defined anew meanwhile, is no matter of the others."""
+    done, left = Retained(), 0
+    for table in [one for one in tools.registry().tables.values() if one.options.retention is not None]:
+        for user in users_of(tools.keyvalue, table):
+            work.check()
+            try:
+                state = tools.store.state(table, user)
+                done += retain(tools.store, state, tools.store.allocator.now_ms(), work)
+            except (DamagedError, StaleDefinitionError):
+                left += 1
+    if not (done.rows or done.batches or left):
+        return NOTHING
+    return Done(f"{done.rows} rows, {done.batches} whole batches" + (f"; {left} partitions left out" if left else ""))
+
+
 def _audit_retention(task: tasks.AuditRetention, tools: Tools, work: Work) -> Done:
     now = datetime.now(UTC)
     before = int((now - timedelta(days=task.days)).timestamp() * MICROSECONDS)
@@ -175,6 +196,7 @@ KINDS: Mapping[str, Kind] = {
     "reclaim_dropped": Kind(tasks.ReclaimDropped, _reclaim_dropped),
     "manifest_rebuild": Kind(tasks.ManifestRebuild, _manifest_rebuild, is_heavy=True),
     "manifest_eviction": Kind(tasks.ManifestEviction, _manifest_eviction),
+    "retention": Kind(tasks.Retention, _retention, is_heavy=True),
     "audit_retention": Kind(tasks.AuditRetention, _audit_retention),
     "idempotency_retention": Kind(tasks.IdempotencyRetention, _idempotency_retention),
     "backup": Kind(tasks.Backup, _by_statement, resumes=False),

@@ -110,6 +110,12 @@ class ManifestEviction(Task):
     ttl_s: float = Field(gt=0)
 
 
+class Retention(Task):
+    """Rows of all tables that are older than their table keeps them are deleted."""
+
+    kind: Literal["retention"] = "retention"
+
+
 class AuditRetention(Task):
     """Records of the audit log that are older than so many days go."""
 

@@ -327,7 +327,7 @@ def test_it_has_no_files(planner: Planner) -> None:
         ("CREATE STREAM TABLE t (n INT) WITH (ttl_seconds = 1, max_rows = 0)", "from 1"),
         ("CREATE STREAM TABLE t (n INT) WITH (ttl_seconds = 1, flush_policy = 'none')", "flush_policy is about files"),
         ("CREATE STREAM TABLE t (n INT) WITH (ttl_seconds = 1, bloom_columns = 'n')", "bloom_columns is about files"),
-        ("CREATE STREAM TABLE t (n INT) WITH (ttl_seconds = 1, retention = '1 day')", "no table option"),
+        ("CREATE STREAM TABLE t (n INT) WITH (ttl_seconds = 1, retention = '1 day')", "live for ttl_seconds"),
         ("CREATE TABLE t (n INT) WITH (ttl_seconds = 1)", "for STREAM tables"),
         ("CREATE TABLE t (n INT) WITH (max_rows = 1)", "for STREAM tables"),
         ("CREATE TEMPORARY STREAM TABLE t (n INT) WITH (ttl_seconds = 1)", "not temporary"),

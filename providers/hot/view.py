@@ -55,11 +55,6 @@ class HotChunk:
         """The `_seq`s of the live rows."""
         return self.seqs if self.live is None else self.seqs[self.live]
 
-    @property
-    def nbytes(self) -> int:
-        """Memory of the rows."""
-        return int(self.rows.nbytes)
-
     @cached_property
     def live_count(self) -> int:
         """How many rows are live."""

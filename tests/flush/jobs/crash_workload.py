@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pyarrow as pa
 
 from catalog.audit import AuditRecord, Verdict
 from catalog.audit_log import AuditLog
-from catalog.definition import StreamLimits, TableOptions
+from catalog.definition import Retention, StreamLimits, TableOptions
 from catalog.identifiers import TableName
 from catalog.keyvalue import AtomicWrite, Family
 from flush import compaction
@@ -21,6 +21,8 @@ from tests.flush.crash_workload import Contents, Step, request
 from tests.storage_fixtures import Database, TableAccess
 
 OTHER = TableName("public", "other")
+LOG = TableName("public", "log")
+"""A table that keeps its rows for ten days."""
 EVENTS = TableName("public", "events")
 EVENTS_MAX = 3
 """A STREAM table, and how many rows stay in it."""
@@ -39,7 +41,8 @@ class JobStep:
     def run(self, table: TableAccess) -> None:
         """Do it, with jobs that have just begun; what was interrupted is on record as running."""
         about = table if self.of is None else TableAccess(table.db, self.of)
-        of_table = {} if self.parameters or self.kind == "reclaim_dropped" else {"table_id": about.definition.id}
+        is_about_all = self.kind in {"reclaim_dropped", "retention"}
+        of_table = {} if self.parameters or is_about_all else {"table_id": about.definition.id}
         self.before(table)
         task = make_task(self.kind, {**of_table, **self.parameters})
         if self.interrupted:
@@ -81,6 +84,18 @@ def overfill(table: TableAccess) -> None:
     events.delete({"_row": 4})
 
 
+def fill_log(table: TableAccess) -> None:
+    """Let there be a batch with old rows alone, one with old and new rows, and both in memory."""
+    log = TableAccess(table.db, LOG)
+    now = datetime.now(UTC)
+    old, new = now - timedelta(days=20), now + timedelta(days=1)
+    log.write(*({"k": k, "v": k, "at": old} for k in range(3)))
+    log.flush()
+    log.write(*({"k": k, "v": k, "at": old if k < 5 else new} for k in range(3, 7)))
+    log.flush()
+    log.write({"k": 6, "v": 60, "at": new}, {"k": 7, "v": 7, "at": old}, {"k": 8, "v": 8, "at": new})
+
+
 def lose_manifest(table: TableAccess) -> None:
     """Start anew, and find no manifest."""
     manifest = table.folder / MANIFEST_NAME
@@ -104,6 +119,7 @@ STEPS: Sequence[Step | JobStep] = (
     JobStep("audit_retention", {"days": 30.0}, before=make_old_records),
     JobStep("idempotency_retention", {"days": 30.0}, before=age_requests),
     JobStep("manifest_eviction", {"cache_mb": 0, "ttl_s": 1.0}),
+    JobStep("retention", before=fill_log),
     JobStep("stream_eviction", before=overfill, of=EVENTS),
     JobStep("manifest_rebuild", before=lose_manifest),
     JobStep("flush", interrupted=True),
@@ -117,6 +133,9 @@ def prepare(database: Database) -> list[Callable[[], object]]:
     table = database.create()
     other = database.create(name=OTHER.table)
     other.load([{"k": 1, "v": 1}])
+    columns = (("k", pa.int64()), ("v", pa.int64()), ("at", pa.timestamp("us", "UTC")))
+    kept = TableOptions(retention=Retention(10 * 86_400.0, column=3))
+    database.create(columns, ["k"], name=LOG.table, options=kept)
     limits = TableOptions(stream=StreamLimits(ttl_seconds=3_600, max_rows=EVENTS_MAX))
     database.create([("n", pa.int64())], (), name=EVENTS.table, options=limits)
     return [partial(step.run, table) for step in STEPS]

@@ -21,7 +21,7 @@ from flush.jobs.records import JobRecords
 from flush.jobs.states import JobState
 from flush.jobs.tasks import ManifestRebuild
 from tests.flush.crashes import Crashes, crashes
-from tests.flush.jobs.crash_workload import EVENTS, EVENTS_MAX, STEPS, JobStep, contents_after
+from tests.flush.jobs.crash_workload import EVENTS, EVENTS_MAX, LOG, STEPS, JobStep, contents_after
 from tests.flush.test_crash_points import check_consistent, check_files
 from tests.storage_fixtures import Database, TableAccess
 
@@ -87,6 +87,7 @@ def check_survivor(root: Path) -> None:
         check_files(table, exactly=True)
         check_audit_log(database)
         check_events(database)
+        check_log(database, acknowledged)
     finally:
         database.close()
 
@@ -121,3 +122,14 @@ def check_events(database: Database) -> None:
     numbers = sorted(row["n"] for row in TableAccess(database, EVENTS).all())
     appended = [list(range(max(count - EVENTS_MAX, 0), count)) for count in range(6)]
     assert numbers in [*appended, [2, 3]]
+
+
+def check_log(database: Database, acknowledged: int) -> None:
+    """The table that keeps its rows for a while has all young ones, and no old ones once the job has ended."""
+    found = TableAccess(database, LOG).values()
+    place = next(place for place, step in enumerate(STEPS) if isinstance(step, JobStep) and step.kind == "retention")
+    young = {5: 5, 6: 60, 8: 8}
+    if acknowledged > place:
+        assert found == young
+    written = [{}, {0: 0, 1: 1, 2: 2}, {k: k for k in range(7)}, {k: 60 if k == 6 else k for k in range(9)}]
+    assert found in written or young.items() <= found.items() <= written[-1].items()

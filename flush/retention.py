@@ -7,7 +7,7 @@ that writes such a row loses against it. Rows are seen until then.
 A row is as old as a column says, where NULL is never old; else as its last version.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -16,19 +16,16 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from catalog.definition import SEQ, SEQ_COLUMN, Column, Retention, Scope, TableDef, TableKind
+from catalog.definition import SEQ, SEQ_COLUMN, Column, Retention, TableDef
 from catalog.full_disk import full_disk_told
-from catalog.keyvalue import Family, KeyValueStore
 from flush.change import ColdChange, publish_change
 from flush.work import Work
 from manifest.batch_entry import BatchFileEntry
 from manifest.predicate import Comparison, Operator
-from providers.commit.bulk_record import MANIFEST_MARK
 from providers.commit.definitions import require_same
 from providers.commit.resolve import OnExisting
 from providers.commit.scope_state import ScopeState
 from providers.commit.scope_store import ScopeStore
-from providers.hot import record
 from providers.rows.change import Change
 from providers.rows.defaults import columns_by, missing_values
 from providers.rows.keys import Mask, Positions
@@ -83,20 +80,10 @@ def retain(store: ScopeStore, state: ScopeState, now_ms: int, work: Work) -> Ret
     return done + _delete_hot(store, state, age)
 
 
-def users_of(keyvalue: KeyValueStore, table: TableDef) -> Iterator[str | None]:
+def users_of(store: ScopeStore, table: TableDef) -> Sequence[str | None]:
     """The users (None for a SHARED table) who have rows of a table, or had some."""
-    if table.kind is not TableKind.USER:
-        yield None
-        return
-    found: set[str | None] = set()
-    for family, before in ((Family.META, MANIFEST_MARK), (Family.HOT, b"")):
-        lower = before + record.table_prefix(table.id)
-        end = record.prefix_end(lower)
-        while (key := keyvalue.first_key(family, lower, end)) is not None:
-            user = record.user_of(key[len(before) :])
-            found.add(user)
-            lower = record.prefix_end(before + record.scope_prefix(Scope(table.id, user)))
-    yield from sorted(found, key=lambda user: user or "")
+    with_files = (scope.user for scope in store.manifests.published(table.id))
+    return sorted({*with_files, *store.users_with_hot_rows(table)}, key=lambda user: user or "")
 
 
 def _age(table: TableDef, retention: Retention, now_ms: int) -> _Age:

@@ -151,7 +151,7 @@ def _retention(_: tasks.Retention, tools: Tools, work: Work) -> Done:
     """What of one partition is damaged, or was defined anew meanwhile, is no matter of the others."""
     done, left = Retained(), 0
     for table in [one for one in tools.registry().tables.values() if one.options.retention is not None]:
-        for user in users_of(tools.keyvalue, table):
+        for user in users_of(tools.store, table):
             work.check()
             try:
                 state = tools.store.state(table, user)

@@ -33,6 +33,7 @@ NAMES = (
     "users",
     "rights",
     "backup",
+    "upkeep",
 )
 README = Path(__file__).with_name("README.md")
 MARKS = "<!-- {name} begins -->", "<!-- {name} ends -->"

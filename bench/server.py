@@ -74,6 +74,11 @@ class Server(AbstractContextManager["Server"]):
         fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def written_bytes(self) -> int:
+        """What the server has sent to the disk so far."""
+        counted = Path(f"/proc/{self._process.pid}/io").read_text()
+        return int(counted.partition("\nwrite_bytes:")[2].split()[0])
+
     def memory_mb(self, field: str) -> float:
         """`VmRSS` (now) or `VmHWM` (the peak) of the server."""
         status = Path(f"/proc/{self._process.pid}/status").read_text()

@@ -27,10 +27,12 @@ LOOK_SECONDS = 0.02
 
 
 def backlog(snapshot: Snapshot, small_batches: int) -> float:
-    """How much of what may wait does so: above 1, the scope is behind. Pure."""
+    """How much of what may wait does so: above 1, the scope is behind. Rows that stay hot do not wait. Pure."""
     rows = snapshot.table.options.flush_policy.rows
-    hot = 0.0 if rows is None else snapshot.hot.version_count / max(HOT_POLICIES_MAX * rows, HOT_VERSIONS_MIN)
-    return max(hot, small_batches / SMALL_BATCHES_MAX)
+    batches = small_batches / SMALL_BATCHES_MAX
+    if rows is None or not snapshot.has_unflushed:
+        return batches
+    return max(snapshot.hot.version_count / max(HOT_POLICIES_MAX * rows, HOT_VERSIONS_MIN), batches)
 
 
 def wait_seconds(behind: float) -> float:

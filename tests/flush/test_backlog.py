@@ -2,9 +2,12 @@
 
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
+from catalog.definition import FlushPolicy
+from catalog.evolution import set_options
 from flush import backlog, compaction
 from flush.backlog import Backlog, wait_seconds
 from flush.work import Work
@@ -85,3 +88,13 @@ def test_work_that_gives_way_can_be_cancelled() -> None:
     time.sleep(0.02)
     with pytest.raises(Exception, match="not wanted"):
         work.check()
+
+
+def test_rows_that_are_never_flushed_are_not_behind(table: TableAccess, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of a table whose owner flushes it."""
+    monkeypatch.setattr(backlog, "HOT_VERSIONS_MIN", 1)
+    monkeypatch.setattr(backlog, "HOT_POLICIES_MAX", 0)
+    table.write(*[kv(key) for key in range(10)])
+    policy = FlushPolicy(rows=None, interval_seconds=60.0)
+    table.alter(lambda definition: set_options(definition, replace(definition.options, flush_policy=policy)))
+    assert backlog.backlog(table.snapshot, 0) == 0.0

@@ -34,6 +34,7 @@ NAMES = (
     "rights",
     "backup",
     "upkeep",
+    "criteria",
 )
 README = Path(__file__).with_name("README.md")
 MARKS = "<!-- {name} begins -->", "<!-- {name} ends -->"

@@ -67,9 +67,10 @@ class Database:
         self._manifest_bytes_max = manifest_bytes_max
         self._scratch = root / "scratch"
         self._scratch.mkdir(parents=True, exist_ok=True)
-        self._open()
+        self.open()
 
-    def _open(self) -> None:
+    def open(self) -> None:
+        """Open what is there, or a new one."""
         self.folder = DataFolder(self.root / "data")
         self.keyvalue = self.folder.open_store(self._keyvalue_type)
         self.catalog = CatalogStore(self.keyvalue)
@@ -92,7 +93,7 @@ class Database:
     def reopen(self) -> None:
         """Close and open again: everything comes from disk."""
         self.close()
-        self._open()
+        self.open()
 
     def clear_leftovers(self, *, after_loss: bool = False) -> None:
         """What a server does of tables that are not there, before it serves anybody."""

@@ -9,6 +9,7 @@ half-way must leave nothing. `FLIGHTSERVER_MODEL_EXAMPLES` sets how many histori
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +25,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from catalog.definition import ColumnSpec, Default, TableKind
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.evolution import add_column, drop_column, rename_column
+from flightserver.backup.moment import Source
+from flightserver.backup.restoring import findings, restore
+from flightserver.backup.shelf import Shelf
 from flush.bulk import BulkLoad
+from flush.jobs.tasks import ManifestRebuild
+from manifest.layout import MANIFEST_NAME
 from providers.commit.residents import SCOPE_BYTES
 from providers.commit.resolve import OnExisting
 from providers.rows.change import Change
@@ -342,6 +348,37 @@ class StorageModel(RuleBasedStateMachine):
         self.stream = None
         self.pinned.clear()
         self.db.reopen()
+        self.use_clock()
+
+    @rule(bytes_max=st.sampled_from([0, 1 << 30]), age=st.sampled_from([-3_600.0, 3_600.0]))
+    def evict_manifests(self, bytes_max: int, age: float) -> None:
+        """What nobody uses leaves memory, and copies of manifests leave RocksDB."""
+        self.db.store.evict_manifests(bytes_max, time.time() - age)
+
+    @rule(scope=SCOPE)
+    def rebuild_manifest(self, scope: str) -> None:
+        """A manifest is lost while the server is down, and is written anew of the other files."""
+        table = self.table(scope)
+        lost, task = table.folder / MANIFEST_NAME, ManifestRebuild(table_id=table.definition.id, user=table.user)
+        self.db.store.evict_manifests(0, time.time() + 1)
+        self.reopen()
+        lost.unlink(missing_ok=True)
+        self.db.jobs().do(task, "root")
+
+    @rule()
+    def go_on_with_a_backup(self) -> None:
+        """The database of a backup that was taken just now is the same."""
+        shelf = Shelf(self.root / "backups")
+        name = f"b{self.names}"
+        self.names += 1
+        shelf.take(name, Source(self.db.folder, self.db.keyvalue, lambda: self.db.store.stillness.alone(60.0)))
+        assert list(findings(shelf.folder(name))) == []
+        self.stream = None
+        self.pinned.clear()
+        self.db.close()
+        shutil.rmtree(self.root / "data")
+        restore(shelf.folder(name), self.root / "data")
+        self.db.open()
         self.use_clock()
 
     # -- definitions

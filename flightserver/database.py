@@ -7,7 +7,7 @@ key-value store closes.
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from catalog.audit_log import AuditLog
@@ -21,19 +21,23 @@ from catalog.store import CatalogStore
 from catalog.user_store import UserStore
 from flightserver.access.principal import FindIdentity
 from flightserver.access.user_limits import UserLimits
-from flightserver.backup.listing import Listing, check_backup_name
+from flightserver.backup.listing import Listing, check_backup_name, described
 from flightserver.backup.moment import Source
 from flightserver.backup.shelf import Shelf, clear_staging
 from flightserver.configuration.live import LiveSettings
 from flightserver.configuration.sources import Configured
 from flightserver.settings import DEV_IDENTITY, Settings
 from flush.backlog import Backlog
+from flush.checking.checks import check_table
+from flush.checking.findings import Finding
+from flush.checking.records import check_records
 from flush.jobs.jobs import JobLimits, Jobs
 from flush.jobs.kinds import Tools
 from flush.jobs.schedule import Schedule
 from flush.jobs.scheduler import Plan
-from flush.jobs.tasks import AuditRetention, Backup, IdempotencyRetention, ManifestEviction, Retention
+from flush.jobs.tasks import AuditRetention, Backup, Check, IdempotencyRetention, ManifestEviction, Retention
 from flush.leftovers import clear_leftovers, reclaim_dropped
+from flush.work import Work
 from providers.cold.files import ColdFiles
 from providers.cold.scope_folder import TableFolders
 from providers.commit.scope_store import ScopeStore
@@ -93,6 +97,7 @@ class Database:
                 find_table=self._find_table,
                 reclaim_dropped=lambda: reclaim_dropped(self.catalog, self.store, self._tables),
                 registry=lambda: self.catalog.registry,
+                take_backup=self._take_backup,
             ),
             Plan(
                 lambda: schedules_of(self.settings),
@@ -150,10 +155,26 @@ class Database:
 
     def backup(self, name: str, asked_by: str, stop: Stop = never) -> Listing:
         """Take a backup while everything goes on, as a job; return what it says of itself."""
-        source = Source(self._folder, self._keyvalue, lambda: self.store.stillness.alone(STILL_SECONDS))
         shelf, task = self.shelf, Backup(name=check_backup_name(name))
         with self.jobs.at_work(task, asked_by, stop) as work:
-            return shelf.take(name, source, kept_max=self.settings.backups_kept, work=work)
+            listing = shelf.take(name, self._source, kept_max=self.settings.backups_kept, work=work)
+            work.message = described(listing)
+            return listing
+
+    def _take_backup(self, name: str, work: Work) -> str:
+        return described(self.shelf.take(name, self._source, kept_max=self.settings.backups_kept, work=work))
+
+    @property
+    def _source(self) -> Source:
+        return Source(self._folder, self._keyvalue, lambda: self.store.stillness.alone(STILL_SECONDS))
+
+    def check_table(self, table: TableDef, users: Sequence[str | None] | None, work: Work) -> list[Finding]:
+        """What is damaged of the rows of some users in a table, or (None) of all; it is known from then on."""
+        return check_table(self.store, self._keyvalue, table, users, work)
+
+    def check_records(self, work: Work) -> Iterator[Finding]:
+        """What is damaged of the records that belong to no table."""
+        return check_records(self._keyvalue, work)
 
     def close(self) -> None:
         """Stop background work and release the folder."""
@@ -166,12 +187,15 @@ class Database:
 
 def schedules_of(settings: Settings) -> tuple[Schedule, ...]:
     """What recurs."""
+    backups = settings.backup_dir is not None and settings.backup_interval_s > 0
     return (
         Schedule(
             ManifestEviction(cache_mb=settings.manifest_cache_mb, ttl_s=settings.manifest_cache_ttl_s),
             settings.manifest_cache_interval_s,
         ),
         Schedule(Retention(), settings.retention_interval_s),
+        *([Schedule(Backup(), settings.backup_interval_s)] if backups else ()),
+        *([Schedule(Check(), settings.check_interval_s)] if settings.check_interval_s > 0 else ()),
         Schedule(AuditRetention(days=settings.audit_retention_d), settings.audit_retention_interval_s),
         Schedule(
             IdempotencyRetention(days=settings.idempotency_retention_d), settings.idempotency_retention_interval_s

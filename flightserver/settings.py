@@ -32,6 +32,7 @@ LIVE = frozenset(
         *("idempotency_retention_d", "idempotency_retention_interval_s", "backups_kept", "drain_s"),
         *("manifest_cache_mb", "manifest_cache_ttl_s", "manifest_cache_interval_s"),
         *("stream_eviction_interval_s", "retention_interval_s"),
+        *("backup_interval_s", "check_interval_s"),
     }
 )
 """Settings that ALTER SYSTEM changes while the server runs. Of others, something was made when it started."""
@@ -165,6 +166,10 @@ class Settings(BaseModel):
         None, description="folder with all backups, beside the data folder; none: no backups"
     )
     backups_kept: int = Field(0, ge=0, description="the newest backups that are kept when one is taken; 0: all")
+    backup_interval_s: float = Field(0.0, ge=0, description="how often a backup is taken by itself; 0: never")
+    check_interval_s: float = Field(
+        0.0, ge=0, description="how often everything that is stored is read and checked; 0: never"
+    )
     drain_s: float = Field(30.0, ge=0, description="how long a stopping server waits for running statements")
 
     @property

@@ -11,13 +11,11 @@ had not reached RocksDB. The batches' checksums are those of the files as they a
 Nobody else may use the scope meanwhile, and the scope must be loaded again afterwards.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 import bloom
 from bloom import BloomCorrupt, BloomFilter, hash_rows
@@ -26,6 +24,7 @@ from catalog.errors import DatabaseError, ErrorKind
 from catalog.keyvalue import AtomicWrite, Family, KeyValueStore
 from flush.batch_writer import entry_of
 from flush.change import ColdChange, next_manifest
+from flush.key_numbers import KeyColumns, number_keys
 from manifest import dead_rows
 from manifest.batch_entry import BatchFileEntry, BloomEntry
 from manifest.dead_rows import DeadRows
@@ -52,8 +51,6 @@ from providers.commit.used_names import put_used, recorded
 from providers.hot import record
 from providers.manifests.service import ManifestService
 
-KeyColumns = Sequence[pa.ChunkedArray]
-
 
 @dataclass(frozen=True, eq=False)
 class _ReadBatch:
@@ -74,7 +71,7 @@ def rebuild_scope(keyvalue: KeyValueStore, folder: ScopeFolder, table: TableDef,
     files = sorted((batch_of_file(name), name) for name in names if holds_rows(name) and name == published_name(name))
     batches = [_read_batch(folder, names, table, scope, name) for _, name in files]
     hot_columns, hot_seqs = _hot_versions(keyvalue, table, scope)
-    *keys, hot_keys = _number_keys([*(batch.keys for batch in batches), hot_columns])
+    *keys, hot_keys = number_keys([*(batch.keys for batch in batches), hot_columns])
     found = [
         FoundBatch(batch.entry.batch, batch.lineage.inputs, batch.retired, numbered, batch.seqs, batch.dead)
         for batch, numbered in zip(batches, keys, strict=True)
@@ -189,23 +186,3 @@ def _hot_versions(keyvalue: KeyValueStore, table: TableDef, scope: Scope) -> tup
     schema = pa.schema([record.hot_schema(table).field(name) for name in names])
     rows = pa.Table.from_batches([batch.select(names) for batch in batches], schema=schema)
     return rows.columns[:-1], rows.column(SEQ_COLUMN).to_numpy()
-
-
-def _number_keys(parts: Sequence[KeyColumns]) -> list[Numbers]:
-    """Give equal numbers to equal keys, over all parts; numbers are dense from 0."""
-    columns = [
-        pa.chunked_array([chunk for column in same for chunk in column.chunks], same[0].type)
-        for same in zip(*parts, strict=True)
-    ]
-    numbers = np.zeros(len(columns[0]), dtype=np.int64)
-    for column in columns:
-        codes = _codes(column)
-        numbers = np.unique(numbers * (codes.max(initial=0) + 1) + codes, return_inverse=True)[1]
-    return np.split(numbers, np.cumsum([len(part[0]) for part in parts])[:-1])
-
-
-def _codes(column: pa.ChunkedArray) -> Numbers:
-    """Equal numbers for equal values; -0.0 and 0.0 are one key."""
-    values = pc.add(column, pa.scalar(0, column.type)) if pa.types.is_floating(column.type) else column
-    codes: Numbers = values.combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
-    return codes

@@ -7,7 +7,6 @@ that writes such a row loses against it. Rows are seen until then.
 A row is as old as a column says, where NULL is never old; else as its last version.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -78,12 +77,6 @@ def retain(store: ScopeStore, state: ScopeState, now_ms: int, work: Work) -> Ret
         work.check()
         done += _kill_cold(store, state, age, work)
     return done + _delete_hot(store, state, age)
-
-
-def users_of(store: ScopeStore, table: TableDef) -> Sequence[str | None]:
-    """The users (None for a SHARED table) who have rows of a table, or had some."""
-    with_files = (scope.user for scope in store.manifests.published(table.id))
-    return sorted({*with_files, *store.users_with_hot_rows(table)}, key=lambda user: user or "")
 
 
 def _age(table: TableDef, retention: Retention, now_ms: int) -> _Age:

@@ -7,7 +7,8 @@
     batch-<N>.parquet   batch-<N>.bloom   batch-<N>.<version>.dv   batch-<N>.retired
                     batch-<N>.arrow     (in the place of the Parquet file: a segment, a batch as it came)
 ```
-A file that is still being written, or that no manifest is about to name, has the suffix `.tmp`.
+A file that is still being written, or that no manifest is about to name, has the suffix `.tmp`; one that is written
+anew, `.restored`; one that was damaged and is kept aside, `.damaged-<n>`.
 
 The table id keeps a dropped table's files apart from those of its successor. User folders begin with `u-`.
 """
@@ -20,8 +21,8 @@ from catalog.identifiers import path_component
 
 MANIFEST_NAME = "manifest.json"
 
-_PART_FILE = re.compile(r"part-(\d+)\.(\d+)\.json\Z")
-_BATCH_FILE = re.compile(r"batch-(\d+)\.(?:parquet|arrow|bloom|retired|(\d+)\.dv)(?:\.tmp)?\Z")
+_PART_FILE = re.compile(r"part-(\d+)\.(\d+)\.json(?:\.restored)?\Z")
+_BATCH_FILE = re.compile(r"batch-(\d+)\.(?:parquet|arrow|bloom|retired|(\d+)\.dv)(?:\.tmp|\.restored)?\Z")
 
 
 def table_folder(tables: Path, table: TableDef) -> Path:
@@ -78,6 +79,16 @@ def retired_name(batch: int) -> str:
 def staged_name(name: str) -> str:
     """Name of a batch's file until a manifest is about to name it."""
     return f"{name}.tmp"
+
+
+def restored_name(name: str) -> str:
+    """Name of a file that is written anew, until it takes the place of what was damaged."""
+    return f"{name}.restored"
+
+
+def aside_name(name: str, number: int) -> str:
+    """Name that a damaged file is kept under, where others of its name are kept already."""
+    return f"{name}.damaged-{number}"
 
 
 def published_name(name: str) -> str:

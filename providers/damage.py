@@ -1,5 +1,7 @@
 """What is damaged: found where it is read, named by its table, told in the log once, and listed until it is whole.
 
+What can be written anew byte for byte is, by a job that is decided on when damage is noted (`flush.checking`).
+
 A damaged thing fails by its name, and nothing else does. So damage is a value: whose rows, which part of them, what is
 wrong, and what to do about it. `named` turns whatever reading a part may raise into a `DamagedError`; `Damages` is what
 a server knows of. Neither says where a file lies.
@@ -23,6 +25,7 @@ log = logging.getLogger(__name__)
 _PUT_BACK = "put it back from a copy of the data folder"
 _REBUILD = "stop the server and run `flightserver rebuild {}`"
 _REBUILD_NOW = "run REBUILD MANIFEST FOR {}, or "
+_BY_ITSELF = "rows are found without it, and it is written anew by itself"
 
 
 @unique
@@ -46,6 +49,11 @@ class DamagedPart(Enum):
         """Tell whether nothing of its scope can be read without it."""
         return self not in {DamagedPart.BLOOM, DamagedPart.BATCH}
 
+    @property
+    def may_be_derived(self) -> bool:
+        """Tell whether what is left may tell what was in it."""
+        return self in {DamagedPart.MANIFEST, DamagedPart.DELETIONS, DamagedPart.BLOOM}
+
 
 @dataclass(frozen=True)
 class Damage:
@@ -58,17 +66,23 @@ class Damage:
     batch: int | None = None
 
     def __str__(self) -> str:
-        what = self.part.value.format(self.batch)
         whose = f"table {self.table}" if self.scope.user is None else f"user {self.scope.user} in table {self.table}"
-        return f"{what} of {whose} is damaged: {self.how}; {self._advice}"
+        return f"{self.what} of {whose} is damaged: {self.how}; {self.advice}"
 
     @property
-    def _advice(self) -> str:
-        if self.part not in {DamagedPart.MANIFEST, DamagedPart.BLOOM}:
+    def what(self) -> str:
+        """What of the scope it is."""
+        return self.part.value.format(self.batch)
+
+    @property
+    def advice(self) -> str:
+        """What to do about it."""
+        if self.part is DamagedPart.BLOOM:
+            return _BY_ITSELF
+        if self.part is not DamagedPart.MANIFEST:
             return _PUT_BACK
         user = "" if self.scope.user is None else f" --user {self.scope.user}"
-        now = _REBUILD_NOW.format(self.table) if self.part is DamagedPart.MANIFEST else ""
-        return now + _REBUILD.format(f"{self.table}{user}")
+        return _REBUILD_NOW.format(self.table) + _REBUILD.format(f"{self.table}{user}")
 
 
 class DamagedError(DatabaseError):
@@ -100,6 +114,7 @@ class Damages:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: dict[tuple[Scope, DamagedPart, int | None], Damage] = {}
+        self._to_repair: set[Scope] = set()
 
     @contextmanager
     def noted(self) -> Iterator[None]:
@@ -116,8 +131,23 @@ class Damages:
         with self._lock:
             is_new = self._known.get(key) != damage
             self._known[key] = damage
+            if is_new and damage.part.may_be_derived:
+                self._to_repair.add(damage.scope)
         if is_new:
             log.error("%s", damage)
+
+    def wish_repair(self, scope: Scope) -> None:
+        """Something of a scope that may be derived is damaged, by which nothing fails yet."""
+        with self._lock:
+            self._to_repair.add(scope)
+
+    def take_repairs(self) -> list[Scope]:
+        """The scopes of which something may be written anew, each once."""
+        if not self._to_repair:
+            return []
+        with self._lock:
+            taken, self._to_repair = list(self._to_repair), set()
+            return taken
 
     def forget(self, damage: Damage) -> None:
         """Leave out what is whole again, or gone."""

@@ -67,6 +67,12 @@ class ByteBoundedCache(Generic[Key, Value]):
         self.put(key, value, size(value))
         return value
 
+    def forget(self, is_gone: Callable[[Key], bool]) -> None:
+        """Let go of the values whose keys are gone. It looks at all of them."""
+        with self._lock:
+            for key in [key for key in self._entries if is_gone(key)]:
+                self._bytes -= self._entries.pop(key).size
+
     def put(self, key: Key, value: Value, size: int) -> None:
         """Store a value of `size` bytes, unless those that would have to go are the better ones to keep."""
         with self._lock:

@@ -1,6 +1,6 @@
 """A real database on disk for storage tests: RocksDB, Parquet, DataFusion, opened and closed in one place."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +18,9 @@ from catalog.identifiers import TableName, quote_identifier
 from catalog.keyvalue import KeyValueStore
 from catalog.plain import plain
 from catalog.store import CatalogStore
+from flightserver.backup.listing import described
+from flightserver.backup.moment import Source
+from flightserver.backup.shelf import Shelf
 from flush.bulk import BulkLoad
 from flush.compaction import Compacted, compact, settle
 from flush.hot_flush import Flushed, flush
@@ -26,6 +29,7 @@ from flush.jobs.kinds import Tools
 from flush.jobs.scheduler import DEFAULT_PLAN, Plan
 from flush.leftovers import clear_leftovers, reclaim_dropped
 from flush.reclaim import reclaim
+from flush.work import Work
 from manifest.layout import MANIFEST_NAME, staged_name
 from providers.cold.files import ColdFiles
 from providers.cold.pruning import Pruned, prune
@@ -99,6 +103,10 @@ class Database:
         """What a server does of tables that are not there, before it serves anybody."""
         clear_leftovers(self.catalog, self.store, self.folders, after_loss=after_loss)
 
+    def tables(self) -> Collection[TableDef]:
+        """The definitions of all tables."""
+        return self.catalog.registry.tables.values()
+
     def tools(self) -> Tools:
         """What jobs work with."""
         return Tools(
@@ -108,7 +116,17 @@ class Database:
             find_table=self.catalog.registry.table_of,
             reclaim_dropped=lambda: reclaim_dropped(self.catalog, self.store, self.folders),
             registry=lambda: self.catalog.registry,
+            take_backup=self._take_backup,
         )
+
+    @property
+    def shelf(self) -> Shelf:
+        """Where backups of it lie."""
+        return Shelf(self.root / "shelf")
+
+    def _take_backup(self, name: str, work: Work) -> str:
+        source = Source(self.folder, self.keyvalue, lambda: self.store.stillness.alone(5.0))
+        return described(self.shelf.take(name, source, kept_max=2, work=work))
 
     def jobs(self, plan: Plan = DEFAULT_PLAN, **options: Any) -> Jobs:
         """Jobs without threads, as long as they are not started."""

@@ -15,6 +15,7 @@ from catalog.definition import TableDef
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import NAME_LENGTH_MAX
 from flightserver.access.principal import Principal
+from flightserver.sql import server_statements as server
 from flightserver.sql import statements as sql
 from flightserver.sql.statements import NamespaceRef, Statement, TableRef
 from providers.commit.idempotency import Outcome
@@ -39,12 +40,12 @@ ACTIONS: Mapping[type[Statement], str] = {
     sql.DropUser: "DROP USER",
     sql.CreateToken: "CREATE TOKEN",
     sql.DropToken: "DROP TOKEN",
-    sql.SetSetting: "ALTER SYSTEM",
-    sql.ResetSetting: "ALTER SYSTEM",
-    sql.Backup: "BACKUP",
-    sql.KillQuery: "KILL QUERY",
-    sql.KillSession: "KILL SESSION",
-    sql.KillJob: "KILL JOB",
+    server.SetSetting: "ALTER SYSTEM",
+    server.ResetSetting: "ALTER SYSTEM",
+    server.Backup: "BACKUP",
+    server.KillQuery: "KILL QUERY",
+    server.KillSession: "KILL SESSION",
+    server.KillJob: "KILL JOB",
     sql.RebuildManifest: "REBUILD MANIFEST",
 }
 """Statements that are recorded whoever sends them, and how the log calls them."""
@@ -58,7 +59,7 @@ FOR_ANOTHER: Mapping[type[Statement], str] = {
 }
 """How it calls others, which are recorded when they are for another user; those without a name are `STATEMENT`."""
 
-_WITHOUT_COMMIT = frozenset({sql.Backup, sql.KillQuery, sql.KillSession, sql.KillJob, sql.RebuildManifest})
+_WITHOUT_COMMIT = frozenset({server.Backup, server.KillQuery, server.KillSession, server.KillJob, sql.RebuildManifest})
 
 COMMITTED = frozenset({*ACTIONS, sql.Insert, sql.Update, sql.Delete} - _WITHOUT_COMMIT)
 """Statements whose commits carry their records."""

@@ -12,6 +12,7 @@ from enum import Enum, unique
 from catalog.definition import TableKind
 from catalog.grants import Privilege
 from catalog.roles import Role
+from flightserver.sql import server_statements as server
 from flightserver.sql import statements as sql
 from flightserver.sql.statements import Statement
 
@@ -179,6 +180,7 @@ STATEMENTS: Mapping[type[Statement], Demand] = {
     sql.Flush: _uses(Use.MAINTAIN),
     sql.Compact: _uses(Use.MAINTAIN),
     sql.RebuildManifest: _uses(Use.MAINTAIN),
+    server.CheckTables: _uses(Use.MAINTAIN),
     sql.Grant: Demand(frozenset({Use.GRANT}), for_another=False),
     sql.Revoke: Demand(frozenset({Use.GRANT}), for_another=False),
     sql.ShowGrants: _uses(Use.DESCRIBE),
@@ -199,15 +201,15 @@ STATEMENTS: Mapping[type[Statement], Demand] = {
     sql.SetOption: _OF_SESSION,
     sql.ResetOption: _OF_SESSION,
     sql.ShowOption: _OF_SESSION,
-    sql.SetSetting: _OF_SESSION,
-    sql.ResetSetting: _OF_SESSION,
-    sql.Backup: _OF_SESSION,
-    sql.ShowBackups: _OF_SESSION,
-    sql.CheckBackup: _OF_SESSION,
-    sql.KillQuery: _OF_SESSION,
-    sql.KillSession: _OF_SESSION,
-    sql.KillJob: _OF_SESSION,
-    sql.CheckAuditLog: _OF_SESSION,
+    server.SetSetting: _OF_SESSION,
+    server.ResetSetting: _OF_SESSION,
+    server.Backup: _OF_SESSION,
+    server.ShowBackups: _OF_SESSION,
+    server.CheckBackup: _OF_SESSION,
+    server.KillQuery: _OF_SESSION,
+    server.KillSession: _OF_SESSION,
+    server.KillJob: _OF_SESSION,
+    server.CheckAuditLog: _OF_SESSION,
     sql.UseNamespace: Demand(frozenset({Use.DESCRIBE}), for_another=False),
 }
 """A row for each statement."""
@@ -217,12 +219,12 @@ RULERS = frozenset({Role.SYSTEM})
 """Who decides what the server may take and give."""
 
 OF_SERVER: Mapping[type[Statement], frozenset[Role]] = {
-    sql.SetSetting: RULERS,
-    sql.ResetSetting: RULERS,
-    sql.Backup: OVERSEERS,
-    sql.ShowBackups: OVERSEERS,
-    sql.CheckBackup: OVERSEERS,
-    sql.CheckAuditLog: OVERSEERS,
+    server.SetSetting: RULERS,
+    server.ResetSetting: RULERS,
+    server.Backup: OVERSEERS,
+    server.ShowBackups: OVERSEERS,
+    server.CheckBackup: OVERSEERS,
+    server.CheckAuditLog: OVERSEERS,
 }
 """Who may say what is about the server as a whole."""
 

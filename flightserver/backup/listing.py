@@ -76,6 +76,12 @@ def decode(data: bytes) -> Listing:
         raise DatabaseError(ErrorKind.CORRUPT, f"{FILE_NAME} is damaged") from error
 
 
+def described(listing: Listing) -> str:
+    """A backup in one line."""
+    damaged = f", {len(listing.problems)} of them damaged" if listing.problems else ""
+    return f"{len(listing.files)} files{damaged}, {listing.bytes:,} bytes, {listing.new_bytes:,} of them new"
+
+
 def check_backup_name(name: str) -> str:
     """Return `name` when a backup can be called so: it is the name of a folder."""
     if not _NAME.fullmatch(name):

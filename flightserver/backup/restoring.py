@@ -15,8 +15,8 @@ from catalog import durable, high_water
 from catalog.data_folder import FORMAT_FILE, TABLES, DataFolder, usable
 from catalog.errors import DatabaseError, ErrorKind
 from flightserver.backup.listing import FILE_NAME, BackupFile, Listing, decode
+from flush.work import Work
 from manifest import files
-from providers.stopping import Stop, check, never
 
 CHUNK_BYTES = 4 << 20
 
@@ -29,16 +29,18 @@ def listing_of(backup: Path) -> Listing:
         raise DatabaseError(ErrorKind.CORRUPT, f"{FILE_NAME} of the backup cannot be read") from error
 
 
-def findings(backup: Path, stop: Stop = never) -> Iterator[tuple[str, str]]:
+def findings(backup: Path, work: Work | None = None) -> Iterator[tuple[str, str]]:
     """Every file of a backup that is not what was written, and what is wrong with it."""
+    watched = work or Work()
     for file in listing_of(backup).files:
-        check(stop)
+        watched.check()
         try:
             files.verify(backup / file.path, file.checksum, file.bytes)
         except DatabaseError as error:
             yield file.path, error.message
         except OSError as error:
             yield file.path, f"its file cannot be read: {error.strerror}"
+        watched.did(0, file.bytes)
 
 
 def restore(backup: Path, data_dir: Path, *, accept_damage: bool = False) -> Listing:

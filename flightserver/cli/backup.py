@@ -8,6 +8,7 @@ import click
 
 from catalog.data_folder import FOR_OWNER_ALONE, DataFolder
 from catalog.errors import DatabaseError, ErrorKind
+from flightserver.backup.listing import described
 from flightserver.backup.moment import Source
 from flightserver.backup.shelf import Shelf
 from flightserver.configuration.sources import configure
@@ -49,6 +50,6 @@ def _taken(name: str, settings: Settings, shelf: Shelf) -> str:
             listing = shelf.take(name, Source(folder, keyvalue), kept_max=settings.backups_kept)
     finally:
         folder.close()
-    lines = [f"{name}: {len(listing.files)} files, {listing.bytes:,} bytes, {listing.new_bytes:,} of them new"]
+    lines = [f"{name}: {described(listing)}"]
     lines += [f"damaged when it was taken: {problem}" for problem in listing.problems]
     return "\n".join(lines)

@@ -11,12 +11,11 @@ import pyarrow as pa
 from catalog.errors import DatabaseError, ErrorKind
 from flightserver.access.rights import may_say
 from flightserver.backup.listing import Listing
-from flightserver.backup.restoring import findings
-from flightserver.backup.shelf import Shelf
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.rows import Affected, Rows, client_schema
-from flightserver.sql.statements import Backup, CheckBackup, ResetSetting, SetSetting, ShowBackups, Statement
+from flightserver.sql.server_statements import Backup, ResetSetting, SetSetting, ShowBackups
+from flightserver.sql.statements import Statement
 from providers.commit.transaction import Transaction
 
 _DONE = Affected(0)
@@ -33,8 +32,7 @@ _BACKUPS = client_schema(
         ]
     )
 )
-_FINDINGS = client_schema(pa.schema([("file", pa.string()), ("problem", pa.string())]))
-_SCHEMAS = {Backup: _BACKUPS, ShowBackups: _BACKUPS, CheckBackup: _FINDINGS}
+_SCHEMAS = {Backup: _BACKUPS, ShowBackups: _BACKUPS}
 
 
 class Administration:
@@ -48,7 +46,6 @@ class Administration:
             ResetSetting: self._reset,
             Backup: self._backup,
             ShowBackups: self._show_backups,
-            CheckBackup: self._check_backup,
         }
 
     def handles(self, statement: Statement) -> bool:
@@ -81,16 +78,8 @@ class Administration:
         return Rows.of_table(pa.Table.from_pylist([_told(statement.name, listing)], schema=_BACKUPS))
 
     def _show_backups(self, _: ShowBackups, __: Context) -> Rows:
-        found = [_told(one.name, one.listing, one.problem) for one in self._shelf().listed()]
+        found = [_told(one.name, one.listing, one.problem) for one in self._database.shelf.listed()]
         return Rows.of_table(pa.Table.from_pylist(found, schema=_BACKUPS))
-
-    def _check_backup(self, statement: CheckBackup, context: Context) -> Rows:
-        found = list(findings(self._shelf().folder(statement.name), context.stop))
-        rows = [{"file": file, "problem": problem} for file, problem in found]
-        return Rows.of_table(pa.Table.from_pylist(rows, schema=_FINDINGS))
-
-    def _shelf(self) -> Shelf:
-        return self._database.shelf
 
 
 def _refuse_inside(context: Context) -> None:

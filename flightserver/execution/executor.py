@@ -12,6 +12,7 @@ from flightserver.access.rights import Use
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.administration import Administration
+from flightserver.execution.checks import Checks
 from flightserver.execution.ddl import Ddl
 from flightserver.execution.direct import NO_PARAMETERS, Described, DirectReads
 from flightserver.execution.dml import Dml
@@ -79,6 +80,7 @@ class Executor:
         self._granting = Granting(self.reader)
         self._maintenance = Maintenance(database)
         self._administration = Administration(database)
+        self._checks = Checks(database)
         self._constants: ByteBoundedCache[str, pa.Table] = ByteBoundedCache(CONSTANTS_BYTES)
 
     def prepare(self, parsed: Parsed, context: Context) -> Prepared:
@@ -94,6 +96,8 @@ class Executor:
             return Prepared(parsed, pa.schema([]), self.reader.describe_substrait(statement, context).schema)
         if self._administration.handles(statement):
             return Prepared(parsed, pa.schema([]), self._administration.schema(statement))
+        if self._checks.handles(statement):
+            return Prepared(parsed, pa.schema([]), self._checks.schema(statement))
         types = self._assigned_types(statement, context) if count else {}
         schema = self._show.run(statement, context).schema if self._show.handles(statement) else None
         return Prepared(parsed, parameter_schema(count, types), schema)
@@ -114,14 +118,9 @@ class Executor:
             return self._change(statement, context, bound, count)
         if count:
             raise DatabaseError(ErrorKind.INVALID, "only queries, INSERT, UPDATE and DELETE take parameters")
-        if self._show.handles(statement):
-            return self._show.run(statement, context)
-        if self.ddl.handles(statement):
-            return self.ddl.run(statement, context)
-        if self._granting.handles(statement):
-            return self._granting.run(statement, context)
-        if self._administration.handles(statement):
-            return self._administration.run(statement, context)
+        for handler in (self._show, self.ddl, self._granting, self._administration, self._checks):
+            if handler.handles(statement):
+                return handler.run(statement, context)
         if isinstance(statement, Flush | Compact):
             return self._maintenance.run(statement, context)
         if isinstance(statement, RebuildManifest):

@@ -10,7 +10,7 @@ from catalog.errors import DatabaseError, ErrorKind
 from catalog.grants import Privilege
 from catalog.identifiers import SYSTEM_NAMESPACE, TableName
 from catalog.types import format_type, type_name
-from flightserver.access.rights import Use, may_say
+from flightserver.access.rights import Use
 from flightserver.access.row_rules import rule_on_rows
 from flightserver.context import Context
 from flightserver.database import Database
@@ -23,7 +23,6 @@ from flightserver.execution.rows import Rows, client_schema
 from flightserver.execution.targets import check_columns, target
 from flightserver.sql.rendering import create_table_text, create_view_text
 from flightserver.sql.statements import (
-    CheckAuditLog,
     Describe,
     Explain,
     ShowColumns,
@@ -55,7 +54,6 @@ _COLUMNS = pa.schema(
         ("default", pa.string()),
     ]
 )
-_AUDIT_CHECK = pa.schema([("record", pa.int64()), ("digest", pa.string()), ("problem", pa.string())])
 _CREATE = pa.schema([("name", pa.string()), ("statement", pa.string())])
 _MANIFEST = pa.schema(
     [
@@ -86,7 +84,6 @@ class Show:
             ShowManifest: self._manifest,
             ShowCreate: self._create,
             Explain: self._explain,
-            CheckAuditLog: self._check_audit_log,
             ShowJobs: lambda _, context: jobs_seen(database, context),
             ShowManifestCache: lambda _, context: pa.Table.from_pylist(
                 list(manifests_seen(database, context)), schema=MANIFEST_CACHE
@@ -102,15 +99,6 @@ class Show:
         """Run a statement."""
         table = self._handlers[type(statement)](statement, context)
         return Rows.of_table(table.cast(client_schema(table.schema)))
-
-    def _check_audit_log(self, statement: CheckAuditLog, context: Context) -> pa.Table:
-        """What is wrong with the log, and last where it ends."""
-        if not may_say(statement, context.principal.subject.role):
-            raise DatabaseError(ErrorKind.DENIED, "the audit log is for those who look after the server")
-        findings, head = self._database.audit_log.check()
-        numbers, problems = [found.number for found in findings], [found.problem for found in findings]
-        digests = [*(None for _ in findings), head.digest.hex()]
-        return pa.table([[*numbers, head.number], digests, [*problems, None]], schema=_AUDIT_CHECK)
 
     def _namespaces(self, _: ShowNamespaces, context: Context) -> pa.Table:
         return pa.table([sorted([*context.door.namespaces, SYSTEM_NAMESPACE])], schema=_NAMESPACES)

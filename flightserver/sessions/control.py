@@ -10,12 +10,10 @@ from flightserver.execution.rows import Affected, Rows, client_schema
 from flightserver.sessions.directory import Sessions
 from flightserver.sessions.options import option_names, with_option
 from flightserver.sessions.session import Session
+from flightserver.sql.server_statements import KillJob, KillQuery, KillSession
 from flightserver.sql.statements import (
     Begin,
     Commit,
-    KillJob,
-    KillQuery,
-    KillSession,
     Release,
     ResetOption,
     Rollback,

@@ -4,22 +4,19 @@ from collections.abc import Callable
 
 from flightserver.sql.grants import parse_show_grants
 from flightserver.sql.options import option_value
+from flightserver.sql.server_statements import KillJob, KillQuery, KillSession, ShowBackups
 from flightserver.sql.statements import (
     Begin,
     Commit,
     Compact,
     Describe,
     Flush,
-    KillJob,
-    KillQuery,
-    KillSession,
     RebuildManifest,
     Release,
     ResetOption,
     Rollback,
     Savepoint,
     SetOption,
-    ShowBackups,
     ShowColumns,
     ShowCreate,
     ShowJobs,
@@ -94,12 +91,12 @@ _SHOWN: dict[str, Callable[[Cursor], Statement]] = {
 
 def parse_flush(cursor: Cursor) -> Flush:
     """Read what follows FLUSH: `[TABLE] table` or `ALL`."""
-    return Flush(_table_or_all(cursor))
+    return Flush(table_or_all(cursor))
 
 
 def parse_compact(cursor: Cursor) -> Compact:
     """Read what follows COMPACT: `[TABLE] table` or `ALL`."""
-    return Compact(_table_or_all(cursor))
+    return Compact(table_or_all(cursor))
 
 
 def parse_rebuild(cursor: Cursor) -> RebuildManifest:
@@ -119,7 +116,8 @@ def parse_storage(cursor: Cursor) -> Statement:
     raise cursor.error(f"expected FLUSH or COMPACT, found {cursor.found()}")
 
 
-def _table_or_all(cursor: Cursor) -> TableRef | None:
+def table_or_all(cursor: Cursor) -> TableRef | None:
+    """Read `ALL`, which is None, or `[TABLE] table`."""
     if cursor.at("ALL") and cursor.peek(1).key != ".":
         cursor.next()
         return None

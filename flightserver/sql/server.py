@@ -1,14 +1,16 @@
-"""The grammar of statements about the server as a whole: its settings and its backups."""
+"""The grammar of statements about the server as a whole: its settings, its backups, and checks of what it keeps."""
 
+from flightserver.sql.commands import table_or_all
 from flightserver.sql.options import option_value
-from flightserver.sql.statements import (
+from flightserver.sql.server_statements import (
     Backup,
     CheckAuditLog,
     CheckBackup,
+    CheckTables,
     ResetSetting,
     SetSetting,
-    Statement,
 )
+from flightserver.sql.statements import Statement
 from flightserver.sql.text.cursor import Cursor
 
 
@@ -31,9 +33,11 @@ def parse_backup(cursor: Cursor) -> Backup:
 
 
 def parse_check(cursor: Cursor) -> Statement:
-    """Read what follows CHECK: `AUDIT LOG` or `BACKUP 'name'`."""
+    """Read what follows CHECK: `TABLE table`, `ALL`, `AUDIT LOG` or `BACKUP 'name'`."""
     if cursor.accept("BACKUP"):
         return CheckBackup(option_value(cursor))
     if cursor.accept("AUDIT", "LOG"):
         return CheckAuditLog()
-    raise cursor.error(f"expected AUDIT LOG or BACKUP, found {cursor.found()}")
+    if cursor.at_any("TABLE", "ALL"):
+        return CheckTables(table_or_all(cursor))
+    raise cursor.error(f"expected TABLE and a table, ALL, AUDIT LOG or BACKUP, found {cursor.found()}")

@@ -472,66 +472,6 @@ class ShowOption(Statement):
 
 
 @dataclass(frozen=True)
-class SetSetting(Statement):
-    """ALTER SYSTEM SET: a setting of the server, for everybody."""
-
-    name: str
-    value: str
-
-
-@dataclass(frozen=True)
-class ResetSetting(Statement):
-    """ALTER SYSTEM RESET: a setting is again what the server was started with."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class Backup(Statement):
-    """A copy of everything, as of one moment, is put among the backups."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class ShowBackups(Statement):
-    """All backups, oldest first."""
-
-
-@dataclass(frozen=True)
-class CheckBackup(Statement):
-    """Whether the files of a backup are what was written."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class KillQuery(Statement):
-    """A running statement stops."""
-
-    number: int
-
-
-@dataclass(frozen=True)
-class KillSession(Statement):
-    """A session ends, with everything that it runs."""
-
-    session_id: str
-
-
-@dataclass(frozen=True)
-class KillJob(Statement):
-    """A job in the background ends, or never begins."""
-
-    job_id: str
-
-
-@dataclass(frozen=True)
-class CheckAuditLog(Statement):
-    """Whether the audit log is whole, and where it ends."""
-
-
-@dataclass(frozen=True)
 class UseNamespace(Statement):
     """Where unqualified names resolve from now on."""
 

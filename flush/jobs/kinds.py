@@ -17,13 +17,16 @@ from catalog.definition import Scope, TableDef
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.keyvalue import KeyValueStore
 from catalog.registry import Registry
+from flush.checking.checks import check_all
+from flush.checking.repair import repair_scope
 from flush.compaction import Compacted, clean, compact, settle
 from flush.hot_flush import flush
 from flush.jobs import tasks
 from flush.jobs.tasks import Task
+from flush.partitions import users_of
 from flush.rebuild import rebuild_scope
 from flush.reclaim import reclaim, reclaim_leftovers
-from flush.retention import Retained, retain, users_of
+from flush.retention import Retained, retain
 from flush.stream_eviction import evict, evict_unloaded
 from flush.work import Work
 from providers.commit.definitions import StaleDefinitionError
@@ -37,7 +40,10 @@ MICROSECONDS = 1_000_000
 
 @dataclass(frozen=True)
 class Tools:
-    """What jobs work with: `registry` has the definitions, `reclaim_dropped` deletes folders of dropped tables."""
+    """What jobs work with: `registry` has the definitions, `reclaim_dropped` deletes folders of dropped tables.
+
+    `take_backup` takes one under a name, and tells what it took.
+    """
 
     keyvalue: KeyValueStore
     store: ScopeStore
@@ -45,6 +51,7 @@ class Tools:
     find_table: Callable[[int], TableDef | None]
     reclaim_dropped: Callable[[], int]
     registry: Callable[[], Registry]
+    take_backup: Callable[[str, Work], str]
 
 
 @dataclass(frozen=True)
@@ -163,6 +170,28 @@ def _retention(_: tasks.Retention, tools: Tools, work: Work) -> Done:
     return Done(f"{done.rows} rows, {done.batches} whole batches" + (f"; {left} partitions left out" if left else ""))
 
 
+def _repair(task: tasks.Repair, tools: Tools, work: Work) -> Done:
+    table = tools.find_table(task.table_id)
+    if table is None:
+        return GONE
+    done = repair_scope(tools.store, tools.keyvalue, table, task.user, work)
+    if done.left:
+        raise DamagedError(done.left[0])
+    return Done(f"{len(done.files)} files") if done.files else NOTHING
+
+
+def _check(task: tasks.Check, tools: Tools, work: Work) -> Done:
+    """Of everything. What is narrower is done by the statement that asks for it, which wants to know what is found."""
+    if task != tasks.Check():
+        return _by_statement(task, tools, work)
+    found = check_all(tools.store, tools.keyvalue, tools.registry().tables.values(), work)
+    return Done(f"{len(found)} findings, the first: {found[0]}" if found else "all is as it was written")
+
+
+def _backup(task: tasks.Backup, tools: Tools, work: Work) -> Done:
+    return Done(tools.take_backup(task.name or f"{datetime.now(UTC):auto-%Y%m%dT%H%M%S.%f}", work))
+
+
 def _audit_retention(task: tasks.AuditRetention, tools: Tools, work: Work) -> Done:
     now = datetime.now(UTC)
     before = int((now - timedelta(days=task.days)).timestamp() * MICROSECONDS)
@@ -197,9 +226,11 @@ KINDS: Mapping[str, Kind] = {
     "manifest_rebuild": Kind(tasks.ManifestRebuild, _manifest_rebuild, is_heavy=True),
     "manifest_eviction": Kind(tasks.ManifestEviction, _manifest_eviction),
     "retention": Kind(tasks.Retention, _retention, is_heavy=True),
+    "repair": Kind(tasks.Repair, _repair, is_heavy=True),
+    "check": Kind(tasks.Check, _check, is_heavy=True),
     "audit_retention": Kind(tasks.AuditRetention, _audit_retention),
     "idempotency_retention": Kind(tasks.IdempotencyRetention, _idempotency_retention),
-    "backup": Kind(tasks.Backup, _by_statement, resumes=False),
+    "backup": Kind(tasks.Backup, _backup),
     "flush_tables": Kind(tasks.FlushTables, _by_statement, resumes=False),
     "compact_tables": Kind(tasks.CompactTables, _by_statement, resumes=False),
 }

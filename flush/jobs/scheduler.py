@@ -19,7 +19,7 @@ from flush.compaction import gains, has_scattered_dead
 from flush.jobs.job import Origin
 from flush.jobs.kinds import Tools
 from flush.jobs.schedule import Schedule, due
-from flush.jobs.tasks import Flush, ReclaimDropped, ScopeTask, StreamEviction, Task
+from flush.jobs.tasks import Flush, ReclaimDropped, Repair, ScopeTask, StreamEviction, Task
 from flush.jobs.upkeep import (
     EVICT_EVERY_SECONDS,
     LOOK_AGAIN_SECONDS,
@@ -71,7 +71,7 @@ class Scheduler:
 
     def note_undone(self, task: Task) -> None:
         """A job came to nothing, so that what it was for is still to be done. Any thread may say so."""
-        if isinstance(task, ScopeTask):
+        if isinstance(task, ScopeTask) and not isinstance(task, Repair):
             self._undone.append(task)
 
     def look(self, now: float, moment: datetime, ended: dict[str, datetime]) -> None:
@@ -84,6 +84,8 @@ class Scheduler:
             self._unloaded = None
         while self._undone:
             self._again(self._undone.popleft(), now)
+        for scope in self._store.files.damages.take_repairs():
+            self._put(Repair(table_id=scope.table_id, user=scope.user), Origin.DECIDED)
         for scope in self._store.noticed.take():
             state = self._store.in_memory(scope)
             if state is not None and state in self._remembered:

@@ -116,6 +116,21 @@ class Retention(Task):
     kind: Literal["retention"] = "retention"
 
 
+class Repair(ScopeTask):
+    """What is lost of a scope's files and can be derived is put back."""
+
+    kind: Literal["repair"] = "repair"
+
+
+class Check(Task):
+    """What is stored is held against what was written: of one table, of a backup, of the audit log, or everything."""
+
+    kind: Literal["check"] = "check"
+    table_id: TableId | None = None
+    backup: str | None = None
+    audit_log: bool = False
+
+
 class AuditRetention(Task):
     """Records of the audit log that are older than so many days go."""
 
@@ -131,10 +146,10 @@ class IdempotencyRetention(Task):
 
 
 class Backup(Task):
-    """A copy of everything is put among the backups, for a client who waits for it."""
+    """A copy of everything is put among the backups; None: under a name that tells the moment."""
 
     kind: Literal["backup"] = "backup"
-    name: str = Field(min_length=1)
+    name: Annotated[str, Field(min_length=1)] | None = None
 
 
 class FlushTables(Task):

@@ -122,8 +122,21 @@ class ColdFiles:
 
     def verify(self, cold: ColdState, entry: BatchFileEntry) -> None:
         """Read a batch file whole; DamagedError when it is not what was written."""
-        with self.damages.noted(), named(cold.table, cold.scope, DamagedPart.BATCH, entry.batch):
-            cold.folder.verify(entry.path, entry.checksum, entry.bytes)
+        try:
+            with self.damages.noted(), named(cold.table, cold.scope, DamagedPart.BATCH, entry.batch):
+                cold.folder.verify(entry.path, entry.checksum, entry.bytes)
+        except DamagedError:
+            self.distrust(cold.scope, entry)
+            raise
+
+    def distrust(self, scope: Scope, entry: BatchFileEntry) -> None:
+        """Take a batch file for damaged until it is verified again."""
+        self._verified.discard((scope, entry.identity))
+
+    def forget_filters(self, scope: Scope) -> None:
+        """Read the bloom filters of a scope again when they are next asked for."""
+        self._filters.forget(lambda key: key[0] == scope)
+        self._slices.forget(lambda key: key[0] == scope)
 
     def verify_bloom(self, cold: ColdState, entry: BatchFileEntry) -> None:
         """Read a batch's bloom file; DamagedError when it is not what was written."""

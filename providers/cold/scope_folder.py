@@ -11,13 +11,14 @@ import shutil
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 
 from catalog import durable
 from catalog.definition import Scope, TableDef
 from manifest import files
 from manifest.files import SummedFile, Unsynced
-from manifest.layout import scope_folder, table_id_of_folder
+from manifest.layout import aside_name, restored_name, scope_folder, table_id_of_folder
 
 Stamp = tuple[int, int, int]
 """Inode, size in bytes, and time of the last change in nanoseconds: a file that was replaced or changed has another."""
@@ -111,6 +112,20 @@ class ScopeFolder:
     def touch(self, name: str) -> None:
         """Make an empty file, which no sync makes durable."""
         (self.root / name).touch()
+
+    def put_back(self, name: str, data: bytes) -> None:
+        """Write a file anew, durably; what stands in its place is kept aside."""
+        written = restored_name(name)
+        durable.write_synced(self.root / written, data)
+        self.keep_aside(name)
+        self.rename(written, name)
+        self.sync()
+
+    def keep_aside(self, name: str) -> None:
+        """Give a damaged file, if it is there, a second name that nothing else ever has."""
+        if self.size(name) is not None:
+            number = next(number for number in count(1) if self.size(aside_name(name, number)) is None)
+            self.link(name, aside_name(name, number))
 
     def unlink(self, name: str) -> None:
         """Delete a file; no error when it is missing."""

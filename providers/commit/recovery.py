@@ -49,7 +49,7 @@ def dead_rows_of(cold: ColdState) -> Mapping[int, DeadRows]:
     for entry in cold.manifest.batches:
         if entry.dv is not None:
             with named(cold.table, cold.scope, DamagedPart.DELETIONS, entry.batch):
-                dead[entry.batch] = _read_dead_rows(cold.folder, entry, entry.dv)
+                dead[entry.batch] = read_dead_rows(cold.folder, entry, entry.dv)
     return dead
 
 
@@ -89,7 +89,8 @@ def _with_versions(hot: HotView, table: TableDef, versions: pa.Table) -> HotView
     return add_versions(hot, versions.filter(pa.array(live)), keys.take(np.flatnonzero(live)))
 
 
-def _read_dead_rows(folder: ScopeFolder, entry: BatchFileEntry, file: DeletionEntry) -> DeadRows:
+def read_dead_rows(folder: ScopeFolder, entry: BatchFileEntry, file: DeletionEntry) -> DeadRows:
+    """The rows of a batch that its deletion file records; CORRUPT when that is not what the manifest says."""
     found = dead_rows.decode(folder.read_checked(file.path, file.checksum))
     if found.batch != entry.batch or found.dead.count != entry.dead:
         raise DatabaseError(ErrorKind.CORRUPT, "it contradicts its manifest")

@@ -234,6 +234,10 @@ class ScopeStore:
         with self._loading[hash(scope) % _LOADING_LOCKS]:
             yield None if self.in_memory(scope) is not None else self._tables.scope(table, scope)
 
+    def folder_of(self, table: TableDef, user: str | None) -> ScopeFolder:
+        """A scope's folder, in memory or not; it may not exist."""
+        return self._tables.scope(table, Scope(table.id, user))
+
     def folder(self, state: ScopeState) -> ScopeFolder:
         """A scope's folder, made when it does not exist yet."""
         folder = state.head.cold.folder

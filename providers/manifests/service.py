@@ -221,14 +221,10 @@ class ManifestService:
     def _from_file(
         self, folder: ScopeFolder, table: TableDef, scope: Scope, head: Head | None, published: int
     ) -> CachedManifest:
-        stamp, data = folder.stamp(MANIFEST_NAME), folder.read(MANIFEST_NAME)
+        stamp = folder.stamp(MANIFEST_NAME)
+        manifest, data = read_file(folder, table, scope, published)
         if data is None:
             raise DatabaseError(ErrorKind.CORRUPT, "its file is missing")
-        manifest = _decoded(data, folder, table)
-        if (manifest.table_id, manifest.user_id) != (scope.table_id, scope.user):
-            raise DatabaseError(ErrorKind.CORRUPT, "its file is that of another")
-        if manifest.version < published:
-            raise DatabaseError(ErrorKind.CORRUPT, "it is older than it was")
         if head is not None and head.etag not in (None, checksum(data)):
             if manifest.version <= head.version:
                 raise DatabaseError(ErrorKind.CORRUPT, "its file is not what was written")
@@ -291,6 +287,24 @@ class ManifestService:
         now = self._clock()
         etag, size = (None, 0) if data is None else (checksum(data), len(data))
         return CachedManifest(scope, manifest, etag, size, stamp, now, now)
+
+
+def read_file(folder: ScopeFolder, table: TableDef, scope: Scope, published: int) -> tuple[ManifestFile, bytes | None]:
+    """What a scope's file says, whatever else is kept of it, and its bytes: nothing, and None, before the first.
+
+    CORRUPT when it cannot be read, or is not the one of a version that was published, or a newer one.
+    """
+    data = folder.read(MANIFEST_NAME)
+    if data is None and published:
+        raise DatabaseError(ErrorKind.CORRUPT, "its file is missing")
+    if data is None:
+        return _empty(table, scope), None
+    manifest = _decoded(data, folder, table)
+    if (manifest.table_id, manifest.user_id) != (scope.table_id, scope.user):
+        raise DatabaseError(ErrorKind.CORRUPT, "its file is that of another")
+    if manifest.version < published:
+        raise DatabaseError(ErrorKind.CORRUPT, "it is older than it was")
+    return manifest, data
 
 
 def _decoded(data: bytes, folder: ScopeFolder, table: TableDef) -> ManifestFile:

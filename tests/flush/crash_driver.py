@@ -23,7 +23,7 @@ from types import FrameType
 from tests.storage_fixtures import Database
 
 PROJECT = str(Path(__file__).resolve().parents[2])
-PACKAGES = ("catalog", "manifest", "providers", "flush")
+PACKAGES = ("catalog", "manifest", "providers", "flush", "flightserver/backup")
 
 
 Point = tuple[str, str]

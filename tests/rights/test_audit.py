@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from flightserver.access.auditing import ACTIONS, COMMITTED
+from flightserver.sql import server_statements as server
 from flightserver.sql import statements as sql
 from tests.rights.house import House, Person
 
@@ -223,7 +224,7 @@ def test_no_text_of_a_statement_is_in_the_log(root: Person) -> None:
 def test_every_statement_with_a_record_is_a_statement(root: Person) -> None:
     """The declaration names no more than there is, and each change among it."""
     assert all(issubclass(kind, sql.Statement) for kind in ACTIONS)
-    ended_or_begun = {sql.KillQuery, sql.KillSession, sql.KillJob, sql.RebuildManifest, sql.Backup}
+    ended_or_begun = {server.KillQuery, server.KillSession, server.KillJob, sql.RebuildManifest, server.Backup}
     assert set(ACTIONS) - COMMITTED == ended_or_begun
 
 

@@ -42,6 +42,7 @@ STATEMENTS = {
     "SHOW MANIFEST FOR {x}": "inspect",
     "FLUSH TABLE {x}": "maintain",
     "COMPACT TABLE {x}": "maintain",
+    "CHECK TABLE {x}": "maintain",
     "ALTER TABLE {x} ADD COLUMN w BIGINT": "define",
     "ALTER TABLE {x} SET (bloom_fpp = 0.01)": "define",
     "ALTER TABLE {x} OWNER TO {me}": "define",

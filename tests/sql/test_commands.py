@@ -4,13 +4,13 @@ import pytest
 
 from catalog.errors import ErrorKind
 from flightserver.sql.parser import parse
+from flightserver.sql.server_statements import CheckAuditLog, CheckBackup, CheckTables, KillJob
 from flightserver.sql.statements import (
     Begin,
     Commit,
     Compact,
     Describe,
     Flush,
-    KillJob,
     RebuildManifest,
     Release,
     ResetOption,
@@ -49,6 +49,10 @@ NT = TableRef("n", "t")
         ("SHOW MANIFEST t", ShowManifest(T)),
         ("SHOW MANIFEST CACHE", ShowManifestCache()),
         ("SHOW MANIFEST FOR TABLE n.t", ShowManifest(NT)),
+        ("CHECK TABLE n.t", CheckTables(NT)),
+        ("CHECK ALL", CheckTables(None)),
+        ("CHECK BACKUP 'b'", CheckBackup("b")),
+        ("CHECK AUDIT LOG", CheckAuditLog()),
         ("REBUILD MANIFEST FOR n.t", RebuildManifest(NT)),
         ("REBUILD MANIFEST FOR TABLE t", RebuildManifest(T)),
         ("SHOW JOBS", ShowJobs()),

@@ -26,6 +26,7 @@ LOG = TableName("public", "log")
 EVENTS = TableName("public", "events")
 EVENTS_MAX = 3
 """A STREAM table, and how many rows stay in it."""
+OF_NO_TABLE = {"reclaim_dropped", "check", "backup"}
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class JobStep:
         about = table if self.of is None else TableAccess(table.db, self.of)
         is_about_all = self.kind in {"reclaim_dropped", "retention"}
         of_table = {} if self.parameters or is_about_all else {"table_id": about.definition.id}
+        of_table = {} if self.parameters or self.kind in OF_NO_TABLE else {"table_id": table.definition.id}
         self.before(table)
         task = make_task(self.kind, {**of_table, **self.parameters})
         if self.interrupted:
@@ -96,6 +98,13 @@ def fill_log(table: TableAccess) -> None:
     log.write({"k": 6, "v": 60, "at": new}, {"k": 7, "v": 7, "at": old}, {"k": 8, "v": 8, "at": new})
 
 
+def spoil_bloom(table: TableAccess) -> None:
+    """Put something else in the place of the filters of a batch; what has the file in a backup keeps it."""
+    path = min(table.folder.glob("*.bloom"))
+    path.unlink()
+    path.write_bytes(b"none")
+
+
 def lose_manifest(table: TableAccess) -> None:
     """Start anew, and find no manifest."""
     manifest = table.folder / MANIFEST_NAME
@@ -121,6 +130,11 @@ STEPS: Sequence[Step | JobStep] = (
     JobStep("manifest_eviction", {"cache_mb": 0, "ttl_s": 1.0}),
     JobStep("retention", before=fill_log),
     JobStep("stream_eviction", before=overfill, of=EVENTS),
+    JobStep("backup"),
+    JobStep("backup"),
+    JobStep("backup"),
+    JobStep("repair", before=spoil_bloom),
+    JobStep("check"),
     JobStep("manifest_rebuild", before=lose_manifest),
     JobStep("flush", interrupted=True),
     Step("last commit", [{99: 99}]),

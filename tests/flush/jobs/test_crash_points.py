@@ -14,12 +14,16 @@ import pytest
 
 from catalog.audit_log import RETENTION, AuditLog
 from catalog.identifiers import TableName
+from flightserver.backup import contents, moment, shelf
+from flightserver.backup.restoring import findings
+from flush.checking import repair
 from flush.jobs import jobs, kinds, records
 from flush.jobs.job import Job
 from flush.jobs.kinds import KINDS, make_task
 from flush.jobs.records import JobRecords
 from flush.jobs.states import JobState
 from flush.jobs.tasks import ManifestRebuild
+from flush.work import Work
 from tests.flush.crashes import Crashes, crashes
 from tests.flush.jobs.crash_workload import EVENTS, EVENTS_MAX, LOG, STEPS, JobStep, contents_after
 from tests.flush.test_crash_points import check_consistent, check_files
@@ -27,16 +31,42 @@ from tests.storage_fixtures import Database, TableAccess
 
 pytestmark = pytest.mark.proof
 
-BY_STATEMENT = {"flush_tables", "compact_tables", "backup"}
+BY_STATEMENT = {"flush_tables", "compact_tables"}
 """Kinds that a client waits for: nobody goes on with those."""
 
 ELSEWHERE = {
     *("start", "stop", "is_running", "_work", "at_work", "do", "_by_statement"),
     *("_failed", "_tell", "_try_again", "no_such_job", "find", "cancel", "listed", "counts", "_state_of"),
+    *("at_rest", "_copy", "folder", "_write_deletions", "_write_found", "found", "repair_stored", "lost_deletions"),
+    "_record_anew",
 }
 """Functions of these modules that need threads, failures or users."""
 
-PURE = {"encode_job", "make_task", "_from_json", "_moment", "_read_moment", "_key", "_new", "_rewritten", "_note_ended"}
+PURE = {
+    "encode_job",
+    "make_task",
+    "_from_json",
+    "_moment",
+    "_read_moment",
+    "_key",
+    "_new",
+    "_rewritten",
+    "_note_ended",
+} | {
+    *(
+        "created_at",
+        "same",
+        "note",
+        "_measured",
+        "_as_stored",
+        "_folders",
+        "_by_folder",
+        "_device",
+        "_shelved",
+        "_newest",
+    ),
+    *("_usable", "_alone", "_is_same", "_derived", "derive", "_is_whole", "_has_lost_deletions"),
+}
 """To be killed in one of these is to be killed before or after it."""
 
 PRIMITIVES = {"append", "wait_durable", "publish_change", "replace_manifest", "unlink", "remove"}
@@ -44,7 +74,8 @@ PRIMITIVES = {"append", "wait_durable", "publish_change", "replace_manifest", "u
 
 def functions() -> list[str]:
     """All functions of the modules that run jobs."""
-    trees = [ast.parse(Path(str(module.__file__)).read_text()) for module in (jobs, kinds, records)]
+    modules = (jobs, kinds, records, moment, contents, shelf, repair)
+    trees = [ast.parse(Path(str(module.__file__)).read_text()) for module in modules]
     found = {node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
     return sorted((found | PRIMITIVES) - ELSEWHERE - PURE - {"__init__"})
 
@@ -88,6 +119,7 @@ def check_survivor(root: Path) -> None:
         check_audit_log(database)
         check_events(database)
         check_log(database, acknowledged)
+        check_backups(database)
     finally:
         database.close()
 
@@ -107,6 +139,17 @@ def check_jobs(database: Database, before: dict[int, Job], acknowledged: int) ->
     done = [step.kind for step in STEPS[:acknowledged] if isinstance(step, JobStep)]
     found = Counter(job.task.kind for job in after.values())
     assert found in (Counter(done), Counter(asked))
+
+
+def check_backups(database: Database) -> None:
+    """Those that are listed are whole, and the next one clears away what was left of one that was not completed."""
+    for backup in database.shelf.listed():
+        assert backup.listing is not None
+        assert not backup.listing.problems
+        assert not list(findings(database.shelf.folder(backup.name)))
+    database.tools().take_backup("last", Work())
+    left = {path.name for path in (database.root / "shelf").iterdir()} - {"LOCK"}
+    assert left == {backup.name for backup in database.shelf.listed()}
 
 
 def check_audit_log(database: Database) -> None:

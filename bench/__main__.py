@@ -27,6 +27,7 @@ NAMES = (
     "transfer",
     "clients",
     "growth",
+    "pruning",
     "definitions",
     "short",
     "mix",

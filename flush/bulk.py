@@ -206,7 +206,7 @@ class BulkLoad:
         self._staging.close()
 
     @property
-    def _entries(self) -> tuple[BatchFileEntry, ...]:
+    def _entries(self) -> Sequence[BatchFileEntry]:
         return self._staged.manifest.batches
 
     def _collect(self, running_max: int) -> None:

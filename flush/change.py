@@ -19,7 +19,7 @@ from manifest.batch_entry import BatchFileEntry, DeletionEntry
 from manifest.dead_rows import DeadRows
 from manifest.entries import BulkCommit, ManifestFile
 from manifest.layout import deletion_name, part_name, published_name, retired_name, staged_name, version_of_file
-from manifest.parts import parts_to_write
+from manifest.parts import PartFile, parts_to_write
 from providers.clock import timestamp
 from providers.cold.scope_folder import ScopeFolder
 from providers.commit.scope_state import ScopeState
@@ -125,7 +125,7 @@ def _with_files(folder: ScopeFolder, manifest: ManifestFile) -> ManifestFile:
     for part in parts_to_write(manifest.parts):
         name = part_name(part.number, manifest.version)
         data = manifest_codec.encode_part(part)
-        parts[part.number] = part.written_to(name, folder.write_synced(name, data), len(data))
+        parts[part.number] = PartFile.of(name, folder.write_synced(name, data), data).part
     return replace(manifest, parts=tuple(parts.values()))
 
 

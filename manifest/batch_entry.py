@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from manifest.canonical import canonical
 
@@ -10,7 +11,7 @@ RangeValue = str | bool | None
 """A range bound in its JSON form: text for everything but booleans; None is unknown."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ColumnRange:
     """Smallest and largest value of a column in a batch, over all its rows, dead ones included.
 
@@ -22,7 +23,7 @@ class ColumnRange:
     null_count: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class BloomEntry:
     """A batch's bloom file. `columns` are column ids; 0 stands for the whole key."""
 
@@ -33,7 +34,7 @@ class BloomEntry:
     checksum: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DeletionEntry:
     """A batch's newest deletion file."""
 
@@ -97,3 +98,29 @@ class BatchFileEntry:
             "status": self.status,
         }
         return canonical(value)
+
+
+def entry_from_json(raw: dict[str, Any]) -> BatchFileEntry:
+    """Read what `text` wrote, as JSON's types; KeyError, TypeError or ValueError for anything else."""
+    bloom, dv = raw["bloom"], raw["dv"]
+    return BatchFileEntry(
+        batch=int(raw["batch"]),
+        path=raw["path"],
+        rows=int(raw["rows"]),
+        dead=int(raw["dead"]),
+        bytes=int(raw["bytes"]),
+        checksum=raw["checksum"],
+        min_seq=int(raw["min_seq"]),
+        max_seq=int(raw["max_seq"]),
+        schema_version=raw["schema_version"],
+        columns={
+            int(column_id): ColumnRange(bounds["min"], bounds["max"], int(bounds["null_count"]))
+            for column_id, bounds in raw["columns"].items()
+        },
+        bloom=None
+        if bloom is None
+        else BloomEntry(bloom["path"], tuple(bloom["columns"]), bloom["fpp"], int(bloom["bytes"]), bloom["checksum"]),
+        dv=None if dv is None else DeletionEntry(dv["path"], dv["checksum"]),
+        created_at=raw["created_at"],
+        status=raw["status"],
+    )

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from catalog.errors import DatabaseError, ErrorKind
-from manifest.batch_entry import BatchFileEntry, BloomEntry, ColumnRange, DeletionEntry
+from manifest.batch_entry import BatchFileEntry, entry_from_json
 from manifest.canonical import canonical
 from manifest.entries import BulkCommit, ManifestFile, check
 from manifest.files import checksum
-from manifest.parts import Part, PartFile, part_number, parts_of
+from manifest.parts import Part, PartFile, part_number, parts_after
 
 FORMAT_VERSION = 3
 
@@ -52,7 +52,7 @@ def encode_part(part: Part) -> bytes:
 
 def encode_part_file(file: PartFile) -> bytes:
     """Write what a file of a part says."""
-    return _array(entry.text for entry in file.by_number.values()).encode()
+    return _array(entry.text for entry in file.entries).encode()
 
 
 def _pending_text(part: Part) -> str:
@@ -96,31 +96,6 @@ def decode(data: bytes, read_file: ReadFile) -> ManifestFile:
     return manifest
 
 
-def _entry_from_json(raw: dict[str, Any]) -> BatchFileEntry:
-    bloom, dv = raw["bloom"], raw["dv"]
-    return BatchFileEntry(
-        batch=int(raw["batch"]),
-        path=raw["path"],
-        rows=int(raw["rows"]),
-        dead=int(raw["dead"]),
-        bytes=int(raw["bytes"]),
-        checksum=raw["checksum"],
-        min_seq=int(raw["min_seq"]),
-        max_seq=int(raw["max_seq"]),
-        schema_version=raw["schema_version"],
-        columns={
-            int(column_id): ColumnRange(bounds["min"], bounds["max"], int(bounds["null_count"]))
-            for column_id, bounds in raw["columns"].items()
-        },
-        bloom=None
-        if bloom is None
-        else BloomEntry(bloom["path"], tuple(bloom["columns"]), bloom["fpp"], int(bloom["bytes"]), bloom["checksum"]),
-        dv=None if dv is None else DeletionEntry(dv["path"], dv["checksum"]),
-        created_at=raw["created_at"],
-        status=raw["status"],
-    )
-
-
 def _bulk_commit_to_json(commit: BulkCommit | None) -> dict[str, Any] | None:
     if commit is None:
         return None
@@ -159,7 +134,7 @@ def _manifest_from_json(raw: dict[str, Any], read_file: ReadFile) -> ManifestFil
         max_batch=int(raw["max_batch"]),
         flushed_seq=int(raw["flushed_seq"]),
         schema_version=raw["schema_version"],
-        parts=_parts_from_json(raw["parts"], [_entry_from_json(entry) for entry in raw["batches"]], read_file),
+        parts=_parts_from_json(raw["parts"], [entry_from_json(entry) for entry in raw["batches"]], read_file),
         last_bulk_commit=_bulk_commit_from_json(raw["last_bulk_commit"]),
     )
 
@@ -170,16 +145,11 @@ def _parts_from_json(
     """The parts as their files have them, with what the manifest says itself in the place of that."""
     if [entry.batch for entry in pending] != sorted({entry.batch for entry in pending}):
         raise DatabaseError(ErrorKind.CORRUPT, "its batch numbers are not ascending")
-    files: dict[int, PartFile] = {}
-    entries: dict[int, BatchFileEntry] = {}
+    parts: dict[int, Part] = {}
     for reference in references:
-        path, checksum_ = reference["path"], reference["checksum"]
-        data = read_file(path, checksum_)
-        written = [_entry_from_json(entry) for entry in json.loads(data)]
-        by_number = {entry.batch: entry for entry in written}
-        (number,) = {part_number(batch) for batch in by_number}
-        files[number] = PartFile(path, checksum_, len(data), by_number)
-        left_out = {int(batch) for batch in reference["left_out"]}
-        entries |= {batch: entry for batch, entry in by_number.items() if batch not in left_out}
-    entries |= {entry.batch: entry for entry in pending}
-    return parts_of((entries[batch] for batch in sorted(entries)), files)
+        path, expected = reference["path"], reference["checksum"]
+        file = PartFile.of(path, expected, read_file(path, expected))
+        (number,) = {part_number(batch) for batch in file.entries.numbers}
+        parts[number] = file.part
+    gone = [int(batch) for reference in references for batch in reference["left_out"]]
+    return parts_after([part for _, part in sorted(parts.items())], gone, pending)

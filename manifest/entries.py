@@ -8,14 +8,14 @@ Invariants, checked by `check` before every publication and after every load:
 What a change costs does not grow with the batches that it leaves alone: they are in parts, which manifests share.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 
 from catalog.errors import DatabaseError, ErrorKind
 from manifest.batch_entry import BatchFileEntry
-from manifest.parts import ByNumber, Part, parts_after
+from manifest.parts import AllBatches, ByNumber, Part, parts_after
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ class ManifestFile:
     last_bulk_commit: BulkCommit | None = None
 
     @cached_property
-    def batches(self) -> tuple[BatchFileEntry, ...]:
+    def batches(self) -> Sequence[BatchFileEntry]:
         """All batches, by ascending number."""
-        return tuple(chain.from_iterable(part.entries for part in self.parts))
+        return AllBatches(self.parts)
 
     @cached_property
     def by_number(self) -> Mapping[int, BatchFileEntry]:
@@ -65,10 +65,10 @@ class ManifestFile:
         """The batches that are still as they came."""
         return tuple(chain.from_iterable(part.segments for part in self.parts))
 
-    @cached_property
-    def batch_count(self) -> int:
-        """How many batches there are."""
-        return sum(len(part.entries) for part in self.parts)
+    @property
+    def with_deletions(self) -> Iterator[BatchFileEntry]:
+        """The batches that have a deletion file."""
+        return chain.from_iterable(part.with_deletions for part in self.parts)
 
     @cached_property
     def rows(self) -> int:
@@ -132,11 +132,11 @@ def check(manifest: ManifestFile) -> None:
     faults = [*chain.from_iterable(part.faults for part in manifest.parts)]
     if numbers != sorted(set(numbers)):
         faults.append("batch numbers are not ascending")
-    if manifest.parts and not 1 <= manifest.parts[0].entries[0].batch <= _last_batch(manifest) <= manifest.max_batch:
+    if manifest.parts and not 1 <= manifest.parts[0].first <= _last_batch(manifest) <= manifest.max_batch:
         faults.append("a batch number lies outside 1..max_batch")
     if faults:
         raise DatabaseError(ErrorKind.CORRUPT, f"manifest of {manifest.namespace}.{manifest.table}: {faults[0]}")
 
 
 def _last_batch(manifest: ManifestFile) -> int:
-    return max(part.entries[-1].batch for part in manifest.parts)
+    return max(part.last for part in manifest.parts)

@@ -33,7 +33,7 @@ def left_out(before: ManifestFile, after: ManifestFile) -> Iterator[str]:
         kept = {} if now is None else now.by_number
         for entry in part.entries:
             other = kept.get(entry.batch)
-            if other is entry:
+            if other == entry:
                 continue
             yield from _files_of(entry) - (set() if other is None else _files_of(other))
             if other is None:

@@ -5,7 +5,7 @@ Strings compare bytewise, as DataFusion compares them. Float bounds are compared
 the order of -0.0 and 0.0, and NaN never comes here as a bound.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property, partial, reduce
@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from catalog.definition import SEQ, Column, TableDef
 from manifest.batch_entry import BatchFileEntry, ColumnRange, RangeValue
+from manifest.packed import rows_of
 from manifest.parts import Part
 from manifest.predicate import AllOf, AnyOf, Comparison, InSet, IsNotNull, IsNull, Operator, Predicate, Unknown
 
@@ -28,6 +29,8 @@ _LEAST, _MOST = -(1 << 63), (1 << 63) - 1
 
 BOUND_BYTES_MAX = 128
 """Longer text and binary bounds are left out: a cut bound would not be exact."""
+
+_UNKNOWN = ColumnRange(None, None, -1)
 
 _EPOCH_TYPES = (pa.types.is_date, pa.types.is_time, pa.types.is_timestamp)
 
@@ -109,7 +112,7 @@ def _from_json(values: Sequence[RangeValue], data_type: pa.DataType) -> pa.Array
 
 
 def _rows_of(part: Part) -> Numbers:
-    return np.array([entry.rows for entry in part.entries], dtype=np.int64)
+    return rows_of(part.entries)
 
 
 def _joined(arrays: Sequence[npt.NDArray[Any]], kind: npt.DTypeLike) -> npt.NDArray[Any]:
@@ -140,7 +143,9 @@ class Bounds:
 
 def _bounds_of(column: Column, part: Part) -> Bounds:
     """The ranges of a column in the batches of a part."""
-    if column.id == SEQ.id:
+    if part.packed is not None:
+        ranges = [_range_in_text(raw, column) for raw in part.packed.raw()]
+    elif column.id == SEQ.id:
         ranges = [ColumnRange(str(entry.min_seq), str(entry.max_seq), 0) for entry in part.entries]
     else:
         ranges = [_range_of(entry, column) for entry in part.entries]
@@ -287,7 +292,21 @@ def _range_of(entry: BatchFileEntry, column: Column) -> ColumnRange:
 
     A default is text here, and may be a way to write NULL, so nothing is known of it.
     """
-    unknown = ColumnRange(None, None, -1)
     if entry.schema_version < column.added:
-        return unknown if column.default is not None else ColumnRange(None, None, entry.rows)
-    return entry.columns.get(column.id, unknown)
+        return _before(column, entry.rows)
+    return entry.columns.get(column.id, _UNKNOWN)
+
+
+def _before(column: Column, rows: int) -> ColumnRange:
+    """The range of a column in a batch of before it."""
+    return _UNKNOWN if column.default is not None else ColumnRange(None, None, rows)
+
+
+def _range_in_text(raw: Mapping[str, Any], column: Column) -> ColumnRange:
+    """The same of a batch in the form of its text: to make entries of all takes ten times as long."""
+    if column.id == SEQ.id:
+        return ColumnRange(raw["min_seq"], raw["max_seq"], 0)
+    if raw["schema_version"] < column.added:
+        return _before(column, int(raw["rows"]))
+    found = raw["columns"].get(str(column.id))
+    return _UNKNOWN if found is None else ColumnRange(found["min"], found["max"], int(found["null_count"]))

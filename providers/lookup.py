@@ -84,7 +84,7 @@ class StoredRows:
         if len(seqs):
             rows = snapshot.hot.take(seqs)
             parts.append(([_piece(rows.column(column.physical)) for column in self._columns], hot_keys))
-        kept = tuple(entries[index] for index in among.batches)
+        kept = tuple(entries[index] for index in among.batches.tolist())
         by_range, by_bloom = len(entries) - among.in_range, among.in_range - len(kept)
         return self._together(parts, Pruned(len(entries), kept, by_range, by_bloom, snapshot.hot.live_count))
 

@@ -6,9 +6,10 @@ file that one of them names. Flush, compaction and writers never change a snapsh
 
 import threading
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import groupby
 from weakref import WeakSet
 
 import numpy as np
@@ -18,13 +19,19 @@ from catalog.definition import Scope, TableDef
 from manifest.batch_entry import BatchFileEntry
 from manifest.dead_rows import DeadRows
 from manifest.entries import ManifestFile
-from manifest.parts import Part
+from manifest.parts import AllBatches, Part
 from manifest.ranges import RangeTable
 from providers.cold.scope_folder import ScopeFolder
 from providers.hot.view import HotView
 
 FILTERS_TOGETHER = 64
 """Bloom filters of this many neighbouring batches are asked as one."""
+
+PARTS_TOGETHER = 8
+"""And those of this many neighbouring parts, once no batch comes to them any more."""
+
+FEW_OF_LARGE = 8
+"""One batch of so many that are asked as one is few."""
 
 
 class Pins:
@@ -51,32 +58,95 @@ class Pins:
 
 @dataclass(frozen=True, eq=False)
 class FilteredBatches:
-    """Some batches that all have a bloom filter of one id: their places in the manifest, and their entries.
+    """Some batches that all have a bloom filter of one id, by their places in a run of parts.
 
-    `identities` are those of the batches, as one text: it knows its hash.
+    `identities` are those of the batches, as one text: it knows its hash. A large one has `smaller` ones of the same
+    batches, for whoever asks for few of them.
     """
 
     places: npt.NDArray[np.int64]
-    entries: tuple[BatchFileEntry, ...]
     identities: str
+    parts: tuple[Part, ...]
+    smaller: tuple["FilteredBatches", ...] = ()
 
-    def behind(self, batches: int) -> "FilteredBatches":
-        """The same with so many other batches before them."""
-        return replace(self, places=self.places + batches)
+    @property
+    def entries(self) -> list[BatchFileEntry]:
+        """The batches."""
+        batches = AllBatches(self.parts)
+        return [batches[place] for place in self.places.tolist()]
+
+    def asked_for(self, wanted: npt.NDArray[np.bool_]) -> Iterator["FilteredBatches"]:
+        """Itself, or those of the smaller ones that have any of the batches that are flagged, where these are few."""
+        count = int(np.count_nonzero(wanted[self.places]))
+        if not count:
+            return
+        if self.smaller and count * FEW_OF_LARGE < len(self.places):
+            for one in self.smaller:
+                yield from one.asked_for(wanted)
+        else:
+            yield self
 
 
-def _filtered_of(part: Part) -> Mapping[int, Sequence[FilteredBatches]]:
-    """By filter id, those batches of a part that have that filter, `FILTERS_TOGETHER` at a time."""
+Filtered = Mapping[int, Sequence[FilteredBatches]]
+"""By filter id."""
+
+
+def _filtered_of(part: Part) -> Filtered:
+    """Those batches of a part that have a filter, `FILTERS_TOGETHER` at a time."""
     found: dict[int, list[FilteredBatches]] = defaultdict(list)
     for start in range(0, len(part.entries), FILTERS_TOGETHER):
         here: dict[int, list[int]] = defaultdict(list)
+        names: dict[int, list[str]] = defaultdict(list)
         for place, entry in enumerate(part.entries[start : start + FILTERS_TOGETHER], start):
             for filter_id in entry.bloom.columns if entry.bloom is not None else ():
                 here[filter_id].append(place)
+                names[filter_id].append(f"{entry.batch}:{entry.checksum}")
         for filter_id, places in here.items():
-            entries = tuple(part.entries[place] for place in places)
-            identities = " ".join(f"{batch}:{checksum}" for batch, checksum in (entry.identity for entry in entries))
-            found[filter_id].append(FilteredBatches(np.array(places), entries, identities))
+            found[filter_id].append(FilteredBatches(np.array(places), " ".join(names[filter_id]), (part,)))
+    return found
+
+
+def _filtered_of_run(parts: Sequence[Part]) -> Filtered:
+    """The batches of some parts that are next to each other."""
+    found: dict[int, list[FilteredBatches]] = defaultdict(list)
+    before = 0
+    for part in parts:
+        for filter_id, groups in part.derived("filtered", _filtered_of).items():
+            found[filter_id] += [replace(group, places=group.places + before, parts=tuple(parts)) for group in groups]
+        before += len(part.entries)
+    return found
+
+
+def _together(filtered: Filtered) -> Filtered:
+    """The same, as one for each filter."""
+    return {
+        filter_id: [
+            FilteredBatches(
+                np.concatenate([group.places for group in groups]),
+                " ".join(group.identities for group in groups),
+                groups[0].parts,
+                tuple(groups),
+            )
+        ]
+        for filter_id, groups in filtered.items()
+    }
+
+
+def _runs(parts: Sequence[Part]) -> list[tuple[int, Filtered]]:
+    """All batches that have filters, run by run, with how many batches are before each.
+
+    Parts of a run that is full are asked together. The last run gets new batches, so its parts are asked one by one.
+    """
+    found = []
+    before = 0
+    for number, group in groupby(parts, lambda part: part.number // PARTS_TOGETHER):
+        run = tuple(group)
+        if number < parts[-1].number // PARTS_TOGETHER:
+            filtered = run[0].derived_with(run, "run", lambda run: _together(_filtered_of_run(run)))
+        else:
+            filtered = _filtered_of_run(run)
+        found.append((before, filtered))
+        before += sum(len(part.entries) for part in run)
     return found
 
 
@@ -96,15 +166,17 @@ class ColdState:
         return RangeTable(self.table, self.manifest.parts)
 
     @cached_property
-    def filtered(self) -> Mapping[int, Sequence[FilteredBatches]]:
-        """By filter id, the batches that have that filter; those of a part that has not changed are the same again."""
-        found: dict[int, list[FilteredBatches]] = defaultdict(list)
-        before = 0
-        for part in self.manifest.parts:
-            for filter_id, groups in part.derived("filtered", _filtered_of).items():
-                found[filter_id] += [group.behind(before) for group in groups]
-            before += len(part.entries)
-        return found
+    def _filtered(self) -> list[tuple[int, Filtered]]:
+        return _runs(self.manifest.parts)
+
+    def filtered(
+        self, filter_id: int, wanted: npt.NDArray[np.bool_]
+    ) -> Iterator[tuple[npt.NDArray[np.int64], FilteredBatches]]:
+        """Those groups of batches with a filter that have any of the batches that are flagged, and their places."""
+        for before, filtered in self._filtered:
+            for batches in filtered.get(filter_id, ()):
+                for asked in batches.asked_for(wanted[before:]):
+                    yield asked.places + before, asked
 
     def path(self, entry: BatchFileEntry) -> str:
         """Where a library finds a batch's rows."""

@@ -92,13 +92,12 @@ def _by_batch(cold: ColdState, in_range: Positions, keys: Keys, files: ColdFiles
     unasked[in_range] = True
     wanted = unasked.copy()
     batches, rows = [], []
-    for neighbours in cold.filtered.get(KEY_FILTER, ()):
-        if wanted[neighbours.places].any():
-            filters, found = files.sliced(cold, KEY_FILTER, neighbours).pairs(keys.hashes)
-            places = neighbours.places[filters]
-            batches.append(places[wanted[places]])
-            rows.append(found[wanted[places]])
-            unasked[neighbours.places] = False
+    for all_places, neighbours in cold.filtered(KEY_FILTER, wanted):
+        filters, found = files.sliced(cold, KEY_FILTER, neighbours).pairs(keys.hashes)
+        places = all_places[filters]
+        batches.append(places[wanted[places]])
+        rows.append(found[wanted[places]])
+        unasked[all_places] = False
     left = np.flatnonzero(unasked)
     batches.append(np.repeat(left, len(keys)))
     rows.append(np.tile(np.arange(len(keys)), len(left)))
@@ -112,9 +111,9 @@ def find_in(snapshot: Snapshot, among: Candidates, keys: Keys, files: ColdFiles)
     """The live rows of some keys in some batches."""
     entries = snapshot.manifest.batches
     if among.rows is None:
-        return ColdRows.concat([_find_in(snapshot, entries[index], keys, files) for index in among.batches])
+        return ColdRows.concat([_find_in(snapshot, entries[index], keys, files) for index in among.batches.tolist()])
     parts = []
-    for index, rows in zip(among.batches, among.rows, strict=True):
+    for index, rows in zip(among.batches.tolist(), among.rows, strict=True):
         found = _find_in(snapshot, entries[index], keys.take(rows), files)
         parts.append(ColdRows(rows[found.rows], found.batches, found.positions))
     return ColdRows.concat(parts)
@@ -155,17 +154,16 @@ def may_contain_any(
     possible = np.ones(len(entries), dtype=np.bool_)
     one = int(hashes[0]) if len(hashes) == 1 else None
     if len(candidates) <= FEW_BATCHES:
-        for place in candidates:
+        for place in candidates.tolist():
             found = files.filters(cold, entries[place]).get(filter_id)
             if found is not None:
                 possible[place] = found.may_contain(hashes).any() if one is None else found.may_contain_one(one)
         return possible[candidates]
     wanted = np.zeros(len(entries), dtype=np.bool_)
     wanted[candidates] = True
-    for batches in cold.filtered.get(filter_id, ()):
-        if wanted[batches.places].any():
-            filters = files.sliced(cold, filter_id, batches)
-            possible[batches.places] = filters.any_of(hashes) if one is None else filters.may_contain(one)
+    for places, batches in cold.filtered(filter_id, wanted):
+        filters = files.sliced(cold, filter_id, batches)
+        possible[places] = filters.any_of(hashes) if one is None else filters.may_contain(one)
     return possible[candidates]
 
 

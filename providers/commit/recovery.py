@@ -46,7 +46,7 @@ def load(keyvalue: KeyValueStore, cold: ColdState, joined_bytes_max: int = JOINE
 def dead_rows_of(cold: ColdState) -> Mapping[int, DeadRows]:
     """What a scope's deletion files say, by batch; DamagedError names one that cannot be read."""
     dead = {}
-    for entry in cold.manifest.batches:
+    for entry in cold.manifest.with_deletions:
         if entry.dv is not None:
             with named(cold.table, cold.scope, DamagedPart.DELETIONS, entry.batch):
                 dead[entry.batch] = read_dead_rows(cold.folder, entry, entry.dv)

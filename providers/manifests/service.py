@@ -346,7 +346,7 @@ def _head_of(cached: CachedManifest) -> Head:
     manifest = cached.manifest
     return Head(
         version=manifest.version,
-        batches=manifest.batch_count,
+        batches=len(manifest.batches),
         rows=manifest.rows,
         dead=manifest.dead,
         bytes=manifest.bytes,

@@ -64,7 +64,7 @@ def test_batches_whose_rows_are_all_dead_vanish(table: TableAccess) -> None:
     table.delete(*[kv(i) for i in range(6)])
     table.flush()
     assert table.compact() == Compacted(2, 0)
-    assert table.snapshot.manifest.batches == ()
+    assert not table.snapshot.manifest.batches
     table.db.reopen()
     assert table.all() == []
 

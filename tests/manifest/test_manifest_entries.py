@@ -45,7 +45,7 @@ def test_batches_are_found_by_number() -> None:
 def test_max_batch_never_falls() -> None:
     """The number of a removed batch is not used again."""
     manifest = manifest_of(entry_of(5)).with_changes(updated_at=LATER, removed=[5])
-    assert (manifest.batches, manifest.max_batch) == ((), 5)
+    assert (list(manifest.batches), manifest.max_batch) == ([], 5)
 
 
 def test_flushed_seq_never_falls() -> None:

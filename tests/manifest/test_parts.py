@@ -14,7 +14,7 @@ from manifest.batch_entry import BatchFileEntry, DeletionEntry
 from manifest.entries import ManifestFile
 from manifest.files import checksum
 from manifest.layout import part_name
-from manifest.parts import PART_NUMBERS, PENDING_MAX, parts_of, parts_to_write
+from manifest.parts import PART_NUMBERS, PENDING_MAX, PartFile, parts_of, parts_to_write
 
 MANY = 5 * PART_NUMBERS
 
@@ -31,7 +31,7 @@ class Files:
         for part in parts_to_write(manifest.parts):
             name = part_name(part.number, manifest.version)
             self.bytes[name] = codec.encode_part(part)
-            parts[part.number] = part.written_to(name, checksum(self.bytes[name]), len(self.bytes[name]))
+            parts[part.number] = PartFile.of(name, checksum(self.bytes[name]), self.bytes[name]).part
         return replace(manifest, parts=tuple(parts.values()))
 
     def read(self, path: str, wanted: str) -> bytes:

@@ -99,7 +99,7 @@ def _drop_batches(store: ScopeStore, state: ScopeState, age: _Age) -> Retained:
         require_same(age.table, head.table)
         bounds = head.cold.ranges.bounds(age.column.id)
         whole = age.expired(bounds.high) & (bounds.null_count == 0)
-        gone = [head.manifest.batches[place] for place in np.flatnonzero(whole)]
+        gone = [head.manifest.batches[place] for place in np.flatnonzero(whole).tolist()]
         if gone:
             publish_change(store, state, ColdChange(removed=[entry.batch for entry in gone]))
         return Retained(head.live_count - state.head.live_count, len(gone))
@@ -111,7 +111,7 @@ def _kill_cold(store: ScopeStore, state: ScopeState, age: _Age, work: Work) -> R
     require_same(age.table, snapshot.table)
     damaged = store.files.damages.batches(snapshot.scope)
     expired: dict[int, Positions] = {}
-    for place in np.flatnonzero(snapshot.cold.ranges.may_match(age.predicate)):
+    for place in np.flatnonzero(snapshot.cold.ranges.may_match(age.predicate)).tolist():
         entry = snapshot.manifest.batches[place]
         if entry.batch in damaged:
             continue

@@ -8,7 +8,7 @@ it cut. Whoever can write all of it anew can forge it: a head that was noted els
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import Enum, unique
 from hashlib import blake2b
 
@@ -52,9 +52,7 @@ class AuditRecord:
 
     def encode(self) -> bytes:
         """The record as JSON, as docs/formats/audit.md has it."""
-        return json.dumps(
-            asdict(self) | {"verdict": self.verdict.value}, sort_keys=True, separators=(",", ":")
-        ).encode()
+        return json.dumps(vars(self) | {"verdict": self.verdict.value}, sort_keys=True, separators=(",", ":")).encode()
 
 
 def decode(body: bytes) -> AuditRecord:

@@ -24,6 +24,8 @@ _MARK = struct.Struct("<qI")
 _SEQ = struct.Struct(">q")
 _MAGIC = b"FSHR"
 _FORMAT = 1
+_OPTIONS = pa.ipc.IpcWriteOptions()
+"""Without any, pyarrow asks the environment each time."""
 
 
 SEQ_BYTES = _SEQ.size
@@ -83,7 +85,7 @@ def encode(record: HotRecord) -> bytes:
         bitmap = BitMap(positions.astype(np.uint32)).serialize()
         marks += _MARK.pack(batch, len(bitmap)) + bitmap
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, record.rows.schema) as writer:
+    with pa.ipc.new_stream(sink, record.rows.schema, options=_OPTIONS) as writer:
         writer.write_batch(record.rows)
     header = _HEADER.pack(_MAGIC, _FORMAT, 0, len(record.dead), len(marks))
     return b"".join((header, marks, memoryview(sink.getvalue())))

@@ -26,7 +26,7 @@ LOG = TableName("public", "log")
 EVENTS = TableName("public", "events")
 EVENTS_MAX = 3
 """A STREAM table, and how many rows stay in it."""
-OF_NO_TABLE = {"reclaim_dropped", "check", "backup"}
+OF_NO_TABLE = {"reclaim_dropped", "retention", "check", "backup"}
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,7 @@ class JobStep:
     def run(self, table: TableAccess) -> None:
         """Do it, with jobs that have just begun; what was interrupted is on record as running."""
         about = table if self.of is None else TableAccess(table.db, self.of)
-        is_about_all = self.kind in {"reclaim_dropped", "retention"}
-        of_table = {} if self.parameters or is_about_all else {"table_id": about.definition.id}
-        of_table = {} if self.parameters or self.kind in OF_NO_TABLE else {"table_id": table.definition.id}
+        of_table = {} if self.parameters or self.kind in OF_NO_TABLE else {"table_id": about.definition.id}
         self.before(table)
         task = make_task(self.kind, {**of_table, **self.parameters})
         if self.interrupted:

@@ -38,7 +38,7 @@ ELSEWHERE = {
     *("start", "stop", "is_running", "_work", "at_work", "do", "_by_statement"),
     *("_failed", "_tell", "_try_again", "no_such_job", "find", "cancel", "listed", "counts", "_state_of"),
     *("at_rest", "_copy", "folder", "_write_deletions", "_write_found", "found", "repair_stored", "lost_deletions"),
-    "_record_anew",
+    *("_record_anew", "write_recorded"),
 }
 """Functions of these modules that need threads, failures or users."""
 

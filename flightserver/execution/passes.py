@@ -207,6 +207,8 @@ class Asked:
         dialect = self.dialect
         if found.mixes_names:
             dialect = SqlDialect.FENCED_JOINS if found.joins_by_more else SqlDialect.MERGED_JOINS
+        elif found.shares_windows:
+            dialect = SqlDialect.APART
         elif casts_lose(plan, (snapshot.table for snapshot in pinned.values())):
             dialect = SqlDialect.WITHOUT_ESTIMATES
         elif dialect is SqlDialect.PLAIN and any(map(self.database.engine.is_floating, found.made_keys)):

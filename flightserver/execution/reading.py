@@ -302,8 +302,10 @@ class Reader:
                         if table in pruned
                     }
                     frame = query.as_used(use, all_pinned).frame({**shapes, **merged}, guarded)
+            elif known.frame is not None and use.dialect is query.dialect:
+                frame = known.frame
             else:
-                frame = query.frame(shapes) if known.frame is None else known.frame
+                frame = query.as_used(use, all_pinned).frame(shapes)
             schema = client_schema(use.schema, known.origins)
         return PlannedQuery(
             frame,

@@ -55,14 +55,16 @@ class PlanFacts:
 
     `multiplies` says that it may make many more rows than it reads. `mixes_names` says that it checks conditions above
     an outer join by columns whose names both of its sides have, and nothing keeps those from the sides; `joins_by_more`
-    that a join has conditions beside its keys. `made_keys` are those that are no columns as they are stored. `joins`
-    has both sides of each join.
+    that a join has conditions beside its keys. `shares_windows` says that windows have turned out to be equal, and that
+    the engine has put the one that is left where it cannot run it. `made_keys` are those that are no columns as they
+    are stored. `joins` has both sides of each join.
     """
 
     scans: tuple[Scan, ...]
     multiplies: bool
     mixes_names: bool
     joins_by_more: bool
+    shares_windows: bool
     made_keys: tuple[MadeKey, ...]
     joins: tuple[tuple[JoinSide, JoinSide], ...]
 
@@ -85,7 +87,7 @@ def facts(plan: LogicalPlan) -> PlanFacts:
     """Read an optimized plan. Sub-queries have become joins, but for those that are values: nothing shows those."""
     scans: list[Scan] = []
     joins: list[tuple[JoinSide, JoinSide]] = []
-    multiplies = mixes_names = joins_by_more = False
+    multiplies = mixes_names = joins_by_more = shares_windows = False
     made_keys: list[MadeKey] = []
     for part in walk(plan):
         node = variant(part)
@@ -93,12 +95,20 @@ def facts(plan: LogicalPlan) -> PlanFacts:
             scans.append(Scan(node.fqn()[2], tuple(node.filters())))
         multiplies |= node is None or isinstance(node, _MULTIPLYING)
         mixes_names |= isinstance(node, nodes.Filter) and _mixes_names(part)
+        shares_windows |= isinstance(node, nodes.Projection) and any(map(_is_window, node.projections()))
         if isinstance(node, nodes.Join):
             joins_by_more |= bool(node.on()) and node.filter() is not None
             made_keys += [made for made in _keys(node, part) if not _is_stored(made.key, made.side)]
             joins.append(_sides(part, node.on()))
     is_many = multiplies or len(scans) > 1
-    return PlanFacts(tuple(scans), is_many, mixes_names, joins_by_more, tuple(made_keys), tuple(joins))
+    return PlanFacts(tuple(scans), is_many, mixes_names, joins_by_more, shares_windows, tuple(made_keys), tuple(joins))
+
+
+def _is_window(item: Expr) -> bool:
+    """Tell whether an item of a projection is a window itself, which only a node for windows can run."""
+    node = variant(item)
+    named = node.expr() if isinstance(node, nodes.Alias) else item
+    return bool(named.variant_name() == "WindowFunction")
 
 
 def _keys(join: nodes.Join, plan: LogicalPlan) -> Iterator[MadeKey]:

@@ -102,6 +102,7 @@ class SqlDialect(Enum):
         " DataFusion 55 reads other columns than those mean, or fails"
     )
     WITHOUT_ESTIMATES = "no statistics are read, and joins stay in order: where casts lose digits, estimates fail"
+    APART = "what occurs twice is worked out twice: windows that turn out to be equal are made one that cannot be run"
 
 
 _SETTINGS = {
@@ -121,9 +122,19 @@ _SETTINGS = {
         "datafusion.optimizer.join_reordering": "false",
         "datafusion.execution.collect_statistics": "false",
     },
+    SqlDialect.APART: {
+        "datafusion.optimizer.join_reordering": "false",
+        "datafusion.execution.collect_statistics": "false",
+    },
 }
-_RULES_WITHOUT = {SqlDialect.FENCED_JOINS: ("eliminate_cross_join",)}
-"""Optimizer rules that a dialect is without: this one would take fences away."""
+_SHARING = "common_sub_expression_eliminate"
+_RULES_WITHOUT = {
+    SqlDialect.MERGED_JOINS: (_SHARING,),
+    SqlDialect.FENCED_JOINS: (_SHARING, "eliminate_cross_join"),
+    SqlDialect.APART: (_SHARING,),
+}
+"""Optimizer rules that a dialect is without: sharing makes one of equal windows, the other takes fences away. A query
+has one dialect, so those that come before APART are without what it is without."""
 
 _MOST = frozenset({SqlDialect.PLAIN, SqlDialect.WITHOUT_JOIN_FILTERS})
 """The dialects of most queries, which share most of the memory."""

@@ -68,6 +68,9 @@ SPECIMENS = {
         "SELECT k FROM unknown WHERE EXISTS (SELECT count(*) FROM empty WHERE empty.k = unknown.k)", [(1,)]
     ),
     "extremes": Specimen("SELECT max(x) AS m FROM doubles WHERE k = 1 GROUP BY k", [(float("-inf"),)]),
+    "filtered_aggregates": Specimen(
+        "SELECT max(n) AS a, max(n) FILTER (WHERE n > 5) AS b FROM (SELECT count(*) AS n FROM flags) q", [(3, None)]
+    ),
     "function_names": Specimen("SELECT sign(k) AS s FROM groups WHERE k = 2", [(1.0,)]),
     "global_aggregates": Specimen("SELECT count(*) AS n FROM flags HAVING count(*) BETWEEN NULL AND 5", []),
     "grouping_places": Specimen(
@@ -208,6 +211,18 @@ def test_a_join_with_keys_and_more_that_no_fence_keeps_apart_is_refused(planner:
     )
     with pytest.raises(DatabaseError, match="give the columns of both sides different names"):
         planner.plan(query)
+
+
+@pytest.mark.parametrize("source", ["flags", "(VALUES (1, true), (2, true), (3, false)) v(k, f)"])
+def test_windows_that_turn_out_to_be_equal_are_kept_apart(source: str, planner: Planner, bare: SessionContext) -> None:
+    """The engine makes one of them, in a place where it cannot run it; the plan's objects tell."""
+    query = (
+        "SELECT sum(k) OVER (ORDER BY k) AS a, sum(CASE WHEN true THEN k END) OVER (ORDER BY k) AS b"
+        f" FROM {source} ORDER BY k"
+    )
+    with pytest.raises(Exception, match="WindowFunction"):
+        bare.sql(query).to_arrow_table()
+    assert rows_of(planner.plan(query).rows().to_table()) == [(1, 1), (3, 3), (6, 6)]
 
 
 def test_joins_find_0_by_a_negative_0_that_was_made(planner: Planner, bare: SessionContext) -> None:

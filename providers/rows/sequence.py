@@ -26,8 +26,8 @@ _TOO_LATE = (
     "the clock of the server is past the year 2093, and `_seq` ends there: nothing can be written; set the clock right"
 )
 
-AHEAD_TICKS = 10_000 << SEQUENCE_BITS
-"""Ten seconds of ids."""
+AHEAD_TICKS = 1_000 << SEQUENCE_BITS
+"""A second of ids. By so much may a restart put the ids ahead of the clock, so that rows of a STREAM live longer."""
 
 SeqArray = npt.NDArray[np.int64]
 
@@ -80,7 +80,7 @@ class SeqAllocator:
 
     `ceiling` is what `persist` stored last before a restart, or 0: no id up to it is handed out again. `persist` is
     called with a new ceiling, and must return only when that is durable, before any id above the old one leaves; it
-    lies `AHEAD_TICKS` ahead, so that this happens once in seconds and not with every commit.
+    lies `AHEAD_TICKS` ahead, so that this happens once in a second and not with every commit.
     """
 
     def __init__(

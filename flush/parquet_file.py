@@ -3,6 +3,8 @@
 LZ4, delta encoding for integers, dates, times, timestamps and decimals of up to 18 digits (stored as integers),
 dictionaries only where values repeat, page index with small pages so that a point look-up decodes 4,096 rows. Row
 groups have 131,072 rows so that one file feeds several cores, and fewer where rows are large: a writer holds one.
+
+Each column has its stable id as its field id, so that other table formats can name the same file's columns.
 """
 
 from collections import Counter
@@ -14,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from catalog.definition import BATCH_COLUMN, Compression, TableDef
+from catalog.definition import BATCH_COLUMN, SEQ_COLUMN, Compression, TableDef
 from providers.rows.keys import is_text
 
 ROW_GROUP_ROWS = 131_072
@@ -27,6 +29,9 @@ DICTIONARY_SHARE_MAX = 0.5
 
 A row group is 16 times as large as the sample: half of it distinct means some 5,000 values, 4 % of a row group.
 """
+
+SEQ_FIELD_ID = 2_000_000_000
+"""Above all ids of columns, and below those that Iceberg keeps for itself."""
 
 SAMPLE_ROWS = 8_192
 DECIMAL_AS_INTEGER_DIGITS = 18
@@ -74,7 +79,7 @@ class ParquetFile:
         key = [column.physical for column in self._table.key_columns]
         return pq.ParquetWriter(
             self._path,
-            schema,
+            _with_field_ids(schema, self._table),
             compression=_CODECS[self._table.options.compression],
             use_dictionary=dictionary,
             column_encoding=_encodings(schema, {*dictionary, *shared}),
@@ -85,6 +90,15 @@ class ParquetFile:
             use_compliant_nested_type=False,
             sorting_columns=[pq.SortingColumn(_first_leaf(schema, name)) for name in key],
         )
+
+
+def _with_field_ids(schema: pa.Schema, table: TableDef) -> pa.Schema:
+    """The same columns with their ids. A row's address in this very file has none: it is nobody's column."""
+    ids = {SEQ_COLUMN: SEQ_FIELD_ID, **{column.physical: column.id for column in table.columns}}
+    return pa.schema(
+        field.with_metadata({"PARQUET:field_id": str(ids[field.name])}) if field.name in ids else field
+        for field in schema
+    )
 
 
 def _first_leaf(schema: pa.Schema, name: str) -> int:

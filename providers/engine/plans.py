@@ -23,6 +23,12 @@ _PASSING = (nodes.Projection, nodes.SubqueryAlias)
 _KEPT_SIDES = {"Left": (0,), "Right": (1,), "Full": (0, 1)}
 """Outer joins, and the sides of which they keep every row: the engine pushes conditions into those."""
 
+_ASKED_SIDES = _KEPT_SIDES | {
+    **dict.fromkeys(("LeftSemi", "LeftAnti", "LeftMark"), (0,)),
+    **dict.fromkeys(("RightSemi", "RightAnti", "RightMark"), (1,)),
+}
+"""The same of all joins that hand conditions on, and check none of them themselves."""
+
 _LEAVES = (nodes.Column, nodes.Literal, nodes.Placeholder)
 
 
@@ -135,26 +141,63 @@ def walk(plan: LogicalPlan) -> Iterator[LogicalPlan]:
 
 
 def _mixes_names(condition: LogicalPlan) -> bool:
-    """Tell whether a condition stands on an outer join whose sides have columns of the same name."""
+    """Tell whether a condition stands on an outer join, and asks for a column whose name both of its sides have."""
     below = condition.inputs()[0]
+    asked = _asked(variant(condition).predicate())
     while isinstance(variant(below), _PASSING):
+        asked = asked if _passes_names(below) else None
         below = below.inputs()[0]
     join = variant(below)
-    if not isinstance(join, nodes.Join) or str(join.join_type()) not in _KEPT_SIDES:
+    if not isinstance(join, nodes.Join) or str(join.join_type()) not in _KEPT_SIDES or _are_fenced(below):
         return False
-    sides = below.inputs()
-    if all(_is_fenced(sides[place]) for place in _KEPT_SIDES[str(join.join_type())]):
-        return False
-    left, right = map(column_names, sides)
-    return left is None or right is None or not left.isdisjoint(right)
+    left, right = map(column_names, below.inputs())
+    if left is None or right is None:
+        return True
+    both = left & right
+    return not both.isdisjoint(both if asked is None else asked)
+
+
+def _asked(condition: Expr) -> set[str] | None:
+    """The bare names of the columns that a condition asks for; None where it does not tell."""
+    found: set[str] = set()
+    waiting = [condition]
+    while waiting:
+        part = waiting.pop()
+        node = variant(part)
+        if isinstance(node, nodes.Column):
+            found.add(node.name())
+            continue
+        inner = operands(part)
+        if not inner and not isinstance(node, nodes.Literal):
+            return None
+        waiting += inner
+    return found
+
+
+def _passes_names(part: LogicalPlan) -> bool:
+    """Tell whether a part of a plan calls columns as what is below it does."""
+    node = variant(part)
+    return not isinstance(node, nodes.Projection) or all(
+        isinstance(variant(item), nodes.Column) for item in node.projections()
+    )
+
+
+def _are_fenced(join: LogicalPlan) -> bool:
+    """Tell whether no condition gets through the sides of a join to which it hands them on."""
+    sides = join.inputs()
+    return all(_is_fenced(sides[place]) for place in _ASKED_SIDES[str(variant(join).join_type())])
 
 
 def _is_fenced(side: LogicalPlan) -> bool:
-    """Tell whether a side of a join is a cross join with something that has no columns."""
+    """Tell whether a side of a join is a cross join with something that has no columns, or joins of such sides."""
     while isinstance(variant(side), _PASSING):
         side = side.inputs()[0]
     join = variant(side)
-    is_cross = isinstance(join, nodes.Join) and not join.on() and join.filter() is None
+    if not isinstance(join, nodes.Join):
+        return False
+    if str(join.join_type()) in _ASKED_SIDES:
+        return _are_fenced(side)
+    is_cross = not join.on() and join.filter() is None
     return is_cross and column_names(side.inputs()[0]) == set()
 
 

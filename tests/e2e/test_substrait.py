@@ -105,6 +105,14 @@ def test_a_plan_whose_comparison_the_engine_gets_wrong_is_refused(wire: Wire, st
         ask(wire, StatementSubstraitPlan(plan))
 
 
+def test_a_plan_that_the_engine_would_join_by_the_wrong_names_is_refused(wire: Wire, stored: str) -> None:
+    """It has a condition on an outer join, and conditions beside that join's keys; SQL gets fences."""
+    joined = f"{stored} a RIGHT JOIN {stored} b ON a.id = b.id AND a.d > b.d WHERE a.d IS NULL"
+    plan = plan_of(f"SELECT b.id AS i, b.d AS e FROM {joined}", stored)
+    with pytest.raises(NotImplementedError, match="give the columns of both sides different names"):
+        ask(wire, StatementSubstraitPlan(plan))
+
+
 def test_an_outer_join_of_a_plan_keeps_its_columns_apart(db: Client, wire: Wire, t: str) -> None:
     """The engine would swap the sides of the join and then take `b.s` for `a.s`."""
     for name in (f"{t}_a", f"{t}_b"):

@@ -41,11 +41,6 @@ KNOWN: tuple[Known, ...] = (
     Known("Cannot infer common string type", "NULL || 1 is of no type; PostgreSQL refuses it, too"),
     Known("Aggregate function calls cannot be nested", "DuckDB takes aggregates in FILTER; PostgreSQL does not"),
     Known(
-        "a condition that is checked after an outer join, beside a join with more conditions",
-        "some sub-queries that are tied to the outer query, beside others or over a derived table, are refused"
-        " rather than joined by the wrong columns (docs/sql.md)",
-    ),
-    Known(
         "a sub-query at this place is not supported; write it as a join",
         "a scalar sub-query that is tied to the outer query by more than equalities is refused (docs/sql.md)",
     ),

@@ -22,9 +22,10 @@ _SUB_QUERIES = (tree.ScalarQuery, tree.InQuery, tree.Quantified)
 def fenced(writing: Writing) -> str | None:
     """The whole text with fences, None where there is nothing to fence. No more is written after it."""
     sides = [side for join, _ in writing.of_kind(tree.Join) for side in _kept_sides(join)]
+    sides += _beside_sub_queries(writing)
     if not sides:
         return None
-    for side in (*sides, *_beside_sub_queries(writing)):
+    for side in sides:
         is_join = isinstance(side, tree.Join)
         writing.edits.wrap(side, f"({_FENCE} CROSS JOIN {'(' * is_join}", f"{')' * is_join})")
     return writing.edits.done()
@@ -47,4 +48,10 @@ def _beside_sub_queries(writing: Writing) -> Iterator[tree.Source]:
     selects = {id(found.scope.select) for kind in _SUB_QUERIES for _, found in writing.of_kind(kind)}
     for select, _ in writing.of_kind(tree.Select):
         if id(select) in selects:
-            yield from (source for source in select.sources if isinstance(source, tree.TableSource | tree.Join))
+            yield from (source for source in select.sources if _stands_alone(source, writing))
+
+
+def _stands_alone(source: tree.Source, writing: Writing) -> bool:
+    if isinstance(source, tree.QuerySource):
+        return not source.is_lateral and not writing.may_use_outer_columns(source.query)
+    return isinstance(source, tree.TableSource | tree.Join)

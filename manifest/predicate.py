@@ -45,6 +45,23 @@ class InSet:
 
 
 @dataclass(frozen=True)
+class NotIn:
+    """`column NOT IN (values)`, which one value makes `<>`. `values` holds no NULL."""
+
+    column_id: int
+    values: pa.Array
+
+
+@dataclass(frozen=True)
+class CastComparison:
+    """`CAST(column AS type of value) operator value`, where the cast keeps the column's order (`manifest.order`)."""
+
+    column_id: int
+    operator: Operator
+    value: pa.Scalar
+
+
+@dataclass(frozen=True)
 class IsNull:
     """`column IS NULL`."""
 
@@ -72,7 +89,7 @@ class AnyOf:
     parts: tuple["Predicate", ...]
 
 
-Predicate = Unknown | Comparison | InSet | IsNull | IsNotNull | AllOf | AnyOf
+Predicate = Unknown | Comparison | CastComparison | InSet | NotIn | IsNull | IsNotNull | AllOf | AnyOf
 
 
 def one_value(value: pa.Scalar) -> pa.Array:

@@ -5,8 +5,8 @@ Strings compare bytewise, as DataFusion compares them. Float bounds are compared
 the order of -0.0 and 0.0, and NaN never comes here as a bound.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property, partial, reduce
 from typing import Any
@@ -20,16 +20,32 @@ from catalog.definition import SEQ, Column, TableDef
 from manifest.batch_entry import BatchFileEntry, ColumnRange, RangeValue
 from manifest.packed import rows_of
 from manifest.parts import Part
-from manifest.predicate import AllOf, AnyOf, Comparison, InSet, IsNotNull, IsNull, Operator, Predicate, Unknown
+from manifest.predicate import (
+    AllOf,
+    AnyOf,
+    CastComparison,
+    Comparison,
+    InSet,
+    IsNotNull,
+    IsNull,
+    NotIn,
+    Operator,
+    Predicate,
+    Unknown,
+)
 
 Mask = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int64]
+
+ValueOf = Callable[[Column], pa.Scalar | None]
+"""What rows older than a column with a default hold in it, as it is stored; None: nobody knows."""
 
 _LEAST, _MOST = -(1 << 63), (1 << 63) - 1
 
 BOUND_BYTES_MAX = 128
 """Longer text and binary bounds are left out: a cut bound would not be exact."""
 
+_NO = pa.scalar(False)
 _UNKNOWN = ColumnRange(None, None, -1)
 
 _EPOCH_TYPES = (pa.types.is_date, pa.types.is_time, pa.types.is_timestamp)
@@ -111,6 +127,11 @@ def _from_json(values: Sequence[RangeValue], data_type: pa.DataType) -> pa.Array
     return pa.array([None if text is None else int(text) for text in texts], data_type)
 
 
+def nothing_known(_: Column) -> pa.Scalar | None:
+    """Where nobody says what rows hold that are older than a column."""
+    return None
+
+
 def _rows_of(part: Part) -> Numbers:
     return rows_of(part.entries)
 
@@ -141,14 +162,14 @@ class Bounds:
         return least, most
 
 
-def _bounds_of(column: Column, part: Part) -> Bounds:
+def _bounds_of(column: Column, missing: ValueOf, part: Part) -> Bounds:
     """The ranges of a column in the batches of a part."""
     if part.packed is not None:
-        ranges = [_range_in_text(raw, column) for raw in part.packed.raw()]
+        ranges = [_range_in_text(raw, column, missing) for raw in part.packed.raw()]
     elif column.id == SEQ.id:
         ranges = [ColumnRange(str(entry.min_seq), str(entry.max_seq), 0) for entry in part.entries]
     else:
-        ranges = [_range_of(entry, column) for entry in part.entries]
+        ranges = [_range_of(entry, column, missing) for entry in part.entries]
     null_count = np.array([found.null_count for found in ranges], dtype=np.int64)
     return Bounds(
         low=_from_json([found.min for found in ranges], column.storage),
@@ -173,8 +194,9 @@ def _joined_bounds(parts: Sequence[Bounds], data_type: pa.DataType) -> Bounds:
 class RangeTable:
     """The ranges of a manifest's batches, column by column, built when first asked for; those of each part but once."""
 
-    def __init__(self, table: TableDef, parts: Sequence[Part]) -> None:
+    def __init__(self, table: TableDef, parts: Sequence[Part], missing: ValueOf = nothing_known) -> None:
         self._table = table
+        self._missing = missing
         self._parts = parts
         self._bounds: dict[int, Bounds] = {}
 
@@ -195,7 +217,7 @@ class RangeTable:
         found = self._bounds.get(column_id)
         if found is None:
             column = SEQ if column_id == SEQ.id else self._table.by_id[column_id]
-            of_parts = [part.derived(column, partial(_bounds_of, column)) for part in self._parts]
+            of_parts = [part.derived(column, partial(_bounds_of, column, self._missing)) for part in self._parts]
             found = self._bounds[column_id] = _joined_bounds(of_parts, column.storage)
         return found
 
@@ -214,8 +236,12 @@ class RangeTable:
                 return ~self.bounds(column_id).all_null
             case Comparison(column_id, operator, value):
                 return self._compare(self.bounds(column_id), operator, value)
+            case CastComparison(column_id, operator, value):
+                return self._compare_cast(self.bounds(column_id), operator, value)
             case InSet(column_id, values):
                 return self._in_set(self.bounds(column_id), values)
+            case NotIn(column_id, values):
+                return self._not_in(self.bounds(column_id), values)
 
     def _compare(self, bounds: Bounds, operator: Operator, value: pa.Scalar) -> Mask:
         if not has_order(value.type):
@@ -237,6 +263,23 @@ class RangeTable:
             case Operator.GREATER_EQUAL:
                 possible = _or_unknown(pc.greater_equal(bounds.high, value))
         return possible & ~bounds.all_null
+
+    def _compare_cast(self, bounds: Bounds, operator: Operator, value: pa.Scalar) -> Mask:
+        """The bounds are cast as the column's values are; where they cannot be, nothing is known."""
+        loses = pa.types.is_floating(value.type) or pa.types.is_date32(value.type)
+        try:
+            low, high = (ends.cast(value.type, safe=not loses) for ends in (bounds.low, bounds.high))
+        except pa.ArrowException:
+            return ~bounds.all_null
+        return self._compare(replace(bounds, low=low, high=high), operator, value)
+
+    def _not_in(self, bounds: Bounds, values: pa.Array) -> Mask:
+        """Ruled out is a batch whose one value is among `values`. Floats are not: zero has two signs."""
+        if not has_order(values.type) or pa.types.is_floating(values.type):
+            return ~bounds.all_null
+        is_one = pc.fill_null(pc.equal(bounds.low, bounds.high), False)
+        among = reduce(pc.or_, (pc.fill_null(pc.equal(bounds.low, value), False) for value in values), _NO)
+        return np.asarray(~pc.and_(is_one, among).to_numpy(zero_copy_only=False) & ~bounds.all_null)
 
     def _in_set(self, bounds: Bounds, values: pa.Array) -> Mask:
         """A batch stays when the smallest value not below its low bound is not above its high bound."""
@@ -287,26 +330,31 @@ def _or_unknown(possible: pa.BooleanArray) -> Mask:
     return np.asarray(pc.fill_null(possible, True).to_numpy(zero_copy_only=False), dtype=np.bool_)
 
 
-def _range_of(entry: BatchFileEntry, column: Column) -> ColumnRange:
+def _range_of(entry: BatchFileEntry, column: Column, missing: ValueOf) -> ColumnRange:
     """The column's range in one batch; a batch older than the column holds NULL in every row, or its default.
 
-    A default is text here, and may be a way to write NULL, so nothing is known of it.
+    A default is text here, and may be a way to write NULL, so somebody else must know its value.
     """
     if entry.schema_version < column.added:
-        return _before(column, entry.rows)
+        return _before(column, entry.rows, missing)
     return entry.columns.get(column.id, _UNKNOWN)
 
 
-def _before(column: Column, rows: int) -> ColumnRange:
+def _before(column: Column, rows: int, missing: ValueOf) -> ColumnRange:
     """The range of a column in a batch of before it."""
-    return _UNKNOWN if column.default is not None else ColumnRange(None, None, rows)
+    if column.default is None:
+        return ColumnRange(None, None, rows)
+    value = missing(column)
+    if value is None:
+        return _UNKNOWN
+    return column_range(pa.repeat(value, 1)) if value.is_valid else ColumnRange(None, None, rows)
 
 
-def _range_in_text(raw: Mapping[str, Any], column: Column) -> ColumnRange:
+def _range_in_text(raw: Mapping[str, Any], column: Column, missing: ValueOf) -> ColumnRange:
     """The same of a batch in the form of its text: to make entries of all takes ten times as long."""
     if column.id == SEQ.id:
         return ColumnRange(raw["min_seq"], raw["max_seq"], 0)
     if raw["schema_version"] < column.added:
-        return _before(column, int(raw["rows"]))
+        return _before(column, int(raw["rows"]), missing)
     found = raw["columns"].get(str(column.id))
     return _UNKNOWN if found is None else ColumnRange(found["min"], found["max"], int(found["null_count"]))

@@ -23,6 +23,7 @@ from manifest.parts import AllBatches, Part
 from manifest.ranges import RangeTable
 from providers.cold.scope_folder import ScopeFolder
 from providers.hot.view import HotView
+from providers.rows.defaults import missing_value
 
 FILTERS_TOGETHER = 64
 """Bloom filters of this many neighbouring batches are asked as one."""
@@ -163,7 +164,7 @@ class ColdState:
     @cached_property
     def ranges(self) -> RangeTable:
         """Column ranges of all batches, in manifest order."""
-        return RangeTable(self.table, self.manifest.parts)
+        return RangeTable(self.table, self.manifest.parts, missing_value)
 
     @cached_property
     def _filtered(self) -> list[tuple[int, Filtered]]:

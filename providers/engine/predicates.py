@@ -7,19 +7,23 @@ scan holds for every row that the query can use. What has no counterpart becomes
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 import pyarrow as pa
 from datafusion import Expr
 from datafusion import expr as nodes
 
 from catalog.definition import SEQ, Column, TableDef
+from manifest.order import after_prefix, keeps_order
 from manifest.predicate import (
     AllOf,
     AnyOf,
+    CastComparison,
     Comparison,
     InSet,
     IsNotNull,
     IsNull,
+    NotIn,
     Operator,
     Predicate,
     Unknown,
@@ -28,6 +32,9 @@ from manifest.predicate import (
 from manifest.ranges import has_order
 
 _OPERATORS = {operator.value: operator for operator in Operator}
+_DIFFERS = "!="
+_EQUALS = frozenset({"=", "IS NOT DISTINCT FROM"})
+_WILDCARDS = frozenset("%_\\")
 _MIRRORED = {
     Operator.EQUAL: Operator.EQUAL,
     Operator.LESS: Operator.GREATER,
@@ -35,6 +42,17 @@ _MIRRORED = {
     Operator.GREATER: Operator.LESS,
     Operator.GREATER_EQUAL: Operator.LESS_EQUAL,
 }
+
+
+_OPPOSITE = {
+    Operator.LESS: Operator.GREATER_EQUAL,
+    Operator.LESS_EQUAL: Operator.GREATER,
+    Operator.GREATER: Operator.LESS_EQUAL,
+    Operator.GREATER_EQUAL: Operator.LESS,
+}
+
+EXCLUDED_MAX = 64
+"""Of longer NOT IN lists nothing is asked: few batches have one value only, and each item costs a look at all."""
 
 
 Parameters = Mapping[str, pa.Scalar]
@@ -74,8 +92,12 @@ def _predicate(expression: Expr, columns: _Columns) -> Predicate:
             return IsNull(column.id) if isinstance(node, nodes.IsNull) else IsNotNull(column.id)
         case nodes.Column():
             return _truth(expression, columns, wanted=True)
-        case nodes.Not():
-            return _truth(node.expr(), columns, wanted=False)
+        case nodes.IsTrue():
+            return _predicate(node.expr(), columns)
+        case nodes.Not() | nodes.IsFalse():
+            return _untrue(node.expr(), columns)
+        case nodes.Like() if expression.rex_call_operator() == "like":
+            return _like(node, columns)
         case _:
             return Unknown()
 
@@ -86,14 +108,83 @@ def _binary(node: nodes.BinaryExpr, columns: _Columns) -> Predicate:
             return AllOf((_predicate(node.left(), columns), _predicate(node.right(), columns)))
         case "OR":
             return _any_of(_predicate(node.left(), columns), _predicate(node.right(), columns))
-    operator = _OPERATORS.get(node.op())
-    if operator is None:
+    name = "=" if node.op() in _EQUALS else node.op()
+    operator = _OPERATORS.get(name, Operator.EQUAL)
+    if name not in _OPERATORS and name != _DIFFERS:
         return Unknown()
-    column, literal = _column(node.left(), columns), node.right()
+    expression, literal = node.left(), node.right()
+    if _cast_or_column(expression, columns) is None:
+        expression, literal, operator = node.right(), node.left(), _MIRRORED[operator]
+    found = _compared(expression, literal, operator, columns)
+    if name != _DIFFERS:
+        return found
+    return NotIn(found.column_id, one_value(found.value)) if isinstance(found, Comparison) else Unknown()
+
+
+def _compared(expression: Expr, literal: Expr, operator: Operator, columns: "_Columns") -> Predicate:
+    """A column, or what is cast of one, and a literal."""
+    column = _column(expression, columns)
+    if column is not None:
+        value = _value(literal, column, columns.parameters)
+        return Unknown() if value is None else Comparison(column.id, operator, value)
+    column = _cast_or_column(expression, columns)
     if column is None:
-        column, literal, operator = _column(node.right(), columns), node.left(), _MIRRORED[operator]
-    value = None if column is None else _value(literal, column, columns.parameters)
-    return Unknown() if column is None or value is None else Comparison(column.id, operator, value)
+        return Unknown()
+    value = _scalar(literal, column, NO_PARAMETERS)
+    if value is None or not value.is_valid or not keeps_order(column.storage, value.type) or _is_nan(value):
+        return Unknown()
+    return CastComparison(column.id, operator, value)
+
+
+def _untrue(expression: Expr, columns: "_Columns") -> Predicate:
+    """What rows satisfy of which a condition is false, as far as it is a column or joins others."""
+    try:
+        node = expression.to_variant()
+    except Exception:  # noqa: BLE001 - see _predicate
+        return Unknown()
+    match node:
+        case nodes.BinaryExpr() if node.op() == "AND":
+            return AnyOf((_untrue(node.left(), columns), _untrue(node.right(), columns)))
+        case nodes.BinaryExpr() if node.op() == "OR":
+            return AllOf((_untrue(node.left(), columns), _untrue(node.right(), columns)))
+        case nodes.BinaryExpr():
+            return _opposite(_binary(node, columns), node.op())
+        case nodes.Not():
+            return _predicate(node.expr(), columns)
+        case _:
+            return _truth(expression, columns, wanted=False)
+
+
+def _opposite(found: Predicate, name: str) -> Predicate:
+    """Of a comparison of a column, the one that holds where it is false, which it is not for NULL."""
+    match found:
+        case Comparison(column_id, Operator.EQUAL, value) if name == "=":
+            return NotIn(column_id, one_value(value))
+        case Comparison(column_id, operator, value) if operator in _OPPOSITE:
+            return Comparison(column_id, _OPPOSITE[operator], value)
+        case NotIn(column_id, values) if name == _DIFFERS:
+            return InSet(column_id, values)
+        case _:
+            return Unknown()
+
+
+def _like(node: nodes.Like, columns: "_Columns") -> Predicate:
+    """Text that begins with what is before the first wildcard."""
+    column = _column(node.expr(), columns)
+    if column is None or node.negated() or not pa.types.is_string(column.storage):
+        return Unknown()
+    pattern = _value(node.pattern(), column, columns.parameters)
+    if pattern is None:
+        return Unknown()
+    wild = _WILDCARDS | {node.escape_char()}
+    prefix = "".join(takewhile(lambda letter: letter not in wild, pattern.as_py()))
+    if not prefix:
+        return IsNotNull(column.id)
+    parts = [Comparison(column.id, Operator.GREATER_EQUAL, pa.scalar(prefix))]
+    end = after_prefix(prefix)
+    if end is not None:
+        parts.append(Comparison(column.id, Operator.LESS, pa.scalar(end)))
+    return AllOf(tuple(parts))
 
 
 def _any_of(left: Predicate, right: Predicate) -> Predicate:
@@ -111,7 +202,7 @@ def _any_of(left: Predicate, right: Predicate) -> Predicate:
 
 def _in_list(node: nodes.InList, columns: _Columns) -> Predicate:
     column = _column(node.expr(), columns)
-    if column is None or node.negated():
+    if column is None:
         return Unknown()
     values = []
     for item in node.list():
@@ -120,9 +211,10 @@ def _in_list(node: nodes.InList, columns: _Columns) -> Predicate:
             return Unknown()
         if literal.is_valid:
             values.append(one_value(literal))
-    if not values:
-        return InSet(column.id, pa.array([], column.storage))
-    return InSet(column.id, pa.concat_arrays(values).cast(column.storage))
+    listed = pa.concat_arrays(values).cast(column.storage) if values else pa.array([], column.storage)
+    if node.negated():
+        return NotIn(column.id, listed) if len(listed) <= EXCLUDED_MAX else IsNotNull(column.id)
+    return InSet(column.id, listed)
 
 
 def _truth(expression: Expr, columns: _Columns, *, wanted: bool) -> Predicate:
@@ -138,6 +230,19 @@ def _column(expression: Expr, columns: _Columns) -> Column | None:
     except Exception:  # noqa: BLE001 - see _predicate
         return None
     return columns.by_name.get(node.name()) if isinstance(node, nodes.Column) else None
+
+
+def _cast_or_column(expression: Expr, columns: _Columns) -> Column | None:
+    """The column that an expression is, or is a cast of."""
+    try:
+        node = expression.to_variant()
+    except Exception:  # noqa: BLE001 - see _predicate
+        return None
+    return _column(node.expr() if isinstance(node, nodes.Cast) else expression, columns)
+
+
+def _is_nan(value: pa.Scalar) -> bool:
+    return pa.types.is_floating(value.type) and math.isnan(value.as_py())
 
 
 def _scalar(expression: Expr, column: Column, parameters: Parameters) -> pa.Scalar | None:
@@ -179,7 +284,7 @@ def _is_value(literal: pa.Scalar, column: Column) -> bool:
     """
     if _STORED.get(literal.type, literal.type) != column.storage or not has_order(column.storage):
         return False
-    return not (pa.types.is_floating(literal.type) and literal.is_valid and math.isnan(literal.as_py()))
+    return not (literal.is_valid and _is_nan(literal))
 
 
 _STORED = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}

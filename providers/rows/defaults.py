@@ -53,6 +53,12 @@ def missing_values(table: TableDef) -> dict[str, pa.Scalar]:
     }
 
 
+def missing_value(column: Column) -> pa.Scalar | None:
+    """What rows older than a column with a default hold in it; None where that is no literal."""
+    default = column.default
+    return literal_value(default, column) if default is not None and default.literal is not None else None
+
+
 def columns_by(rows: pa.Table | pa.RecordBatch, schema: pa.Schema, missing: Mapping[str, pa.Scalar]) -> list[Any]:
     """The columns of `schema` for rows of another version of a definition.
 

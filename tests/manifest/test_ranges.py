@@ -17,8 +17,21 @@ from catalog.definition import ColumnSpec, Default, TableDef, TableKind
 from catalog.evolution import add_column, create_table
 from catalog.identifiers import TableName
 from manifest.batch_entry import BatchFileEntry, ColumnRange
+from manifest.order import after_prefix, keeps_order
 from manifest.parts import parts_of
-from manifest.predicate import AllOf, AnyOf, Comparison, InSet, IsNotNull, IsNull, Operator, Predicate, Unknown
+from manifest.predicate import (
+    AllOf,
+    AnyOf,
+    CastComparison,
+    Comparison,
+    InSet,
+    IsNotNull,
+    IsNull,
+    NotIn,
+    Operator,
+    Predicate,
+    Unknown,
+)
 from manifest.ranges import BOUND_BYTES_MAX, RangeTable, column_range
 
 V = 2
@@ -151,6 +164,12 @@ def questions(kind: Kind) -> st.SearchStrategy[Asked]:
             lambda value: any(compares(value, Operator.EQUAL, literal) for literal in values),
         )
     )
+    excluded = st.lists(literals, max_size=4).map(
+        lambda values: Asked(
+            NotIn(V, kind.array(values)),
+            lambda value: value is not None and not any(compares(value, Operator.EQUAL, one) for one in values),
+        )
+    )
     others = st.sampled_from(
         [
             Asked(Unknown(), lambda _: True),
@@ -159,7 +178,7 @@ def questions(kind: Kind) -> st.SearchStrategy[Asked]:
         ]
     )
     return st.recursive(
-        comparison | listed | others,
+        comparison | listed | excluded | others,
         lambda part: st.lists(part, min_size=1, max_size=3).flatmap(
             lambda parts: st.sampled_from(
                 [
@@ -236,6 +255,56 @@ def test_booleans_are_ruled_out_too() -> None:
         table_with(pa.bool_()), [pa.array([False]), pa.array([True, False]), pa.array([None], pa.bool_())]
     )
     assert ranges.may_match(Comparison(V, Operator.EQUAL, pa.scalar(True))).tolist() == [False, True, False]
+
+
+def test_a_batch_with_one_value_is_ruled_out_where_another_is_wanted() -> None:
+    """`<>` and NOT IN: what has two values is kept, and so is what has an unknown range."""
+    ranges = ranges_of(table_with(pa.int64()), [pa.array(values) for values in ([5, None], [7, 7], [5, 7])])
+    assert ranges.may_match(NotIn(V, pa.array([5]))).tolist() == [False, True, True]
+    assert ranges.may_match(NotIn(V, pa.array([5, 7]))).tolist() == [False, False, True]
+    floats = ranges_of(table_with(pa.float64()), [pa.array([5.0])])
+    assert floats.may_match(NotIn(V, pa.array([5.0])))[0]
+
+
+@pytest.mark.parametrize(
+    ("values", "value", "kept"),
+    [
+        (pa.array([-86_400_000_001, -1, 0], pa.timestamp("us")), pa.scalar(-1, pa.date32()), [False, True, False]),
+        (pa.array([0, 1, 2], pa.date32()), pa.scalar(86_400_000_000, pa.timestamp("us")), [False, True, False]),
+        (pa.array([2**53, 2**53 + 1, 2**62]), pa.scalar(2.0**53), [True, True, False]),
+        (pa.array([1, 2, 70_000]), pa.scalar(2, pa.int16()), [True, True, True]),
+    ],
+)
+def test_bounds_are_cast_as_values_are(values: pa.Array, value: pa.Scalar, kept: list[bool]) -> None:
+    """Before 1970 too; where values would not be the same any more, nothing is ruled out."""
+    ranges = ranges_of(table_with(values.type), [values.slice(number, 1) for number in range(3)])
+    assert keeps_order(values.type, value.type)
+    assert ranges.may_match(CastComparison(V, Operator.EQUAL, value)).tolist() == kept
+
+
+@given(st.text(max_size=3), st.text(st.sampled_from("a\ud7ff\ue000\U0010ffff"), max_size=3))
+def test_text_with_a_prefix_lies_before_its_end(rest: str, prefix: str) -> None:
+    """By the order of UTF-8's bytes; a prefix of last letters has no end."""
+    end = after_prefix(prefix)
+    if end is None:
+        assert set(prefix) <= {"\U0010ffff"}
+    else:
+        assert prefix.encode() <= (prefix + rest).encode("utf-8", "ignore") < end.encode()
+
+
+def test_a_known_default_is_the_range_of_older_batches() -> None:
+    """Of a column that came later."""
+    table, older = later(Default(literal="7"))
+    seven = RangeTable(table, parts_of([older]), lambda _: pa.scalar(7))
+    asked = [Comparison(3, Operator.EQUAL, pa.scalar(7)), Comparison(3, Operator.LESS, pa.scalar(7)), IsNull(3)]
+    assert [seven.may_match(predicate)[0] for predicate in asked] == [True, False, False]
+
+
+def test_a_default_of_null_leaves_nothing_but_null() -> None:
+    """As if there were none."""
+    table, older = later(Default(literal="NULL"))
+    ranges = RangeTable(table, parts_of([older]), lambda _: pa.scalar(None, pa.int64()))
+    assert [ranges.may_match(predicate)[0] for predicate in (IsNull(3), IsNotNull(3))] == [True, False]
 
 
 def test_a_column_of_nulls_matches_no_comparison() -> None:

@@ -1,5 +1,6 @@
 """Every comparison on every type finds the same rows hot and cold, whatever was pruned."""
 
+import random
 from dataclasses import replace
 from decimal import Decimal
 
@@ -7,7 +8,18 @@ import pyarrow as pa
 import pytest
 
 from catalog.evolution import set_options
-from manifest.predicate import AllOf, AnyOf, Comparison, InSet, IsNotNull, IsNull, Operator, Unknown
+from manifest.predicate import (
+    AllOf,
+    AnyOf,
+    CastComparison,
+    Comparison,
+    InSet,
+    IsNotNull,
+    IsNull,
+    NotIn,
+    Operator,
+    Unknown,
+)
 from providers.commit.resolve import OnExisting
 from providers.engine.plans import facts
 from providers.engine.predicates import translate
@@ -84,10 +96,56 @@ def conditions(literals: list[str]) -> list[str]:
     """Comparisons of the column with literals, in every form that pushes down."""
     single = [f"x {operator} {literal}" for operator in OPERATORS for literal in literals]
     mirrored = [f"{literal} {operator} x" for operator in OPERATORS for literal in literals]
-    lists = [f"x IN ({', '.join(literals)})", f"x NOT IN ({literals[0]})", f"x IN ({literals[0]}, NULL)"]
+    refused = [f"NOT ({one})" for one in single] + [
+        f"({one}) IS {flag}" for one in single for flag in ("TRUE", "FALSE")
+    ]
+    lists = [
+        f"x IN ({', '.join(literals)})",
+        f"x NOT IN ({', '.join(literals * 5)})",
+        f"x NOT IN ({literals[0]})",
+        f"x IN ({literals[0]}, NULL)",
+    ]
     pairs = [f"x = {one} OR x = {two}" for one in literals for two in literals]
     longer = [" OR ".join(f"x = {literal}" for literal in literals), f"x BETWEEN {literals[0]} AND {literals[-1]}"]
-    return [*single, *mirrored, *lists, *pairs, *longer, "x IS NULL", "x IS NOT NULL"]
+    longer += [f"x NOT BETWEEN {literals[0]} AND {literals[-1]}"]
+    same = [f"x IS {word} FROM {literal}" for word in ("DISTINCT", "NOT DISTINCT") for literal in literals]
+    return [*single, *mirrored, *refused, *lists, *pairs, *longer, *same, "x IS NULL", "x IS NOT NULL"]
+
+
+CASTS = {
+    "int8": ["CAST(x AS DOUBLE) > 6.5", "x >= 7.0", "CAST(x AS DECIMAL(20, 2)) < 7.50", "CAST(x AS BIGINT) = 7"],
+    "int64": ["CAST(x AS DOUBLE) >= 9007199254740992.0", "x < 0.5", "CAST(x AS DECIMAL(38, 3)) = 0.000"],
+    "float32": ["CAST(x AS DOUBLE) > 0.05", "CAST(x AS DOUBLE) < -1.4"],
+    "decimal": ["x > 1.2499", "x = 1.250", "CAST(x AS DECIMAL(30, 15)) <= 1.250000000000000"],
+    "timestamp_us": [
+        "CAST(x AS DATE) = DATE '1969-12-31'",
+        "CAST(x AS DATE) <= DATE '2024-01-01'",
+        "x::date > '1970-01-01'",
+    ],
+    "timestamp_ms": ["CAST(x AS DATE) = DATE '1969-12-31'", "CAST(x AS DATE) > DATE '2024-01-01'"],
+    "timestamp_ns": ["CAST(x AS DATE) < DATE '1970-01-01'", "CAST(x AS DATE) <> DATE '1970-01-01'"],
+    "timestamp_tz": ["CAST(x AS DATE) = DATE '1969-12-31'", "CAST(x AS DATE) >= DATE '2024-01-01'"],
+    "timestamp_berlin": ["CAST(x AS DATE) = DATE '1970-01-01'"],
+    "string": [
+        *("x LIKE 'a%'", "x LIKE '%'", "x LIKE 'a'", "x LIKE '_%'", "x LIKE 'zz%z'", "x NOT LIKE 'a%'", "x ILIKE 'A%'"),
+        *("x LIKE 'ä%'", "starts_with(x, 'z')", "x LIKE 'a\\%%'", "x LIKE 'zzz' || '%'", "NOT (x LIKE 'zz%')"),
+    ],
+    "bool": ["x", "NOT x", "x IS TRUE", "x IS FALSE", "x IS NOT TRUE", "x IS NOT FALSE", "x IS UNKNOWN"],
+}
+"""Further conditions on a type."""
+
+
+def combined(questions: list[str], count: int) -> list[str]:
+    """Conditions that join some of them by AND, OR and NOT."""
+    chosen = random.Random(5)
+    found = []
+    for _ in range(count):
+        one, two, three = (f"({chosen.choice(questions)})" for _ in range(3))
+        negated = chosen.choice(["", "NOT "])
+        found.append(
+            f"{negated}({one} {chosen.choice(['AND', 'OR'])} {two}) {chosen.choice(['AND', 'OR'])} NOT {three}"
+        )
+    return found
 
 
 @pytest.mark.parametrize("name", TYPES)
@@ -100,7 +158,8 @@ def test_pruned_batches_answer_as_hot_rows_do(db: Database, name: str) -> None:
     fill(hot, name, cold=False)
     fill(cold, name, cold=True)
     assert len(cold.snapshot.manifest.batches) == len(TYPES[name][1]) + 1
-    questions = conditions(TYPES[name][2])
+    questions = [*conditions(TYPES[name][2]), *CASTS.get(name, [])]
+    questions += combined(questions, 10)
     expected = {where: hot.select(f"SELECT k FROM hot WHERE {where} ORDER BY k") for where in questions}
     found = {where: cold.select(f"SELECT k FROM cold WHERE {where} ORDER BY k") for where in expected}
     assert found == expected
@@ -130,7 +189,13 @@ V, K = 1, 2
         ("v IS NULL", (IsNull(V),)),
         ("v IS NOT NULL", (IsNotNull(V),)),
         ("v + 1 = 3", (Unknown(),)),
-        ("v <> 3", (Unknown(),)),
+        ("v <> 3", (NotIn(V, pa.array([3])),)),
+        ("v NOT IN (1, 2, 3, 4, 5)", (NotIn(V, pa.array([1, 2, 3, 4, 5])),)),
+        ("v IS NOT DISTINCT FROM 3", (Comparison(V, Operator.EQUAL, pa.scalar(3)),)),
+        ("v IS DISTINCT FROM 3", (Unknown(),)),
+        ("(v > 3) IS TRUE", (Comparison(V, Operator.GREATER, pa.scalar(3)),)),
+        ("(v > 3) IS FALSE", (Comparison(V, Operator.LESS_EQUAL, pa.scalar(3)),)),
+        ("v > 2.5", (CastComparison(V, Operator.GREATER, pa.scalar(2.5)),)),
         ("v = k", (Unknown(),)),
         ("NOT (v > 3)", (Comparison(V, Operator.LESS_EQUAL, pa.scalar(3)),)),
         (

@@ -203,13 +203,19 @@ def test_joins_with_keys_and_more_are_not_asked_by_name(planner: Planner, bare: 
 
 
 TIED = [
-    "SELECT l.k FROM left_rows l FULL JOIN right_rows r ON l.k = r.k AND l.a > r.a WHERE l.a IS NULL"
-    " AND (SELECT n FROM groups g WHERE g.k = l.k) IS NULL AND (SELECT n FROM groups h WHERE h.k = r.k) = 'b'",
-    "SELECT NULL AS k FROM (SELECT l.k FROM left_rows l JOIN right_rows r ON l.k = r.k AND l.a > r.a"
-    " UNION ALL SELECT k FROM right_rows UNION ALL SELECT k FROM left_rows) q"
-    " WHERE (SELECT k FROM unknown u WHERE u.k = q.k) IS NULL",
-    "SELECT NULL AS k FROM (SELECT k, a FROM right_rows) q WHERE (SELECT k FROM unknown u WHERE u.k = q.k) IS NULL"
-    " AND EXISTS (SELECT 1 FROM flags f WHERE f.k = q.k AND f.k < q.a)",
+    (
+        "SELECT l.k FROM left_rows l FULL JOIN right_rows r ON l.k = r.k AND l.a > r.a WHERE l.a IS NULL"
+        " AND (SELECT n FROM groups g WHERE g.k = l.k) IS NULL AND (SELECT n FROM groups h WHERE h.k = r.k) = 'b'"
+    ),
+    (
+        "SELECT NULL AS k FROM (SELECT l.k FROM left_rows l JOIN right_rows r ON l.k = r.k AND l.a > r.a"
+        " UNION ALL SELECT k FROM right_rows UNION ALL SELECT k FROM left_rows) q"
+        " WHERE (SELECT k FROM unknown u WHERE u.k = q.k) IS NULL"
+    ),
+    (
+        "SELECT NULL AS k FROM (SELECT k, a FROM right_rows) q WHERE (SELECT k FROM unknown u WHERE u.k = q.k) IS NULL"
+        " AND EXISTS (SELECT 1 FROM flags f WHERE f.k = q.k AND f.k < q.a)"
+    ),
 ]
 
 

@@ -26,6 +26,10 @@ LATE_COMMANDS = {
 }
 """Commands that are imported when they are asked for, by the module that holds one of the same name."""
 
+ARROW_ALLOCATOR = ("ARROW_DEFAULT_MEMORY_POOL", "jemalloc")
+"""Arrow's own choice keeps what each thread has freed: after a mixed load of six clients a server had 1,290 MB with it,
+and 870 with this, for the same processor time."""
+
 OUR_PACKAGES = ("bloom", "catalog", "manifest", "providers", "flush", "flightserver")
 """Whose logs `--log-level` is about: those of libraries have statements and values of rows in them."""
 
@@ -74,6 +78,7 @@ def serve(
 ) -> None:
     """Run a server until SIGTERM or SIGINT."""
     do_without("pandas")
+    os.environ.setdefault(*ARROW_ALLOCATOR)
     from flightserver.app import serve as serve_database  # noqa: PLC0415
     from flightserver.configuration.sources import configure  # noqa: PLC0415
 

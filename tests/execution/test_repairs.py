@@ -237,6 +237,19 @@ def test_windows_that_turn_out_to_be_equal_are_kept_apart(source: str, planner: 
     assert rows_of(planner.plan(query).rows().to_table()) == [(1, 1), (3, 3), (6, 6)]
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT k AS n FROM flags WHERE false UNION ALL SELECT DISTINCT k FROM groups WHERE k > 1",
+        "SELECT 2 AS n WHERE false UNION (SELECT k AS o FROM groups WHERE k > 1 UNION ALL SELECT 2 AS o)",
+        "SELECT n FROM (SELECT k AS n FROM flags WHERE false UNION SELECT max(k) FROM groups) q",
+    ],
+)
+def test_a_union_keeps_its_names_when_its_first_query_is_known_to_be_empty(query: str, planner: Planner) -> None:
+    """A rule of the engine takes such a union for what is left of it; it is switched off."""
+    assert planner.plan(query).rows().to_table().to_pylist() == [{"n": 2}]
+
+
 def test_joins_find_0_by_a_negative_0_that_was_made(planner: Planner, bare: SessionContext) -> None:
     """A join tells its other side what to leave out, and is not let where its keys may be -0, as the plan tells."""
     query = "SELECT k FROM held WHERE z IN (SELECT z * -1e0 FROM held) ORDER BY k"

@@ -39,6 +39,10 @@ KNOWN: tuple[Known, ...] = (
     ),
     Known("SUM not supported for Null", "a sum of nothing but NULL has no type; PostgreSQL refuses it, too"),
     Known("Cannot infer common string type", "NULL || 1 is of no type; PostgreSQL refuses it, too"),
+    Known(
+        "'nullif' Interval(MonthDayNano) and Timestamp",
+        "an interval and a moment do not compare; PostgreSQL refuses it, too",
+    ),
     Known("Aggregate function calls cannot be nested", "DuckDB takes aggregates in FILTER; PostgreSQL does not"),
     Known(
         "a sub-query at this place is not supported; write it as a join",

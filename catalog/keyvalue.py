@@ -34,6 +34,7 @@ from catalog import durable, high_water
 from catalog.audit import Link
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.full_disk import disk_full, is_full
+from catalog.group_sync import GroupSync
 from catalog.high_water import HighWater
 from catalog.log_file import spans
 from catalog.turns import Turns
@@ -125,7 +126,7 @@ class KeyValueStore:
         self._audit_head = Link.decode(self.get(Family.META, AUDIT_HEAD))
         self._high_water = HighWater(mark, path)
         self._high_water.note(self._opened.db.latest_sequence_number())  # opening has synced all that it found
-        self._sync = _GroupSync(self._make_durable)
+        self._sync = GroupSync(self._make_durable)
 
     def __enter__(self) -> "KeyValueStore":
         return self
@@ -348,63 +349,6 @@ class _Opened:
             self.db.close()
         except Exception as error:  # noqa: BLE001 - rocksdict raises bare Exception
             log.warning("the key-value store was closed with a failure: %s", error)
-
-
-class _GroupSync:
-    """Turns many waits for durability into few syncs: one thread syncs for all who wrote before it began."""
-
-    def __init__(self, make_durable: Callable[[], None]) -> None:
-        self._make_durable = make_durable
-        self._state = threading.Condition()
-        self._written = 0
-        self._durable = 0
-        self._syncing = False
-        self._failure: str | None = None
-
-    def appended(self) -> int:
-        with self._state:
-            self._written += 1
-            return self._written
-
-    def refuse_after_failure(self) -> None:
-        if self._failure is not None:
-            raise DatabaseError(
-                ErrorKind.UNAVAILABLE, "writes are refused since a sync of the log failed; restart the server"
-            )
-
-    def wait_all(self) -> None:
-        """Wait until all that was appended so far is durable."""
-        with self._state:
-            written = self._written
-        self.wait(written)
-
-    def wait(self, ticket: int) -> None:
-        while self._lead_or_follow(ticket):
-            pass
-
-    def _lead_or_follow(self, ticket: int) -> bool:
-        """Wait for another thread's sync or do one. Return False when `ticket` is durable."""
-        with self._state:
-            while self._syncing and self._durable < ticket:
-                self._state.wait()
-            if self._durable >= ticket:
-                return False
-            self.refuse_after_failure()
-            self._syncing = True
-            target = self._written
-        failure = None
-        try:
-            self._make_durable()
-        except Exception as error:
-            log.exception("a sync of the log failed")
-            failure = str(error)
-        with self._state:
-            self._syncing = False
-            self._failure = failure
-            if failure is None:
-                self._durable = target
-            self._state.notify_all()
-        return True
 
 
 @contextmanager

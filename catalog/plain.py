@@ -12,6 +12,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+_ALWAYS_PLAIN = frozenset(
+    data_type.id
+    for data_type in (
+        pa.bool_(),
+        *(pa.int8(), pa.int16(), pa.int32(), pa.int64()),
+        *(pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64()),
+        *(pa.date32(), pa.time64("us"), pa.timestamp("us")),
+        pa.decimal128(1),
+    )
+)
+"""Types whose arrays have neither encodings, nor large pieces, nor several zeros."""
+
 PIECE_BYTES_MAX = 1 << 30
 """Arrays with 64-bit offsets are cut so that each piece has room for 32-bit ones."""
 
@@ -20,6 +32,11 @@ def plain_values(values: pa.ChunkedArray) -> pa.ChunkedArray:
     """Values of any type as plain ones. Types that columns cannot have stay as they are, for others to refuse."""
     pieces = [plain(piece) for chunk in values.chunks or [pa.nulls(0, values.type)] for piece in _cut(chunk)]
     return pa.chunked_array(pieces)
+
+
+def is_always_plain(data_type: pa.DataType) -> bool:
+    """Tell whether all arrays of a type are plain, so that nothing has to be looked at."""
+    return data_type.id in _ALWAYS_PLAIN
 
 
 def plain(values: pa.Array) -> pa.Array:

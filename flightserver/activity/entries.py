@@ -20,6 +20,9 @@ class Kind(Enum):
     TRANSACTION = "transaction"
     TEMPORARY_TABLE = "temporary table"
 
+    __hash__ = object.__hash__
+    """There is one object of each, and Enum's own hash is a call of Python's at each look into a dictionary."""
+
 
 STREAMS = (Kind.INCOMING_STREAM, Kind.OUTGOING_STREAM)
 

@@ -79,6 +79,8 @@ class Kept:
         self.uses = 0
         self.used_at = time.monotonic()
         self.is_listed = True
+        self.sums: tuple[Sum[Kept], ...] = ()
+        """Where it is counted while it is listed: its session's, its user's and everybody's."""
 
     @property
     def user(self) -> str:
@@ -310,7 +312,7 @@ class Ledger:
                 return
             kept.uses += change
             kept.used_at = time.monotonic()
-            for total in self._sums(kept):
+            for total in kept.sums:
                 total.note_use(kept)
 
     def note_call(self, account: Account, change: int) -> None:
@@ -320,7 +322,7 @@ class Ledger:
             now = time.monotonic()
             for kept in list(account.total.of(Kind.TRANSACTION)):
                 kept.used_at = now
-                for total in self._sums(kept):
+                for total in kept.sums:
                     total.note_use(kept)
 
     def tick(self) -> None:
@@ -368,21 +370,23 @@ class Ledger:
         _call(ends, ending)
 
     def _add(self, kept: Kept) -> None:
-        for total in self._sums(kept):
+        of_user = self._users.get(kept.user)
+        if of_user is None:
+            of_user = self._users[kept.user] = Sum(self._rules)
+        kept.sums = kept.account.total, of_user, self._all
+        for total in kept.sums:
             total.add(kept)
 
     def _remove(self, kept: Kept) -> None:
-        for total in self._sums(kept):
+        for total in kept.sums:
             total.remove(kept)
+        kept.sums = ()
         if self._users[kept.user].is_empty:
             del self._users[kept.user]
 
     def _count(self, kept: Kept, change: int) -> None:
-        for total in self._sums(kept):
+        for total in kept.sums:
             total.count(kept, change)
-
-    def _sums(self, kept: Kept) -> "tuple[Sum[Kept], ...]":
-        return kept.account.total, self._users.setdefault(kept.user, Sum(self._rules)), self._all
 
 
 def _must_stop(kept: Kept, stop: Stop) -> bool:

@@ -16,6 +16,7 @@ class Room(Generic[Item]):
         self._rules = limits.rules
         self._everybody = everybody
         self._users = users
+        self._nothing: Sum[Item] = Sum(limits.rules)
 
     def unused(self, now: float) -> list[Item]:
         """Entries that were idle for longer than their kind may be."""
@@ -101,7 +102,7 @@ class Room(Generic[Item]):
                 yield from (entry for entry in found if self._rules[entry.kind].firm)
 
     def _of(self, user: str | None) -> Sum[Item]:
-        return self._users.get(user or "", Sum(self._rules))
+        return self._users.get(user or "", self._nothing)
 
 
 def _no_room(entry: Item, limit: str) -> DatabaseError:

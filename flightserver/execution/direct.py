@@ -23,7 +23,7 @@ from flightserver.access.rights import Use
 from flightserver.access.row_rules import rule_on_rows
 from flightserver.context import Context
 from flightserver.execution.key_values import Parameters
-from flightserver.execution.rows import Rows, client_type, sliced
+from flightserver.execution.rows import Rows, client_type
 from flightserver.execution.searches import Asked, Search, asked_of, found_rows, has_one_order, search_of
 from flightserver.sql.meaning.lookups import (
     Bound,
@@ -282,8 +282,7 @@ def _rows_of(plan: _Plan, columns: Sequence[pa.Array]) -> Rows:
         batches = [pa.RecordBatch.from_arrays(selected, schema=schema)]
     else:
         batches = [in_schema(selected, schema)]
-    size = sum(batch.get_total_buffer_size() for batch in batches)
-    return Rows(schema, lambda _: sliced(iter(batches)), is_short=True, nbytes=size)
+    return Rows.of_batches(batches, schema)
 
 
 def _key_columns(plan: _Plan, bound: pa.Table) -> list[pa.ChunkedArray] | None:

@@ -81,7 +81,7 @@ class Executor:
         self._maintenance = Maintenance(database)
         self._administration = Administration(database)
         self._checks = Checks(database)
-        self._constants: ByteBoundedCache[str, pa.Table] = ByteBoundedCache(CONSTANTS_BYTES)
+        self._constants: ByteBoundedCache[str, Rows] = ByteBoundedCache(CONSTANTS_BYTES)
 
     def prepare(self, parsed: Parsed, context: Context) -> Prepared:
         """Check a statement; find out the types of its parameters and its result."""
@@ -161,12 +161,11 @@ class Executor:
         """The result of a query that is the same for everybody for ever; connection pools ask `SELECT 1` all day."""
         if not is_constant(statement.text):
             return None
-        known = self._constants.get(
+        return self._constants.get(
             statement.text,
-            lambda: self._plan(statement, context, None).rows().to_table(),
-            lambda table: len(statement.text) + int(table.nbytes),
+            lambda: Rows.of_table(self._plan(statement, context, None).rows().to_table()),
+            lambda rows: len(statement.text) + rows.nbytes,
         )
-        return Rows.of_table(known)
 
     def _rows(self, statement: Query, context: Context, parameters: Parameters | None) -> Rows:
         """The result of a query: of a look-up by key without the engine."""

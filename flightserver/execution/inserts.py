@@ -97,10 +97,11 @@ class Inserts:
         self, statement: Insert, context: Context, bound: pa.Table | None, table: TableDef, names: Sequence[str]
     ) -> Iterator[pa.RecordBatch]:
         """The rows of VALUES or a query, under the names of the columns they are meant for."""
-        constants = literal_rows(statement.source)
         if bound is not None and statement.row is not None:
             yield from _bound_columns(statement.row, bound, table, names)
-        elif constants is not None and len(constants) == len(names):
+            return
+        constants = literal_rows(statement.source)
+        if constants is not None and len(constants) == len(names):
             yield from _constant_rows(constants, table, names)
         elif bound is None:
             yield from self._source_batches(statement, context, None, table, names)

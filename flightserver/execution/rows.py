@@ -19,6 +19,9 @@ from providers.snapshot import Snapshot
 from providers.stopping import Stop, check, never
 
 MESSAGE_BYTES_MAX = 4 << 20
+READY_BYTES = 16 << 10
+"""A result up to this size that is in memory already costs more to look after than to keep."""
+
 _TARGET_BYTES = 2 << 20
 """Slices aim lower than the limit, because rows differ in size."""
 
@@ -29,7 +32,8 @@ class Rows:
 
     The function takes a question that it asks now and then: must the statement stop? It may be called more than once;
     each call runs the query again on the same snapshots. A result that `is_short` takes milliseconds to produce.
-    As long as somebody refers to it, it keeps the `pinned` snapshots and `nbytes` of memory of its own.
+    As long as somebody refers to it, it keeps the `pinned` snapshots and `nbytes` of memory of its own. One that
+    `is_ready` is in memory as a whole, in at most `READY_BYTES`: nobody works or waits for it.
     """
 
     schema: pa.Schema
@@ -37,11 +41,24 @@ class Rows:
     is_short: bool = False
     pinned: Sequence[Snapshot] = ()
     nbytes: int = 0
+    is_ready: bool = False
 
     @classmethod
     def of_table(cls, table: pa.Table) -> "Rows":
         """A result that is in memory already."""
-        return cls(table.schema, lambda _: sliced(iter(table.to_batches())), is_short=True, nbytes=int(table.nbytes))
+        return cls.of_batches(table.to_batches(), table.schema)
+
+    @classmethod
+    def of_batches(cls, batches: Sequence[pa.RecordBatch], schema: pa.Schema) -> "Rows":
+        """A result whose batches, in exactly this schema, are in memory already."""
+        size = sum(int(batch.nbytes) for batch in batches)
+        held = sum(int(batch.get_total_buffer_size()) for batch in batches)
+        is_ready = max(size, held) <= READY_BYTES
+
+        def start(_: Stop) -> Iterator[pa.RecordBatch]:
+            return iter(batches) if is_ready else sliced(iter(batches))
+
+        return cls(schema, start, is_short=True, nbytes=max(size, held), is_ready=is_ready)
 
     def to_table(self, stop: Stop = never) -> pa.Table:
         """All rows at once."""

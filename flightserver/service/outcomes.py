@@ -15,13 +15,13 @@ from flightserver.activity.entries import Kind
 from flightserver.activity.gate import Access, no_access
 from flightserver.activity.ledger import Ending, Holdings, Kept
 from flightserver.activity.statement import RunningStatement
-from flightserver.execution.rows import Affected, Rows, client_schema
+from flightserver.execution.rows import READY_BYTES, Affected, Rows, client_schema
 from flightserver.protocol.commands import Command
 from providers.snapshot import Snapshot
 
 AFFECTED_SCHEMA = client_schema(pa.schema([("rows_affected", pa.int64())]))
 
-RETRY_BYTES = 16 << 10
+RETRY_BYTES = READY_BYTES
 """A result up to this size is kept for a retry after it was sent."""
 
 Outlived = Callable[[Iterable[Snapshot]], Holdings]
@@ -104,6 +104,10 @@ class WaitingResult:
             table = pa.Table.from_batches(batches, result.rows.schema)
             self._result, kept.measure = replace(result, rows=Rows.of_table(table)), None
             kept.become(Kind.FETCHED_RESULT, int(table.nbytes))
+
+    def handed_over(self, kept: Kept) -> None:
+        """It was ready, and goes to its client as it is, once more when the client asks again."""
+        kept.become(Kind.FETCHED_RESULT, kept.bytes)
 
     def broke_off(self, kept: Kept) -> None:
         """A fetch of it broke off."""

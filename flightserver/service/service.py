@@ -49,7 +49,7 @@ from flightserver.sql.statements import AsUser, Insert, SubstraitQuery, TableRea
 from providers.commit.idempotency import Idempotency
 from providers.commit.request import Request
 from providers.commit.transaction import Transaction
-from providers.stopping import Stop
+from providers.stopping import Stop, check
 
 SUBSTRAIT_TEXT = "a Substrait plan"
 
@@ -392,6 +392,9 @@ class Service:
         """The rows of a result that waits, which keeps nothing once they were sent."""
         waiting, kept = held.item, held.kept
         watched = self._watched(waiting.result, call)
+        if watched.is_ready:
+            waiting.handed_over(kept)
+            return watched
 
         def start(stop: Stop) -> Iterator[pa.RecordBatch]:
             sent = Sent()
@@ -406,8 +409,12 @@ class Service:
         return replace(watched, start=start)
 
     def _watched(self, result: Result, call: Call) -> Rows:
-        """A result whose reading is counted, takes a place at the gate, and can be stopped."""
+        """A result whose reading is counted, takes a place at the gate, and can be stopped; a ready one is not read."""
         rows, running = result.rows, result.statement
+        if rows.is_ready:
+            if running is not None and result.affected is None:
+                self._hand_over(rows, running, call)
+            return rows
 
         def start(stop: Stop) -> Iterator[pa.RecordBatch]:
             memory = StreamMemory(
@@ -423,6 +430,17 @@ class Service:
                     yield from self._read(result, running, outgoing, stop)
 
         return replace(rows, start=start)
+
+    def _hand_over(self, rows: Rows, running: RunningStatement, call: Call) -> None:
+        """Count a result that is ready: it needs no place, and no stream that is open while its client takes it."""
+        with running.outcome():
+            running.enter(StatementState.STREAMING)
+            check(_first(running.interruption, call.stop))
+            for batch in rows.start(call.stop):
+                running.rows += batch.num_rows
+                running.bytes += batch.nbytes
+            self._bounds.check_result(running)
+        running.enter(StatementState.FINISHED)
 
     def _read(
         self, result: Result, running: RunningStatement, outgoing: ClientStream, stop: Stop

@@ -99,6 +99,8 @@ class FlightSqlServer(flight.FlightServerBase):
         with self._call(context) as call:
             rows = self._service.fetch(decode_command(ticket.ticket), call)
             batches = rows.start(call.stop)
+            if rows.is_ready:
+                return flight.RecordBatchStream(pa.Table.from_batches(batches, rows.schema), _IPC_OPTIONS)
             if rows.is_short:
                 begun, ended = _beginning(batches)
                 if ended:

@@ -17,7 +17,9 @@ from catalog.definition import (
     Default,
     DefaultFunction,
     FlushPolicy,
+    Format,
     NamespaceDef,
+    Publication,
     Retention,
     StreamLimits,
     TableDef,
@@ -268,6 +270,8 @@ def _options_to_json(options: TableOptions) -> dict[str, Any]:
         "audit": options.audit.value,
         "stream": None if options.stream is None else asdict(options.stream),
         "retention": None if options.retention is None else asdict(options.retention),
+        "publish": options.publication.format.value,
+        "publish_retention_seconds": options.publication.retention_seconds,
     }
 
 
@@ -280,6 +284,7 @@ def _options_from_json(raw: dict[str, Any]) -> TableOptions:
         Audit(raw["audit"]),
         None if raw["stream"] is None else StreamLimits(**raw["stream"]),
         None if raw["retention"] is None else Retention(**raw["retention"]),
+        Publication(Format(raw["publish"]), raw["publish_retention_seconds"]),
     )
 
 

@@ -164,6 +164,22 @@ class Retention:
     column: int | None = None
 
 
+@unique
+class Format(Enum):
+    """What other engines read a table as."""
+
+    NONE = "none"
+    DELTA = "delta"
+
+
+@dataclass(frozen=True)
+class Publication:
+    """How a table is published; files stay for `retention_seconds` after they were replaced."""
+
+    format: Format = Format.NONE
+    retention_seconds: float = 3_600.0
+
+
 @dataclass(frozen=True)
 class TableOptions:
     """Storage settings of a table, from WITH (...).
@@ -181,6 +197,7 @@ class TableOptions:
     audit: Audit = Audit.NONE
     stream: StreamLimits | None = None
     retention: Retention | None = None
+    publication: Publication = field(default_factory=Publication)
 
 
 @dataclass(frozen=True)
@@ -226,6 +243,11 @@ class TableDef:
     def visible_columns(self) -> tuple[Column, ...]:
         """Columns of `SELECT *`: all but a hidden key."""
         return tuple(column for column in self.columns if column.name != HIDDEN_KEY_COLUMN)
+
+    @property
+    def is_published(self) -> bool:
+        """True for a table that other engines read."""
+        return self.options.publication.format is not Format.NONE
 
     @property
     def is_stream(self) -> bool:

@@ -1,6 +1,7 @@
 """Deleting files that nobody can reach.
 
-A file of a scope may go when no living snapshot's manifest names it and no running job has its batch number. Age plays
+A file of a scope may go when no living snapshot's manifest names it, no running job has its batch number, and it was
+not promised to other engines. Age plays
 no part: a slow writer's files are known by number, not guessed by time. Deletion files are written with the writer lock
 held until a manifest names them, so reclamation holds it too. No name of what is deleted comes back.
 
@@ -8,8 +9,10 @@ Which files newer manifests have left out is known. The folder is looked through
 when something was left behind.
 """
 
+import time
 from collections.abc import Collection, Iterable
 
+from flush.publish.publish import held
 from manifest.entries import ManifestFile
 from manifest.layout import MANIFEST_NAME, batch_of_file, holds_rows, is_part, published_name, staged_name
 from manifest.named_files import may_name, names
@@ -17,7 +20,12 @@ from providers.commit.scope_state import ScopeState
 from providers.commit.scope_store import ScopeStore
 
 
-def unreachable(found: Iterable[str], manifests: Collection[ManifestFile], in_flight: frozenset[int]) -> list[str]:
+def unreachable(
+    found: Iterable[str],
+    manifests: Collection[ManifestFile],
+    in_flight: frozenset[int],
+    promised: frozenset[str] = frozenset(),
+) -> list[str]:
     """Choose the files to delete from names of files of a scope's folder, in this order. Pure.
 
     The mark of a retired batch stays as long as the batch, which goes first: a batch never looks as if it were current.
@@ -26,6 +34,7 @@ def unreachable(found: Iterable[str], manifests: Collection[ManifestFile], in_fl
         name
         for name in found
         if (is_part(name) if (batch := batch_of_file(name)) is None else batch not in in_flight)
+        and name not in promised
         and not any(names(manifest, name) for manifest in manifests)
     ]
     return sorted(doomed, key=lambda name: (not holds_rows(name), name))
@@ -42,7 +51,8 @@ def reclaim(store: ScopeStore, state: ScopeState) -> int:
         found = state.left_out
         if not state.is_swept or state.has_leftovers:
             found = {name for name in folder.names() if may_name(name)}
-        doomed = unreachable(found, living.values(), state.batches_in_flight())
+        promised = held(state, time.time()) if found else frozenset[str]()
+        doomed = unreachable(found, living.values(), state.batches_in_flight(), promised)
         if doomed:
             store.names.keep_used(state)
         with store.stillness.together():

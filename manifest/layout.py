@@ -5,6 +5,7 @@
 <tables>/<namespace>/<table>.<table id>/<user>/     one user's scope of a USER table
     manifest.json   part-<P>.<version>.json
     batch-<N>.parquet   batch-<N>.bloom   batch-<N>.<version>.dv   batch-<N>.retired
+    deletion_vector_<uuid>.bin   _delta_log/     of what other engines read
                     batch-<N>.arrow     (in the place of the Parquet file: a segment, a batch as it came)
 ```
 A file that is still being written, or that no manifest is about to name, has the suffix `.tmp`; one that is written
@@ -20,6 +21,8 @@ from catalog.definition import Scope, TableDef
 from catalog.identifiers import path_component
 
 MANIFEST_NAME = "manifest.json"
+DELTA_LOG = "_delta_log"
+"""Folder of the log by which other engines read a scope."""
 
 _PART_FILE = re.compile(r"part-(\d+)\.(\d+)\.json(?:\.restored)?\Z")
 _BATCH_FILE = re.compile(r"batch-(\d+)\.(?:parquet|arrow|bloom|retired|(\d+)\.dv)(?:\.tmp|\.restored)?\Z")

@@ -28,6 +28,7 @@ FENCES = {
     "pyarrow.flight": {"flightserver/transport/"},
     "pyarrow.parquet": {
         "flush/parquet_file.py",
+        "flush/publish/checkpoint.py",
         "providers/cold/decoded.py",
         "providers/cold/rows.py",
         "providers/engine/relations.py",

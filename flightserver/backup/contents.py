@@ -1,6 +1,7 @@
 """What of a copied data folder belongs to a backup, and with which checksums: by the manifests in the copy.
 
-A file of a scope has its checksum in the manifest, so no batch is read. What no manifest names is not part of a backup.
+A file of a scope has its checksum in the manifest, so no batch is read. What no manifest names is not part of a backup:
+neither is what other engines read, which is made anew.
 Where a manifest is missing or cannot be read, everything beside it is kept, for whoever repairs the table.
 What the backup before has under the same inode is the same file, and need not be looked at again.
 """
@@ -15,7 +16,7 @@ from catalog.errors import DatabaseError
 from flightserver.backup.listing import BackupFile, Listing
 from flush.work import Work
 from manifest import codec, files
-from manifest.layout import MANIFEST_NAME
+from manifest.layout import DELTA_LOG, MANIFEST_NAME
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ def contents_of(root: Path, before: Before | None, work: Work) -> Contents:
     by_folder = _by_folder(before)
     for folder, names in _folders(root):
         work.check()
+        if folder.endswith(f"/{DELTA_LOG}"):
+            continue
         if folder != TABLES and not folder.startswith(f"{TABLES}/"):
             found.files += [_measured(root, f"{folder}/{name}" if folder else name, before) for name in names]
         elif MANIFEST_NAME in names:

@@ -45,6 +45,7 @@ from flightserver.sql.statements import (
     Statement,
 )
 from flightserver.sql.text.query_text import QueryText
+from flush.publish.columns import check_publishable
 from providers.commit.resolve import OnExisting
 from providers.rows.conversion import Strictness
 from providers.rows.defaults import literal_value
@@ -91,7 +92,7 @@ class Ddl:
         base = base_options(is_stream=is_stream)
         table = create_table(self._database.catalog.reserve_table_id(), name, kind, columns, key, base)
         _check_defaults(table)
-        return _with_options(table, options) if options or is_stream else table
+        return _publishable(_with_options(table, options)) if options or is_stream else table
 
     def _create_namespace(self, statement: CreateNamespace, context: Context) -> Affected:
         def change(registry: Registry) -> Registry:
@@ -158,7 +159,7 @@ class Ddl:
     ) -> TableDef:
         key, options = statement.primary_key, statement.options
         table = self.define(name, statement.kind, columns, key, options, is_stream=statement.is_stream)
-        return _without_retention(table) if statement.temporary else table
+        return _for_session(table) if statement.temporary else table
 
     def _new_table(self, table: TableDef, statement: CreateTable | CreateTableAs, context: Context) -> NewTable:
         return NewTable(self._database, table, context, statement.temporary, statement.if_not_exists)
@@ -185,7 +186,7 @@ class Ddl:
         table = context.table(statement.table, Use.DEFINE)
         now_ms = self._database.store.allocator.now_ms()
         if table.name in context.temporary.by_name:
-            context.temporary.alter(table, lambda now: _without_retention(_altered(now, statement.action, now_ms)))
+            context.temporary.alter(table, lambda now: _for_session(_altered(now, statement.action, now_ms)))
             return _DONE
 
         def change(registry: Registry) -> Registry:
@@ -291,6 +292,7 @@ def _refuse_in_policies(policies: Iterable[Policy], action: AlterAction) -> None
 def _altered(table: TableDef, action: AlterAction, now_ms: int) -> TableDef:
     after = _changed(table, action)
     _check_defaults(after)
+    _publishable(after)
     before, limits = table.options.stream, after.options.stream
     if before is None or limits is None or before == limits:
         return after
@@ -323,8 +325,17 @@ def _with_options(table: TableDef, options: Mapping[str, str]) -> TableDef:
     return set_options(table, parsed)
 
 
-def _without_retention(table: TableDef) -> TableDef:
-    """A temporary table; INVALID where its rows are to be deleted some day."""
+def _publishable(table: TableDef) -> TableDef:
+    """The same; UNSUPPORTED where it is published, and has a column that cannot be."""
+    if table.is_published:
+        check_publishable(table)
+    return table
+
+
+def _for_session(table: TableDef) -> TableDef:
+    """A temporary table; INVALID where its rows are to be deleted some day, or read by others."""
+    if table.is_published:
+        raise DatabaseError(ErrorKind.INVALID, "a temporary table is its session's alone, and is not published")
     if table.options.retention is not None:
         raise DatabaseError(ErrorKind.INVALID, "a temporary table has no retention: it goes with its session")
     return table

@@ -71,7 +71,7 @@ def with_retention(options: TableOptions, value: str) -> TableOptions:
     if value.strip().lower() == UNSET:
         return replace(options, retention=None)
     before = options.retention or Retention(math.inf)
-    return replace(options, retention=replace(before, seconds=_seconds(value)))
+    return replace(options, retention=replace(before, seconds=_seconds("retention", value)))
 
 
 def with_retention_column(options: TableOptions, column: int | None) -> TableOptions:
@@ -89,16 +89,20 @@ def retention_text(seconds: float) -> str:
     return f"{seconds:g} seconds"
 
 
-def _seconds(value: str) -> float:
+def with_publish_retention(options: TableOptions, value: str) -> TableOptions:
+    """`publish_retention`: a number and a unit."""
+    seconds = _seconds("publish_retention", value)
+    return replace(options, publication=replace(options.publication, retention_seconds=seconds))
+
+
+def _seconds(name: str, value: str) -> float:
     found = _RETENTION.fullmatch(value)
     length = UNITS.get(found[2].lower().removesuffix("s")) if found else None
     if found is None or length is None:
-        raise _invalid(
-            f"retention is a number and a unit ({', '.join(f'{unit}s' for unit in UNITS)}), or none, not {value[:80]!r}"
-        )
+        raise _invalid(f"{name} is a number and a unit ({', '.join(f'{unit}s' for unit in UNITS)}), not {value[:80]!r}")
     seconds = float(found[1]) * length
     if not 1 <= seconds <= RETENTION_SECONDS_MAX:
-        raise _invalid(f"retention is from 1 second to {RETENTION_SECONDS_MAX / 86_400:.0f} days, not {value[:80]!r}")
+        raise _invalid(f"{name} is from 1 second to {RETENTION_SECONDS_MAX / 86_400:.0f} days, not {value[:80]!r}")
     return seconds
 
 

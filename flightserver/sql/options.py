@@ -9,7 +9,7 @@ from dataclasses import replace
 from enum import Enum
 from typing import TypeVar
 
-from catalog.definition import Audit, Compression, FlushPolicy, TableOptions
+from catalog.definition import Audit, Compression, FlushPolicy, Format, TableOptions
 from catalog.errors import DatabaseError, ErrorKind
 from flightserver.sql.lifetimes import (
     UNSET,
@@ -17,6 +17,7 @@ from flightserver.sql.lifetimes import (
     refuse_for_streams,
     with_max_bytes,
     with_max_rows,
+    with_publish_retention,
     with_retention,
     with_retention_column,
     with_ttl,
@@ -138,6 +139,11 @@ def _audit(options: TableOptions, value: str, _: Mapping[str, int]) -> TableOpti
     return replace(options, audit=_one_of(Audit, "audit", value))
 
 
+def _publish(options: TableOptions, value: str, _: Mapping[str, int]) -> TableOptions:
+    format_ = _one_of(Format, "publish", value)
+    return replace(options, publication=replace(options.publication, format=format_))
+
+
 def _retention_column(options: TableOptions, value: str, column_ids: Mapping[str, int]) -> TableOptions:
     """A column by its name, written as one; `none` that is not quoted inside is no column."""
     if value.strip().lower() == UNSET:
@@ -181,5 +187,7 @@ _PARSERS: dict[str, Callable[[TableOptions, str, Mapping[str, int]], TableOption
     "max_rows": lambda options, value, _: with_max_rows(options, value),
     "retention": lambda options, value, _: with_retention(options, value),
     "retention_column": _retention_column,
+    "publish": _publish,
+    "publish_retention": lambda options, value, _: with_publish_retention(options, value),
 }
-_ABOUT_FILES = frozenset({"flush_policy", "bloom_columns", "bloom_fpp", "compression"})
+_ABOUT_FILES = frozenset({"flush_policy", "bloom_columns", "bloom_fpp", "compression", "publish", "publish_retention"})

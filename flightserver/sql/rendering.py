@@ -45,6 +45,10 @@ def _options(table: TableDef) -> str:
         shown["compression"] = f"'{options.compression.value}'"
     if options.audit is not defaults.audit:
         shown["audit"] = f"'{options.audit.value}'"
+    if options.publication.format is not defaults.publication.format:
+        shown["publish"] = f"'{options.publication.format.value}'"
+    if options.publication.retention_seconds != defaults.publication.retention_seconds:
+        shown["publish_retention"] = f"'{retention_text(options.publication.retention_seconds)}'"
     return f" WITH ({', '.join(f'{name} = {value}' for name, value in shown.items())})" if shown else ""
 
 

@@ -24,6 +24,7 @@ from flush.hot_flush import flush
 from flush.jobs import tasks
 from flush.jobs.tasks import Task
 from flush.partitions import users_of
+from flush.publish.publish import is_behind, publish
 from flush.rebuild import rebuild_scope
 from flush.reclaim import reclaim, reclaim_leftovers
 from flush.retention import Retained, retain
@@ -112,6 +113,21 @@ def _reclaim(task: tasks.Reclaim, tools: Tools, _: Work) -> Done:
     if state.has_leftovers:
         state.has_leftovers = reclaim_leftovers(tools.store, state)
     return Done(f"{gone} files") if gone else NOTHING
+
+
+def _publish(task: tasks.Publish, tools: Tools, _: Work) -> Done:
+    """Those that are not in memory are loaded only if they have something new to show."""
+    table = tools.find_table(task.table_id)
+    if table is None:
+        return GONE
+    if tools.store.in_memory(task.scope) is None and not is_behind(tools.store, table, task.user):
+        return NOTHING
+    state = tools.store.state(table, task.user)
+    done = publish(tools.store, state)
+    gone = reclaim(tools.store, state)
+    if not done.changed and not gone:
+        return NOTHING
+    return Done("nothing any more" if done.version is None else f"version {done.version}")
 
 
 def _stream_eviction(task: tasks.StreamEviction, tools: Tools, work: Work) -> Done:
@@ -221,6 +237,7 @@ KINDS: Mapping[str, Kind] = {
     "compact": Kind(tasks.Compact, _compact, is_heavy=True),
     "clean": Kind(tasks.Clean, _clean, is_heavy=True),
     "reclaim": Kind(tasks.Reclaim, _reclaim),
+    "publish": Kind(tasks.Publish, _publish),
     "stream_eviction": Kind(tasks.StreamEviction, _stream_eviction),
     "reclaim_dropped": Kind(tasks.ReclaimDropped, _reclaim_dropped),
     "manifest_rebuild": Kind(tasks.ManifestRebuild, _manifest_rebuild, is_heavy=True),

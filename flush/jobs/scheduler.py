@@ -6,20 +6,22 @@ then, or when they are used. For one thread, but for `note_undone`.
 """
 
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from weakref import WeakKeyDictionary
 
-from catalog.definition import Scope
+from catalog.definition import Scope, TableKind
 from catalog.errors import DatabaseError
+from catalog.registry import Registry
 from flush.agenda import Agenda
 from flush.compaction import gains, has_scattered_dead
 from flush.jobs.job import Origin
 from flush.jobs.kinds import Tools
 from flush.jobs.schedule import Schedule, due
-from flush.jobs.tasks import Flush, ReclaimDropped, Repair, ScopeTask, StreamEviction, Task
+from flush.jobs.tasks import Flush, Publish, ReclaimDropped, Repair, ScopeTask, StreamEviction, Task
 from flush.jobs.upkeep import (
     EVICT_EVERY_SECONDS,
     LOOK_AGAIN_SECONDS,
@@ -31,6 +33,8 @@ from flush.jobs.upkeep import (
     decide_eviction,
     interval_has_passed,
 )
+from flush.partitions import users_of
+from flush.publish.publish import expires_in, is_published_whole
 from flush.small_scopes import stays_hot
 from providers.commit.lifetime import seconds_to_live
 from providers.commit.scope_state import ScopeState
@@ -68,6 +72,9 @@ class Scheduler:
         self._expected: set[Scope] = set()
         """Scopes with hot rows of before the start that nobody has used since."""
         self._undone: deque[ScopeTask] = deque()
+        self._registry: Registry | None = None
+        self._published: dict[int, int] = {}
+        """Tables that other engines read, and by which versions of their definitions."""
 
     def note_undone(self, task: Task) -> None:
         """A job came to nothing, so that what it was for is still to be done. Any thread may say so."""
@@ -84,6 +91,7 @@ class Scheduler:
             self._unloaded = None
         while self._undone:
             self._again(self._undone.popleft(), now)
+        self._publish_redefined()
         for scope in self._store.files.damages.take_repairs():
             self._put(Repair(table_id=scope.table_id, user=scope.user), Origin.DECIDED)
         for scope in self._store.noticed.take():
@@ -127,6 +135,20 @@ class Scheduler:
         if interval is not None:
             self._expected.add(scope)
             self._agenda.put(scope, now + interval)
+
+    def _publish_redefined(self) -> None:
+        """Have those tables published of which nobody knows whether they are, or whose definition is another now."""
+        newest = self._tools.registry()
+        if newest is self._registry:
+            return
+        self._registry = newest
+        before = self._published
+        self._published = {table.id: table.version for table in newest.tables.values() if table.is_published}
+        for table_id in self._published.keys() | before.keys():
+            table = self._tools.find_table(table_id)
+            if table is not None and self._published.get(table_id) != before.get(table_id):
+                for user in users_of(self._store, table) if table.kind is TableKind.USER else [None]:
+                    self._put(Publish(table_id=table_id, user=user), Origin.DECIDED)
 
     def _again(self, task: ScopeTask, now: float) -> None:
         state = self._store.in_memory(task.scope)
@@ -190,7 +212,7 @@ class Scheduler:
     def _facts(self, state: ScopeState, known: Remembered, now: float) -> ScopeFacts:
         """What is known of a scope. What costs more is asked only where it has to be."""
         snapshot = state.published
-        manifest = snapshot.manifest
+        manifest, known_files = snapshot.manifest, state.publication
         waited = 0.0 if known.unflushed_since is None else now - known.unflushed_since
         has_waited = snapshot.has_unflushed and interval_has_passed(snapshot.table.options.flush_policy, waited)
         looks = self._plan.compacts and manifest.version != known.compacted
@@ -205,6 +227,8 @@ class Scheduler:
             has_leftovers=state.has_leftovers,
             gains=gains(self._store, state) if looks else None,
             has_scattered_dead=self._plan.compacts and has_scattered_dead(snapshot),
+            is_published_late=not manifest.segments and not is_published_whole(state),
+            expires_seconds=None if known_files is None else expires_in(known_files, snapshot.table, time.time()),
             lives_seconds=seconds_to_live(snapshot, self._store.allocator.now_ms()),
             floor=snapshot.hot.floor,
         )

@@ -84,6 +84,12 @@ class Reclaim(ScopeTask):
     kind: Literal["reclaim"] = "reclaim"
 
 
+class Publish(ScopeTask):
+    """What other engines read of a scope becomes what its manifest says."""
+
+    kind: Literal["publish"] = "publish"
+
+
 class StreamEviction(ScopeTask):
     """Rows of a STREAM table that have left by age or size go from memory and disk."""
 

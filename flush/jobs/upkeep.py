@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from catalog.definition import FlushPolicy
-from flush.jobs.tasks import Clean, Compact, Flush, Reclaim, ScopeTask, Settle, StreamEviction
+from flush.jobs.tasks import Clean, Compact, Flush, Publish, Reclaim, ScopeTask, Settle, StreamEviction
 
 SETTLE_AFTER_SECONDS = 5.0
 """How long a stream's rows stay as they came: settling takes the cores that the next stream would like to have."""
@@ -25,6 +25,8 @@ class ScopeFacts:
     `manifest` is the version of the newest one, `manifests` of all by which somebody may still read. `gains` says that
     a compaction has something to gain; None: nobody has looked, as `Remembered.compacted` is about this very manifest.
     `stays_hot` says that the hot rows are so few that no interval moves them; it is asked for when one has passed.
+    `is_published_late` says that other engines read something else than the newest manifest, which they could read;
+    `expires_seconds` is after how long a file was promised to none of them any more.
     `lives_seconds` is how long the oldest row of a STREAM table has to live, None where there is no row; below the
     `floor` there is none in memory.
     """
@@ -39,6 +41,8 @@ class ScopeFacts:
     has_leftovers: bool = False
     gains: bool | None = None
     has_scattered_dead: bool = False
+    is_published_late: bool = False
+    expires_seconds: float | None = None
     lives_seconds: float | None = None
     floor: int = 0
 
@@ -106,6 +110,18 @@ def flush_is_due(facts: ScopeFacts, waited_seconds: float) -> bool:
     return not facts.stays_hot and interval_has_passed(policy, waited_seconds)
 
 
+def _publication_is_due(facts: ScopeFacts) -> bool:
+    """Tell whether other engines are to be shown something new, or files that nobody was promised are to go."""
+    return facts.is_published_late or facts.expires_seconds == 0
+
+
+def _looks_at_publication(facts: ScopeFacts, now: float) -> list[float]:
+    """When to ask again: soon after it was due, as more may come while it is done."""
+    if _publication_is_due(facts):
+        return [now + LOOK_AGAIN_SECONDS]
+    return [] if facts.expires_seconds is None else [now + facts.expires_seconds]
+
+
 def decide(
     facts: ScopeFacts,
     known: Remembered,
@@ -139,6 +155,10 @@ def decide(
 
     if compacts and facts.gains and facts.manifest != known.compacted:
         due.append(Compact)
+
+    if _publication_is_due(facts):
+        due.append(Publish)
+    later += _looks_at_publication(facts, now)
 
     if facts.has_leftovers or facts.manifests != known.reclaimed:
         due.append(Reclaim)

@@ -9,6 +9,7 @@ A file that was written here is durable once it is synced *and* its name is, by 
 import os
 import shutil
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
@@ -130,6 +131,15 @@ class ScopeFolder:
     def unlink(self, name: str) -> None:
         """Delete a file; no error when it is missing."""
         (self.root / name).unlink(missing_ok=True)
+
+    def below(self, name: str) -> "ScopeFolder":
+        """A folder in it, of files that are about its own."""
+        return ScopeFolder(self.root / name)
+
+    def remove(self) -> None:
+        """Delete the folder, which has no file any more; no error when it is missing."""
+        with suppress(FileNotFoundError):
+            self.root.rmdir()
 
     @cached_property
     def _prefix(self) -> str:

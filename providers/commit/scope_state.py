@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Collection, Container
 
+from manifest.published import Published
 from providers.commit.noticed import Noticed
 from providers.commit.used_names import UsedNames
 from providers.manifests.cached import CachedManifest
@@ -15,7 +16,8 @@ class ScopeState:
     What readers see changes through `visibility` only.
 
     `lock` is the writer lock; `manifest` says how the manifest of `head` stands to its
-    file. `maintenance` keeps flush and compaction of a scope apart and is taken before `lock`.
+    file. `maintenance` keeps flush and compaction of a scope apart and is taken before `lock`; `publishing` is held by
+    whoever changes what other engines read.
     `unsure` says that a publication failed half-way, so that nobody knows which manifest the disk has: the scope takes
     no more changes and deletes no more files until it is loaded again. `rests_at` is the version of a snapshot whose
     hot rows are so few that they stay. `has_leftovers` says that there are staged files
@@ -23,7 +25,8 @@ class ScopeState:
     do not need, as far as they are known: all are once the folder `is_swept`. `full_batches` are numbers of batches
     that compaction has found too large to be merged with another. `used` are the names that files have or had,
     `recorded` what is on record of them, since `recorded_ticket`; all three change with `naming` held. What happens
-    that maintenance may have to do with is `noticed`.
+    that maintenance may have to do with is `noticed`. `publication` is what other engines read of it, as far as
+    somebody has looked.
     """
 
     def __init__(
@@ -31,6 +34,7 @@ class ScopeState:
     ) -> None:
         self.lock = threading.RLock()
         self.maintenance = threading.Lock()
+        self.publishing = threading.Lock()
         self.naming = threading.Lock()
         self.used = used
         self.recorded = recorded
@@ -46,6 +50,7 @@ class ScopeState:
         self.is_swept = False
         self._noticed = noticed
         self.full_batches: set[int] = set()
+        self.publication: Published | None = None
         self._published = snapshot
         self._published_at = 0
         self._past: list[tuple[int, Snapshot]] = []

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from catalog.audit import AuditRecord, Verdict
 from catalog.audit_log import AuditLog
-from catalog.definition import Retention, StreamLimits, TableOptions
+from catalog.definition import Format, Publication, Retention, StreamLimits, TableOptions
 from catalog.identifiers import TableName
 from catalog.keyvalue import AtomicWrite, Family
 from flush import compaction
@@ -24,6 +24,8 @@ OTHER = TableName("public", "other")
 LOG = TableName("public", "log")
 """A table that keeps its rows for ten days."""
 EVENTS = TableName("public", "events")
+SHOWN = TableName("public", "shown")
+"""A table that other engines read."""
 EVENTS_MAX = 3
 """A STREAM table, and how many rows stay in it."""
 OF_NO_TABLE = {"reclaim_dropped", "retention", "check", "backup"}
@@ -96,6 +98,15 @@ def fill_log(table: TableAccess) -> None:
     log.write({"k": 6, "v": 60, "at": new}, {"k": 7, "v": 7, "at": old}, {"k": 8, "v": 8, "at": new})
 
 
+def fill_shown(table: TableAccess) -> None:
+    """Let there be two batches with a dead row, of which nothing is published yet."""
+    shown = TableAccess(table.db, SHOWN)
+    shown.write({"k": 1, "v": 1}, {"k": 2, "v": 2})
+    shown.flush()
+    shown.write({"k": 2, "v": 20})
+    shown.flush()
+
+
 def spoil_bloom(table: TableAccess) -> None:
     """Put something else in the place of the filters of a batch; what has the file in a backup keeps it."""
     path = min(table.folder.glob("*.bloom"))
@@ -127,6 +138,7 @@ STEPS: Sequence[Step | JobStep] = (
     JobStep("idempotency_retention", {"days": 30.0}, before=age_requests),
     JobStep("manifest_eviction", {"cache_mb": 0, "ttl_s": 1.0}),
     JobStep("retention", before=fill_log),
+    JobStep("publish", before=fill_shown, of=SHOWN),
     JobStep("stream_eviction", before=overfill, of=EVENTS),
     JobStep("backup"),
     JobStep("backup"),
@@ -148,6 +160,7 @@ def prepare(database: Database) -> list[Callable[[], object]]:
     columns = (("k", pa.int64()), ("v", pa.int64()), ("at", pa.timestamp("us", "UTC")))
     kept = TableOptions(retention=Retention(10 * 86_400.0, column=3))
     database.create(columns, ["k"], name=LOG.table, options=kept)
+    database.create(name=SHOWN.table, options=TableOptions(publication=Publication(Format.DELTA)))
     limits = TableOptions(stream=StreamLimits(ttl_seconds=3_600, max_rows=EVENTS_MAX))
     database.create([("n", pa.int64())], (), name=EVENTS.table, options=limits)
     return [partial(step.run, table) for step in STEPS]

@@ -23,9 +23,11 @@ from flush.jobs.kinds import KINDS, make_task
 from flush.jobs.records import JobRecords
 from flush.jobs.states import JobState
 from flush.jobs.tasks import ManifestRebuild
+from flush.publish import log, publish
+from flush.publish.log import read_log
 from flush.work import Work
 from tests.flush.crashes import Crashes, crashes
-from tests.flush.jobs.crash_workload import EVENTS, EVENTS_MAX, LOG, STEPS, JobStep, contents_after
+from tests.flush.jobs.crash_workload import EVENTS, EVENTS_MAX, LOG, SHOWN, STEPS, JobStep, contents_after
 from tests.flush.test_crash_points import check_consistent, check_files
 from tests.storage_fixtures import Database, TableAccess
 
@@ -38,7 +40,7 @@ ELSEWHERE = {
     *("start", "stop", "is_running", "_work", "at_work", "do", "_by_statement"),
     *("_failed", "_tell", "_try_again", "no_such_job", "find", "cancel", "listed", "counts", "_state_of"),
     *("at_rest", "_copy", "folder", "_write_deletions", "_write_found", "found", "repair_stored", "lost_deletions"),
-    *("_record_anew", "write_recorded"),
+    *("_record_anew", "write_recorded", "remove_log"),
 }
 """Functions of these modules that need threads, failures or users."""
 
@@ -65,6 +67,7 @@ PURE = {
         "_shelved",
         "_newest",
     ),
+    *("expires_in", "_since_ms", "is_published_whole", "log_of", "_version_name", "_checkpoint_name", "_delete"),
     *("_usable", "_alone", "_is_same", "_derived", "derive", "_is_whole", "_has_lost_deletions"),
 }
 """To be killed in one of these is to be killed before or after it."""
@@ -74,7 +77,7 @@ PRIMITIVES = {"append", "wait_durable", "publish_change", "replace_manifest", "u
 
 def functions() -> list[str]:
     """All functions of the modules that run jobs."""
-    modules = (jobs, kinds, records, moment, contents, shelf, repair)
+    modules = (jobs, kinds, records, moment, contents, shelf, repair, publish, log)
     trees = [ast.parse(Path(str(module.__file__)).read_text()) for module in modules]
     found = {node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
     return sorted((found | PRIMITIVES) - ELSEWHERE - PURE - {"__init__"})
@@ -119,6 +122,7 @@ def check_survivor(root: Path) -> None:
         check_audit_log(database)
         check_events(database)
         check_log(database, acknowledged)
+        check_shown(database)
         check_backups(database)
     finally:
         database.close()
@@ -150,6 +154,16 @@ def check_backups(database: Database) -> None:
     database.tools().take_backup("last", Work())
     left = {path.name for path in (database.root / "shelf").iterdir()} - {"LOCK"}
     assert left == {backup.name for backup in database.shelf.listed()}
+
+
+def check_shown(database: Database) -> None:
+    """The table that other engines read shows its newest manifest, without anybody having asked again."""
+    shown = TableAccess(database, SHOWN)
+    found, manifest = read_log(shown.snapshot.cold.folder), shown.snapshot.manifest
+    assert found.manifest == manifest.version
+    assert {file.path for file in found.files.values()} == {entry.path for entry in manifest.batches}
+    missing = [name for name in found.held(0) if not (shown.folder / name).exists()]
+    assert not missing
 
 
 def check_audit_log(database: Database) -> None:

@@ -1,0 +1,144 @@
+"""Publication of a scope: its Delta table shows the newest manifest, and what was promised to nobody goes.
+
+Work in the background, after the commit; it holds no lock of writers. Several manifests that came meanwhile are one
+version of the table. A manifest with segments is not shown: those are no Parquet files, and are about to become some.
+Cut off anywhere it is begun again: deletion vectors come out the same, and the log's newest version is what there is.
+"""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from catalog.definition import TableDef
+from catalog.errors import DatabaseError, ErrorKind
+from flush.publish.actions import Shown, next_version, vector_name
+from flush.publish.columns import check_publishable
+from flush.publish.log import append, log_of, read_log, remove_log, shorten, with_checkpoint
+from flush.publish.vectors import encode_vector
+from manifest import dead_rows
+from manifest.batch_entry import BatchFileEntry
+from manifest.published import Published, Vector
+from providers.cold.scope_folder import ScopeFolder
+from providers.commit.scope_state import ScopeState
+from providers.commit.scope_store import ScopeStore
+from providers.snapshot import Snapshot
+
+ATTEMPTS = 3
+"""How often a version is tried whose number somebody else takes each time."""
+
+
+@dataclass(frozen=True)
+class PublishedNow:
+    """What became of a scope: the version that shows it, None if there is none, and whether anything was done."""
+
+    version: int | None
+    changed: bool
+
+
+def publish(store: ScopeStore, state: ScopeState) -> PublishedNow:
+    """Let the Delta table of a scope show what its manifest says now, or be gone if nobody wants one."""
+    with state.publishing:
+        snapshot = state.published
+        folder = snapshot.cold.folder
+        if not snapshot.table.is_published:
+            state.publication = None
+            with store.stillness.together():
+                return PublishedNow(None, remove_log(folder))
+        check_publishable(snapshot.table)
+        for _ in range(ATTEMPTS):
+            before = publication_of(state, snapshot)
+            if snapshot.manifest.segments:
+                return PublishedNow(before.version, changed=False)
+            try:
+                after = _shown(folder, before, snapshot)
+            except FileExistsError:
+                state.publication = None
+                continue
+            state.publication = _without_expired(store, folder, after, snapshot.table)
+            return PublishedNow(after.version, changed=after.version > before.version)
+    raise DatabaseError(
+        ErrorKind.UNAVAILABLE, f"somebody else writes versions of the Delta table of {snapshot.table.name}"
+    )
+
+
+def publication_of(state: ScopeState, snapshot: Snapshot) -> Published:
+    """What is published of a scope, from its log when nobody has looked before."""
+    if state.publication is None:
+        state.publication = read_log(snapshot.cold.folder)
+    return state.publication
+
+
+def held(state: ScopeState, now_s: float) -> frozenset[str]:
+    """The files of a scope that readers of its Delta table were promised."""
+    table = state.head.table
+    if not table.is_published:
+        return frozenset()
+    return publication_of(state, state.head).held(_since_ms(table, now_s))
+
+
+def expires_in(published: Published, table: TableDef, now_s: float) -> float | None:
+    """After how many seconds something of what was let go is promised to nobody any more."""
+    if not published.let_go:
+        return None
+    return max(published.let_go[0].at_ms / 1_000 + table.options.publication.retention_seconds - now_s, 0.0)
+
+
+def _shown(folder: ScopeFolder, before: Published, snapshot: Snapshot) -> Published:
+    """Make the next version, if there is anything new."""
+    scope = snapshot.scope
+
+    def vector_of(entry: BatchFileEntry) -> Vector:
+        if entry.dv is None:
+            raise DatabaseError(ErrorKind.INTERNAL, "a batch without dead rows has no deletion vector")
+        dead = dead_rows.decode(folder.read_checked(entry.dv.path, entry.dv.checksum)).dead
+        vector, data = encode_vector(dead, vector_name(entry, scope))
+        folder.publish(vector.path, data)
+        return vector
+
+    shown = Shown(snapshot.manifest, snapshot.table, scope, int(time.time() * 1_000))
+    actions, after = next_version(before, shown, vector_of)
+    if actions:
+        append(folder, after, actions)
+        after = with_checkpoint(folder, after)
+    return after
+
+
+def _without_expired(store: ScopeStore, folder: ScopeFolder, published: Published, table: TableDef) -> Published:
+    """Delete the log's old versions, and deletion vectors that nobody was promised any more."""
+    now = time.time()
+    expired, left = published.expired(_since_ms(table, now))
+    with store.stillness.together():
+        _delete(folder, expired)
+        shorten(folder, left, now - table.options.publication.retention_seconds)
+    return left
+
+
+def _delete(folder: ScopeFolder, names: Iterable[str]) -> None:
+    for name in names:
+        folder.unlink(name)
+
+
+def _since_ms(table: TableDef, now_s: float) -> int:
+    return int((now_s - table.options.publication.retention_seconds) * 1_000)
+
+
+def is_published_whole(state: ScopeState) -> bool:
+    """Tell whether what is published is the newest, as far as somebody has looked."""
+    snapshot, published = state.published, state.publication
+    if not snapshot.table.is_published:
+        return published is None
+    return (
+        published is not None
+        and published.manifest == snapshot.manifest.version
+        and published.definition == snapshot.table.version
+    )
+
+
+def is_behind(store: ScopeStore, table: TableDef, user: str | None) -> bool:
+    """Tell whether a scope, which need not be in memory, has another Delta table than it should have, or old files."""
+    folder = store.folder_of(table, user)
+    if not table.is_published:
+        return bool(log_of(folder).names())
+    known, published = store.known_manifest(table, user), read_log(folder)
+    newest = 0 if known is None else known.version
+    return published.manifest != newest or published.definition != table.version or bool(published.let_go)

@@ -28,6 +28,7 @@ NAMES = (
     "clients",
     "growth",
     "pruning",
+    "manifests",
     "definitions",
     "short",
     "mix",

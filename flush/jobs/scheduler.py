@@ -127,7 +127,8 @@ class Scheduler:
         if table is None:
             return
         try:
-            self._store.cold_state(table, scope.user)
+            if self._store.manifests.has_published(scope):
+                self._store.cold_state(table, scope.user)
         except DatabaseError as error:
             log.debug("%s was examined: %s", table.name, error.message)
         stream = table.options.stream

@@ -86,6 +86,10 @@ class ManifestService:
             sync_state=sync_state,
         )
 
+    def has_published(self, scope: Scope) -> bool:
+        """Tell whether a scope has had a manifest, as far as that is on record. No file is looked at."""
+        return recorded_version(self._keyvalue, scope) > 0
+
     def published(self, table_id: int) -> Iterator[Scope]:
         """The scopes of a table that have published a manifest."""
         prefix = MANIFEST_MARK + table_prefix(table_id)

@@ -15,6 +15,11 @@ def never() -> None:
     """For statements that nobody stops."""
 
 
+def first_of(*stops: Stop) -> Stop:
+    """The first reason that any of them gives."""
+    return lambda: next((error for stop in stops if (error := stop()) is not None), None)
+
+
 def check(stop: Stop) -> None:
     """Raise when there is a reason to stop."""
     error = stop()

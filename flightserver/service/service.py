@@ -18,7 +18,7 @@ from flightserver.access.read_only import refuse_change, refuse_ingest
 from flightserver.access.rights import Use
 from flightserver.activity.entries import Kind
 from flightserver.activity.gate import Access, Gate, no_access
-from flightserver.activity.statement import RunningStatement, StatementState
+from flightserver.activity.statement import StatementState
 from flightserver.activity.statements import Statements
 from flightserver.context import Context
 from flightserver.database import Database
@@ -26,17 +26,17 @@ from flightserver.execution.executor import Executor, Prepared
 from flightserver.execution.rows import Affected, Rows, until
 from flightserver.protocol import actions, commands, results
 from flightserver.protocol.commands import Command
-from flightserver.protocol.flight import CancelStatus, FlightEndpoint, FlightInfo, expires_after
 from flightserver.protocol.substrait import readable_plan
 from flightserver.service.bounds import Bounds
 from flightserver.service.call import Call
 from flightserver.service.catalog_info import describe_catalog, server_facts
+from flightserver.service.delivery import Delivery
 from flightserver.service.handles import Handles, Held
-from flightserver.service.outcomes import AFFECTED_SCHEMA, Pending, Result, Sent, WaitingResult
+from flightserver.service.outcomes import AFFECTED_SCHEMA, Pending, Result
 from flightserver.service.recording import Hidden, Recorder, deed_on_table, is_audited
 from flightserver.service.script import run_script
 from flightserver.service.session_actions import SessionActions
-from flightserver.service.streams import ClientStream, StreamMemory
+from flightserver.service.streams import ClientStream
 from flightserver.service.table_load import AS_USER_OPTION, Stream, TableLoad, is_for_another
 from flightserver.sessions.accounts import Accounts
 from flightserver.sessions.control import Control
@@ -49,7 +49,7 @@ from flightserver.sql.statements import AsUser, Insert, SubstraitQuery, TableRea
 from providers.commit.idempotency import Idempotency
 from providers.commit.request import Request
 from providers.commit.transaction import Transaction
-from providers.stopping import Stop, check
+from providers.stopping import first_of
 
 SUBSTRAIT_TEXT = "a Substrait plan"
 
@@ -65,13 +65,6 @@ class PreparedHandle:
     prepared: Prepared
     transaction_id: bytes | None
     bound: pa.Table | None = None
-
-
-STREAM_BYTES = 16 << 20
-"""What a long result is taken to need before its first batch is seen."""
-
-BATCHES_AHEAD_OF_THREAD = 3
-"""How many batches each thread of a query has ready or in the making before anybody takes one."""
 
 
 class Service:
@@ -93,14 +86,12 @@ class Service:
         self._gate = gate
         self._begin = database.begin
         self._recorder = Recorder(database.audit_log)
-        self._outlived = database.store.outlived
-        self._batches_ahead = BATCHES_AHEAD_OF_THREAD * database.threads
         self._control = Control(sessions, statements, database.jobs)
         self._session_actions = SessionActions(sessions, statements)
         self._load = TableLoad(database, executor.ddl, executor.dml.guard)
         self._database = database
         self._bounds = Bounds(database)
-        self._results: Handles[WaitingResult] = Handles(Kind.RESULT)
+        self._delivery = Delivery(database, gate, self._bounds)
         self._prepared: Handles[PreparedHandle] = Handles(Kind.PREPARED_STATEMENT)
 
     @property
@@ -111,13 +102,13 @@ class Service:
         """GetFlightInfo: the schema of a command's result, and what its ticket says."""
         match command:
             case commands.PlainSql(text):
-                return self._pending(self._run_text(text, None, call), call)
+                return self._delivery.pending(self._run_text(text, None, call), call)
             case commands.StatementQuery(text, transaction_id):
-                return self._pending(self._run_text(text, transaction_id, call), call)
+                return self._delivery.pending(self._run_text(text, transaction_id, call), call)
             case commands.StatementSubstraitPlan(plan, transaction_id):
-                return self._pending(self._run_substrait(plan, transaction_id, call), call)
+                return self._delivery.pending(self._run_substrait(plan, transaction_id, call), call)
             case commands.PreparedStatementQuery(handle):
-                return self._pending(self._run_prepared(handle, None, call), call)
+                return self._delivery.pending(self._run_prepared(handle, None, call), call)
             case _:
                 return Pending(self._described(command, call).schema, command)
 
@@ -139,15 +130,15 @@ class Service:
         """DoGet: the result of a ticket."""
         match command:
             case commands.TicketStatementQuery(handle):
-                return self._fetched(self._results.get(call.user, handle), call)
+                return self._delivery.fetched(handle, call)
             case commands.PlainSql(text):
-                return self._watched(self._run_text(text, None, call), call)
+                return self._delivery.watched(self._run_text(text, None, call), call)
             case commands.StatementQuery(text, transaction_id):
-                return self._watched(self._run_text(text, transaction_id, call), call)
+                return self._delivery.watched(self._run_text(text, transaction_id, call), call)
             case commands.PreparedStatementQuery(handle):
-                return self._watched(self._run_prepared(handle, None, call), call)
+                return self._delivery.watched(self._run_prepared(handle, None, call), call)
             case _:
-                return self._watched(Result(Rows.of_table(self._described(command, call))), call)
+                return self._delivery.watched(Result(Rows.of_table(self._described(command, call))), call)
 
     def put(self, command: Command, call: Call, stream: Stream) -> bytes:
         """DoPut: carry out a change or bind parameters; return the answer's metadata."""
@@ -188,11 +179,11 @@ class Service:
                 self._prepared.remove(call.user, handle)
                 return None
             case actions.CancelFlightInfo(info):
-                return results.encode_cancel_flight_info_result(self._cancel(info, call))
+                return results.encode_cancel_flight_info_result(self._delivery.cancel(info, call))
             case actions.CancelQuery(info):
-                return results.encode_cancel_query_result(self._cancel(info, call))
+                return results.encode_cancel_query_result(self._delivery.cancel(info, call))
             case actions.RenewFlightEndpoint(endpoint):
-                return results.encode_renew_result(self._renew(endpoint, call))
+                return results.encode_renew_result(self._delivery.renew(endpoint, call))
         raise DatabaseError(ErrorKind.UNSUPPORTED, f"action {type(action).__name__} is not served")
 
     def list_flights(self, call: Call) -> Iterator[tuple[tuple[str, str], Pending]]:
@@ -343,7 +334,7 @@ class Service:
             running = self._statements.start(session.id, principal.user, session.user, text, timeout)
             if incoming is not None:
                 incoming.attend(running, place)
-            stop = _first(running.interruption, call.stop)
+            stop = first_of(running.interruption, call.stop)
             context = session.context(transaction, running, stop, principal=principal)
             with running.outcome(), session.statement_in(transaction):
                 outcome = work(context)
@@ -376,106 +367,6 @@ class Service:
 
         return access
 
-    def _pending(self, result: Result, call: Call) -> Pending:
-        """Keep a result until it is fetched."""
-        waiting = WaitingResult(result, self._outlived)
-        handle, held = self._results.put(
-            call.session.account, waiting, result.rows.nbytes, measure=waiting.holdings, ended=waiting.ended
-        )
-        if result.statement is not None:
-            result.statement.let_go = partial(waiting.drop, held.kept)
-        return Pending(
-            result.rows.schema, commands.TicketStatementQuery(handle), float(self._settings.result_lifetime_s)
-        )
-
-    def _fetched(self, held: Held[WaitingResult], call: Call) -> Rows:
-        """The rows of a result that waits, which keeps nothing once they were sent."""
-        waiting, kept = held.item, held.kept
-        watched = self._watched(waiting.result, call)
-        if watched.is_ready:
-            waiting.handed_over(kept)
-            return watched
-
-        def start(stop: Stop) -> Iterator[pa.RecordBatch]:
-            sent = Sent()
-            with kept.in_use():
-                try:
-                    yield from sent.noted(watched.start(stop))
-                except BaseException:
-                    waiting.broke_off(kept)
-                    raise
-                waiting.sent(kept, sent.batches)
-
-        return replace(watched, start=start)
-
-    def _watched(self, result: Result, call: Call) -> Rows:
-        """A result whose reading is counted, takes a place at the gate, and can be stopped; a ready one is not read."""
-        rows, running = result.rows, result.statement
-        if rows.is_ready:
-            if running is not None and result.affected is None:
-                self._hand_over(rows, running, call)
-            return rows
-
-        def start(stop: Stop) -> Iterator[pa.RecordBatch]:
-            memory = StreamMemory(
-                0 if rows.is_short else STREAM_BYTES,
-                self._batches_ahead,
-                partial(self._outlived, rows.pinned),
-                self._settings.queue_wait_s,
-            )
-            with ClientStream(call, Kind.OUTGOING_STREAM, memory) as outgoing:
-                if running is None or result.affected is not None:
-                    yield from outgoing.sent(rows.start(stop))
-                else:
-                    yield from self._read(result, running, outgoing, stop)
-
-        return replace(rows, start=start)
-
-    def _hand_over(self, rows: Rows, running: RunningStatement, call: Call) -> None:
-        """Count a result that is ready: it needs no place, and no stream that is open while its client takes it."""
-        with running.outcome():
-            running.enter(StatementState.STREAMING)
-            check(_first(running.interruption, call.stop))
-            for batch in rows.start(call.stop):
-                running.rows += batch.num_rows
-                running.bytes += batch.nbytes
-            self._bounds.check_result(running)
-        running.enter(StatementState.FINISHED)
-
-    def _read(
-        self, result: Result, running: RunningStatement, outgoing: ClientStream, stop: Stop
-    ) -> Iterator[pa.RecordBatch]:
-        both = _first(running.interruption, stop)
-        with running.outcome(), self._gate.statement(running.user, result.access, both) as place:
-            outgoing.attend(running, place)
-            running.enter(StatementState.STREAMING)
-            for batch in outgoing.sent(until(both, result.rows.start(both))):
-                running.rows += batch.num_rows
-                running.bytes += batch.nbytes
-                self._bounds.check_result(running)
-                yield batch
-        running.enter(StatementState.FINISHED)
-
-    def _cancel(self, info: FlightInfo, call: Call) -> CancelStatus:
-        """Stop the query of a FlightInfo, and forget its result."""
-        cancelled = False
-        for endpoint in info.endpoint:
-            command = commands.decode_command(endpoint.ticket.ticket)
-            if isinstance(command, commands.TicketStatementQuery):
-                statement = self._results.get(call.user, command.statement_handle).item.statement
-                self._results.remove(call.user, command.statement_handle)
-                if statement is not None:
-                    cancelled |= statement.cancel("the query was cancelled by its client")
-        return CancelStatus.CANCELLED if cancelled else CancelStatus.NOT_CANCELLABLE
-
-    def _renew(self, endpoint: FlightEndpoint, call: Call) -> FlightEndpoint:
-        """Give an endpoint its whole lifetime again."""
-        command = commands.decode_command(endpoint.ticket.ticket)
-        if not isinstance(command, commands.TicketStatementQuery):
-            return replace(endpoint, expiration_time=None)
-        self._results.get(call.user, command.statement_handle)
-        return replace(endpoint, expiration_time=expires_after(float(self._settings.result_lifetime_s)))
-
 
 def _substrait(plan: commands.SubstraitPlan) -> Parsed:
     readable = readable_plan(plan.plan, BOUNDING, QUADRATIC)
@@ -498,8 +389,3 @@ def _seen(call: Call) -> Transaction | None:
         return own or call.session.joined(call.peer)
     except DatabaseError:
         return None
-
-
-def _first(*stops: Stop) -> Stop:
-    """The first reason that any of them gives."""
-    return lambda: next((error for stop in stops if (error := stop()) is not None), None)

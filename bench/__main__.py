@@ -36,6 +36,7 @@ NAMES = (
     "rights",
     "backup",
     "upkeep",
+    "streams",
     "criteria",
 )
 README = Path(__file__).with_name("README.md")

@@ -123,7 +123,9 @@ class Settings(BaseModel):
     result_max_mb: int = Field(0, ge=0, description="size of one result; 0: no limit")
     ingest_user_mb_s: int = Field(0, ge=0, description="what one user may send in a second; more waits; 0: no limit")
     hot_user_mb: int = Field(
-        0, ge=0, description="unflushed rows of one user in USER tables; beyond it INSERT and UPDATE fail; 0: no limit"
+        0,
+        ge=0,
+        description="unflushed rows of one user, and those in STREAM tables; beyond it changes fail; 0: no limit",
     )
     queue_max: int = Field(64, ge=0, description="statements waiting for a place; more are told to retry")
     queue_wait_s: float = Field(10.0, ge=0, description="how long a statement waits for a place")

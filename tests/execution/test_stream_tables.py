@@ -19,6 +19,7 @@ from flightserver.execution.ingest import Load, ingest
 from flightserver.sql.rendering import create_table_text
 from flush.jobs.tasks import StreamEviction
 from flush.stream_eviction import evict
+from flush.work import Work
 from providers.commit.scope_state import ScopeState
 from providers.hot import record
 from tests.execution.planner import Planner, opened
@@ -368,3 +369,14 @@ def test_it_is_dropped_with_its_records(planner: Planner, drop: str) -> None:
     prefix = record.table_prefix(table_of(planner).id)
     planner.run(drop)
     assert planner.database._keyvalue.first_key(Family.HOT, prefix, record.prefix_end(prefix)) is None
+
+
+def test_nothing_of_it_is_found_wanting(planner: Planner, clock: Clock) -> None:
+    """CHECK reads its records, and the mark of what has left."""
+    put(planner, 1, 2, 3, 4, name="few")
+    put(planner, 1)
+    clock.pass_seconds(61)
+    evict(planner.database.store, state_of(planner))
+    database = planner.database
+    found = [*database.check_records(Work()), *database.check_table(table_of(planner), None, Work())]
+    assert [*found, *database.check_table(table_of(planner, "few"), None, Work())] == []

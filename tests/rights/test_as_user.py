@@ -212,6 +212,18 @@ def test_a_stream_of_many_users_is_split_by_its_column(house: House) -> None:
     assert rows(house.person("bob")) == [(1, "bob", 5), (8, "bob", 0)]
 
 
+def test_a_stream_of_many_users_goes_into_a_stream_table(house: House) -> None:
+    """And is evicted for each of them."""
+    sid = house.person("sid")
+    sid.ok("CREATE STREAM TABLE events (n BIGINT) WITH (ttl_seconds = 3600, max_rows = 2)")
+    stream = pa.table({"n": [1, 2, 3, 4], "owner": ["ann", "ann", "bob", "ann"]})
+    assert sid.ingest("events", stream, user_column="owner").affected == 4
+    seen = [house.person(name).ok("SELECT n FROM events ORDER BY n") for name in ("ann", "bob", "sid")]
+    assert seen == [[{"n": 2}, {"n": 4}], [{"n": 3}], []]
+    sid.ok("INSERT INTO events AS USER 'bob' VALUES (5)")
+    assert len(house.person("bob").ok("SELECT n FROM events")) == 2
+
+
 @pytest.mark.parametrize("inside", [False, True])
 def test_a_stream_of_many_users_is_taken_whole_or_not(house: House, inside: bool) -> None:
     """One row that does not fit, or one user that is out of reach, and nobody has anything."""

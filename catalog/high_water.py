@@ -19,29 +19,32 @@ from pathlib import Path
 from catalog import durable
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.log_file import Span, first_change, gaps
+from catalog.version_log import TAIL_BYTES, oldest_log_needed, version_log_of
 
 SYNC_SECONDS = 1.0
 PLACE_BYTES = 4_096
 LOGS_MAX = 250
 """More than a store ever has; a mark has room for so many."""
 
-_HEADER = struct.Struct("<4sHHqq")
+_HEADER = struct.Struct("<4sHHqqq")
 _LOG = struct.Struct("<qq")
 _CRC = struct.Struct("<I")
 _MAGIC = b"FSHW"
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)
 class Acknowledged:
     """The number of the newest change that was acknowledged, when that was (seconds since 1970), and the log files.
 
-    `logs` has the number of the first change of each log file that there was, by the file's number.
+    `logs` has the number of the first change of each log file that there was, by the file's number. Of those before
+    `oldest_log`, if there were any, the store had said durably that they are not needed any more.
     """
 
     change: int = 0
     at: int = 0
     logs: Mapping[int, int] = field(default_factory=dict)
+    oldest_log: int = 0
 
 
 def missing_changes(
@@ -68,11 +71,12 @@ class HighWater:
         self._synced_at = 0.0
         self._listed_at = 0
         self._logs: dict[int, int] = {}
+        self._oldest_log = 0
 
     def note(self, change: int) -> None:
         """Say that everything up to `change` is durable."""
         self._list_logs()
-        acknowledged = Acknowledged(change, int(time.time()), self._logs)
+        acknowledged = Acknowledged(change, int(time.time()), self._logs, self._oldest_log)
         os.pwrite(self._descriptor, _encode(acknowledged), self._place * PLACE_BYTES)
         self._place = 1 - self._place
         now = time.monotonic()
@@ -95,8 +99,19 @@ class HighWater:
         found = log_files(self._store)
         known = {number: self._logs.get(number) or _first_change(path) for number, path in found.items()}
         self._logs = {number: first for number, first in known.items() if first is not None}
+        said = oldest_log_needed(_end_of(version_log_of(self._store)))
+        if all(number >= said for number in found):  # logs go only after what lets them go is durable
+            self._oldest_log = max(self._oldest_log, said)
         if len(self._logs) == len(found):
             self._listed_at = changed_at
+
+
+def _end_of(path: Path) -> bytes:
+    """The last blocks of a log."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size // TAIL_BYTES - 1, 0) * TAIL_BYTES)
+        return file.read()
 
 
 def log_files(store: Path) -> dict[int, Path]:
@@ -132,7 +147,7 @@ def _first_change(path: Path) -> int | None:
 
 def _encode(acknowledged: Acknowledged) -> bytes:
     logs = sorted(acknowledged.logs.items())[:LOGS_MAX]
-    body = _HEADER.pack(_MAGIC, _FORMAT, len(logs), acknowledged.change, acknowledged.at)
+    body = _HEADER.pack(_MAGIC, _FORMAT, len(logs), acknowledged.change, acknowledged.at, acknowledged.oldest_log)
     body += b"".join(_LOG.pack(number, first) for number, first in logs)
     return body + _CRC.pack(zlib.crc32(body))
 
@@ -141,10 +156,10 @@ def _decode(data: bytes) -> Acknowledged | None:
     """What one place says; None when it is damaged or was never written."""
     if len(data) < _HEADER.size + _CRC.size:
         return None
-    magic, file_format, count, change, at = _HEADER.unpack_from(data)
+    magic, file_format, count, change, at, oldest_log = _HEADER.unpack_from(data)
     end = _HEADER.size + count * _LOG.size
     if (magic, file_format) != (_MAGIC, _FORMAT) or len(data) < end + _CRC.size:
         return None
     if zlib.crc32(data[:end]) != _CRC.unpack_from(data, end)[0]:
         return None
-    return Acknowledged(change, at, dict(_LOG.iter_unpack(data[_HEADER.size : end])))
+    return Acknowledged(change, at, dict(_LOG.iter_unpack(data[_HEADER.size : end])), oldest_log)

@@ -38,6 +38,7 @@ from catalog.group_sync import GroupSync
 from catalog.high_water import HighWater
 from catalog.log_file import spans
 from catalog.turns import Turns
+from catalog.version_log import oldest_log_needed, version_log_of
 
 log = logging.getLogger(__name__)
 
@@ -451,6 +452,12 @@ def _check_complete(path: Path, mark: Path) -> None:
         raise DatabaseError(
             ErrorKind.CORRUPT,
             f"{mark.name} is missing, so nobody can tell whether acknowledged changes are missing; {_WAY_OUT}",
+        )
+    if oldest_log_needed(version_log_of(path).read_bytes()) < acknowledged.oldest_log:
+        raise DatabaseError(
+            ErrorKind.CORRUPT,
+            f"{version_log_of(path).name} of the key-value store has lost its end, and with it changes that were "
+            f"acknowledged; the newest was change {acknowledged.change}, of {_moment(acknowledged.at)}; {_WAY_OUT}",
         )
     logs = {number: spans(log.read_bytes()) for number, log in high_water.log_files(path).items()}
     missing = high_water.missing_changes(acknowledged, newest, oldest_log, logs)

@@ -56,6 +56,22 @@ def spans(log: bytes) -> Iterator[Span]:
             head = None
 
 
+def records(log: bytes) -> Iterator[bytes]:
+    """What stands whole in a log, record by record."""
+    parts: list[bytes] | None = None
+    for kind, length, content in _fragments(log):
+        if len(content) < length:
+            return
+        if kind in {_WHOLE, _FIRST}:
+            parts = []
+        if parts is None:
+            continue
+        parts.append(bytes(content))
+        if kind in {_WHOLE, _LAST}:
+            yield b"".join(parts)
+            parts = None
+
+
 def first_change(beginning: bytes) -> int | None:
     """The number of a log's first change, from the log's first bytes; None when it has none yet."""
     for kind, _, content in _fragments(beginning):

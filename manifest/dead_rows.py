@@ -2,13 +2,14 @@
 
 An immutable set of row positions (0-based in the file). A set only grows over a batch's life; growing yields a new
 value, so that pinned readers keep theirs. Bytes (docs/formats/deletion-vector.md): a fixed header, then a 32-bit
-roaring bitmap in its portable format, then a CRC-32 of everything before it.
+roaring bitmap in its portable format, then a hash of everything before it. A CRC-32 there would make that of the whole
+file, which manifests have, the same for all such files.
 """
 
 import struct
-import zlib
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import blake2b
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +23,8 @@ FEW_SHARE = 64
 
 _HEADER = struct.Struct("<4sHHqqqII")
 _MAGIC = b"FSDV"
-_FORMAT = 1
-_CRC = struct.Struct("<I")
+_FORMAT = 2
+_DIGEST_BYTES = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +95,7 @@ def encode(dead: DeadRows, table_id: int, batch: int, version: int) -> bytes:
     bitmap = dead.positions.serialize()
     header = _HEADER.pack(_MAGIC, _FORMAT, 0, table_id, batch, version, dead.rows, dead.count)
     body = header + bitmap
-    return body + _CRC.pack(zlib.crc32(body))
+    return body + _digest(body)
 
 
 @dataclass(frozen=True)
@@ -109,12 +110,16 @@ class DeletionFile:
 
 def decode(data: bytes) -> DeletionFile:
     """Read a deletion vector; raise CORRUPT when any bit of it is wrong."""
-    if len(data) < _HEADER.size + _CRC.size or zlib.crc32(data[: -_CRC.size]) != _CRC.unpack(data[-_CRC.size :])[0]:
+    if len(data) < _HEADER.size + _DIGEST_BYTES or _digest(data[:-_DIGEST_BYTES]) != data[-_DIGEST_BYTES:]:
         raise DatabaseError(ErrorKind.CORRUPT, "it fails its checksum")
     magic, file_format, _, table_id, batch, version, rows, count = _HEADER.unpack_from(data)
     if magic != _MAGIC or file_format != _FORMAT:
         raise DatabaseError(ErrorKind.CORRUPT, f"it has the unknown format {file_format}")
-    bitmap = FrozenBitMap.deserialize(data[_HEADER.size : -_CRC.size])
+    bitmap = FrozenBitMap.deserialize(data[_HEADER.size : -_DIGEST_BYTES])
     if len(bitmap) != count or (count and bitmap.max() >= rows):
         raise DatabaseError(ErrorKind.CORRUPT, "it contradicts its header")
     return DeletionFile(table_id, batch, version, DeadRows(rows, bitmap))
+
+
+def _digest(body: bytes) -> bytes:
+    return blake2b(body, digest_size=_DIGEST_BYTES).digest()

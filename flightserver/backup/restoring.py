@@ -49,6 +49,7 @@ def restore(backup: Path, data_dir: Path, *, accept_damage: bool = False) -> Lis
     CORRUPT names the first file that is not what was written; with `accept_damage` such files are left out.
     """
     listing = listing_of(backup)
+    folder_format = _format_of(backup, listing)
     with usable(data_dir):
         if data_dir.exists() and (not data_dir.is_dir() or any(data_dir.iterdir())):
             raise DatabaseError(
@@ -62,8 +63,17 @@ def restore(backup: Path, data_dir: Path, *, accept_damage: bool = False) -> Lis
                 _put_back(backup, data_dir, file, accept_damage=accept_damage)
         high_water.begin(DataFolder.mark_in(data_dir))
         durable.sync_file_system(data_dir)
-        durable.publish(data_dir / FORMAT_FILE, (backup / FORMAT_FILE).read_bytes())
+        durable.publish(data_dir / FORMAT_FILE, folder_format)
     return listing
+
+
+def _format_of(backup: Path, listing: Listing) -> bytes:
+    """What says of which format the data folder is; without it nothing can be made of a backup."""
+    listed = listing.by_path.get(FORMAT_FILE)
+    try:
+        return files.read_checked(backup / FORMAT_FILE, "" if listed is None else listed.checksum)
+    except DatabaseError as error:
+        raise DatabaseError(ErrorKind.CORRUPT, f"{FORMAT_FILE} of the backup is damaged: {error.message}") from error
 
 
 def _put_back(backup: Path, data_dir: Path, file: BackupFile, *, accept_damage: bool) -> None:

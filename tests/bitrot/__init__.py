@@ -1,0 +1,1 @@
+"""Bytes that change on the disk by themselves: found or harmless, whatever file they are in."""

@@ -24,6 +24,9 @@ _ALWAYS_PLAIN = frozenset(
 )
 """Types whose arrays have neither encodings, nor large pieces, nor several zeros."""
 
+_OF_ONE_FORM = frozenset((pa.string().id, pa.binary().id))
+"""The same but for large pieces."""
+
 PIECE_BYTES_MAX = 1 << 30
 """Arrays with 64-bit offsets are cut so that each piece has room for 32-bit ones."""
 
@@ -34,9 +37,10 @@ def plain_values(values: pa.ChunkedArray) -> pa.ChunkedArray:
     return pa.chunked_array(pieces)
 
 
-def is_always_plain(data_type: pa.DataType) -> bool:
-    """Tell whether all arrays of a type are plain, so that nothing has to be looked at."""
-    return data_type.id in _ALWAYS_PLAIN
+def are_known_to_be_plain(values: pa.ChunkedArray) -> bool:
+    """Tell, without looking at them, that values are plain and in pieces that are small enough."""
+    kind = values.type.id
+    return kind in _ALWAYS_PLAIN or (kind in _OF_ONE_FORM and values.get_total_buffer_size() <= PIECE_BYTES_MAX)
 
 
 def plain(values: pa.Array) -> pa.Array:

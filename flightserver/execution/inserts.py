@@ -1,12 +1,14 @@
 """INSERT and ON CONFLICT: constants, bound parameters or a query become rows, which are offered to the table."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
 
-from catalog.definition import TableDef
+from catalog.definition import Column, TableDef
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.grants import Privilege
 from catalog.identifiers import TableName, quote_identifier
@@ -39,11 +41,14 @@ from flightserver.sql.text.queries import expression_of
 from flightserver.sql.text.query_text import QueryText
 from providers.commit.resolve import OnExisting, existing_rows
 from providers.rows.change import Change, key_of
-from providers.rows.conversion import Strictness
+from providers.rows.conversion import Strictness, converted
 from providers.snapshot import Snapshot
 
 _BOUND = "$"
 """Stands before the number of a parameter, beside the columns of `excluded`."""
+
+REMEMBERED_MAX, REMEMBERED_LENGTH_MAX = 1_024, 256
+"""How many constants are known as their columns store them, and the letters of the longest."""
 
 
 @dataclass(frozen=True)
@@ -246,10 +251,26 @@ def _bound_columns(
     columns = [
         bound.column(part - 1)
         if isinstance(part, int)
-        else pa.repeat(column_of_constants(part, table.column(name))[0], bound.num_rows)
+        else pa.repeat(_stored_constant(part, table.column(name)), bound.num_rows)
         for part, name in zip(row, names, strict=True)
     ]
     yield from pa.Table.from_arrays(columns, names=list(names)).to_batches()
+
+
+def _stored_constant(constant: Constants, column: Column) -> pa.Scalar:
+    """The only constant of some as its column stores it, or as it is where that cannot be, for others to refuse."""
+    (text,) = constant.texts
+    known = _known_constant if text is None or len(text) <= REMEMBERED_LENGTH_MAX else _known_constant.__wrapped__
+    return known(text, constant.are_numbers, constant.are_words, column)
+
+
+@lru_cache(REMEMBERED_MAX)
+def _known_constant(text: str | None, are_numbers: bool, are_words: bool, column: Column) -> pa.Scalar:
+    """What a prepared statement says with every row: it is read and converted once."""
+    found = column_of_constants(Constants([text], are_numbers, are_words), column)
+    with suppress(ValueError):
+        return converted(pa.chunked_array([found]), column.type, Strictness.STATEMENT)[0]
+    return found[0]
 
 
 def _constant_rows(constants: list[Constants], table: TableDef, names: Sequence[str]) -> Iterator[pa.RecordBatch]:

@@ -12,7 +12,7 @@ from enum import Enum, unique
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from catalog.plain import is_always_plain, plain_values
+from catalog.plain import are_known_to_be_plain, plain_values
 from catalog.types import storage_type
 from providers.rows.moments import (
     is_moment,
@@ -41,7 +41,7 @@ class Strictness(Enum):
 
 def converted(values: pa.ChunkedArray, declared: pa.DataType, strictness: Strictness) -> pa.ChunkedArray:
     """Values as a column of a declared type stores them. ValueError says in one line why they cannot be."""
-    if values.num_chunks and values.type == declared and is_always_plain(declared):
+    if values.num_chunks and values.type == declared and are_known_to_be_plain(values):
         return values
     pieces = plain_values(values)
     if strictness is Strictness.STREAM and not _same_family(pieces.type, declared):

@@ -33,6 +33,25 @@ def test_on_conflict_with_parameters_must_name_the_key(db: Client, numbers: str)
     assert db.rows(f"SELECT * FROM {numbers}") == [(1, 10)]
 
 
+def test_a_constant_beside_parameters_is_what_each_column_makes_of_it(db: Client, t: str) -> None:
+    """It is read once for a column, and another table's may have the same name, or its own another type by now."""
+    sql = "INSERT INTO {t} VALUES (?, 1.50)"
+    found = []
+    for number, kind in enumerate(["TEXT", "INT", "DECIMAL(9, 1)", "TEXT"]):
+        db.run(f"DROP TABLE IF EXISTS {t}")
+        db.run(f"CREATE TABLE {t} (id BIGINT PRIMARY KEY, v {kind})")
+        db.run(sql.format(t=t), (number,))
+        db.run(sql.format(t=t), (number + 10,))
+        found.append(db.column(f"SELECT CAST(v AS TEXT) FROM {t}"))
+    assert found == [["1.50"] * 2, ["2"] * 2, ["1.5"] * 2, ["1.50"] * 2]
+
+
+def test_a_constant_beside_parameters_that_does_not_fit_names_its_column(db: Client, numbers: str) -> None:
+    """Every time."""
+    sql = f"INSERT INTO {numbers} VALUES (?, 'x')"
+    assert [" v of " in db.error(sql, (key,)) for key in (2, 3)] == [True, True]
+
+
 def test_rows_of_parameters_update_one_after_another(db: Client, numbers: str) -> None:
     """A later row sees what an earlier one did."""
     db.many(UPSERT.format(t=numbers), [(1, 0, 5, 99), (1, 0, 5, 99), (3, 1, 5, 99), (3, 1, 5, 99)])

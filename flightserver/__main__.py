@@ -1,4 +1,4 @@
-"""Command line: `flightserver serve`, `config`, `backup`, `restore`, `sql`, `load`, `rebuild`, `user`.
+"""Command line: `flightserver serve`, `config`, `backup`, `restore`, `sql`, `load`, `check`, `rebuild`, `user`.
 
 Every command imports what it needs when it runs, so that the server never loads the client side, nor a client the
 server.
@@ -17,6 +17,7 @@ from flightserver.without import do_without
 
 LATE_COMMANDS = {
     "backup": "flightserver.cli.backup",
+    "check": "flightserver.cli.check",
     "config": "flightserver.cli.config",
     "sql": "flightserver.cli.sql",
     "load": "flightserver.cli.load",

@@ -73,6 +73,7 @@ DOORKEEPERS = (
     "providers/",
     "flightserver/access/",
     "flightserver/database.py",
+    "flightserver/cli/check.py",
     "flightserver/cli/rebuild.py",
 )
 """Who may look into a registry: who keeps it, the door, and who works on a data folder that nobody is served from."""

@@ -25,7 +25,7 @@ from tests.bitrot.world import Answers, Opened, copied, fill, questions_about
 pytestmark = pytest.mark.proof
 
 TRIALS = int(os.environ.get("FLIGHTSERVER_BIT_ROT", "200"))
-BATCHES = 4
+BATCHES = 3
 OF_BACKUPS = 4
 """One trial of so many is on a backup."""
 

@@ -3,8 +3,10 @@
 A value, made by reading the log or by adding to it. Files that were let go stay for those who opened an older version.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,12 @@ class PublishedFile:
     written_ms: int
     stats: str
     vector: Vector | None = None
+
+    @property
+    def live_rows(self) -> int | None:
+        """Its rows without the dead ones; None when nobody says."""
+        rows = json.loads(self.stats).get("numRecords") if self.stats else None
+        return None if rows is None else int(rows) - (0 if self.vector is None else self.vector.cardinality)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -67,6 +75,12 @@ class Published:
     files: Mapping[str, PublishedFile] = field(default_factory=dict)
     let_go: tuple[LetGo, ...] = ()
     checkpoint: int = -1
+
+    @cached_property
+    def rows(self) -> int | None:
+        """How many rows it shows; None when somebody else's file does not say."""
+        counts = [file.live_rows for file in self.files.values()]
+        return None if None in counts else sum(filter(None, counts))
 
     def held(self, since_ms: int) -> frozenset[str]:
         """The files that it names, and those that it named at some moment since then."""

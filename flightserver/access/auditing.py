@@ -46,6 +46,7 @@ ACTIONS: Mapping[type[Statement], str] = {
     server.KillQuery: "KILL QUERY",
     server.KillSession: "KILL SESSION",
     server.KillJob: "KILL JOB",
+    sql.PublishTable: "PUBLISH TABLE",
     sql.RebuildManifest: "REBUILD MANIFEST",
 }
 """Statements that are recorded whoever sends them, and how the log calls them."""
@@ -59,7 +60,9 @@ FOR_ANOTHER: Mapping[type[Statement], str] = {
 }
 """How it calls others, which are recorded when they are for another user; those without a name are `STATEMENT`."""
 
-_WITHOUT_COMMIT = frozenset({server.Backup, server.KillQuery, server.KillSession, server.KillJob, sql.RebuildManifest})
+_WITHOUT_COMMIT = frozenset(
+    {server.Backup, server.KillQuery, server.KillSession, server.KillJob, sql.PublishTable, sql.RebuildManifest}
+)
 
 COMMITTED = frozenset({*ACTIONS, sql.Insert, sql.Update, sql.Delete} - _WITHOUT_COMMIT)
 """Statements whose commits carry their records."""

@@ -33,6 +33,7 @@ from flightserver.sql.statements import (
     Delete,
     Flush,
     Insert,
+    PublishTable,
     Query,
     RebuildManifest,
     Statement,
@@ -121,7 +122,7 @@ class Executor:
         for handler in (self._show, self.ddl, self._granting, self._administration, self._checks):
             if handler.handles(statement):
                 return handler.run(statement, context)
-        if isinstance(statement, Flush | Compact):
+        if isinstance(statement, Flush | Compact | PublishTable):
             return self._maintenance.run(statement, context)
         if isinstance(statement, RebuildManifest):
             return self._maintenance.rebuild(statement, context)

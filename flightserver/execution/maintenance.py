@@ -1,4 +1,4 @@
-"""FLUSH and COMPACT: what happens by itself, at once. And REBUILD MANIFEST.
+"""FLUSH, COMPACT and PUBLISH: what happens by itself, at once. And REBUILD MANIFEST.
 
 A user's command is about the rows that the user's statements see, and so is the number that it returns: a USER table's
 other scopes are no business of it. An admin's command is about everybody's. A command over all tables goes on past what
@@ -18,10 +18,12 @@ from flightserver.access.rights import Use
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.rows import Affected
-from flightserver.sql.statements import Compact, Flush, RebuildManifest, Statement, TableRef
+from flightserver.sql.statements import Compact, Flush, PublishTable, RebuildManifest, Statement, TableRef
 from flush.compaction import compact, settle
 from flush.hot_flush import flush
-from flush.jobs.tasks import CompactTables, FlushTables, ManifestRebuild
+from flush.jobs.tasks import CompactTables, FlushTables, ManifestRebuild, PublishTables
+from flush.partitions import users_of
+from flush.publish.publish import publish
 from flush.reclaim import reclaim
 from flush.small_scopes import stays_hot
 from flush.work import Work
@@ -36,7 +38,11 @@ SMALL_SCOPES_AT_A_TIME = 16
 SMALL_SCOPE_ROWS = 10_000
 
 
-_TASKS: Mapping[type[Statement], type[FlushTables | CompactTables]] = {Flush: FlushTables, Compact: CompactTables}
+_TASKS: Mapping[type[Statement], type[FlushTables | CompactTables | PublishTables]] = {
+    Flush: FlushTables,
+    Compact: CompactTables,
+    PublishTable: PublishTables,
+}
 
 _Function = Callable[[Work, ScopeState], int]
 
@@ -46,15 +52,23 @@ class Maintenance:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._functions: dict[type[Statement], _Function] = {Flush: self._flush, Compact: self._compact}
+        self._functions: dict[type[Statement], _Function] = {
+            Flush: self._flush,
+            Compact: self._compact,
+            PublishTable: self._publish,
+        }
 
-    def run(self, statement: Flush | Compact, context: Context) -> Affected:
+    def run(self, statement: Flush | Compact | PublishTable, context: Context) -> Affected:
         """Run a command over one table, or over all. It is seen as a job as long as it runs, and for a while after."""
         table = None if statement.table is None else self._committed(statement.table, context)
         everything = self._outside(context).door.tables(Use.MAINTAIN) if table is None else ()
         tables = [one for one in everything if not one.is_stream]
         if table is not None:
             _refuse_stream(table)
+        if isinstance(statement, PublishTable) and table is not None and not table.is_published:
+            raise DatabaseError(
+                ErrorKind.INVALID, f"{table.name} is not published; ALTER TABLE … SET (publish = 'delta') before"
+            )
         task = _TASKS[type(statement)](table_id=None if table is None else table.id)
         with self._database.jobs.at_work(task, context.user, context.stop) as work:
             job = partial(self._functions[type(statement)], work)
@@ -144,7 +158,8 @@ class Maintenance:
         if table.kind is TableKind.SHARED or not context.principal.is_admin:
             return [context.scope(table)[1]]
         loaded = {state.head.scope.user for state in store.loaded() if state.head.table.id == table.id}
-        return sorted({*store.users_with_hot_rows(table), *loaded}, key=lambda user: user or "")
+        with_files = users_of(store, table) if table.is_published else ()
+        return sorted({*store.users_with_hot_rows(table), *loaded, *with_files}, key=lambda user: user or "")
 
     def _flush(self, work: Work, state: ScopeState) -> int:
         """Move hot rows into batches and settle those that are still as they came; return how many rows were hot."""
@@ -154,6 +169,11 @@ class Maintenance:
         segments = {entry.batch for entry in state.head.manifest.segments}
         _refuse(damage for damage in damages if damage.batch in segments)
         return flushed
+
+    def _publish(self, work: Work, state: ScopeState) -> int:
+        """Move everything into batches, and show those to other engines; return 1 where they learn of anything."""
+        self._flush(work, state)
+        return int(publish(self._database.store, state).changed)
 
     def _settle(self, work: Work, state: ScopeState) -> int:
         """Encode what is still as it came; return how many batches were replaced."""

@@ -42,7 +42,7 @@ def manifests_seen(database: Database, context: Context) -> Iterator[dict[str, o
         known = committed.find_table(table.name, Use.INSPECT)
         if known is None or known.id != table.id or rule_on_rows(context.door, table, Privilege.SELECT) is not None:
             continue
-        for user in _users(database.store, known, context):
+        for user in users_seen(database.store, known, context):
             found = database.store.known_manifest(known, user)
             if found is not None:
                 yield {
@@ -62,7 +62,7 @@ def manifests_seen(database: Database, context: Context) -> Iterator[dict[str, o
                 }
 
 
-def _users(store: ScopeStore, table: TableDef, context: Context) -> Iterator[str | None]:
+def users_seen(store: ScopeStore, table: TableDef, context: Context) -> Iterator[str | None]:
     """Whose scopes of a table a user sees."""
     if table.kind is not TableKind.USER:
         yield None

@@ -17,6 +17,7 @@ from flightserver.database import Database
 from flightserver.execution.granting import grants_seen
 from flightserver.execution.jobs_seen import jobs_seen
 from flightserver.execution.manifests_seen import MANIFEST_CACHE, manifests_seen
+from flightserver.execution.published_seen import PUBLISHED, published_seen
 from flightserver.execution.reading import Reader
 from flightserver.execution.rewriting import finding_query, qualified
 from flightserver.execution.rows import Rows, client_schema
@@ -32,6 +33,7 @@ from flightserver.sql.statements import (
     ShowManifest,
     ShowManifestCache,
     ShowNamespaces,
+    ShowPublished,
     ShowTables,
     Statement,
 )
@@ -87,6 +89,9 @@ class Show:
             ShowJobs: lambda _, context: jobs_seen(database, context),
             ShowManifestCache: lambda _, context: pa.Table.from_pylist(
                 list(manifests_seen(database, context)), schema=MANIFEST_CACHE
+            ),
+            ShowPublished: lambda _, context: pa.Table.from_pylist(
+                list(published_seen(database, context)), schema=PUBLISHED
             ),
             ShowGrants: lambda statement, context: grants_seen(context, statement),
         }

@@ -19,6 +19,7 @@ from flightserver.database import Database
 from flightserver.execution.granting import GRANTS, POLICIES, grants_seen, policies_seen
 from flightserver.execution.jobs_seen import JOBS, jobs_seen
 from flightserver.execution.manifests_seen import MANIFEST_CACHE, manifests_seen
+from flightserver.execution.published_seen import PUBLISHED, published_seen
 from flightserver.execution.system import SystemTable
 from flightserver.sessions.directory import Sessions
 from flush.jobs.states import JobState
@@ -283,6 +284,7 @@ def system_tables(watched: Watched) -> Mapping[str, SystemTable]:
         "limits": _table(_LIMITS, limits_seen),
         "manifest_cache": _table(MANIFEST_CACHE, partial(manifests_seen, watched.database)),
         "policies": SystemTable(POLICIES, policies_seen),
+        "published": _table(PUBLISHED, partial(published_seen, watched.database)),
         "queries": _table(_QUERIES, queries_seen),
         "sessions": _table(_SESSIONS, sessions_seen),
         "settings": _table(_SETTINGS, settings_seen),

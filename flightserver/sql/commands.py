@@ -11,6 +11,7 @@ from flightserver.sql.statements import (
     Compact,
     Describe,
     Flush,
+    PublishTable,
     RebuildManifest,
     Release,
     ResetOption,
@@ -24,6 +25,7 @@ from flightserver.sql.statements import (
     ShowManifestCache,
     ShowNamespaces,
     ShowOption,
+    ShowPublished,
     ShowTables,
     Statement,
     TableRef,
@@ -86,6 +88,7 @@ _SHOWN: dict[str, Callable[[Cursor], Statement]] = {
     "CREATE": _show_create,
     "GRANTS": parse_show_grants,
     "JOBS": lambda _: ShowJobs(),
+    "PUBLISHED": lambda _: ShowPublished(),
 }
 
 
@@ -97,6 +100,12 @@ def parse_flush(cursor: Cursor) -> Flush:
 def parse_compact(cursor: Cursor) -> Compact:
     """Read what follows COMPACT: `[TABLE] table` or `ALL`."""
     return Compact(table_or_all(cursor))
+
+
+def parse_publish(cursor: Cursor) -> PublishTable:
+    """Read what follows PUBLISH: `[TABLE] table`."""
+    cursor.accept("TABLE")
+    return PublishTable(cursor.table())
 
 
 def parse_rebuild(cursor: Cursor) -> RebuildManifest:

@@ -163,6 +163,7 @@ _GRAMMARS: dict[str, Callable[[QueryReader], Statement]] = {
     "FLUSH": commands.parse_flush,
     "COMPACT": commands.parse_compact,
     "STORAGE": commands.parse_storage,
+    "PUBLISH": commands.parse_publish,
     "REBUILD": commands.parse_rebuild,
     "BEGIN": commands.parse_begin,
     "START": commands.parse_begin,

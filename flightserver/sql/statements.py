@@ -320,6 +320,18 @@ class ShowManifestCache(Statement):
 
 
 @dataclass(frozen=True)
+class ShowPublished(Statement):
+    """What other engines read."""
+
+
+@dataclass(frozen=True)
+class PublishTable(Statement):
+    """Everything that is committed to a table is shown to other engines now."""
+
+    table: TableRef
+
+
+@dataclass(frozen=True)
 class Flush(Statement):
     """Hot rows of a table (None: of all) become Parquet batches."""
 

@@ -249,6 +249,7 @@ KINDS: Mapping[str, Kind] = {
     "idempotency_retention": Kind(tasks.IdempotencyRetention, _idempotency_retention),
     "backup": Kind(tasks.Backup, _backup),
     "flush_tables": Kind(tasks.FlushTables, _by_statement, resumes=False),
+    "publish_tables": Kind(tasks.PublishTables, _by_statement, resumes=False),
     "compact_tables": Kind(tasks.CompactTables, _by_statement, resumes=False),
 }
 """A row for each kind."""

@@ -165,6 +165,13 @@ class FlushTables(Task):
     table_id: TableId | None = None
 
 
+class PublishTables(Task):
+    """What PUBLISH TABLE does for a client who waits for it."""
+
+    kind: Literal["publish_tables"] = "publish_tables"
+    table_id: TableId | None = None
+
+
 class CompactTables(Task):
     """What COMPACT does for a client who waits for it: of one table, or of all."""
 

@@ -54,6 +54,7 @@ SYSTEM = (
     "limits",
     "manifest_cache",
     "policies",
+    "published",
     "queries",
     "sessions",
     "tables",

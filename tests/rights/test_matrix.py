@@ -43,6 +43,7 @@ STATEMENTS = {
     "FLUSH TABLE {x}": "maintain",
     "COMPACT TABLE {x}": "maintain",
     "CHECK TABLE {x}": "maintain",
+    "PUBLISH TABLE {x}": "maintain",
     "ALTER TABLE {x} ADD COLUMN w BIGINT": "define",
     "ALTER TABLE {x} SET (bloom_fpp = 0.01)": "define",
     "ALTER TABLE {x} OWNER TO {me}": "define",
@@ -82,9 +83,9 @@ def made(house: House) -> Iterator[House]:
     root = house.person("root")
     root.ok("CREATE NAMESPACE apart")
     for name in ("hidden", "apart.hidden", "granted", *(f"own_of_{actor}" for actor in ACTORS)):
-        root.ok(f"CREATE TABLE {name} (id BIGINT PRIMARY KEY, v BIGINT)")
+        root.ok(f"CREATE TABLE {name} (id BIGINT PRIMARY KEY, v BIGINT) WITH (publish = 'delta')")
         root.ok(f"INSERT INTO {name} VALUES (1, 1)")
-    root.ok("CREATE USER TABLE each (id BIGINT PRIMARY KEY, v BIGINT)")
+    root.ok("CREATE USER TABLE each (id BIGINT PRIMARY KEY, v BIGINT) WITH (publish = 'delta')")
     root.ok("CREATE USER TABLE other (id BIGINT PRIMARY KEY, v BIGINT)")
     root.ok("CREATE VIEW looked AS SELECT * FROM hidden")
     root.ok("CREATE VIEW shown AS SELECT * FROM hidden")
@@ -187,12 +188,13 @@ def test_each_listing_has_what_may_be_described(made: House, actor: str) -> None
 
 
 @pytest.mark.parametrize("actor", ACTORS)
-def test_kept_manifests_are_listed_of_what_may_be_inspected(made: House, actor: str) -> None:
-    """A manifest has a line for whom it may be shown; of a USER table, others' lines are for overseers."""
+def test_manifests_are_listed_of_what_may_be_inspected(made: House, actor: str) -> None:
+    """Kept ones and published ones: each for whom it may be shown; of a USER table, others' are for overseers."""
     things = {thing: thing.format(me=actor) for thing, may in MAY.items() if "inspect" in may}
     for name in things.values():
-        made.person("root").ok(f"FLUSH TABLE {name}")
-    for asked in ("SHOW MANIFEST CACHE", "SELECT * FROM system.manifest_cache"):
+        made.person("root").ok(f"PUBLISH TABLE {name}")
+    kept, published = "SELECT * FROM system.manifest_cache", "SELECT * FROM system.published"
+    for asked in ("SHOW MANIFEST CACHE", kept, "SHOW PUBLISHED", published):
         rows = (made.person(actor).query(asked).rows or pa.table({})).to_pylist()
         listed = {f"{row['namespace']}.{row['table']}" for row in rows}
         for thing, name in things.items():

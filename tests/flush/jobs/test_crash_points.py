@@ -33,7 +33,7 @@ from tests.storage_fixtures import Database, TableAccess
 
 pytestmark = pytest.mark.proof
 
-BY_STATEMENT = {"flush_tables", "compact_tables"}
+BY_STATEMENT = {"flush_tables", "compact_tables", "publish_tables"}
 """Kinds that a client waits for: nobody goes on with those."""
 
 ELSEWHERE = {

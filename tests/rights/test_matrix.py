@@ -118,7 +118,7 @@ def asks(actor: str) -> Iterator[tuple[str, str, Callable[[Person, str], Answer]
     """Everything that is tried on each thing: what it is called, what it needs, and how it is done to a name."""
     for sql, need in STATEMENTS.items():
         for way, text in TEXTS.items():
-            if way != "update" or not sql.startswith(("SELECT", "EXPLAIN", "DESCRIBE", "SHOW")):
+            if way != "update" or not sql.startswith(("SELECT", "EXPLAIN", "DESCRIBE", "SHOW", "CHECK")):
                 yield (
                     f"{way}: {sql}",
                     need,

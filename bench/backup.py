@@ -43,12 +43,17 @@ def large(rows: int) -> list[Figure]:
         with committing(server) as waits:
             beside = [backup(server, f"beside_{number}") for number in range(BACKUPS)]
         size = server.client.query("SHOW BACKUPS").column("bytes")[0].as_py()
+        batches = server.client.query("SHOW MANIFEST FOR t").num_rows
+        start = time.perf_counter()
+        assert not server.client.query("CHECK TABLE t").num_rows
+        checked = time.perf_counter() - start
     of = f"{size / 1e9:.2f} GB"
     return [
         took(f"first backup of {of}, by links", first),
         took(f"backup of {of} with nothing new", median(again), at_most(2, "s")),
         took(f"backup of {of} beside commits of single rows", median(beside)),
         took(f"longest commit of a row beside backups of {of}", max(waits)),
+        took(f"CHECK TABLE of {batches} batches, {of}: for 100 of them", checked * 100 / batches, at_most(1, "s")),
     ]
 
 

@@ -107,13 +107,16 @@ class Database:
         """The definitions of all tables."""
         return self.catalog.registry.tables.values()
 
+    def _find_table(self, table_id: int) -> TableDef | None:
+        return self.catalog.registry.table_of(table_id)
+
     def tools(self) -> Tools:
         """What jobs work with."""
         return Tools(
             self.keyvalue,
             self.store,
             AuditLog(self.keyvalue),
-            find_table=self.catalog.registry.table_of,
+            find_table=self._find_table,
             reclaim_dropped=lambda: reclaim_dropped(self.catalog, self.store, self.folders),
             registry=lambda: self.catalog.registry,
             take_backup=self._take_backup,

@@ -168,3 +168,50 @@ def test_the_upper_bound_of_a_moment_is_not_below_it(db: Database) -> None:
     assert found["minValues"] == {"k": 1, "at": "2024-01-01T00:00:00.000Z", "x": -0.0}
     assert found["maxValues"] == {"k": 1, "at": "2024-01-01T00:00:00.001Z", "x": 0.0}
     assert str(found["minValues"]["x"]) == "-0.0"
+
+
+def test_publishing_happens_by_itself(table: TableAccess) -> None:
+    """After a start, a flush, and a change of the definition; a table that is not to be published any more is not."""
+    table.write(kv(1))
+    table.flush()
+    table.db.reopen()
+    jobs = table.db.jobs()
+    jobs.tick()
+    assert read(table) == [kv(1)]
+    table.write(kv(2))
+    table.flush()
+    jobs.tick()
+    assert read(table) == [kv(1), kv(2)]
+    table.alter(lambda definition: rename_column(definition, "v", "w"))
+    jobs.tick()
+    assert read(table, "w, k") == [{"w": 0, "k": 1}, {"w": 0, "k": 2}]
+    table.alter(lambda definition: set_options(definition, TableOptions()))
+    jobs.tick()
+    assert not (table.folder / "_delta_log").exists()
+
+
+def test_files_that_were_promised_for_long_enough_go_by_themselves(table: TableAccess) -> None:
+    """Nobody needs to change anything."""
+    short = TableOptions(publication=Publication(Format.DELTA, 0.0))
+    table.alter(lambda definition: set_options(definition, short))
+    table.write(kv(1), kv(2))
+    table.flush()
+    table.delete({"k": 1})
+    table.flush()
+    jobs = table.db.jobs()
+    jobs.tick()
+    table.compact()
+    jobs.tick()
+    jobs.tick()
+    assert len(list(table.folder.glob("*.parquet"))) == 1
+
+
+def test_a_segment_is_published_when_it_is_a_batch(table: TableAccess) -> None:
+    """Before that, what other engines read is what was there before it."""
+    table.write(kv(1))
+    table.flush()
+    assert published(table) == [kv(1)]
+    table.load([kv(1, 5), kv(2)])
+    assert published(table) == [kv(1)]
+    table.settle()
+    assert published(table) == [kv(1, 5), kv(2)]

@@ -17,6 +17,7 @@ from flush.publish.log import append, log_of, read_log, remove_log, shorten, wit
 from flush.publish.vectors import encode_vector
 from manifest import dead_rows
 from manifest.batch_entry import BatchFileEntry
+from manifest.layout import batch_of_file, retired_name
 from manifest.published import Published, Vector
 from providers.cold.scope_folder import ScopeFolder
 from providers.commit.scope_state import ScopeState
@@ -69,11 +70,16 @@ def publication_of(state: ScopeState, snapshot: Snapshot) -> Published:
 
 
 def held(state: ScopeState, now_s: float) -> frozenset[str]:
-    """The files of a scope that readers of its Delta table were promised."""
+    """The files of a scope that readers of its Delta table were promised, with the marks of retired batches.
+
+    A batch that stays must not look as if it were current to whoever makes a lost manifest again.
+    """
     table = state.head.table
     if not table.is_published:
         return frozenset()
-    return publication_of(state, state.head).held(_since_ms(table, now_s))
+    names = publication_of(state, state.head).held(_since_ms(table, now_s))
+    batches = (batch_of_file(name) for name in names)
+    return names.union(retired_name(batch) for batch in batches if batch is not None)
 
 
 def expires_in(published: Published, table: TableDef, now_s: float) -> float | None:

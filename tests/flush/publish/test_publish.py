@@ -215,3 +215,16 @@ def test_a_segment_is_published_when_it_is_a_batch(table: TableAccess) -> None:
     assert published(table) == [kv(1)]
     table.settle()
     assert published(table) == [kv(1, 5), kv(2)]
+
+
+def test_a_batch_that_stays_for_others_is_marked_as_retired(table: TableAccess) -> None:
+    """So that a manifest that is made again does not have its rows."""
+    table.write(kv(1), kv(2))
+    table.flush()
+    table.delete({"k": 1})
+    table.flush()
+    publish(table.db.store, table.state)
+    table.compact()
+    table.reclaim()
+    assert (table.folder / "batch-1.parquet").exists()
+    assert (table.folder / "batch-1.retired").exists()

@@ -29,6 +29,7 @@ from manifest.predicate import AnyOf, Predicate, Unknown
 from providers.cold.magnitude import largest_magnitude
 from providers.engine.estimates import casts_lose
 from providers.engine.export import selected_columns
+from providers.engine.lost_orders import lost_order
 from providers.engine.origins import Origins
 from providers.engine.plans import JoinSide, Scan, facts, optimized
 from providers.engine.predicates import translate
@@ -48,6 +49,11 @@ UNPACKED = 3
 _UNFENCED = (
     "a condition that is checked after an outer join, beside a join with more conditions than equal columns:"
     " give the columns of both sides different names, each side in a sub-query of its own"
+)
+
+_LOST_ORDER = (
+    "what is sorted by {} has one value wherever an outer join finds something, and the engine would not sort by it:"
+    " write its condition as coalesce(column, NULL) = value, and a constant as CASE WHEN key IS NOT NULL THEN value END"
 )
 
 SUM_MAX = 1 << 62
@@ -202,6 +208,9 @@ class Asked:
         """What the query does with each table, as the engine's optimized plan over shapes tells."""
         plan = optimized(frame)
         found = facts(plan)
+        unsorted = lost_order(plan)
+        if unsorted is not None:
+            raise DatabaseError(ErrorKind.UNSUPPORTED, _LOST_ORDER.format(unsorted))
         is_whole = [columns for _, columns in self.reads.variants.values()] == [Columns.VISIBLE]
         exported = selected_columns(plan) if is_whole and len(found.scans) == 1 and pinned else None
         dialect = self.dialect

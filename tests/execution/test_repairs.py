@@ -79,6 +79,7 @@ SPECIMENS = {
     "intervals": Specimen("SELECT k FROM stays WHERE ended - begun > INTERVAL '1 day'", [(1,)]),
     "keys": Specimen("SELECT k, (SELECT n FROM groups WHERE groups.k = flags.k) FROM flags WHERE k = 1", [(1, "a")]),
     "list_questions": Specimen("SELECT k FROM lists WHERE array_has_all(l, m)", []),
+    "lossy_casts": Specimen("SELECT k FROM mixed WHERE k = 1 AND CAST(d AS DECIMAL(10,0)) = 2", [(1,)]),
     "memberships": Specimen("SELECT k FROM unknown WHERE 3 NOT IN (SELECT y FROM unknown)", []),
     "merged_columns": Specimen("SELECT k FROM left_rows RIGHT JOIN right_rows USING (k) ORDER BY k", [(1,), (2,)]),
     "missing_rows": Specimen("SELECT coalesce((SELECT y FROM present WHERE y = 9 LIMIT 1), 0) AS n", [(0,)]),

@@ -43,6 +43,10 @@ KNOWN: tuple[Known, ...] = (
         "'nullif' Interval(MonthDayNano) and Timestamp",
         "an interval and a moment do not compare; PostgreSQL refuses it, too",
     ),
+    Known(
+        "has one value wherever an outer join finds something",
+        "an order by what an outer join's optional side has one value of is refused (docs/sql.md)",
+    ),
     Known("Aggregate function calls cannot be nested", "DuckDB takes aggregates in FILTER; PostgreSQL does not"),
     Known(
         "a sub-query at this place is not supported; write it as a join",

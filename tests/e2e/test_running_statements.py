@@ -273,8 +273,10 @@ def test_a_full_queue_is_unavailable(tmp_path: Path) -> None:
         ServerProcess(tmp_path / "data", settings=settings, users={"alice": "a"}) as server,
         Wire(server, "alice") as wire,
         Wire(server, "alice") as other,
+        server.connect() as connection,
     ):
         query = Endless(wire)
+        running(Client(connection), "alice")
         assert "which is the limit; retry" in refused(other)
         other.update("KILL QUERY 1")
         assert isinstance(query.ended(), flight.FlightCancelledError)
@@ -329,8 +331,10 @@ def test_waiting_has_an_end(tmp_path: Path) -> None:
         ServerProcess(tmp_path / "data", settings=settings, users={"alice": "a"}) as server,
         Wire(server, "alice") as wire,
         Wire(server, "alice") as other,
+        server.connect() as connection,
     ):
         query = Endless(wire)
+        running(Client(connection), "alice")
         assert "0.3 s; retry" in refused(other)
         other.update("KILL QUERY 1")
         query.ended()

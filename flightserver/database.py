@@ -78,6 +78,7 @@ class Database:
             node=settings.node_id,
             durability=settings.durability,
             manifest_bytes_max=settings.manifest_cache_mb << 20,
+            scopes_max=settings.scopes_max,
         )
         self.live.tell(lambda now: self.store.residents.set_limit(now.manifest_cache_mb << 20))
         self.backlog = Backlog(merges=settings.compaction)

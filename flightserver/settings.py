@@ -105,6 +105,9 @@ class Settings(BaseModel):
         ge=0,
         description="memory for rows kept decoded, at most an eighth of memory_limit_mb; 0: none",
     )
+    scopes_max: int = Field(
+        100_000, ge=1, description="partitions kept in memory, as far as manifest_cache_mb has room for them"
+    )
     manifest_cache_mb: int = Field(
         256, ge=0, description="memory for partitions and their manifests, and as much again for copies in RocksDB"
     )

@@ -63,12 +63,14 @@ class Database:
         keyvalue: type[KeyValueStore] = KeyValueStore,
         *,
         manifest_bytes_max: int = 256 << 20,
+        scopes_max: int = 100_000,
         joined_bytes_max: int = JOINED_BYTES_MAX,
     ) -> None:
         self.root = root
         self._joined_bytes_max = joined_bytes_max
         self._keyvalue_type = keyvalue
         self._manifest_bytes_max = manifest_bytes_max
+        self._scopes_max = scopes_max
         self._scratch = root / "scratch"
         self._scratch.mkdir(parents=True, exist_ok=True)
         self.open()
@@ -84,6 +86,7 @@ class Database:
             self.folders,
             ColdFiles(),
             manifest_bytes_max=self._manifest_bytes_max,
+            scopes_max=self._scopes_max,
             joined_bytes_max=self._joined_bytes_max,
         )
         self.engine = QueryEngine(LIMITS, self._scratch)

@@ -1,4 +1,4 @@
-"""The scopes in memory, by what their manifests take there: bounded in bytes, those unused for longest go first.
+"""The scopes in memory: bounded by number, and by what their manifests take; those unused for longest go first.
 
 A scope that somebody still works with stays known: only the reference to it here goes. One that waits for maintenance
 stays; it is asked for last. To remember a scope looks at a few others, however many there are.
@@ -21,8 +21,9 @@ LOOKS_MAX = 8
 class Residents:
     """Scopes by who they are. Safe for use by many threads."""
 
-    def __init__(self, bytes_max: int) -> None:
+    def __init__(self, bytes_max: int, scopes_max: int) -> None:
         self.bytes_max = bytes_max
+        self._scopes_max = scopes_max
         self._lock = threading.Lock()
         self._known: WeakValueDictionary[Scope, ScopeState] = WeakValueDictionary()
         self._kept: OrderedDict[Scope, tuple[ScopeState, int]] = OrderedDict()
@@ -92,7 +93,7 @@ class Residents:
 
     def _make_room(self) -> None:
         for _ in range(min(LOOKS_MAX, len(self._kept))):
-            if self._bytes <= self.bytes_max:
+            if self._bytes <= self.bytes_max and len(self._kept) <= self._scopes_max:
                 return
             scope, (state, _) = next(iter(self._kept.items()))
             if state.waits_for_maintenance:

@@ -90,6 +90,7 @@ class ScopeStore:
         node: int = 0,
         durability: Durability = Durability.SYNC,
         manifest_bytes_max: int = 256 << 20,
+        scopes_max: int = 100_000,
         joined_bytes_max: int = JOINED_BYTES_MAX,
     ) -> None:
         self._keyvalue = keyvalue
@@ -97,7 +98,7 @@ class ScopeStore:
         self._durability = durability
         self._lock = threading.Lock()
         self._loading = [threading.Lock() for _ in range(_LOADING_LOCKS)]
-        self.residents = Residents(manifest_bytes_max)
+        self.residents = Residents(manifest_bytes_max, scopes_max)
         self._pins: WeakValueDictionary[Scope, Pins] = WeakValueDictionary()
         self.files = files
         self.joined_bytes_max = joined_bytes_max

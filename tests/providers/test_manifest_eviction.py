@@ -54,6 +54,20 @@ def test_the_oldest_and_what_is_too_much_goes() -> None:
     assert {scope.table_id for scope in to_evict(found, 0, "2026-11-01")} == {1, 2, 3, 4}
 
 
+def test_memory_is_bounded_by_the_number_of_scopes(tmp_path: Path) -> None:
+    """Of several that are used one after another, the last stays."""
+    database = Database(tmp_path, scopes_max=1)
+    table = database.create(kind=TableKind.USER)
+    for user in USERS:
+        table.of_user(user).write(kv(1))
+        table.of_user(user).flush()
+    table.db.reopen()
+    for user in USERS:
+        assert table.of_user(user).values() == {1: None}
+    assert in_memory(table) == ["dan"]
+    database.close()
+
+
 def test_memory_is_bounded_by_what_manifests_take(table: TableAccess) -> None:
     """Room for two scopes, of which those used last stay."""
     one = SCOPE_BYTES + table.of_user("ann").snapshot.manifest.memory_bytes

@@ -118,8 +118,9 @@ def _projected(items: list[Expr], known: _Known) -> _Known:
             half.add(made)
         if isinstance(variant(inner), nodes.Column):
             partly = _name_of(inner)._replace(whole=False)
-            constant |= {made._replace(whole=False)} & {made._replace(whole=partly not in known.constant)}
-            half |= {made._replace(whole=False)} & {made._replace(whole=partly not in known.half)}
+            for some, below in ((constant, known.constant), (half, known.half)):
+                if partly in below:
+                    some.add(made._replace(whole=False))
     return _Known(frozenset(constant), frozenset(half))
 
 

@@ -15,39 +15,42 @@ from catalog.definition import TableDef
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import NAME_LENGTH_MAX
 from flightserver.access.principal import Principal
+from flightserver.sql import access_statements as access
 from flightserver.sql import server_statements as server
 from flightserver.sql import statements as sql
-from flightserver.sql.statements import NamespaceRef, Statement, TableRef
+from flightserver.sql import table_statements as tables
+from flightserver.sql.access_statements import NamespaceRef
+from flightserver.sql.statements import Statement, TableRef
 from providers.commit.idempotency import Outcome
 
 ACTIONS: Mapping[type[Statement], str] = {
-    sql.CreateNamespace: "CREATE NAMESPACE",
-    sql.DropNamespace: "DROP NAMESPACE",
-    sql.CreateTable: "CREATE TABLE",
-    sql.CreateTableAs: "CREATE TABLE",
-    sql.DropTable: "DROP TABLE",
-    sql.AlterTable: "ALTER TABLE",
-    sql.CreateView: "CREATE VIEW",
-    sql.DropView: "DROP VIEW",
-    sql.Grant: "GRANT",
-    sql.Revoke: "REVOKE",
-    sql.ChangeOwner: "ALTER OWNER",
-    sql.CreatePolicy: "CREATE POLICY",
-    sql.DropPolicy: "DROP POLICY",
+    tables.CreateNamespace: "CREATE NAMESPACE",
+    tables.DropNamespace: "DROP NAMESPACE",
+    tables.CreateTable: "CREATE TABLE",
+    tables.CreateTableAs: "CREATE TABLE",
+    tables.DropTable: "DROP TABLE",
+    tables.AlterTable: "ALTER TABLE",
+    tables.CreateView: "CREATE VIEW",
+    tables.DropView: "DROP VIEW",
+    access.Grant: "GRANT",
+    access.Revoke: "REVOKE",
+    access.ChangeOwner: "ALTER OWNER",
+    access.CreatePolicy: "CREATE POLICY",
+    access.DropPolicy: "DROP POLICY",
     sql.Truncate: "TRUNCATE",
-    sql.CreateUser: "CREATE USER",
-    sql.AlterUser: "ALTER USER",
-    sql.DropUser: "DROP USER",
-    sql.CreateToken: "CREATE TOKEN",
-    sql.DropToken: "DROP TOKEN",
+    access.CreateUser: "CREATE USER",
+    access.AlterUser: "ALTER USER",
+    access.DropUser: "DROP USER",
+    access.CreateToken: "CREATE TOKEN",
+    access.DropToken: "DROP TOKEN",
     server.SetSetting: "ALTER SYSTEM",
     server.ResetSetting: "ALTER SYSTEM",
     server.Backup: "BACKUP",
     server.KillQuery: "KILL QUERY",
     server.KillSession: "KILL SESSION",
     server.KillJob: "KILL JOB",
-    sql.PublishTable: "PUBLISH TABLE",
-    sql.RebuildManifest: "REBUILD MANIFEST",
+    tables.PublishTable: "PUBLISH TABLE",
+    tables.RebuildManifest: "REBUILD MANIFEST",
 }
 """Statements that are recorded whoever sends them, and how the log calls them."""
 
@@ -61,7 +64,7 @@ FOR_ANOTHER: Mapping[type[Statement], str] = {
 """How it calls others, which are recorded when they are for another user; those without a name are `STATEMENT`."""
 
 _WITHOUT_COMMIT = frozenset(
-    {server.Backup, server.KillQuery, server.KillSession, server.KillJob, sql.PublishTable, sql.RebuildManifest}
+    {server.Backup, server.KillQuery, server.KillSession, server.KillJob, tables.PublishTable, tables.RebuildManifest}
 )
 
 COMMITTED = frozenset({*ACTIONS, sql.Insert, sql.Update, sql.Delete} - _WITHOUT_COMMIT)
@@ -121,14 +124,14 @@ class Deed:
 
 def deed_of(statement: Statement, text: str, principal: Principal, peer: str, session: str) -> Deed | None:
     """What a statement is to the log; None for one that is not recorded."""
-    done = statement.statement if isinstance(statement, sql.AsUser) else statement
-    is_for_another = isinstance(statement, sql.AsUser)
+    done = statement.statement if isinstance(statement, access.AsUser) else statement
+    is_for_another = isinstance(statement, access.AsUser)
     action = ACTIONS.get(type(done)) or (FOR_ANOTHER.get(type(done), "STATEMENT") if is_for_another else None)
     if action is None:
         return None
     return Deed(
         principal.actor.name,
-        statement.user if isinstance(statement, sql.AsUser) else principal.user,
+        statement.user if isinstance(statement, access.AsUser) else principal.user,
         action,
         _object_of(done),
         type(done).__name__,

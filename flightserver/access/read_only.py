@@ -2,10 +2,10 @@
 
 from catalog.errors import DatabaseError, ErrorKind
 from flightserver.access.principal import Principal
+from flightserver.sql.access_statements import ShowGrants
 from flightserver.sql.statements import (
     Begin,
     Commit,
-    Describe,
     Explain,
     Query,
     Release,
@@ -13,18 +13,20 @@ from flightserver.sql.statements import (
     Rollback,
     Savepoint,
     SetOption,
+    ShowOption,
+    Statement,
+    SubstraitQuery,
+    UseNamespace,
+)
+from flightserver.sql.table_statements import (
+    Describe,
     ShowColumns,
     ShowCreate,
-    ShowGrants,
     ShowJobs,
     ShowManifest,
     ShowManifestCache,
     ShowNamespaces,
-    ShowOption,
     ShowTables,
-    Statement,
-    SubstraitQuery,
-    UseNamespace,
 )
 
 CHANGES_NOTHING: frozenset[type[Statement]] = frozenset(

@@ -28,7 +28,8 @@ from flightserver.execution.rewriting import names_in
 from flightserver.execution.rows import Affected
 from flightserver.sql.lifetimes import base_options
 from flightserver.sql.options import parse_options
-from flightserver.sql.statements import (
+from flightserver.sql.statements import Statement
+from flightserver.sql.table_statements import (
     AddColumn,
     AlterAction,
     AlterTable,
@@ -42,7 +43,6 @@ from flightserver.sql.statements import (
     DropView,
     RenameColumn,
     SetOptions,
-    Statement,
 )
 from flightserver.sql.text.query_text import QueryText
 from flush.publish.columns import check_publishable

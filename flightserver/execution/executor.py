@@ -28,18 +28,8 @@ from flightserver.execution.system import SystemTables
 from flightserver.execution.targets import target
 from flightserver.sql.meaning.lookups import value_of
 from flightserver.sql.parser import Parsed
-from flightserver.sql.statements import (
-    Compact,
-    Delete,
-    Flush,
-    Insert,
-    PublishTable,
-    Query,
-    RebuildManifest,
-    Statement,
-    SubstraitQuery,
-    Update,
-)
+from flightserver.sql.statements import Delete, Insert, Query, Statement, SubstraitQuery, Update
+from flightserver.sql.table_statements import Compact, Flush, PublishTable, RebuildManifest
 from flightserver.sql.text.constants import is_constant
 from flightserver.sql.text.parameters import count_parameters, places_in_values
 from flightserver.sql.text.query_text import QueryText

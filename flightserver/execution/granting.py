@@ -21,7 +21,7 @@ from flightserver.context import Context
 from flightserver.execution.reading import Reader
 from flightserver.execution.rewriting import qualified
 from flightserver.execution.rows import Affected
-from flightserver.sql.statements import (
+from flightserver.sql.access_statements import (
     ChangeOwner,
     CreatePolicy,
     DropPolicy,
@@ -29,9 +29,8 @@ from flightserver.sql.statements import (
     NamespaceRef,
     Revoke,
     ShowGrants,
-    Statement,
-    TableRef,
 )
+from flightserver.sql.statements import Statement, TableRef
 from flightserver.sql.text.query_text import QueryText
 
 Thing = NamespaceDef | TableDef | ViewDef

@@ -18,7 +18,8 @@ from flightserver.access.rights import Use
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.rows import Affected
-from flightserver.sql.statements import Compact, Flush, PublishTable, RebuildManifest, Statement, TableRef
+from flightserver.sql.statements import Statement, TableRef
+from flightserver.sql.table_statements import Compact, Flush, PublishTable, RebuildManifest
 from flush.compaction import compact, settle
 from flush.hot_flush import flush
 from flush.jobs.tasks import CompactTables, FlushTables, ManifestRebuild, PublishTables

@@ -22,20 +22,19 @@ from flightserver.execution.reading import Reader
 from flightserver.execution.rewriting import finding_query, qualified
 from flightserver.execution.rows import Rows, client_schema
 from flightserver.execution.targets import check_columns, target
+from flightserver.sql.access_statements import ShowGrants
 from flightserver.sql.rendering import create_table_text, create_view_text
-from flightserver.sql.statements import (
+from flightserver.sql.statements import Explain, Statement
+from flightserver.sql.table_statements import (
     Describe,
-    Explain,
     ShowColumns,
     ShowCreate,
-    ShowGrants,
     ShowJobs,
     ShowManifest,
     ShowManifestCache,
     ShowNamespaces,
     ShowPublished,
     ShowTables,
-    Statement,
 )
 from flightserver.sql.text.query_text import QueryText
 from providers.cold.pruning import Pruned

@@ -43,9 +43,10 @@ from flightserver.sessions.control import Control
 from flightserver.sessions.directory import Sessions
 from flightserver.sessions.session import Session
 from flightserver.settings import Settings
+from flightserver.sql.access_statements import AsUser
 from flightserver.sql.meaning.bounded_work import BOUNDING, QUADRATIC
 from flightserver.sql.parser import Parsed, parse_numbered
-from flightserver.sql.statements import AsUser, Insert, SubstraitQuery, TableRead, TableRef, Update
+from flightserver.sql.statements import Insert, SubstraitQuery, TableRead, TableRef, Update
 from providers.commit.idempotency import Idempotency
 from providers.commit.request import Request
 from providers.commit.transaction import Transaction

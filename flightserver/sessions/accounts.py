@@ -25,7 +25,7 @@ from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.rows import Affected, Rows, client_schema
 from flightserver.sessions.directory import Sessions
-from flightserver.sql.statements import (
+from flightserver.sql.access_statements import (
     AlterUser,
     CreateToken,
     CreateUser,
@@ -34,9 +34,9 @@ from flightserver.sql.statements import (
     SetLimit,
     SetPassword,
     SetRole,
-    Statement,
     Switch,
 )
+from flightserver.sql.statements import Statement
 from flush.truncate import truncate
 from providers.commit.transaction import Transaction
 from providers.stopping import POLL_SECONDS, check

@@ -27,8 +27,8 @@ from flightserver.activity.statement import RunningStatement
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.sessions.options import Limits, SessionOptions, read_option
+from flightserver.sql.access_statements import AsUser
 from flightserver.sql.parser import Parsed
-from flightserver.sql.statements import AsUser
 from flightserver.temporary import TemporaryTables
 from providers.commit.transaction import Phase, Transaction
 from providers.stopping import Stop, never

@@ -15,12 +15,14 @@ from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import RESERVED_NAMESPACES
 from catalog.types import format_type, is_nested, parse_type
 from flightserver.sql import server, users
+from flightserver.sql.access_statements import NamespaceRef
 from flightserver.sql.defaults import parse_default
 from flightserver.sql.grants import parse_owner
 from flightserver.sql.lifetimes import base_options
 from flightserver.sql.options import bloom_column_names, check_option_names, option_value, parse_options
 from flightserver.sql.policies import parse_create_policy, parse_drop_policy
-from flightserver.sql.statements import (
+from flightserver.sql.statements import Statement, TableRef
+from flightserver.sql.table_statements import (
     AddColumn,
     AlterTable,
     CreateNamespace,
@@ -31,11 +33,8 @@ from flightserver.sql.statements import (
     DropNamespace,
     DropTable,
     DropView,
-    NamespaceRef,
     RenameColumn,
     SetOptions,
-    Statement,
-    TableRef,
 )
 from flightserver.sql.text.cursor import Cursor, stop_at
 from flightserver.sql.text.queries import QueryReader

@@ -6,9 +6,10 @@ a long one costs no more than that.
 
 from typing import TypeVar
 
+from flightserver.sql.access_statements import AsUser
 from flightserver.sql.grants import accept_as_user
 from flightserver.sql.literal_rows import parameter_row
-from flightserver.sql.statements import Assignment, AsUser, Delete, Insert, OnConflict, Truncate, Update
+from flightserver.sql.statements import Assignment, Delete, Insert, OnConflict, Truncate, Update
 from flightserver.sql.text.cursor import Cursor
 from flightserver.sql.text.queries import QueryReader
 from flightserver.sql.text.query_text import QueryText

@@ -4,14 +4,8 @@ from catalog.errors import ErrorKind
 from catalog.grants import EVERYBODY, Grantee, GranteeType, Privilege
 from catalog.identifiers import SYSTEM_NAMESPACE
 from catalog.roles import Role
-from flightserver.sql.statements import (
-    ChangeOwner,
-    Grant,
-    NamespaceRef,
-    Revoke,
-    ShowGrants,
-    TableRef,
-)
+from flightserver.sql.access_statements import ChangeOwner, Grant, NamespaceRef, Revoke, ShowGrants
+from flightserver.sql.statements import TableRef
 from flightserver.sql.text.cursor import Cursor
 from flightserver.sql.text.tokens import Kind, identifier_name, is_identifier, string_value
 

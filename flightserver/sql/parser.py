@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from catalog.errors import DatabaseError, ErrorKind
 from flightserver.sql import commands, ddl, dml, server
+from flightserver.sql.access_statements import AsUser
 from flightserver.sql.grants import parse_grant, parse_revoke, user_name
-from flightserver.sql.statements import AsUser, Explain, Query, Statement
+from flightserver.sql.statements import Explain, Query, Statement
 from flightserver.sql.text.limits import check_limits, check_text_size
 from flightserver.sql.text.parameters import number_placeholders
 from flightserver.sql.text.queries import QueryReader

@@ -5,8 +5,8 @@ A condition is about one row: it has no sub-query, and no parameter.
 
 from catalog.errors import ErrorKind
 from catalog.grants import EVERYBODY, Privilege
+from flightserver.sql.access_statements import CreatePolicy, DropPolicy
 from flightserver.sql.grants import read_grantee
-from flightserver.sql.statements import CreatePolicy, DropPolicy
 from flightserver.sql.text.queries import QueryReader
 from flightserver.sql.text.query_text import QueryText
 from flightserver.sql.text.tokens import Kind

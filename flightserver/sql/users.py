@@ -7,19 +7,19 @@ from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import check_name
 from catalog.roles import Role
 from catalog.users import check_user_name
-from flightserver.sql.statements import (
+from flightserver.sql.access_statements import (
     AlterUser,
     CreateToken,
     CreateUser,
     DropToken,
     DropUser,
-    Secret,
     SetLimit,
     SetPassword,
     SetRole,
     Switch,
     UserChange,
 )
+from flightserver.sql.statements import Secret
 from flightserver.sql.text.cursor import Cursor
 from flightserver.sql.text.tokens import Kind, Token, identifier_name, is_identifier, string_value
 

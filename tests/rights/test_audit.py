@@ -9,6 +9,7 @@ import pytest
 from flightserver.access.auditing import ACTIONS, COMMITTED
 from flightserver.sql import server_statements as server
 from flightserver.sql import statements as sql
+from flightserver.sql import table_statements as tables
 from tests.rights.house import House, Person
 
 LOG = "SELECT * FROM system.audit_log ORDER BY record"
@@ -225,7 +226,7 @@ def test_every_statement_with_a_record_is_a_statement(root: Person) -> None:
     """The declaration names no more than there is, and each change among it."""
     assert all(issubclass(kind, sql.Statement) for kind in ACTIONS)
     ended_or_begun = {server.KillQuery, server.KillSession, server.KillJob, server.Backup}
-    ended_or_begun |= {sql.RebuildManifest, sql.PublishTable}
+    ended_or_begun |= {tables.RebuildManifest, tables.PublishTable}
     assert set(ACTIONS) - COMMITTED == ended_or_begun
 
 

@@ -8,27 +8,29 @@ from flightserver.sql.server_statements import CheckAuditLog, CheckBackup, Check
 from flightserver.sql.statements import (
     Begin,
     Commit,
-    Compact,
-    Describe,
-    Flush,
-    PublishTable,
-    RebuildManifest,
     Release,
     ResetOption,
     Rollback,
     Savepoint,
     SetOption,
+    ShowOption,
+    Statement,
+    TableRef,
+    UseNamespace,
+)
+from flightserver.sql.table_statements import (
+    Compact,
+    Describe,
+    Flush,
+    PublishTable,
+    RebuildManifest,
     ShowColumns,
     ShowJobs,
     ShowManifest,
     ShowManifestCache,
     ShowNamespaces,
-    ShowOption,
     ShowPublished,
     ShowTables,
-    Statement,
-    TableRef,
-    UseNamespace,
 )
 from tests.sql.refusals import refused
 

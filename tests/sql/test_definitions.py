@@ -7,7 +7,8 @@ from catalog.definition import SYSTEM_COLUMNS, ColumnSpec, Default, DefaultFunct
 from catalog.errors import ErrorKind
 from catalog.identifiers import RESERVED_NAMESPACES
 from flightserver.sql.parser import parse
-from flightserver.sql.statements import (
+from flightserver.sql.statements import TableRef
+from flightserver.sql.table_statements import (
     AddColumn,
     AlterTable,
     CreateNamespace,
@@ -20,7 +21,6 @@ from flightserver.sql.statements import (
     DropView,
     RenameColumn,
     SetOptions,
-    TableRef,
 )
 from tests.sql.refusals import refused
 

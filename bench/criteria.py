@@ -16,7 +16,7 @@ from bench import data
 from bench.lookup import kept
 from bench.report import Figure, at_least, at_most, compare, milliseconds, number
 from bench.scale import Scale
-from bench.server import Server
+from bench.server import KEEP_BATCHES, Server
 from bench.timing import each, in_turns
 from catalog.errors import DatabaseError
 from flush.jobs.kinds import make_task
@@ -34,7 +34,7 @@ IDS = 2_000_000
 def run(scale: Scale) -> list[Figure]:
     """One server, its tables one after another."""
     single = scale.of(SINGLE, TINY_SINGLE)
-    with Server(keep_batches=True) as server, closing(server.connect()) as connection:
+    with Server(KEEP_BATCHES) as server, closing(server.connect()) as connection:
         return [
             *single_rows(server, connection, single),
             *versions(server, scale.of(20 * ROWS_OF_BATCH, ROWS_OF_BATCH)),

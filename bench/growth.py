@@ -20,7 +20,7 @@ import pyarrow as pa
 from bench import data
 from bench.report import Figure, Target, at_most, milliseconds, number
 from bench.scale import Scale
-from bench.server import Server
+from bench.server import KEEP_BATCHES, Server
 from catalog.identifiers import TableName
 from flightserver.database import Database
 from flightserver.settings import Settings
@@ -215,7 +215,7 @@ def batches(count: int) -> list[Figure]:
 
 
 def _memory_kb(count: int) -> float:
-    with Server({"memory_limit_mb": 256, "cache_mb": 64}, keep_batches=True) as server:
+    with Server({"memory_limit_mb": 256, "cache_mb": 64, **KEEP_BATCHES}) as server:
         server.client.execute(f"CREATE TABLE t ({data.COLUMNS}) WITH (flush_policy = 'none')")
         keys = data.shuffled_keys(count * ROWS_OF_BATCH, 6)
         rows = data.rows(keys)

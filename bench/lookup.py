@@ -15,7 +15,7 @@ from adbc_driver_flightsql import dbapi
 from bench import data
 from bench.report import Figure, at_most, milliseconds
 from bench.scale import Scale
-from bench.server import Server
+from bench.server import KEEP_BATCHES, Server
 from bench.timing import each
 
 BATCHES, TINY_BATCHES = 1_000, 20
@@ -31,7 +31,7 @@ def run(scale: Scale) -> list[Figure]:
     batches = scale.of(BATCHES, TINY_BATCHES)
     rows = batches * ROWS_OF_BATCH
     keys = data.random(3).choice(KEY_MAX, rows, replace=False).astype(np.int64)
-    with Server(keep_batches=True) as server:
+    with Server(KEEP_BATCHES) as server:
         build(server, data.rows(keys).set_column(1, "a", pa.array(np.arange(rows, dtype=np.float64))), batches)
         figures = opened(server, keys, batches)
         with closing(server.connect()) as connection:

@@ -16,7 +16,7 @@ from adbc_driver_flightsql import dbapi
 
 from bench.report import Figure, at_most, milliseconds
 from bench.scale import Scale
-from bench.server import Server
+from bench.server import KEEP_BATCHES, Server
 
 BATCHES, TINY_BATCHES = 20, 2
 BATCH_ROWS = 10_000
@@ -40,7 +40,7 @@ def run(scale: Scale) -> list[Figure]:
     """Ask both in turns; the mean is that of the medians."""
     turns = scale.of(TURNS, TINY_TURNS)
     parts = [part(number) for number in range(scale.of(BATCHES, TINY_BATCHES))]
-    with Server(keep_batches=True) as server, closing(server.connect()) as connection, connection.cursor() as cursor:
+    with Server(KEEP_BATCHES) as server, closing(server.connect()) as connection, connection.cursor() as cursor:
         server.client.execute(f"CREATE TABLE t ({COLUMNS}) WITH (flush_policy = 'none')")
         for rows in parts:
             server.client.ingest("t", rows, batch_rows=BATCH_ROWS)

@@ -1,5 +1,6 @@
 """A real server process with a data folder of its own, for as long as a `with` block lasts."""
 
+import json
 import os
 import subprocess
 import sys
@@ -14,8 +15,8 @@ from adbc_driver_flightsql import dbapi
 from bench.client import PlainClient
 
 START = "from flightserver.__main__ import main; main()"
-KEEP_BATCHES = "import flush.compaction; flush.compaction.TIER_FILES_MAX = 1 << 60; "
-"""Compaction would merge the many small batches that some questions are about."""
+KEEP_BATCHES = {"compaction": False}
+"""Settings under which the many small batches stay that some questions are about."""
 
 
 class Server(AbstractContextManager["Server"]):
@@ -26,23 +27,21 @@ class Server(AbstractContextManager["Server"]):
 
     def __init__(
         self,
-        settings: Mapping[str, int | str] | None = None,
+        settings: Mapping[str, bool | int | str] | None = None,
         *,
         data: Path | None = None,
-        keep_batches: bool = False,
     ) -> None:
         self._settings = settings or {}
         self._data = data
-        self._program = (KEEP_BATCHES if keep_batches else "") + START
 
     def __enter__(self) -> "Server":
         self._folder = tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True)
         config = Path(self._folder.name, "settings.toml")
-        config.write_text("".join(f"{name} = {value!r}\n" for name, value in self._settings.items()))
+        config.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in self._settings.items()))
         self.data = self._data or Path(self._folder.name, "data")
         options = ["--dev", "--config", str(config), "--data-dir", str(self.data), "--port", "0"]
         self._process = subprocess.Popen(
-            [sys.executable, "-c", self._program, "serve", *options], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", START, "serve", *options], stdout=subprocess.PIPE, text=True
         )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()

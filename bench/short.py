@@ -23,7 +23,7 @@ from bench import data
 from bench.client import PlainClient
 from bench.report import Figure, at_least, at_most, compare, milliseconds, number
 from bench.scale import SEED, Scale
-from bench.server import Server
+from bench.server import KEEP_BATCHES, Server
 from bench.timing import each
 
 ROWS, TINY_ROWS = 1_000_000, 20_000
@@ -49,7 +49,7 @@ def run(scale: Scale) -> list[Figure]:
     figures: list[Figure] = []
     batches = TINY_BATCHES if scale.tiny else BATCHES
     for name, count in batches.items():
-        with Server(keep_batches=True) as server, closing(server.connect()) as connection:
+        with Server(KEEP_BATCHES) as server, closing(server.connect()) as connection:
             keys = build(server, scale.of(ROWS, TINY_ROWS), count)
             figures += lookups(server, connection, keys, name, scale)
             if count == max(batches.values()):

@@ -1,4 +1,4 @@
-"""The engine's workers give way to what answers short statements. The workers are a process's: this one asks another."""
+"""The engine's workers give way to what answers short statements. They are a process's, so another one is asked."""
 
 import subprocess
 import sys
@@ -22,4 +22,5 @@ assert os.getpriority(os.PRIO_PROCESS, os.getpid()) == own
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a priority is a process's, and nothing is done")
 def test_workers_give_way_to_the_servers_own_threads() -> None:
+    """Those have a lower priority, and all that they start; the thread that asked for them keeps its own."""
     subprocess.run([sys.executable, "-c", PROGRAM], check=True, timeout=60)

@@ -21,7 +21,7 @@ from catalog.errors import DatabaseError, ErrorKind
 from manifest.batch_entry import BatchFileEntry
 from manifest.layout import is_segment
 from providers.cold.decoded import DecodedFiles, Kept
-from providers.cold.key_parts import KeyGroups, NumberPart, Part, TextPart, has_ordered_key, key_groups, part_of
+from providers.cold.key_parts import KeyGroups, NumberPart, Part, has_ordered_key, key_groups, part_of
 from providers.cold.points import PointReader
 from providers.cold.rows import StreamedFile, group_bounds, read_groups, read_rows
 from providers.damage import DamagedError, DamagedPart, Damages, named
@@ -38,6 +38,12 @@ NOWHERE: tuple[Positions, Positions] = (np.empty(0, dtype=np.int64), np.empty(0,
 
 WHOLE = -1
 """In the place of a row group's number: all rows of a batch."""
+
+MOST_GROUPS_SHARE = 2
+"""When keys of more than half of a batch's row groups are read, those of all are: they are then searched at once."""
+
+WHOLE_ROWS_MAX = 1 << 22
+"""What is read at once is large before it is small."""
 
 MANY_KEYS_SHARE = 8
 """One key for this many rows of a batch is many: text is not sorted for them, and blooms are not asked.
@@ -146,9 +152,14 @@ class ColdFiles:
     def find_keys(self, cold: ColdState, entry: BatchFileEntry, keys: Keys) -> tuple[Positions, Positions]:
         """Return all pairs (row of `keys`, row of a batch) of equal keys; rows that are dead, too."""
         are_few = len(keys) * MANY_KEYS_SHARE < entry.rows
-        groups = self._key_groups(cold, entry) if are_few or keys.numbers is not None else None
-        if groups is not None and keys.ordered is not None:
-            return self._find_ordered(cold, entry, groups, keys, keys.ordered)
+        if (are_few or keys.numbers is not None) and keys.ordered is not None:
+            whole = self._whole(cold, entry)
+            if whole is not None:
+                hits, positions = whole.find(keys.ordered.values)
+                return keys.ordered.row(hits), positions
+            groups = self._key_groups(cold, entry)
+            if groups is not None:
+                return self._find_ordered(cold, entry, groups, keys, keys.ordered)
         if are_few and not self._has_index(cold, entry) and not self._may_contain(cold, entry, keys.hashes).any():
             return NOWHERE
         return self.key_index(cold, entry).probe(keys)
@@ -208,6 +219,16 @@ class ColdFiles:
             lambda loaded: loaded.nbytes,
         )
 
+    def _whole(self, cold: ColdState, entry: BatchFileEntry) -> NumberPart | None:
+        """All keys of a batch in their small form, if they are here in one piece."""
+        name = ((cold.scope, entry.identity), WHOLE)
+        found = self._keys.find(name)
+        if isinstance(found, KeyIndex) and not is_segment(entry.path) and found.keys.numbers and found.keys.are_sorted:
+            part = NumberPart.of(found.keys.numbers)
+            self._keys.put(name, part, part.nbytes)
+            return part
+        return found if isinstance(found, NumberPart) else None
+
     def _has_index(self, cold: ColdState, entry: BatchFileEntry) -> bool:
         return ((cold.scope, entry.identity), WHOLE) in self._keys
 
@@ -244,9 +265,14 @@ class ColdFiles:
         """Look into the row groups that may hold one of some ordered keys."""
         places = groups.places(ordered)
         known = {number: self._keys.find(((cold.scope, entry.identity), number)) for number in places}
-        parts = {number: part for number, part in known.items() if isinstance(part, NumberPart | TextPart)}
+        parts = {number: part for number, part in known.items() if part is not None and not isinstance(part, KeyIndex)}
         absent = {number: ordered.row(here) for number, here in places.items() if number not in parts}
-        parts |= self._read_parts(cold, entry, self._worth_reading(cold, entry, keys, absent))
+        unread = self._worth_reading(cold, entry, keys, absent)
+        is_most = len(unread) * MOST_GROUPS_SHARE > len(groups.starts)
+        if is_most and keys.numbers is not None and entry.rows <= WHOLE_ROWS_MAX:
+            hits, found = self._read_whole(cold, entry).find(ordered.values)
+            return ordered.row(hits), found
+        parts |= self._read_parts(cold, entry, unread)
         rows, positions = [NOWHERE[0]], [NOWHERE[1]]
         for number, part in parts.items():
             here = places[number]
@@ -277,6 +303,13 @@ class ColdFiles:
         for number, part in parts.items():
             self._keys.put(((cold.scope, entry.identity), number), part, part.nbytes)
         return parts
+
+    def _read_whole(self, cold: ColdState, entry: BatchFileEntry) -> Part:
+        """The keys of all rows of a batch, which are numbers, from the file."""
+        (column,) = cold.table.key_columns
+        part = part_of(self.rows(cold, entry, [column.physical]).column(0))
+        self._keys.put(((cold.scope, entry.identity), WHOLE), part, part.nbytes)
+        return part
 
     def _load_filters(self, cold: ColdState, entry: BatchFileEntry) -> dict[int, BloomFilter]:
         try:

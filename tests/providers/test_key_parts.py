@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from providers.cold.key_parts import KeyGroups, NumberPart, has_ordered_key, key_groups, part_of
+from providers.cold.key_parts import KeyGroups, SuffixPart, has_ordered_key, key_groups, part_of
 from providers.cold.rows import group_bounds, read_groups
 from providers.cold.scope_folder import ScopeFolder
 from providers.rows.keys import Keys
@@ -27,6 +27,10 @@ KEYS = {
     "moments": pa.array(range(-9000, 9000, 17), pa.timestamp("ns", "UTC")),
     "times": pa.array(range(0, 86_400_000, 99_999), pa.time32("ms")),
     "text": pa.array(sorted({"", "a", "ä", "\U0001f600", *(f"{n}-é" for n in range(400))}, key=str.encode)),
+    "numbered": pa.array([f"user-{n:014d}" for n in range(0, 3000, 7)]),
+    "nested": pa.array(
+        sorted({"k" + "ab" * n + end for n in range(5) for end in ("", "a", "é", "\x7f")}, key=str.encode)
+    ),
     "bytes": pa.array(sorted({b"", b"\x00", b"\xff\xff", *(bytes([n % 256, n // 256]) for n in range(700))})),
 }
 
@@ -82,9 +86,36 @@ def test_a_file_without_bounds_has_no_row_groups_to_choose_from(tmp_path: Path) 
 
 @pytest.mark.parametrize(("step", "width"), [(1, 1), (200, 2), (2**20, 4), (2**40, 8)])
 def test_numbers_take_as_few_bytes_as_they_can(step: int, width: int) -> None:
-    """They are kept as differences from the first."""
+    """They are kept as differences from the first of each 32."""
     numbers = pa.array(np.arange(200, dtype=np.int64) * step - 2**50)
-    assert NumberPart.of(numbers).nbytes == 200 * width
+    assert part_of(numbers).nbytes == 7 * 32 * width + 7 * 8
+
+
+def test_texts_with_one_beginning_are_kept_as_the_numbers_that_their_ends_are() -> None:
+    """A quarter of what they take as they are, and less; what has longer ends, or zero bytes, stays as it is."""
+    part = part_of(KEYS["numbered"])
+    assert isinstance(part, SuffixPart)
+    assert part.nbytes < KEYS["numbered"].nbytes / 4
+    assert not isinstance(part_of(pa.array(["a" * 9, "b"])), SuffixPart)
+    assert not isinstance(part_of(pa.array([b"a", b"a\x00"])), SuffixPart)
+
+
+@pytest.mark.parametrize(
+    "absent",
+    ["", "user", "user-00000000000000", "user-000000000000000\x00", "user-0000000000000070", "usfr-00000000000007"],
+)
+def test_texts_that_only_begin_alike_are_not_found(absent: str) -> None:
+    """Those that are shorter or longer, have a zero byte, or another beginning."""
+    hits, _ = part_of(KEYS["numbered"][1:]).find(pa.array([absent]))
+    assert not len(hits)
+
+
+def test_very_many_numbers_are_found_in_several_steps() -> None:
+    """As few are, in the order in which they are asked for."""
+    numbers = np.arange(0, 600_000, 3)
+    hits, rows = part_of(pa.array(numbers)).find(np.arange(200_000))
+    assert hits.tolist() == list(range(0, 200_000, 3))
+    assert rows.tolist() == list(range(len(hits)))
 
 
 @pytest.mark.parametrize("key", [[pa.float64()], [pa.bool_()], [pa.decimal128(9, 2)], [pa.int64(), pa.int64()]])

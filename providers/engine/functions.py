@@ -1,7 +1,7 @@
 """Functions that the engine lacks, or gets wrong, done by Arrow: whole columns at a time.
 
-Their names begin with `checked_`, `interval_`, `double_`, `single_` or `moment_` and are written by the repairs of a
-text, not by users, whom they would not harm. Faults are ArrowInvalid with one line, which reaches the client as it is.
+They are written by the repairs and forms of a text, not by users, whom they would not harm. Faults are one line of an
+error, which reaches the client as it is.
 """
 
 from collections.abc import Callable
@@ -13,6 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from datafusion import SessionContext, udf
 
+from catalog.errors import DatabaseError
+from providers.engine.text_patterns import like_pattern, similar_pattern
+from providers.engine.zones import moment_in_zone, moment_of_zone
 from providers.rows.moments import text_of_moments
 
 Numbers = npt.NDArray[np.int64]
@@ -56,11 +59,17 @@ def add_functions(session: SessionContext) -> None:
     for unit in ("s", "ms", "us", "ns"):
         moment = pa.timestamp(unit)
         session.register_udf(udf(text_of_moments, [moment], pa.string(), "immutable", name=f"moment_text_{unit}"))
+        for moved in (moment_in_zone, moment_of_zone):
+            name = f"{moved.__name__}_{unit}"
+            session.register_udf(udf(moved, [moment, pa.string()], moment, "immutable", name=name))
     for name, numbers in (("double_text", pa.float64()), ("single_text", pa.float32())):
         session.register_udf(udf(_number_text, [numbers], pa.string(), "immutable", name=name))
     session.register_udf(udf(short_text, [pa.string()], pa.string(), "immutable", name="short_text"))
     session.register_udf(udf(double_place, [pa.float64()], pa.int64(), "immutable", name="double_place"))
     session.register_udf(udf(double_at, [pa.int64()], pa.float64(), "immutable", name="double_at"))
+    for read in (like_pattern, similar_pattern):
+        texts = [pa.string(), pa.string()]
+        session.register_udf(udf(partial(_read_patterns, read), texts, pa.string(), "immutable", name=read.__name__))
     session.register_udf(udf(interval_justified, [INTERVAL], INTERVAL, "immutable", name="interval_justified"))
 
 
@@ -70,6 +79,23 @@ def _checked(function: Callable[[pa.Array, pa.Array], pa.Array], left: pa.Array,
         return function(left, right)
     except pa.ArrowInvalid:
         raise ValueError("bigint out of range") from None
+
+
+def _read_patterns(read: Callable[[str, str], str], patterns: pa.Array, escapes: pa.Array) -> pa.Array:
+    """Patterns in the engine's words, each of them read once."""
+    known: dict[tuple[str, str], str] = {}
+    written: list[str | None] = []
+    for pattern, escape in zip(patterns.to_pylist(), escapes.to_pylist(), strict=True):
+        if pattern is None or escape is None:
+            written.append(None)
+            continue
+        if (pattern, escape) not in known:
+            try:
+                known[pattern, escape] = read(pattern, escape)
+            except DatabaseError as error:
+                raise ValueError(error.message) from None
+        written.append(known[pattern, escape])
+    return pa.array(written, pa.string())
 
 
 def moment_trunc(units: pa.Array, moments: pa.Array) -> pa.Array:

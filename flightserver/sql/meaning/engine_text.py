@@ -12,6 +12,7 @@ from flightserver.sql.meaning.constant_parameters import write_constant_paramete
 from flightserver.sql.meaning.context_values import write_context_values
 from flightserver.sql.meaning.exact_numbers import write_exact_numbers
 from flightserver.sql.meaning.fences import fenced
+from flightserver.sql.meaning.forms import FORMS
 from flightserver.sql.meaning.moments import write_moments
 from flightserver.sql.meaning.output_names import write_output_names
 from flightserver.sql.meaning.plan_counts import plan_size
@@ -110,6 +111,8 @@ def for_engine(text: QueryText, definitions: Definitions, circumstances: Circums
     write_moments(writing)
     write_uuids(writing)
     write_bounds(writing)
+    for write_form in FORMS.values():
+        write_form(writing)
     for repair in REPAIRS.values():
         repair(writing)
     write_output_names(writing)

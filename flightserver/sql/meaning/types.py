@@ -100,7 +100,7 @@ class TypeReader:
             case tree.Call():
                 found = self._call(value)
             case tree.Compound():
-                found = _INTERVAL if value.what == "INTERVAL" else None
+                found = self._compound(value)
         return found
 
     def _binary(self, value: tree.Binary) -> pa.DataType | None:
@@ -118,6 +118,11 @@ class TypeReader:
         elif is_pointed(value.right) and is_number(left):
             right = left if pa.types.is_decimal(left) else pa.float64()
         return arithmetic_type(value.operator, left, right)
+
+    def _compound(self, value: tree.Compound) -> pa.DataType | None:
+        if value.what == "AT TIME ZONE":
+            return _zoned_type(self.of(value.parts[0]))
+        return _INTERVAL if value.what == "INTERVAL" else None
 
     def _call(self, call: tree.Call) -> pa.DataType | None:
         if call.name in _FIXED:
@@ -143,6 +148,15 @@ class TypeReader:
         found = [self.of(value) for value in values if value is not None]
         known = [data_type for data_type in found if data_type is not None and not pa.types.is_null(data_type)]
         return known[0] if known and len(set(known)) == 1 and None not in found else None
+
+
+def _zoned_type(moment: pa.DataType | None) -> pa.DataType | None:
+    """The type of `moment AT TIME ZONE …`: of what has a zone the clock there, of a clock's time the moment."""
+    if moment in {pa.date32(), pa.string()}:
+        return _MOMENT
+    if moment is None or not pa.types.is_timestamp(moment):
+        return None
+    return pa.timestamp(moment.unit, "UTC" if moment.tz is None else None)
 
 
 def _cut_type(moment: pa.DataType | None, name: str) -> pa.DataType | None:

@@ -125,8 +125,8 @@ class CallReader(TypeReader):
                 hay = self.expression()
                 return tree.Compound(start, self.position, "IN", (needle, hay))
             return needle
-        if name == "trim" and self.at_any(*_TRIM_SIDES):
-            self.position += 1
+        if name == "trim" and self.at_any(*_TRIM_SIDES, "FROM"):
+            self.position += not self.at("FROM")
             if self.at("FROM"):
                 start = self.position
                 self.position += 1

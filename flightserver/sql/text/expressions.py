@@ -46,10 +46,11 @@ class ExpressionReader(OperandReader):
             case "IN":
                 return self._in(start, left, is_negated=is_negated)
             case "BETWEEN":
+                order = self.next().key if self.at_any("SYMMETRIC", "ASYMMETRIC") else ""
                 low = self.expression(MEMBER)
                 self.expect("AND")
                 high = self.expression(MEMBER)
-                return tree.Between(start, self.position, left, low, high, is_negated)
+                return tree.Between(start, self.position, left, low, high, is_negated, order)
             case "::":
                 return self._cast_to(start, left)
             case "[":
@@ -65,14 +66,16 @@ class ExpressionReader(OperandReader):
             return self._quantified(start, left, operator)
         operator = self._longer(operator)
         right = self.expression(strength)
+        written = f"NOT {operator}" if is_negated else operator
         if operator in {"LIKE", "ILIKE", "SIMILAR"} and self.accept("ESCAPE"):
-            self.expression(MEMBER)
-        return tree.Binary(start, self.position, f"NOT {operator}" if is_negated else operator, at, left, right)
+            escape = self.expression(MEMBER)
+            return tree.Escaped(start, self.position, written, at, left, right, escape)
+        return tree.Binary(start, self.position, written, at, left, right)
 
     def _longer(self, operator: str) -> str:
         """Consume the rest of an operator of several tokens, as of SIMILAR TO and `!~`."""
-        if operator == "SIMILAR":
-            self.expect("TO")
+        if operator == "SIMILAR" and not self.accept("TO"):
+            raise self.unsupported("SIMILAR without TO is not supported; write substring(text FROM 'POSIX pattern')")
         while operator and not operator[0].isalpha() and self._joins_operator():
             operator += self.next().text
         if operator in {"~", "!~"} and self.at("*") and self.peek().start == self.peek(-1).end:

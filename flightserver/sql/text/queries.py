@@ -48,10 +48,12 @@ class QueryReader(ExpressionReader):
         body = self._body(0)
         order_by = self._order_by()
         limit = offset = limit_start = None
+        has_long_limit = False
         while self.at_any("LIMIT", "OFFSET", "FETCH"):
             limit_start = self.position if limit_start is None else limit_start
             if self.accept("LIMIT"):
                 if self.accept("ALL"):
+                    has_long_limit = True
                     continue
                 limit = self.expression()
                 if self.accept(","):
@@ -60,9 +62,30 @@ class QueryReader(ExpressionReader):
                 offset = self.expression()
                 self.accept_any("ROW", "ROWS")
             else:
-                raise self.unsupported("FETCH FIRST is not supported; write LIMIT")
+                limit, has_long_limit = self._fetched(), True
         self._refuse_locks()
-        return tree.Query(start, self.position, common, is_recursive, body, order_by, limit, offset, limit_start)
+        return tree.Query(
+            start, self.position, common, is_recursive, body, order_by, limit, offset, limit_start, has_long_limit
+        )
+
+    def _fetched(self) -> Expression:
+        """Read `FETCH FIRST | NEXT [n] ROW | ROWS ONLY`, which is LIMIT."""
+        start = self.position
+        self.expect("FETCH")
+        if not self.accept_any("FIRST", "NEXT"):
+            raise self.error(f"expected FIRST or NEXT, found {self.found()}")
+        has_number = not self.at_any("ROW", "ROWS")
+        limit = self.expression() if has_number else tree.OneRow(start, self.position)
+        if self.at("PERCENT"):
+            raise self.unsupported("FETCH … PERCENT is not supported; count the rows, and write LIMIT")
+        if not self.accept_any("ROW", "ROWS"):
+            raise self.error(f"expected ROWS, found {self.found()}")
+        if self.at("WITH", "TIES"):
+            raise self.unsupported(
+                "WITH TIES is not supported; write WHERE on rank() OVER (ORDER BY …) of a sub-query, or QUALIFY"
+            )
+        self.expect("ONLY")
+        return limit
 
     def common_tables(self) -> tuple[tuple[tree.CommonTable, ...], bool]:
         """Read `[WITH [RECURSIVE] name AS (…), …]`."""

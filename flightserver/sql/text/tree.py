@@ -52,6 +52,11 @@ class Literal(Expression):
 
 
 @dataclass(frozen=True, slots=True)
+class OneRow(Expression):
+    """The number that `FETCH FIRST ROW ONLY` leaves out."""
+
+
+@dataclass(frozen=True, slots=True)
 class Parameter(Expression):
     """`?` or `$n`."""
 
@@ -75,6 +80,13 @@ class Binary(Expression):
 
 
 @dataclass(frozen=True, slots=True)
+class Escaped(Binary):
+    """`x [NOT] LIKE | ILIKE | SIMILAR y ESCAPE z`."""
+
+    escape: Expression
+
+
+@dataclass(frozen=True, slots=True)
 class Test(Expression):
     """`x IS [NOT] NULL | TRUE | FALSE | UNKNOWN …`."""
 
@@ -84,12 +96,13 @@ class Test(Expression):
 
 @dataclass(frozen=True, slots=True)
 class Between(Expression):
-    """`x [NOT] BETWEEN low AND high`."""
+    """`x [NOT] BETWEEN low AND high`; `order` is SYMMETRIC, where the bounds stand in any order, ASYMMETRIC, or ""."""
 
     operand: Expression
     low: Expression
     high: Expression
     is_negated: bool
+    order: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,7 +352,10 @@ class CommonTable(Node):
 
 @dataclass(frozen=True, slots=True)
 class Query(Node):
-    """A query with what may stand before and behind its body; `limit_start` is where LIMIT or OFFSET begins."""
+    """A query with what may stand before and behind its body.
+
+    `limit_start` is where LIMIT, OFFSET or FETCH begins; `has_long_limit` says that it is `FETCH …` or `LIMIT ALL`.
+    """
 
     common: tuple[CommonTable, ...]
     is_recursive: bool
@@ -348,6 +364,7 @@ class Query(Node):
     limit: Expression | None
     offset: Expression | None
     limit_start: int | None
+    has_long_limit: bool
 
 
 def unbracketed(query: Query) -> Query:

@@ -1,0 +1,18 @@
+"""Forms of SQL that the engine has under other words, or not at all, one file a kind: each is written as what it has.
+
+`FORMS` is the list. Unlike `repairs`, these are no faults: the engine refuses them, or means something of its own by
+them. What a form means is what it means in PostgreSQL.
+"""
+
+from collections.abc import Callable, Mapping
+
+from flightserver.sql.meaning.forms import betweens, letters, pages, patterns, zones
+from flightserver.sql.meaning.writing import Writing
+
+FORMS: Mapping[str, Callable[[Writing], None]] = {
+    "betweens": betweens.write,
+    "letters": letters.write,
+    "pages": pages.write,
+    "patterns": patterns.write,
+    "zones": zones.write,
+}

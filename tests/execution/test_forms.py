@@ -1,0 +1,133 @@
+"""Forms of SQL that are written for the engine in other words: what they mean, in every place where they may stand."""
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pytest
+
+from catalog.errors import DatabaseError
+from flightserver.sql.meaning.forms import FORMS
+from tests.execution.planner import Planner, opened
+
+ROWS = pa.table(
+    {
+        "k": pa.array([1, 2, 3, 4], pa.int64()),
+        "g": pa.array(["a", "a", "b", None]),
+        "n": pa.array([10, 20, 20, None], pa.int64()),
+        "s": pa.array(["a_b", "A%b", "x\\y", None]),
+        "d": pa.array(["1.00", "2.00", "3.00", None]).cast(pa.decimal128(10, 2)),
+        "ts": pa.array(["2024-03-31 02:30:00", "2024-10-27 02:30:00", "1500-01-01 00:00:00", None]).cast(
+            pa.timestamp("us")
+        ),
+        "tz": pa.array(["2024-03-31 01:30:00", "2024-10-27 00:30:00", "2024-10-27 01:30:00", None])
+        .cast(pa.timestamp("us"))
+        .cast(pa.timestamp("us", "UTC")),
+        "dt": pa.array(["2024-03-31", "2024-10-27", "1500-01-01", None]).cast(pa.date32()),
+    }
+)
+
+ANSWERS: dict[str, dict[str, list[object]]] = {
+    "betweens": {
+        "SELECT k FROM t WHERE k BETWEEN SYMMETRIC 3 AND 2": [2, 3],
+        "SELECT k FROM t WHERE k NOT BETWEEN SYMMETRIC 3 AND 2": [1, 4],
+        "SELECT k FROM t WHERE k BETWEEN ASYMMETRIC 3 AND 2": [],
+        "SELECT n BETWEEN SYMMETRIC 15 AND NULL AS v FROM t WHERE k = 1": [None],
+    },
+    "letters": {
+        "SELECT TRIM(BOTH FROM ' a ') || '|' AS v": ["a|"],
+        "SELECT TRIM(TRAILING FROM ' a ') || '|' AS v": [" a|"],
+        "SELECT TRIM(LEADING FROM ' a ') || '|' AS v": ["a |"],
+        "SELECT TRIM(FROM ' a ') || '|' AS v": ["a|"],
+        "SELECT SUBSTRING('abcdef' FROM 'b(.)d') AS v": ["c"],
+        "SELECT SUBSTRING(s FROM '.$') AS v FROM t ORDER BY k": ["b", "b", "y", None],
+    },
+    "pages": {
+        "SELECT k FROM t ORDER BY k FETCH FIRST 2 ROWS ONLY": [1, 2],
+        "SELECT k FROM t ORDER BY k FETCH FIRST ROW ONLY": [1],
+        "SELECT k FROM t WHERE k IN (1, 2, 3) ORDER BY k OFFSET 1 ROW FETCH NEXT 1 ROW ONLY": [2],
+        "SELECT k FROM t ORDER BY k LIMIT ALL OFFSET 2": [3, 4],
+        "SELECT (SELECT k FROM t ORDER BY k DESC FETCH FIRST ROW ONLY) AS v": [4],
+    },
+    "patterns": {
+        "SELECT k FROM t WHERE s LIKE 'a!_b' ESCAPE '!'": [1],
+        "SELECT k FROM t WHERE s NOT ILIKE 'a!_b' ESCAPE '!'": [2, 3],
+        "SELECT k FROM t WHERE s LIKE 'x\\y' ESCAPE ''": [3],
+        "SELECT k FROM t WHERE s LIKE replace(s, '_', '!_') ESCAPE '!'": [1, 2, 3],
+        "SELECT k FROM t WHERE s SIMILAR TO '(a|x)%'": [1, 3],
+        "SELECT k FROM t WHERE s SIMILAR TO 'a.b'": [],
+        "SELECT k FROM t WHERE s SIMILAR TO 'a'": [],
+        "SELECT k FROM t WHERE s NOT SIMILAR TO '[a-z]!__' ESCAPE '!'": [2, 3],
+        "SELECT k FROM t WHERE s SIMILAR TO g || '%'": [1],
+    },
+    "zones": {
+        "SELECT CAST(tz AT TIME ZONE 'Europe/Berlin' AS TEXT) AS v FROM t ORDER BY k": [
+            "2024-03-31 03:30:00",
+            "2024-10-27 02:30:00",
+            "2024-10-27 02:30:00",
+            None,
+        ],
+        "SELECT CAST(ts AT TIME ZONE 'Europe/Berlin' AS TEXT) AS v FROM t ORDER BY k": [
+            "2024-03-31 01:30:00+00",
+            "2024-10-27 01:30:00+00",
+            "1499-12-31 23:06:32+00",
+            None,
+        ],
+        "SELECT CAST(dt AT TIME ZONE 'America/New_York' AS TEXT) AS v FROM t WHERE k = 1": ["2024-03-30 20:00:00"],
+        "SELECT k FROM t WHERE tz AT TIME ZONE CASE WHEN k = 1 THEN 'Asia/Tokyo' ELSE 'UTC' END < ts": [2],
+        "SELECT extract(day FROM date_trunc('day', tz AT TIME ZONE 'Asia/Tokyo')) AS v FROM t GROUP BY 1 ORDER BY 1": [
+            27,
+            31,
+            None,
+        ],
+    },
+}
+
+REFUSALS = {
+    "SELECT k FROM t ORDER BY k FETCH FIRST 2 ROWS WITH TIES": "rank()",
+    "SELECT k FROM t ORDER BY k FETCH FIRST 50 PERCENT ROWS ONLY": "LIMIT",
+    "SELECT k FROM t WHERE s LIKE 'a!' ESCAPE '!'": "must not end with its escape",
+    "SELECT k FROM t WHERE s SIMILAR TO 'a' ESCAPE '!!'": "one letter",
+    "SELECT substring(s SIMILAR 'a' ESCAPE '#') FROM t": "POSIX pattern",
+    "SELECT substring(s FROM 'a' FOR '#') FROM t": "POSIX pattern",
+    "SELECT 1 BETWEEN SYMMETRIC (2 BETWEEN SYMMETRIC 1 AND 3) AND 4": "within another",
+    "SELECT ts AT TIME ZONE '+02:00' FROM t": "name a place",
+    "SELECT ts AT TIME ZONE 'CET' FROM t": "Europe/Berlin",
+    "SELECT ts AT TIME ZONE INTERVAL '2 hours' FROM t": "add an interval",
+    "SELECT ts AT TIME ZONE 'Nowhere/Land' FROM t": "no time zone",
+    "SELECT s AT TIME ZONE 'UTC' FROM t": "write a CAST",
+}
+"""Queries that are refused, and a word of what to write instead."""
+
+
+@pytest.fixture(scope="module")
+def planner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planner]:
+    """A database with the rows in files."""
+    with opened(tmp_path_factory.mktemp("forms")) as made:
+        made.load("t", ROWS)
+        yield made
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_form_means_what_it_means_in_postgresql(planner: Planner, form: str) -> None:
+    """Of queries without ORDER BY, the rows are sorted here."""
+    for query, expected in ANSWERS[form].items():
+        found = planner.plan(query).rows().to_table().column(0).to_pylist()
+        assert (found if "ORDER BY" in query else sorted(found)) == expected, query
+
+
+@pytest.mark.parametrize("query", REFUSALS)
+def test_what_is_refused_says_what_to_write_instead(planner: Planner, query: str) -> None:
+    """When it is planned, or when it runs."""
+    with pytest.raises(DatabaseError, match=REFUSALS[query].replace("(", r"\(").replace(")", r"\)")):
+        planner.plan(query).rows().to_table()
+
+
+def test_changes_find_and_store_what_queries_of_the_same_words_show(planner: Planner) -> None:
+    """Conditions and values of an UPDATE pass through the same rules."""
+    planner.run("CREATE TABLE changed (k BIGINT PRIMARY KEY, at TIMESTAMP)")
+    planner.run("INSERT INTO changed SELECT k, ts FROM t WHERE s LIKE 'a!_b' ESCAPE '!'")
+    planner.run(
+        "UPDATE changed SET at = (at AT TIME ZONE 'Europe/Berlin') AT TIME ZONE 'UTC' WHERE k BETWEEN SYMMETRIC 2 AND 1"
+    )
+    shown = planner.plan("SELECT CAST(at AS TEXT) AS v FROM changed").rows().to_table().column(0).to_pylist()
+    assert shown == ["2024-03-31 01:30:00"]

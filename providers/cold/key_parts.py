@@ -58,8 +58,8 @@ class NumberPart:
 
     def find(self, wanted: Numbers) -> tuple[Positions, Positions]:
         """Return the pairs (place in `wanted`, row of the part) of equal keys; `wanted` ascends."""
-        low, high = int(self.firsts[0]), int(self.firsts[-1]) + int(self.differences[-1, -1])
-        first, last = (int(np.searchsorted(wanted, end, side)) for end, side in ((low, "left"), (high, "right")))
+        bounds = int(self.firsts[0]), int(self.firsts[-1]) + int(self.differences[-1, -1])
+        first, last = int(np.searchsorted(wanted, bounds[0])), int(np.searchsorted(wanted, bounds[1], "right"))
         starts = range(first, last, NEEDLES_AT_A_TIME)
         found = [self._find(wanted[start : min(start + NEEDLES_AT_A_TIME, last)]) for start in starts]
         hits = [here + start for start, (here, _) in zip(starts, found, strict=True)]

@@ -14,7 +14,11 @@ from catalog.errors import DatabaseError, ErrorKind
 CATALOG_NAME = "main"
 DEFAULT_NAMESPACE = "public"
 SYSTEM_NAMESPACE = "system"
-RESERVED_NAMESPACES = frozenset({SYSTEM_NAMESPACE, "information_schema", "pg_catalog", "datafusion", CATALOG_NAME})
+INFORMATION_SCHEMA, PG_CATALOG = "information_schema", "pg_catalog"
+COMPUTED_NAMESPACES = (INFORMATION_SCHEMA, PG_CATALOG, SYSTEM_NAMESPACE)
+"""Namespaces of tables that the server computes when they are read."""
+
+RESERVED_NAMESPACES = frozenset({*COMPUTED_NAMESPACES, "datafusion", CATALOG_NAME})
 NAME_LENGTH_MAX = 128
 PATH_COMPONENT_MAX = 200
 

@@ -21,12 +21,14 @@ from flightserver.access.row_rules import RowRule, rule_on_rows
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.allowed_rows import AllowedRows
+from flightserver.execution.catalogs import ViewColumns, catalog_tables
 from flightserver.execution.damage import check_present, damage_named
 from flightserver.execution.guarding import allowed_text, failing_closed
 from flightserver.execution.names import Names, relation_of_rows, view_text
 from flightserver.execution.passes import Asked, FirstPass, Guarded, Reach, Trusting
 from flightserver.execution.plan_sizes import plan_size_of
 from flightserver.execution.reads import Reads
+from flightserver.execution.rewriting import qualified
 from flightserver.execution.rows import Rows, client_schema, to_client
 from flightserver.execution.sources import Parameters, SqlText, SubstraitPlan
 from flightserver.execution.system import SystemTables
@@ -155,7 +157,8 @@ class Reader:
         self._texts: ByteBoundedCache[object, EngineText] = ByteBoundedCache(ENGINE_TEXTS_BYTES)
         self._uses: ByteBoundedCache[object, FirstPass] = ByteBoundedCache(USES_BYTES)
         self._allowed = AllowedRows((database.settings.memory_limit_mb << 20) // ALLOWED_PART)
-        self.system = {TableName(SYSTEM_NAMESPACE, name): table for name, table in system.items()}
+        own = {TableName(SYSTEM_NAMESPACE, name): table for name, table in system.items()}
+        self.system = {**own, **catalog_tables(own, ViewColumns(self._names, self._columns_of_view).of)}
 
     def plan(
         self, text: QueryText, context: Context, parameters: Parameters | None = None, given: Given = NOTHING
@@ -204,7 +207,12 @@ class Reader:
     def reads_system_only(self, text: QueryText, context: Context) -> bool:
         """Tell whether all that a query reads are system tables."""
         reads = self._query(text, context, None, NOTHING).reads
-        return bool(reads.system) and not reads.tables and not reads.views
+        about_server = all(name.namespace == SYSTEM_NAMESPACE for name in reads.system)
+        return bool(reads.system) and about_server and not reads.tables and not reads.views
+
+    def _columns_of_view(self, view: ViewDef, context: Context) -> pa.Schema:
+        """The columns of a view."""
+        return self.describe(QueryText(f"SELECT * FROM {qualified(view.name)}"), context).schema
 
     def _query(
         self, text: QueryText, context: Context, parameters: Parameters | None, given: Given, words: str = ""

@@ -8,7 +8,7 @@ import pyarrow as pa
 from catalog.definition import Column, TableDef
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.grants import Privilege
-from catalog.identifiers import SYSTEM_NAMESPACE, TableName
+from catalog.identifiers import COMPUTED_NAMESPACES, TableName
 from catalog.types import format_type, type_name
 from flightserver.access.rights import Use
 from flightserver.access.row_rules import rule_on_rows
@@ -105,12 +105,12 @@ class Show:
         return Rows.of_table(table.cast(client_schema(table.schema)))
 
     def _namespaces(self, _: ShowNamespaces, context: Context) -> pa.Table:
-        return pa.table([sorted([*context.door.namespaces, SYSTEM_NAMESPACE])], schema=_NAMESPACES)
+        return pa.table([sorted([*context.door.namespaces, *COMPUTED_NAMESPACES])], schema=_NAMESPACES)
 
     def _tables(self, statement: ShowTables, context: Context) -> pa.Table:
         door, temporary = context.door, context.temporary.by_name
         namespace = statement.namespace or context.namespace
-        if namespace != SYSTEM_NAMESPACE:
+        if namespace not in COMPUTED_NAMESPACES:
             door.require_namespace(namespace)
         tables, views = door.tables_in(namespace, Use.DESCRIBE), door.views_in(namespace, Use.DESCRIBE)
         listed = [(t.name, "TEMPORARY" if t.name in temporary else t.kind_name) for t in tables]

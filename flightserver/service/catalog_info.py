@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from catalog.definition import Column, DefaultFunction, TableDef
 from catalog.errors import DatabaseError, ErrorKind
-from catalog.identifiers import CATALOG_NAME, SYSTEM_NAMESPACE, TableName
+from catalog.identifiers import CATALOG_NAME, COMPUTED_NAMESPACES, TableName
 from catalog.types import format_type, type_name
 from flightserver.access.rights import Use
 from flightserver.context import Context
@@ -49,7 +49,7 @@ def describe_catalog(
         case commands.GetCatalogs():
             return metadata.catalogs([CATALOG_NAME])
         case commands.GetDbSchemas():
-            names = [*context.door.namespaces, SYSTEM_NAMESPACE]
+            names = [*context.door.namespaces, *COMPUTED_NAMESPACES]
             return metadata.db_schemas([metadata.DbSchemaInfo(CATALOG_NAME, name) for name in names], command)
         case commands.GetTables():
 

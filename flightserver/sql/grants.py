@@ -2,7 +2,7 @@
 
 from catalog.errors import ErrorKind
 from catalog.grants import EVERYBODY, Grantee, GranteeType, Privilege
-from catalog.identifiers import SYSTEM_NAMESPACE
+from catalog.identifiers import COMPUTED_NAMESPACES
 from catalog.roles import Role
 from flightserver.sql.access_statements import ChangeOwner, Grant, NamespaceRef, Revoke, ShowGrants
 from flightserver.sql.statements import TableRef
@@ -94,8 +94,8 @@ def _thing(cursor: Cursor) -> TableRef | NamespaceRef:
         cursor.accept_any("TABLE", "VIEW")
     token = cursor.peek()
     table = cursor.table("table")
-    if table.namespace == SYSTEM_NAMESPACE:
-        raise cursor.error("nothing in the namespace 'system' can be granted", ErrorKind.INVALID, token)
+    if table.namespace in COMPUTED_NAMESPACES:
+        raise cursor.error(f"nothing in the namespace '{table.namespace}' can be granted", ErrorKind.INVALID, token)
     return table
 
 

@@ -22,7 +22,7 @@ from flightserver.protocol.actions import SavepointEnd, TransactionEnd
 from flightserver.protocol.commands import IfExists, IfNotExist, StatementIngest, TableDefinitionOptions
 from flightserver.protocol.flight import FLIGHT_INFO, FlightInfo
 from tests.e2e.wire import Wire, begin, savepoint
-from tests.rights.ways import plan
+from tests.rights.ways import CATALOGS, plan
 from tests.server_process import ServerProcess
 
 pytestmark = pytest.mark.proof
@@ -282,7 +282,9 @@ class Probes:
                 f"SHOW MANIFEST FOR {t}",
                 f"SHOW GRANTS ON {t}",
                 f"SHOW POLICIES ON {t}",
-                f"SHOW TABLES IN {pick(['public', 'apart', 'system'])}",
+                f"SHOW TABLES IN {pick(['public', 'apart', 'system', 'pg_catalog'])}",
+                f"SELECT * FROM {pick(CATALOGS)}",
+                f"SELECT column_name FROM information_schema.columns WHERE table_name = '{t}'",
                 pick(["SHOW TABLES", "SHOW NAMESPACES", "SHOW GRANTS", "SHOW GRANTS FOR root", "SHOW search_path"]),
                 "SHOW MANIFEST CACHE",
                 f"FLUSH TABLE {t}",

@@ -17,7 +17,7 @@ from catalog.roles import Role
 from flightserver.protocol import commands
 from flightserver.protocol.commands import IfExists
 from tests.rights.house import Answer, House, Person
-from tests.rights.ways import plan
+from tests.rights.ways import CATALOGS, plan
 
 pytestmark = pytest.mark.proof
 
@@ -234,6 +234,7 @@ class Ann:
                 f"KILL SESSION '{pick(['x', '1'])}'",
                 pick(["CHECK AUDIT LOG", "FLUSH ALL", "SHOW query_timeout_s", "SELECT current_user, session_user"]),
                 "SELECT name, at_most FROM system.limits ORDER BY name",  # what is used has plans with times in it
+                f"SELECT * FROM {pick(CATALOGS)} ORDER BY 1, 2, 3, 4",
                 "SELECT * FROM system.users",
                 "SELECT * FROM system.tokens",
                 "SELECT kind, count(*) FROM system.kept GROUP BY kind ORDER BY kind",

@@ -8,6 +8,7 @@ from datafusion import SessionContext
 from datafusion.substrait import Serde
 
 from catalog.identifiers import TableName
+from flightserver.execution.catalogs.information_schema import STANDARD
 from flightserver.protocol import commands
 from tests.rights.house import Answer, Person
 
@@ -76,8 +77,18 @@ LISTINGS: Mapping[str, Callable[[Person, str, str], str]] = {
     "system.tables": lambda person, namespace, name: _lines(
         person, f"SELECT * FROM system.tables WHERE namespace = '{namespace}'", name
     ),
+    "information_schema.tables": lambda person, namespace, name: _lines(
+        person, f"SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = '{namespace}'", name
+    ),
+    "information_schema.columns": lambda person, namespace, name: _lines(
+        person, f"SELECT * FROM information_schema.columns WHERE table_schema = '{namespace}'", name
+    ),
 }
 """What tells which things there are, asked for one of them."""
+
+
+CATALOGS = tuple(f"information_schema.{name}" for name in STANDARD)
+"""The catalogs that tools read."""
 
 
 def _lines(person: Person, sql: str, name: str) -> str:

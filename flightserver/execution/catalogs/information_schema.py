@@ -1,0 +1,195 @@
+"""`information_schema`: the tables of the standard, with the columns and words that PostgreSQL has in them."""
+
+from collections.abc import Callable, Mapping
+
+import pyarrow as pa
+
+from catalog.definition import TableDef, ViewDef
+from catalog.identifiers import CATALOG_NAME, PG_CATALOG
+from flightserver.execution.catalogs.keys import key_name
+from flightserver.execution.catalogs.seen import RelationKind, Seen, filled
+
+YES, NO = "YES", "NO"
+
+_TEXT, _NUMBER = pa.string(), pa.int32()
+
+
+def _schema(names: str, numbers: str = "") -> pa.Schema:
+    """A schema of columns by their names; those that are no text are numbers."""
+    whole = set(numbers.split())
+    return pa.schema([(name, _NUMBER if name in whole else _TEXT) for name in names.split()])
+
+
+_SCHEMATA = _schema(
+    "catalog_name schema_name schema_owner default_character_set_catalog default_character_set_schema"
+    " default_character_set_name sql_path"
+)
+_TABLES = _schema(
+    "table_catalog table_schema table_name table_type self_referencing_column_name reference_generation"
+    " user_defined_type_catalog user_defined_type_schema user_defined_type_name is_insertable_into is_typed"
+    " commit_action"
+)
+_COLUMNS = _schema(
+    "table_catalog table_schema table_name column_name ordinal_position column_default is_nullable data_type"
+    " character_maximum_length character_octet_length numeric_precision numeric_precision_radix numeric_scale"
+    " datetime_precision interval_type interval_precision character_set_catalog character_set_schema"
+    " character_set_name collation_catalog collation_schema collation_name domain_catalog domain_schema domain_name"
+    " udt_catalog udt_schema udt_name scope_catalog scope_schema scope_name maximum_cardinality dtd_identifier"
+    " is_self_referencing is_identity identity_generation identity_start identity_increment identity_maximum"
+    " identity_minimum identity_cycle is_generated generation_expression is_updatable",
+    "ordinal_position character_maximum_length character_octet_length numeric_precision numeric_precision_radix"
+    " numeric_scale datetime_precision interval_precision maximum_cardinality",
+)
+_VIEWS = _schema(
+    "table_catalog table_schema table_name view_definition check_option is_updatable is_insertable_into"
+    " is_trigger_updatable is_trigger_deletable is_trigger_insertable_into"
+)
+_TABLE_CONSTRAINTS = _schema(
+    "constraint_catalog constraint_schema constraint_name table_catalog table_schema table_name constraint_type"
+    " is_deferrable initially_deferred enforced nulls_distinct"
+)
+_KEY_COLUMN_USAGE = _schema(
+    "constraint_catalog constraint_schema constraint_name table_catalog table_schema table_name column_name"
+    " ordinal_position position_in_unique_constraint",
+    "ordinal_position position_in_unique_constraint",
+)
+_CONSTRAINT_COLUMN_USAGE = _schema(
+    "table_catalog table_schema table_name column_name constraint_catalog constraint_schema constraint_name"
+)
+_REFERENTIAL_CONSTRAINTS = _schema(
+    "constraint_catalog constraint_schema constraint_name unique_constraint_catalog unique_constraint_schema"
+    " unique_constraint_name match_option update_rule delete_rule"
+)
+
+
+def _schemata(seen: Seen) -> pa.Table:
+    names = seen.namespaces
+    columns = {
+        "catalog_name": CATALOG_NAME,
+        "schema_name": names,
+        "schema_owner": [seen.owner_of_namespace(name) for name in names],
+    }
+    return filled(_SCHEMATA, len(names), columns)
+
+
+def _tables(seen: Seen) -> pa.Table:
+    relations = seen.relations
+    types = [RelationKind.VIEW.value if one.kind is RelationKind.COMPUTED else one.kind.value for one in relations]
+    columns = {
+        "table_catalog": CATALOG_NAME,
+        "table_schema": [one.name.namespace for one in relations],
+        "table_name": [one.name.table for one in relations],
+        "table_type": types,
+        "is_insertable_into": [NO if word == RelationKind.VIEW.value else YES for word in types],
+        "is_typed": NO,
+    }
+    return filled(_TABLES, len(relations), columns)
+
+
+def _columns(seen: Seen) -> pa.Table:
+    found, relations = seen.columns, seen.relations
+    names = pa.array([one.name.table for one in relations], _TEXT)
+    namespaces = pa.array([one.name.namespace for one in relations], _TEXT)
+    updatable = pa.array([YES if isinstance(one.found, TableDef) else NO for one in relations], _TEXT)
+
+    def of_type(name: str, kind: pa.DataType = _NUMBER) -> pa.Array:
+        return found.types.column(name, found.type, kind)
+
+    columns = {
+        "table_catalog": CATALOG_NAME,
+        "table_schema": namespaces.take(found.relation),
+        "table_name": names.take(found.relation),
+        "column_name": found.name,
+        "ordinal_position": found.position,
+        "column_default": found.default,
+        "is_nullable": pa.array([NO, YES], _TEXT).take(found.nullable.cast(pa.int8())),
+        "data_type": of_type("words", _TEXT),
+        "character_octet_length": of_type("octets"),
+        "numeric_precision": of_type("precision"),
+        "numeric_precision_radix": of_type("radix"),
+        "numeric_scale": of_type("scale"),
+        "datetime_precision": of_type("fraction_digits"),
+        "udt_catalog": CATALOG_NAME,
+        "udt_schema": PG_CATALOG,
+        "udt_name": of_type("name", _TEXT),
+        "dtd_identifier": found.position.cast(_TEXT),
+        "is_self_referencing": NO,
+        "is_identity": NO,
+        "identity_cycle": NO,
+        "is_generated": "NEVER",
+        "is_updatable": updatable.take(found.relation),
+    }
+    return filled(_COLUMNS, len(found.name), columns)
+
+
+def _views(seen: Seen) -> pa.Table:
+    views = [one.found for one in seen.views if isinstance(one.found, ViewDef)]
+    columns = {
+        "table_catalog": CATALOG_NAME,
+        "table_schema": [view.name.namespace for view in views],
+        "table_name": [view.name.table for view in views],
+        "view_definition": [view.query for view in views],
+        "check_option": "NONE",
+        **dict.fromkeys(_VIEWS.names[5:], NO),
+    }
+    return filled(_VIEWS, len(views), columns)
+
+
+def _table_constraints(seen: Seen) -> pa.Table:
+    columns = {
+        **_of_constraints(seen.keyed),
+        "constraint_type": "PRIMARY KEY",
+        "is_deferrable": NO,
+        "initially_deferred": NO,
+        "enforced": YES,
+    }
+    return filled(_TABLE_CONSTRAINTS, len(seen.keyed), columns)
+
+
+def _key_column_usage(seen: Seen) -> pa.Table:
+    tables = _once_a_column(seen.keyed)
+    columns = {
+        **_of_constraints(tables),
+        "column_name": [column.name for table in seen.keyed for column in table.key_columns],
+        "ordinal_position": [place for table in seen.keyed for place in range(1, len(table.key) + 1)],
+    }
+    return filled(_KEY_COLUMN_USAGE, len(tables), columns)
+
+
+def _constraint_column_usage(seen: Seen) -> pa.Table:
+    tables = _once_a_column(seen.keyed)
+    names = [column.name for table in seen.keyed for column in table.key_columns]
+    return filled(_CONSTRAINT_COLUMN_USAGE, len(tables), {**_of_constraints(tables), "column_name": names})
+
+
+def _referential_constraints(_: Seen) -> pa.Table:
+    return _REFERENTIAL_CONSTRAINTS.empty_table()
+
+
+def _once_a_column(tables: list[TableDef]) -> list[TableDef]:
+    """Each table as often as its key has columns."""
+    return [table for table in tables for _ in table.key]
+
+
+def _of_constraints(tables: list[TableDef]) -> Mapping[str, object]:
+    """The names of keys and of their tables."""
+    namespaces = [table.name.namespace for table in tables]
+    return {
+        **dict.fromkeys(("constraint_catalog", "table_catalog"), CATALOG_NAME),
+        **dict.fromkeys(("constraint_schema", "table_schema"), namespaces),
+        "constraint_name": [key_name(table) for table in tables],
+        "table_name": [table.name.table for table in tables],
+    }
+
+
+STANDARD: Mapping[str, tuple[pa.Schema, Callable[[Seen], pa.Table]]] = {
+    "columns": (_COLUMNS, _columns),
+    "constraint_column_usage": (_CONSTRAINT_COLUMN_USAGE, _constraint_column_usage),
+    "key_column_usage": (_KEY_COLUMN_USAGE, _key_column_usage),
+    "referential_constraints": (_REFERENTIAL_CONSTRAINTS, _referential_constraints),
+    "schemata": (_SCHEMATA, _schemata),
+    "table_constraints": (_TABLE_CONSTRAINTS, _table_constraints),
+    "tables": (_TABLES, _tables),
+    "views": (_VIEWS, _views),
+}
+"""The tables of `information_schema`."""

@@ -1,0 +1,153 @@
+"""The catalogs show what the asker may see: of SHARED, granted, USER and temporary things, and of views."""
+
+import pytest
+
+from tests.rights.house import House, Person
+
+
+@pytest.fixture(scope="module")
+def people(house: House) -> dict[str, Person]:
+    """Root has made one thing of each kind, and granted ann a table, a view and a namespace."""
+    root = house.person("root")
+    for sql in (
+        "CREATE TABLE secret (id BIGINT PRIMARY KEY, secret_column TEXT)",
+        "CREATE TABLE granted (a BIGINT, b BIGINT, v TEXT NOT NULL DEFAULT 'x', PRIMARY KEY (b, a))",
+        "CREATE USER TABLE each (id BIGINT PRIMARY KEY, note TEXT)",
+        "CREATE STREAM TABLE ticks (v BIGINT) WITH (ttl_seconds = 60)",
+        "CREATE VIEW secret_view AS SELECT secret_column FROM secret",
+        "CREATE VIEW shown AS SELECT id AS shown_id, secret_column || '!' AS loud FROM secret",
+        "CREATE NAMESPACE shop",
+        "CREATE NAMESPACE apart",
+        "CREATE TABLE shop.goods (id BIGINT PRIMARY KEY)",
+        "CREATE TABLE apart.things (id BIGINT PRIMARY KEY)",
+        "GRANT SELECT ON granted TO ann",
+        "GRANT SELECT ON shown TO ann",
+        "GRANT SELECT ON NAMESPACE shop TO ann",
+    ):
+        root.ok(sql)
+    return {name: house.person(name) for name in ("root", "sid", "ann", "bob")}
+
+
+def tables(person: Person, column: str = "table_name") -> list[object]:
+    """What a user's `information_schema` has of what people made."""
+    sql = (
+        f"SELECT {column} AS found FROM information_schema.tables"
+        " WHERE table_schema NOT IN ('information_schema', 'pg_catalog', 'system') ORDER BY table_schema, table_name"
+    )
+    return [row["found"] for row in person.ok(sql)]
+
+
+def test_tables_are_those_that_may_be_described(people: dict[str, Person]) -> None:
+    """By right, by grant, by the grant of a namespace or of a view."""
+    everything = ["things", "each", "granted", "secret", "secret_view", "shown", "ticks", "goods"]
+    assert tables(people["root"]) == tables(people["sid"]) == everything
+    assert tables(people["ann"]) == ["each", "granted", "shown", "ticks", "goods"]
+    assert tables(people["bob"]) == ["each", "ticks"]
+
+
+def test_kinds_have_the_words_of_postgresql(people: dict[str, Person], house: House) -> None:
+    """A temporary table is there for its session alone, in the place of what it hides, and not AS USER."""
+    bob, other = people["bob"], house.person("bob")
+    bob.ok("CREATE TEMPORARY TABLE secret (mine BIGINT)")
+    assert tables(bob, "table_name || ' ' || table_type") == [
+        *("each BASE TABLE", "secret LOCAL TEMPORARY", "ticks BASE TABLE"),
+    ]
+    columns = "SELECT column_name FROM information_schema.columns WHERE table_name = 'secret'"
+    assert bob.ok(columns) == [{"column_name": "mine"}]
+    assert other.ok(columns) == []
+    assert "shown VIEW" in tables(people["root"], "table_name || ' ' || table_type")
+    bob.ok("DROP TABLE secret")
+
+
+def test_another_sees_what_the_subject_sees(people: dict[str, Person]) -> None:
+    """AS USER asks with the rights of the user, and without the tables of the session."""
+    sid = people["sid"]
+    sid.ok("CREATE TEMPORARY TABLE mine (id BIGINT)")
+    sql = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
+    seen = sid.ok(f"EXECUTE AS USER 'ann' ({sql})")
+    assert sorted(str(row["table_name"]) for row in seen) == ["each", "granted", "shown", "ticks"]
+    sid.ok("DROP TABLE mine")
+
+
+def test_namespaces_are_those_that_may_be_seen(people: dict[str, Person]) -> None:
+    """With the owner for whom that is of interest."""
+    sql = "SELECT schema_name FROM information_schema.schemata ORDER BY 1"
+    computed = ["information_schema", "pg_catalog", "public"]
+    assert [row["schema_name"] for row in people["bob"].ok(sql)] == [*computed, "system"]
+    assert [row["schema_name"] for row in people["ann"].ok(sql)] == [*computed, "shop", "system"]
+    owner = "SELECT schema_owner FROM information_schema.schemata WHERE schema_name = 'shop'"
+    assert people["ann"].ok(owner) == [{"schema_owner": None}]
+    assert people["root"].ok(owner) == [{"schema_owner": "root"}]
+
+
+def test_columns_of_a_granted_table(people: dict[str, Person]) -> None:
+    """In their order, with types, NOT NULL and defaults."""
+    sql = (
+        "SELECT column_name, ordinal_position, column_default, is_nullable, data_type, numeric_precision, udt_name"
+        " FROM information_schema.columns WHERE table_name = 'granted' ORDER BY ordinal_position"
+    )
+    assert [tuple(row.values()) for row in people["ann"].ok(sql)] == [
+        ("a", 1, None, "NO", "bigint", 64, "int8"),
+        ("b", 2, None, "NO", "bigint", 64, "int8"),
+        ("v", 3, "'x'", "NO", "text", None, "text"),
+    ]
+    assert people["bob"].ok(sql) == []
+
+
+def test_columns_of_a_granted_view(people: dict[str, Person]) -> None:
+    """Of what it reads, nothing; and none where it names what is not there any more."""
+    root, ann = people["root"], people["ann"]
+    sql = "SELECT column_name, data_type FROM information_schema.columns WHERE table_name IN ('shown', 'secret')"
+    assert [tuple(row.values()) for row in ann.ok(sql)] == [("shown_id", "bigint"), ("loud", "text")]
+    root.ok("ALTER TABLE secret RENAME COLUMN secret_column TO other_column")
+    assert ann.ok(sql) == []
+    root.ok("ALTER TABLE secret RENAME COLUMN other_column TO secret_column")
+    assert len(ann.ok(sql)) == 2
+
+
+def test_keys_are_in_the_order_of_the_key(people: dict[str, Person]) -> None:
+    """Tables without one have no constraint."""
+    sql = (
+        "SELECT table_name, constraint_name, column_name FROM information_schema.table_constraints"
+        " JOIN information_schema.key_column_usage USING (table_schema, table_name, constraint_name)"
+        " WHERE constraint_type = 'PRIMARY KEY' ORDER BY table_name, ordinal_position"
+    )
+    assert [tuple(row.values()) for row in people["ann"].ok(sql)] == [
+        ("each", "each_pkey", "id"),
+        ("goods", "goods_pkey", "id"),
+        ("granted", "granted_pkey", "b"),
+        ("granted", "granted_pkey", "a"),
+    ]
+
+
+def test_views_show_their_texts_to_who_may_describe_them(people: dict[str, Person]) -> None:
+    """As `system.views` does."""
+    sql = "SELECT table_name, view_definition FROM information_schema.views"
+    assert [row["table_name"] for row in people["ann"].ok(sql)] == ["shown"]
+    assert people["bob"].ok(sql) == []
+
+
+def test_a_transaction_sees_its_own_definitions(people: dict[str, Person]) -> None:
+    """And nobody else does before it commits."""
+    root = people["root"]
+    root.ok("BEGIN")
+    root.ok("CREATE TABLE made (id BIGINT)")
+    assert "made" in tables(root)
+    assert "made" not in tables(people["sid"])
+    root.ok("ROLLBACK")
+    assert "made" not in tables(root)
+
+
+@pytest.mark.parametrize("namespace", ["information_schema", "pg_catalog", "system"])
+def test_nothing_in_the_catalogs_can_be_changed(namespace: str, people: dict[str, Person]) -> None:
+    """Not even by the role system: nor made, granted or put under a policy."""
+    root = people["root"]
+    for sql in (
+        f"CREATE TABLE {namespace}.t (id BIGINT)",
+        f"INSERT INTO {namespace}.tables VALUES (1)",
+        f"DELETE FROM {namespace}.tables",
+        f"DROP TABLE {namespace}.tables",
+        f"GRANT SELECT ON {namespace}.tables TO bob",
+        f"DROP NAMESPACE {namespace} CASCADE",
+    ):
+        assert "internal" not in root.refused(sql).lower()

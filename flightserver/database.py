@@ -131,7 +131,7 @@ class Database:
     def _scopes_with_hot_rows(self) -> Iterator[Scope]:
         for table in self.catalog.registry.tables.values():
             try:
-                for user in self.store.users_with_hot_rows(table):
+                for user in self.store.hot_records.users(table):
                     yield Scope(table.id, user)
             except DamagedError as error:
                 self.store.files.damages.note(error.damage)

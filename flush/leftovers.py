@@ -21,7 +21,7 @@ def clear_leftovers(catalog: CatalogStore, store: ScopeStore, folders: TableFold
     nothing is deleted.
     """
     known = set(catalog.registry.ids)
-    catalog.skip_table_ids(max([0, *folders.table_ids(), *folders.ids_aside(), *store.tables_with_records()]))
+    catalog.skip_table_ids(max([0, *folders.table_ids(), *folders.ids_aside(), *store.hot_records.tables()]))
     for place in folders.bring_back(known - folders.table_ids()):
         log.warning("%s is known again and was brought back", place)
     gone = catalog.gone_tables() - known

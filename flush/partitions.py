@@ -9,4 +9,4 @@ from providers.commit.scope_store import ScopeStore
 def users_of(store: ScopeStore, table: TableDef) -> Sequence[str | None]:
     """The users (None for a SHARED table) who have rows of a table, or had some."""
     with_files = (scope.user for scope in store.manifests.published(table.id))
-    return sorted({*with_files, *store.users_with_hot_rows(table)}, key=lambda user: user or "")
+    return sorted({*with_files, *store.hot_records.users(table)}, key=lambda user: user or "")

@@ -17,6 +17,6 @@ BYTES_MAX = 64 << 10
 
 def stays_hot(store: ScopeStore, table: TableDef, user: str | None) -> bool:
     """Tell whether a scope has so few hot rows that they may stay."""
-    return table.kind is TableKind.USER and store.has_few_hot_records(
+    return table.kind is TableKind.USER and store.hot_records.are_few(
         Scope(table.id, user), records_max=RECORDS_MAX, bytes_max=BYTES_MAX
     )

@@ -160,7 +160,7 @@ class Maintenance:
             return [context.scope(table)[1]]
         loaded = {state.head.scope.user for state in store.loaded() if state.head.table.id == table.id}
         with_files = users_of(store, table) if table.is_published else ()
-        return sorted({*store.users_with_hot_rows(table), *loaded, *with_files}, key=lambda user: user or "")
+        return sorted({*store.hot_records.users(table), *loaded, *with_files}, key=lambda user: user or "")
 
     def _flush(self, work: Work, state: ScopeState) -> int:
         """Move hot rows into batches and settle those that are still as they came; return how many rows were hot."""

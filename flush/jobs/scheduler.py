@@ -200,7 +200,7 @@ class Scheduler:
         if scope not in self._expected:
             return None
         table = self._tools.find_table(scope.table_id)
-        if table is not None and table.options.stream is not None and self._store.has_hot_rows(table, scope.user):
+        if table is not None and table.options.stream is not None and self._store.hot_records.are_there(scope):
             rests_until = self._put(StreamEviction(table_id=scope.table_id, user=scope.user), Origin.DECIDED)
             return max(
                 rests_until or 0.0, now + max(table.options.stream.ttl_seconds, self._plan.evict_every_seconds())

@@ -31,7 +31,7 @@ def damage_of(store: ScopeStore, table: TableDef, user: str | None) -> list[Dama
 
 def _examined(store: ScopeStore, table: TableDef, user: str | None) -> ColdState:
     """What a scope's files say, if all of it can be read that is needed to load it."""
-    if store.has_hot_rows(table, user):
+    if store.hot_records.are_there(Scope(table.id, user)):
         return store.state(table, user).head.cold
     return store.cold_state(table, user)
 

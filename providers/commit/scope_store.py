@@ -43,6 +43,7 @@ from providers.commit.visibility import Visibility, nothing_more
 from providers.damage import DamagedPart, named
 from providers.hot import record
 from providers.hot.record import HotRecord
+from providers.hot.records import HotRecords
 from providers.hot.view import HotView
 from providers.manifests.cached import CachedManifest
 from providers.manifests.listed import KnownManifest
@@ -105,6 +106,7 @@ class ScopeStore:
         """How much of a scope's rows jobs bring into one piece, at most."""
         self.visibility = Visibility()
         self.names = FileNames(keyvalue)
+        self.hot_records = HotRecords(keyvalue)
         self.manifests = ManifestService(keyvalue)
         self.stillness = Turns()
         """Manifests are published, and files that one named are deleted, by those who take part; alone, nobody does."""
@@ -170,32 +172,6 @@ class ScopeStore:
     def in_memory(self, scope: Scope) -> ScopeState | None:
         """A scope, if it is in memory; this is no use of it."""
         return self.residents.find(scope)
-
-    def users_with_hot_rows(self, table: TableDef) -> Iterator[str | None]:
-        """Users (None for a SHARED table) whose scope has hot records on disk; DamagedError when nobody can tell."""
-        lower = prefix = record.table_prefix(table.id)
-        end = record.prefix_end(prefix)
-        while True:
-            with named(table, Scope(table.id, None), DamagedPart.HOT_ROWS):
-                key = self._keyvalue.first_key(Family.HOT, lower, end)
-            if key is None:
-                return
-            yield record.user_of(key)
-            lower = record.prefix_end(key[: -record.SEQ_BYTES])
-
-    def has_hot_rows(self, table: TableDef, user: str | None) -> bool:
-        """Tell whether a scope has hot records on disk."""
-        prefix = record.scope_prefix(Scope(table.id, user))
-        return self._keyvalue.first_key(Family.HOT, prefix, record.prefix_end(prefix)) is not None
-
-    def has_few_hot_records(self, scope: Scope, *, records_max: int, bytes_max: int) -> bool:
-        """Tell whether a scope has no more hot records on disk than so many, and of no more bytes."""
-        prefix, size = record.scope_prefix(scope), 0
-        for count, (_, stored) in enumerate(self._keyvalue.scan(Family.HOT, prefix, record.prefix_end(prefix)), 1):
-            size += len(stored)
-            if count > records_max or size > bytes_max:
-                return False
-        return True
 
     def cold_state(self, table: TableDef, user: str | None) -> ColdState:
         """What the files of a scope say, in memory or not; DamagedError, which is noted, when they cannot be read."""
@@ -408,22 +384,6 @@ class ScopeStore:
                 state.dropped = True
         self.forget_tables([table.id])
         self.dropped_tables.add(table.id)
-
-    def tables_with_records(self) -> Iterator[int]:
-        """Ids of all tables that have hot records, known or not."""
-        lower = b""
-        while (key := self._first_hot_key(lower)) is not None:
-            table_id = record.table_of(key)
-            yield table_id
-            lower = record.prefix_end(record.table_prefix(table_id))
-
-    def _first_hot_key(self, lower: bytes) -> bytes | None:
-        """The first key of a hot record from here on; none when that cannot be read."""
-        try:
-            return self._keyvalue.first_key(Family.HOT, lower, b"\xff" * 9)
-        except DatabaseError as error:
-            log.warning("not all hot records can be read: %s", error.message)
-            return None
 
     def forget_tables(self, table_ids: Collection[int]) -> None:
         """Delete the records of tables that are gone."""

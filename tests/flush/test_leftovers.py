@@ -32,7 +32,7 @@ def lose_definition(table: TableAccess) -> None:
 
 def hot_tables(db: Database) -> list[int]:
     """Ids of the tables that have hot records."""
-    return list(db.store.tables_with_records())
+    return list(db.store.hot_records.tables())
 
 
 def test_a_dropped_table_is_deleted_at_the_next_start(db: Database) -> None:

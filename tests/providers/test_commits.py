@@ -271,14 +271,14 @@ def test_users_with_hot_rows_are_found_on_disk(db: Database) -> None:
         table.of_user(user).write(kv(3))
     table.of_user("c").flush()
     db.reopen()
-    assert list(db.store.users_with_hot_rows(table.definition)) == ["a", "b\xff"]
+    assert list(db.store.hot_records.users(table.definition)) == ["a", "b\xff"]
 
 
 def test_shared_table_with_hot_rows_is_found_on_disk(table: TableAccess) -> None:
     """A SHARED table's scope has no user."""
-    assert list(table.db.store.users_with_hot_rows(table.definition)) == []
+    assert list(table.db.store.hot_records.users(table.definition)) == []
     table.write(kv(1))
-    assert list(table.db.store.users_with_hot_rows(table.definition)) == [None]
+    assert list(table.db.store.hot_records.users(table.definition)) == [None]
 
 
 def test_dropped_table_refuses_writes_and_loses_its_records(table: TableAccess) -> None:

@@ -15,7 +15,7 @@ from catalog.evolution import add_column, create_table, drop_column, rename_colu
 from catalog.identifiers import DEFAULT_NAMESPACE, TableName
 from catalog.policies import Policy
 from catalog.registry import Registry
-from catalog.types import format_type, is_nested, storable
+from catalog.types import format_type, is_nested, storable, storage_type
 from flightserver.access.door import Door
 from flightserver.access.rights import Kind, Use
 from flightserver.context import Context
@@ -23,7 +23,7 @@ from flightserver.database import Database
 from flightserver.execution.ingest import Load
 from flightserver.execution.names import names_in_view
 from flightserver.execution.new_table import NewTable
-from flightserver.execution.reading import Reader
+from flightserver.execution.reading import Given, Reader
 from flightserver.execution.rewriting import names_in
 from flightserver.execution.rows import Affected
 from flightserver.sql.lifetimes import base_options
@@ -146,11 +146,19 @@ class Ddl:
         context.refuse_making(statement.kind, temporary=statement.temporary)
         if _is_taken(name, context, temporary=statement.temporary, allowed=statement.if_not_exists):
             return _DONE
-        planned = self._reader.plan(statement.query_text, context)
-        columns = tuple(ColumnSpec(field.name, storable(field.type, field.name)) for field in planned.schema)
+        targets = tuple(storage_type(column.type) for column in statement.columns)
+        planned = self._reader.plan(statement.query_text, context, None, Given(targets=targets))
+        columns = statement.columns or tuple(
+            ColumnSpec(field.name, storable(field.type, field.name)) for field in planned.schema
+        )
+        if len(columns) != len(planned.schema):
+            raise DatabaseError(
+                ErrorKind.INVALID, f"the table has {len(columns)} columns, its query {len(planned.schema)}"
+            )
         table = self._defined(name, statement, columns)
         table = replace(table, owner=context.user)
-        rows = planned.rows().start(context.stop)
+        names = [column.name for column in columns]
+        rows = (batch.rename_columns(names) for batch in planned.rows().start(context.stop))
         load = Load(OnExisting.REFUSE, Strictness.STATEMENT)
         return Affected(self._new_table(table, statement, context).publish_filled(rows, load) or 0)
 

@@ -153,19 +153,33 @@ def _create_table(cursor: Cursor, kind: _Kind) -> CreateTable | CreateTableAs:
     elif key := _key_constraint(cursor):
         elements.keys.append(key)
     options = _with_options(cursor)
-    if cursor.accept("AS"):
-        if elements.columns:
-            raise cursor.unsupported("CREATE TABLE with both columns and AS is not supported; leave the columns out")
-        key = _only_key(cursor, elements.keys, place)
+    has_query = cursor.accept("AS")
+    key = _only_key(cursor, elements.keys, place)
+    if has_query and not elements.columns:
         check_option_names(options)
         query = _query(cursor)
         return CreateTableAs(table, kind.of_rows, if_not_exists, key, options, query, is_stream=kind.is_stream)
     if not elements.columns:
         raise cursor.error("a table needs columns or AS and a query", ErrorKind.INVALID, place)
     try:
-        return _checked_table(table, kind, if_not_exists, elements, _only_key(cursor, elements.keys, place), options)
+        made = _checked_table(table, kind, if_not_exists, elements, key, options)
     except DatabaseError as error:
         raise DatabaseError(error.kind, f"table {table}: {error.message}") from None
+    return _filled(made, _query(cursor)) if has_query else made
+
+
+def _filled(made: CreateTable, query: QueryText) -> CreateTableAs:
+    """The same table with the rows of a query."""
+    return CreateTableAs(
+        made.table,
+        made.kind,
+        made.if_not_exists,
+        made.primary_key,
+        made.options,
+        query,
+        is_stream=made.is_stream,
+        columns=made.columns,
+    )
 
 
 def _element(cursor: Cursor, elements: _Elements) -> None:

@@ -44,7 +44,7 @@ class CreateTable(Statement):
 
 @dataclass(frozen=True)
 class CreateTableAs(Statement):
-    """A table from a query's columns and rows."""
+    """A table from a query's rows. Its columns are the query's, or those that are given, in the query's order."""
 
     table: TableRef
     kind: TableKind
@@ -54,6 +54,7 @@ class CreateTableAs(Statement):
     query_text: QueryText
     temporary: bool = False
     is_stream: bool = False
+    columns: tuple[ColumnSpec, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -14,26 +14,28 @@ import pyarrow.compute as pc
 from datafusion import SessionContext, udf
 
 from catalog.errors import DatabaseError
+from providers.engine.intervals import (
+    INTERVAL,
+    MICROSECONDS_OF_DAY,
+    interval_justified,
+    interval_length,
+    interval_over,
+    interval_times,
+    parts_of,
+)
 from providers.engine.text_patterns import like_pattern, similar_pattern
 from providers.engine.zones import moment_in_zone, moment_of_zone
 from providers.rows.moments import text_of_moments
 
 Numbers = npt.NDArray[np.int64]
 
-INTERVAL = pa.month_day_nano_interval()
-MICROSECONDS_OF_DAY = 86_400_000_000
-DAYS_OF_MONTH = 30
-"""As PostgreSQL compares intervals."""
-
 FIRST_SECOND, END_SECOND = -62_135_596_800, 253_402_300_800
 """Of the years 1 to 9999."""
 
-_NANOSECONDS_OF_DAY = MICROSECONDS_OF_DAY * 1000
 _UNITS = frozenset(
     {"year", "quarter", "month", "week", "day", "hour", "minute", "second", "millisecond", "microsecond"}
 )
 _SPANS_OF_YEARS = {"decade": 10, "century": 100, "millennium": 1000}
-_PARTS = np.dtype([("months", np.int32), ("days", np.int32), ("nanoseconds", np.int64)])
 
 
 SHORT_LETTERS_MAX = 255
@@ -71,6 +73,8 @@ def add_functions(session: SessionContext) -> None:
         texts = [pa.string(), pa.string()]
         session.register_udf(udf(partial(_read_patterns, read), texts, pa.string(), "immutable", name=read.__name__))
     session.register_udf(udf(interval_justified, [INTERVAL], INTERVAL, "immutable", name="interval_justified"))
+    for scaled in (interval_times, interval_over):
+        session.register_udf(udf(scaled, [INTERVAL, pa.float64()], INTERVAL, "immutable", name=scaled.__name__))
 
 
 def _checked(function: Callable[[pa.Array, pa.Array], pa.Array], left: pa.Array, right: pa.Array) -> pa.Array:
@@ -121,7 +125,7 @@ def moment_trunc(units: pa.Array, moments: pa.Array) -> pa.Array:
 
 def moment_bin(strides: pa.Array, moments: pa.Array, origins: pa.Array) -> pa.Array:
     """The starts of the spans of months, or of less, that moments are in, counted from origins; in all years."""
-    parts = _parts_of(strides)
+    parts = parts_of(strides)
     months = np.abs(parts["months"].astype(np.int64))
     lengths = np.abs(parts["days"] * np.int64(MICROSECONDS_OF_DAY) + parts["nanoseconds"] // 1000)
     missing = ~np.asarray(pc.and_(pc.and_(strides.is_valid(), moments.is_valid()), origins.is_valid()))
@@ -202,30 +206,6 @@ def double_at(places: pa.Array) -> pa.Array:
 def _mirrored(bits: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Bits of doubles as numbers in the same order, and back: those below zero count the other way."""
     return bits ^ ((bits >> 63) & np.int64(0x7FFF_FFFF_FFFF_FFFF))
-
-
-def interval_length(intervals: pa.Array) -> pa.Array:
-    """The length of intervals in microseconds: a month has 30 days, a day 24 hours."""
-    parts = _parts_of(intervals)
-    days = parts["months"].astype(np.int64) * DAYS_OF_MONTH + parts["days"]
-    lengths = days * MICROSECONDS_OF_DAY + parts["nanoseconds"] // 1000
-    return pa.array(lengths, mask=_missing(intervals))
-
-
-def interval_justified(intervals: pa.Array) -> pa.Array:
-    """Intervals with whole days of their hours as days, as PostgreSQL has the differences of moments."""
-    parts = _parts_of(intervals).copy()
-    days = (np.abs(parts["nanoseconds"]) // _NANOSECONDS_OF_DAY) * np.sign(parts["nanoseconds"])
-    parts["days"] += days.astype(np.int32)
-    parts["nanoseconds"] -= days * _NANOSECONDS_OF_DAY
-    valid = intervals.is_valid()
-    bitmap = pa.array(valid).buffers()[1] if intervals.null_count else None
-    return pa.Array.from_buffers(INTERVAL, len(intervals), [bitmap, pa.py_buffer(parts.tobytes())])
-
-
-def _parts_of(intervals: pa.Array) -> "np.ndarray":
-    values = np.frombuffer(intervals.buffers()[1], dtype=_PARTS) if len(intervals) else np.empty(0, _PARTS)
-    return values[intervals.offset : intervals.offset + len(intervals)]
 
 
 def _missing(values: pa.Array) -> "np.ndarray | None":

@@ -17,9 +17,26 @@ from tests.faults.replay import is_ordered
 from tests.server_process import ServerProcess
 
 _SETTING = re.compile(
-    r"\s*(SET|RESET)\s+(datafusion\.(?:sql_parser|execution\.time_zone|catalog)[\w.]*|time\s*zone)", re.IGNORECASE
+    r"\s*(SET|RESET)\s+(datafusion\.(?:sql_parser|execution\.time_zone|catalog)[\w.]*|time\s*zone)"
+    r"\s*(?:=|TO\b)?\s*['\"]?([^'\";]*)",
+    re.IGNORECASE,
 )
 """What changes what a text means: the server has no such settings."""
+
+_ZONE = "datafusion.execution.time_zone"
+_AS_THE_SERVER = {
+    _ZONE: {"utc", "+00", "+00:00"},
+    "datafusion.catalog.default_schema": {"public"},
+    "datafusion.sql_parser.default_null_ordering": {"nulls_max"},
+    "datafusion.sql_parser.dialect": {"generic"},
+    "datafusion.sql_parser.enable_ident_normalization": {"true"},
+    "datafusion.sql_parser.parse_float_as_decimal": {"false"},
+    "datafusion.sql_parser.support_varchar_with_length": {"true"},
+}
+"""Values under which texts mean what they mean to the server."""
+
+_OF_NO_MEANING = {"datafusion.catalog.information_schema", "datafusion.sql_parser.map_string_types_to_utf8view"}
+"""What says which relations there are, or which of two types carries a text."""
 
 _OF_THE_ENGINE = re.compile(
     r"(?:\s|--[^\n]*\n)*(?:EXPLAIN|COPY|SET|RESET|SHOW|DESCRIBE|DESC|PREPARE|EXECUTE|DEALLOCATE"
@@ -138,5 +155,12 @@ class _File:
 
     def _note_setting(self, sql: str) -> None:
         found = _SETTING.match(sql)
-        if found:
-            (self._settings.add if found[1].upper() == "SET" else self._settings.discard)(found[2].lower())
+        if found is None:
+            return
+        name, value = "".join(found[2].lower().split()), found[3].strip().lower()
+        name = _ZONE if name == "timezone" else name
+        is_its_own = name in _OF_NO_MEANING or value in _AS_THE_SERVER.get(name, ())
+        if found[1].upper() == "SET" and not is_its_own:
+            self._settings.add(name)
+        else:
+            self._settings.discard(name)

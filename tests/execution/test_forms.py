@@ -33,6 +33,30 @@ ANSWERS: dict[str, dict[str, list[object]]] = {
         "SELECT k FROM t WHERE k BETWEEN ASYMMETRIC 3 AND 2": [],
         "SELECT n BETWEEN SYMMETRIC 15 AND NULL AS v FROM t WHERE k = 1": [None],
     },
+    "date_parts": {
+        "SELECT extract(century FROM ts) AS v FROM t ORDER BY k": [21, 21, 15, None],
+        "SELECT date_part('decade', dt) AS v FROM t ORDER BY k": [202, 202, 150, None],
+        "SELECT extract(millennium FROM dt) AS v FROM t ORDER BY k": [3, 3, 2, None],
+        "SELECT extract(julian FROM ts) AS v FROM t WHERE k = 3": [2268924.0],
+        "SELECT extract(timezone FROM tz) AS v FROM t ORDER BY k": [0, 0, 0, None],
+    },
+    "interval_texts": {
+        f"SELECT CAST(ts + {interval} AS TEXT) AS v FROM t WHERE k = 1": [moment]
+        for interval, moment in {
+            "INTERVAL '1-2' YEAR TO MONTH": "2025-05-31 02:30:00",
+            "INTERVAL '1 02:03' DAY TO MINUTE": "2024-04-01 04:33:00",
+            "INTERVAL '02:03' MINUTE TO SECOND": "2024-03-31 02:32:03",
+            "INTERVAL '1' DAY": "2024-04-01 02:30:00",
+            "INTERVAL 'P1DT2H'": "2024-04-01 04:30:00",
+            "INTERVAL '1 day 01:02:03.5'": "2024-04-01 03:32:03.5",
+            "INTERVAL '1 day ago'": "2024-03-30 02:30:00",
+            "'1-2'::interval": "2025-05-31 02:30:00",
+            "k * INTERVAL '1 day'": "2024-04-01 02:30:00",
+            "INTERVAL '1 day' * 1.5": "2024-04-01 14:30:00",
+            "INTERVAL '1 month' / 3": "2024-04-10 02:30:00",
+            "(ts - TIMESTAMP '2024-03-30 02:30:00') * 2": "2024-04-02 02:30:00",
+        }.items()
+    },
     "letters": {
         "SELECT TRIM(BOTH FROM ' a ') || '|' AS v": ["a|"],
         "SELECT TRIM(TRAILING FROM ' a ') || '|' AS v": [" a|"],
@@ -83,6 +107,9 @@ ANSWERS: dict[str, dict[str, list[object]]] = {
 }
 
 REFUSALS = {
+    "SELECT INTERVAL 'soon'": "write numbers with units",
+    "SELECT INTERVAL '1 day' / 0": "division by zero",
+    "SELECT extract(timezone FROM ts) FROM t": "WITH TIME ZONE",
     "SELECT k FROM t ORDER BY k FETCH FIRST 2 ROWS WITH TIES": "rank()",
     "SELECT k FROM t ORDER BY k FETCH FIRST 50 PERCENT ROWS ONLY": "LIMIT",
     "SELECT k FROM t WHERE s LIKE 'a!' ESCAPE '!'": "must not end with its escape",
@@ -131,3 +158,19 @@ def test_changes_find_and_store_what_queries_of_the_same_words_show(planner: Pla
     )
     shown = planner.plan("SELECT CAST(at AS TEXT) AS v FROM changed").rows().to_table().column(0).to_pylist()
     assert shown == ["2024-03-31 01:30:00"]
+
+
+def test_a_table_with_columns_takes_the_rows_of_a_query_as_insert_does(planner: Planner) -> None:
+    """By their place, in the types of its columns; a query of another width leaves nothing."""
+    planner.run("CREATE TABLE filled (x DECIMAL(10,3), y TEXT PRIMARY KEY) AS VALUES (110.0005, 'a'), (2, 'b')")
+    rows = planner.plan("SELECT y, CAST(x AS TEXT) AS x FROM filled ORDER BY y").rows().to_table().to_pylist()
+    assert rows == [{"y": "a", "x": "110.001"}, {"y": "b", "x": "2.000"}]
+    with pytest.raises(DatabaseError, match="1 columns, its query 2"):
+        planner.run("CREATE TABLE narrow (x INT) AS SELECT 1, 2")
+    planner.run("CREATE TABLE narrow (x INT) AS SELECT 1")
+
+
+def test_values_in_from_need_no_brackets(planner: Planner) -> None:
+    """As a source among others, with names for its columns."""
+    query = "SELECT a + x AS v FROM VALUES (1, 2), (3, 4) AS q (a, b), (SELECT 10 AS x) r ORDER BY a"
+    assert planner.plan(query).rows().to_table().column(0).to_pylist() == [11, 13]

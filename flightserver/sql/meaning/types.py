@@ -117,6 +117,10 @@ class TypeReader:
             left = right if pa.types.is_decimal(right) else pa.float64()
         elif is_pointed(value.right) and is_number(left):
             right = left if pa.types.is_decimal(left) else pa.float64()
+        elif is_pointed(value.right) and _is_length(left):
+            right = pa.float64()
+        elif is_pointed(value.left) and _is_length(right):
+            left = pa.float64()
         return arithmetic_type(value.operator, left, right)
 
     def _compound(self, value: tree.Compound) -> pa.DataType | None:
@@ -169,6 +173,8 @@ def _cut_type(moment: pa.DataType | None, name: str) -> pa.DataType | None:
 
 def cast_type(text: str) -> pa.DataType | None:
     """The type that a cast makes."""
+    if text.upper() == "INTERVAL":
+        return _INTERVAL
     try:
         return storage_type(parse_type(text))
     except DatabaseError:
@@ -190,9 +196,20 @@ def arithmetic_type(operator: str, left: pa.DataType | None, right: pa.DataType 
         return pa.duration("us")
     if pa.types.is_date(left) and pa.types.is_date(right) and operator == "-":
         return pa.int64()
-    if operator not in {"+", "-"}:
+    if operator in {"*", "/"}:
+        return _scaled_type(left, right) or (_scaled_type(right, left) if operator == "*" else None)
+    if operator == "%":
         return None
     return _moved_type(left, right) or (_moved_type(right, left) if operator == "+" else None)
+
+
+def _scaled_type(interval: pa.DataType, by: pa.DataType) -> pa.DataType | None:
+    """The type of an interval times or over a number."""
+    return _INTERVAL if _is_length(interval) and is_number(by) else None
+
+
+def _is_length(data_type: pa.DataType | None) -> bool:
+    return data_type is not None and bool(pa.types.is_interval(data_type) or pa.types.is_duration(data_type))
 
 
 def _moved_type(moment: pa.DataType, by: pa.DataType) -> pa.DataType | None:

@@ -336,8 +336,8 @@ class QueryReader(ExpressionReader):
         is_lateral = self.accept("LATERAL")
         if self.at("("):
             found = self._bracketed(start, is_lateral=is_lateral)
-        elif self.at("VALUES"):
-            raise self.error("write brackets around VALUES in FROM")
+        elif self.at("VALUES", "("):
+            found = self._values_source(start)
         elif self.at("UNNEST", "(") or self._is_call():
             found = self._call_source(start)
         else:
@@ -347,6 +347,15 @@ class QueryReader(ExpressionReader):
         if self.at_any("PIVOT", "UNPIVOT") and self.peek(1).key == "(":
             raise self.unsupported(f"{self.peek().key} is not supported")
         return found
+
+    def _values_source(self, start: int) -> tree.Source:
+        """Read `VALUES (…), … [alias [(columns)]]` without brackets around it."""
+        self.expect("VALUES")
+        rows = self._rows()
+        body = tree.Values(start, self.position, rows, is_partial=False)
+        query = tree.Query(start, self.position, (), False, body, (), None, None, None, False)
+        alias, columns = self._alias()
+        return tree.QuerySource(start, self.position, alias, columns, query, is_lateral=False)
 
     def _is_call(self) -> bool:
         ahead = 1

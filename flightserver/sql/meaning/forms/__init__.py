@@ -6,11 +6,13 @@ them. What a form means is what it means in PostgreSQL.
 
 from collections.abc import Callable, Mapping
 
-from flightserver.sql.meaning.forms import betweens, letters, pages, patterns, zones
+from flightserver.sql.meaning.forms import betweens, date_parts, interval_texts, letters, pages, patterns, zones
 from flightserver.sql.meaning.writing import Writing
 
 FORMS: Mapping[str, Callable[[Writing], None]] = {
     "betweens": betweens.write,
+    "date_parts": date_parts.write,
+    "interval_texts": interval_texts.write,
     "letters": letters.write,
     "pages": pages.write,
     "patterns": patterns.write,

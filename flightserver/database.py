@@ -143,9 +143,9 @@ class Database:
             return user.identity if user.enabled else None
         return DEV_IDENTITY if self.settings.dev and name == DEV_IDENTITY.name else None
 
-    def begin(self) -> Transaction:
+    def begin(self, *, read_only: bool = False) -> Transaction:
         """A new transaction."""
-        return Transaction(self.catalog, self.store)
+        return Transaction(self.catalog, self.store, read_only=read_only)
 
     @property
     def shelf(self) -> Shelf:

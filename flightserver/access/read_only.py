@@ -1,4 +1,7 @@
-"""What somebody who is read only may say: one list of kinds of statements. Whatever is not in it changes something."""
+"""What somebody who is read only may say, and what a read only transaction may have in it: one list of statements.
+
+Whatever is not in it changes something.
+"""
 
 from catalog.errors import DatabaseError, ErrorKind
 from flightserver.access.principal import Principal
@@ -13,6 +16,7 @@ from flightserver.sql.statements import (
     Rollback,
     Savepoint,
     SetOption,
+    SetTransaction,
     ShowOption,
     Statement,
     SubstraitQuery,
@@ -34,22 +38,20 @@ CHANGES_NOTHING: frozenset[type[Statement]] = frozenset(
         *(Query, SubstraitQuery, Explain, Describe),
         *(ShowNamespaces, ShowTables, ShowColumns, ShowCreate, ShowGrants, ShowJobs, ShowOption),
         *(ShowManifest, ShowManifestCache),
-        *(Begin, Commit, Rollback, Savepoint, Release, SetOption, ResetOption, UseNamespace),
+        *(Begin, Commit, Rollback, Savepoint, Release, SetOption, SetTransaction, ResetOption, UseNamespace),
     }
 )
 
 
-def refuse_change(principal: Principal, statement: Statement) -> None:
-    """Raise DENIED when a statement changes something and its principal may not."""
-    if principal.read_only and type(statement) not in CHANGES_NOTHING:
-        raise _denied()
+def refuse_change(principal: Principal, statement: Statement, *, in_read_only: bool = False) -> None:
+    """Raise when a statement changes something and its principal, or the transaction it is in, is read only."""
+    if type(statement) not in CHANGES_NOTHING:
+        refuse_ingest(principal, in_read_only=in_read_only)
 
 
-def refuse_ingest(principal: Principal) -> None:
-    """Raise DENIED when the principal of rows that arrive may not change anything."""
+def refuse_ingest(principal: Principal, *, in_read_only: bool = False) -> None:
+    """Raise when rows arrive, and their principal or the transaction is read only."""
     if principal.read_only:
-        raise _denied()
-
-
-def _denied() -> DatabaseError:
-    return DatabaseError(ErrorKind.DENIED, "this login is read only: it may not change anything")
+        raise DatabaseError(ErrorKind.DENIED, "this login is read only: it may not change anything")
+    if in_read_only:
+        raise DatabaseError(ErrorKind.INVALID, "the transaction is read only: nothing may be changed in it")

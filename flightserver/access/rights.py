@@ -203,6 +203,7 @@ STATEMENTS: Mapping[type[Statement], Demand] = {
     sql.Savepoint: _OF_SESSION,
     sql.Release: _OF_SESSION,
     sql.SetOption: _OF_SESSION,
+    sql.SetTransaction: _OF_SESSION,
     sql.ResetOption: _OF_SESSION,
     sql.ShowOption: _OF_SESSION,
     server.SetSetting: _OF_SESSION,

@@ -85,7 +85,6 @@ class Service:
         self._sessions = sessions
         self._statements = statements
         self._gate = gate
-        self._begin = database.begin
         self._recorder = Recorder(database.audit_log)
         self._control = Control(sessions, statements, database.jobs)
         self._session_actions = SessionActions(sessions, statements)
@@ -214,7 +213,7 @@ class Service:
         def run(parsed: Parsed, one: str, transaction: Transaction | None) -> int:
             return self._run(parsed, one, transaction or named, None, call).affected_rows()
 
-        return run_script(text, lambda: named or call.session.own(), self._begin, run)
+        return run_script(text, lambda: named or call.session.own(), call.session.new_transaction, run)
 
     def _run_substrait(self, plan: commands.SubstraitPlan, transaction_id: bytes | None, call: Call) -> Result:
         return self._run(_substrait(plan), SUBSTRAIT_TEXT, _named(transaction_id, call), None, call)
@@ -268,7 +267,7 @@ class Service:
         hidden = Hidden()
         with self._recorder.failures(deed, hidden):
             principal, own = session.principal_of(parsed)
-            refuse_change(principal, own.statement)
+            refuse_change(principal, own.statement, in_read_only=session.is_read_only(named))
             if self._control.handles(parsed.statement):
                 with session.statement_in(named):
                     outcome = self._control.run(parsed.statement, session, named)
@@ -299,7 +298,7 @@ class Service:
     def _ingest(self, command: commands.StatementIngest, call: Call, stream: Stream, incoming: ClientStream) -> int:
         named = _named(command.transaction_id, call) or call.session.joined(call.peer)
 
-        refuse_ingest(call.session.principal)
+        refuse_ingest(call.session.principal, in_read_only=call.session.is_read_only(named))
 
         def load(context: Context) -> Affected:
             self._bounds.check_hot_rows(context.user)

@@ -1,6 +1,7 @@
 """Statements about the session itself: transactions, settings, and ending what runs."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pyarrow as pa
 
@@ -8,7 +9,7 @@ from catalog.errors import DatabaseError, ErrorKind
 from flightserver.activity.statements import Statements
 from flightserver.execution.rows import Affected, Rows, client_schema
 from flightserver.sessions.directory import Sessions
-from flightserver.sessions.options import option_names, with_option
+from flightserver.sessions.options import described_option, option_names, with_option
 from flightserver.sessions.session import Session
 from flightserver.sql.server_statements import KillJob, KillQuery, KillSession
 from flightserver.sql.statements import (
@@ -19,6 +20,7 @@ from flightserver.sql.statements import (
     Rollback,
     Savepoint,
     SetOption,
+    SetTransaction,
     ShowOption,
     Statement,
     UseNamespace,
@@ -28,7 +30,7 @@ from providers.commit.transaction import Transaction
 
 _DONE = Affected(0)
 _ALL = "all"
-_SETTINGS = client_schema(pa.schema([("name", pa.string()), ("value", pa.string())]))
+_SETTINGS = client_schema(pa.schema([(name, pa.string()) for name in ("name", "setting", "description")]))
 
 
 class Control:
@@ -45,6 +47,7 @@ class Control:
             Savepoint: self._savepoint,
             Release: self._release,
             SetOption: self._set,
+            SetTransaction: self._set_transaction,
             ResetOption: self._reset,
             ShowOption: self._show,
             UseNamespace: self._use,
@@ -63,12 +66,26 @@ class Control:
 
     def schema(self, statement: Statement) -> pa.Schema | None:
         """The columns of a statement's result, None when it has none."""
-        return _SETTINGS if isinstance(statement, ShowOption) else None
+        return _shown(statement) if isinstance(statement, ShowOption) else None
 
-    def _begin(self, _: Begin, session: Session, named: Transaction | None) -> Affected:
+    def _begin(self, statement: Begin, session: Session, named: Transaction | None) -> Affected:
         if named is not None:
             raise DatabaseError(ErrorKind.INVALID, "a transaction is open already; commit or roll it back first")
-        session.begin_own()
+        session.begin_own(read_only=statement.modes.read_only)
+        return _DONE
+
+    def _set_transaction(self, statement: SetTransaction, session: Session, named: Transaction | None) -> Affected:
+        read_only = statement.modes.read_only
+        if read_only is None:
+            return _DONE
+        if statement.lasts:
+            session.options = replace(session.options, read_only=read_only)
+            return _DONE
+        transaction = _any(session, named)
+        transaction.require_open()
+        if transaction.read_only and not read_only and transaction.has_begun:
+            raise DatabaseError(ErrorKind.INVALID, "a transaction may begin to write before its first statement only")
+        transaction.read_only = read_only
         return _DONE
 
     def _commit(self, _: Commit, session: Session, named: Transaction | None) -> Affected:
@@ -97,14 +114,17 @@ class Control:
         return _DONE
 
     def _reset(self, statement: ResetOption, session: Session, _: Transaction | None) -> Affected:
-        for name in option_names() if statement.name == _ALL else [statement.name]:
+        for name in option_names(settable=True) if statement.name == _ALL else [statement.name]:
             session.options = with_option(session.options, name, None, session.limits)
         return _DONE
 
-    def _show(self, statement: ShowOption, session: Session, _: Transaction | None) -> Rows:
-        names = option_names() if statement.name == _ALL else [statement.name]
-        values = [str(session.option(name)) for name in names]
-        return Rows.of_table(pa.table([names, values], schema=_SETTINGS))
+    def _show(self, statement: ShowOption, session: Session, named: Transaction | None) -> Rows:
+        schema = _shown(statement)
+        if statement.name != _ALL:
+            return Rows.of_table(pa.table([[str(session.option(statement.name, named))]], schema=schema))
+        names = option_names()
+        values = [str(session.option(name, named)) for name in names]
+        return Rows.of_table(pa.table([names, values, [described_option(name) for name in names]], schema=schema))
 
     def _use(self, statement: UseNamespace, session: Session, _: Transaction | None) -> Affected:
         session.options = with_option(session.options, "schema", statement.name, session.limits)
@@ -138,6 +158,11 @@ def _refuse_named(named: Transaction | None, how: str) -> None:
         raise DatabaseError(
             ErrorKind.INVALID, f"the client library opened this transaction; end it with the connection's {how}()"
         )
+
+
+def _shown(statement: ShowOption) -> pa.Schema:
+    """The columns of what is shown: one setting is a column of its name."""
+    return _SETTINGS if statement.name == _ALL else client_schema(pa.schema([(statement.name, pa.string())]))
 
 
 def _any(session: Session, named: Transaction | None) -> Transaction:

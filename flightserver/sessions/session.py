@@ -26,7 +26,7 @@ from flightserver.activity.ledger import Account, Ending, Kept, Ledger
 from flightserver.activity.statement import RunningStatement
 from flightserver.context import Context
 from flightserver.database import Database
-from flightserver.sessions.options import Limits, SessionOptions, read_option
+from flightserver.sessions.options import Limits, SessionOptions, Shown, read_option
 from flightserver.sql.access_statements import AsUser
 from flightserver.sql.parser import Parsed
 from flightserver.temporary import TemporaryTables
@@ -107,9 +107,10 @@ class Session:
         """How long a statement may run; 0 where there is no limit."""
         return self.options.timeout_s(self._database.settings.query_timeout_s)
 
-    def option(self, name: str) -> str | float:
-        """The value of an option; NOT_FOUND when there is none of that name."""
-        return read_option(self.options, name, self._database.settings.query_timeout_s)
+    def option(self, name: str, named: Transaction | None = None) -> str | float:
+        """The value of an option, in a transaction that is named; NOT_FOUND when there is none of that name."""
+        limit_s = self._database.settings.query_timeout_s
+        return read_option(Shown(self.options, limit_s, self.is_read_only(named)), name)
 
     def enter(self) -> None:
         """A call begins."""
@@ -167,17 +168,26 @@ class Session:
             self._named = {key: begun for key, begun in self._named.items() if begun.is_open or not self._is_full}
             if self._is_full:
                 raise DatabaseError(ErrorKind.RESOURCES, f"a session may have {TRANSACTIONS_MAX} open transactions")
-            self._named[name] = _Begun(self._database.begin(), peer)
+            self._named[name] = _Begun(self.new_transaction(), peer)
         return name
 
-    def begin_own(self) -> None:
+    def new_transaction(self, *, read_only: bool | None = None) -> Transaction:
+        """A transaction that is read only, or may write, as it is said, or else as the session's are."""
+        return self._database.begin(read_only=self.options.read_only if read_only is None else read_only)
+
+    def is_read_only(self, named: Transaction | None) -> bool:
+        """Tell whether a statement may change nothing in its transaction, or because it is in none."""
+        transaction = named or self.own()
+        return self.options.read_only if transaction is None else transaction.read_only
+
+    def begin_own(self, *, read_only: bool | None = None) -> None:
         """Begin the session's own transaction."""
         with self._lock:
             self._require_open()
             if self._own is not None:
                 self._own.transaction.require_open()
                 raise DatabaseError(ErrorKind.INVALID, "a transaction is open already; COMMIT or ROLLBACK it first")
-            self._own = _Begun(self._database.begin(), "")
+            self._own = _Begun(self.new_transaction(read_only=read_only), "")
 
     def named(self, name: bytes) -> Transaction:
         """The transaction of that name, which may have ended; NOT_FOUND when there never was one."""

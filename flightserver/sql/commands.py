@@ -6,6 +6,7 @@ from flightserver.sql.grants import parse_show_grants
 from flightserver.sql.options import option_value
 from flightserver.sql.server_statements import KillJob, KillQuery, KillSession, ShowBackups
 from flightserver.sql.statements import (
+    AT_MOST_SNAPSHOT,
     Begin,
     Commit,
     Release,
@@ -13,9 +14,11 @@ from flightserver.sql.statements import (
     Rollback,
     Savepoint,
     SetOption,
+    SetTransaction,
     ShowOption,
     Statement,
     TableRef,
+    TransactionModes,
     UseNamespace,
 )
 from flightserver.sql.table_statements import (
@@ -34,7 +37,7 @@ from flightserver.sql.table_statements import (
     ShowTables,
 )
 from flightserver.sql.text.cursor import Cursor
-from flightserver.sql.text.tokens import is_identifier
+from flightserver.sql.text.tokens import Kind, is_identifier
 
 
 def parse_describe(cursor: Cursor) -> Describe:
@@ -45,6 +48,10 @@ def parse_describe(cursor: Cursor) -> Describe:
 
 def parse_show(cursor: Cursor) -> Statement:
     """Read what follows SHOW: a list, or the name of a session setting."""
+    if cursor.accept("TIME", "ZONE"):
+        return ShowOption("timezone")
+    if cursor.accept("TRANSACTION", "ISOLATION", "LEVEL"):
+        return ShowOption("transaction_isolation")
     show = _SHOWN.get(cursor.peek().key)
     if show is None or cursor.peek(1).key == ".":
         return ShowOption(cursor.dotted("setting"))
@@ -137,11 +144,37 @@ def table_or_all(cursor: Cursor) -> TableRef | None:
 
 
 def parse_begin(cursor: Cursor) -> Begin:
-    """Read `BEGIN [TRANSACTION | WORK]` or `START TRANSACTION`, without modes."""
+    """Read `BEGIN [TRANSACTION | WORK] [mode [,] …]`, or the same behind START."""
     _skip_transaction_word(cursor)
-    if not cursor.at_end():
-        raise cursor.unsupported("transaction modes are not supported: every transaction has snapshot isolation")
-    return Begin()
+    return Begin(_transaction_modes(cursor))
+
+
+def _transaction_modes(cursor: Cursor) -> TransactionModes:
+    """Read modes up to the end; what was said last counts."""
+    read_only: bool | None = None
+    while not cursor.at_end():
+        if cursor.accept("READ", "ONLY"):
+            read_only = True
+        elif cursor.accept("READ", "WRITE"):
+            read_only = False
+        elif cursor.accept("ISOLATION", "LEVEL"):
+            _isolation_level(cursor)
+        elif not cursor.accept("DEFERRABLE") and not cursor.accept("NOT", "DEFERRABLE"):
+            raise cursor.error(f"expected a transaction mode, found {cursor.found()}")
+        if cursor.accept(",") and cursor.at_end():
+            raise cursor.error("expected a transaction mode behind the comma")
+    return TransactionModes(read_only)
+
+
+def _isolation_level(cursor: Cursor) -> None:
+    """Read a level that asks for no more than there is."""
+    words = 2 if cursor.at_any("READ", "REPEATABLE") else 1
+    level = " ".join(cursor.peek(ahead).key for ahead in range(words))
+    if level == "SERIALIZABLE":
+        raise cursor.unsupported("every transaction has snapshot isolation, which is less than SERIALIZABLE")
+    if level not in AT_MOST_SNAPSHOT:
+        raise cursor.error(f"expected an isolation level, found {cursor.found()}")
+    cursor.position += words
 
 
 def parse_commit(cursor: Cursor) -> Commit:
@@ -179,18 +212,43 @@ def _skip_transaction_word(cursor: Cursor) -> None:
 
 
 def parse_set(cursor: Cursor) -> Statement:
-    """Read `SET NAMESPACE name` or `SET [SESSION] option = value`."""
+    """Read `SET NAMESPACE name`, `SET TRANSACTION …`, or `SET [SESSION] option = value, …`."""
     if cursor.at_any("NAMESPACE", "SCHEMA") and cursor.peek(1).key not in {"=", "TO", "."}:
         cursor.next()
-        return UseNamespace(cursor.namespace())
+        is_text = cursor.peek().kind is Kind.STRING
+        return UseNamespace(option_value(cursor) if is_text else cursor.namespace())
     if cursor.at("LOCAL"):
         raise cursor.unsupported("SET LOCAL is not supported; SET holds for the session")
+    if cursor.accept("SESSION", "CHARACTERISTICS", "AS", "TRANSACTION"):
+        return SetTransaction(_some_modes(cursor), lasts=True)
     if is_identifier(cursor.peek(1)):
         cursor.accept("SESSION")
+    if cursor.at("TRANSACTION") and cursor.peek(1).key not in {"=", "TO", "."}:
+        cursor.next()
+        return SetTransaction(_some_modes(cursor))
+    if cursor.accept("TIME", "ZONE"):
+        return _setting(cursor, "timezone")
+    if cursor.at("NAMES") and cursor.peek(1).key not in {"=", "TO", "."}:
+        cursor.next()
+        return _setting(cursor, "client_encoding")
     name = cursor.dotted("setting")
     if not cursor.accept_any("=", "TO"):
         raise cursor.error(f"expected = and a value, found {cursor.found()}")
-    return SetOption(name, option_value(cursor))
+    return _setting(cursor, name)
+
+
+def _setting(cursor: Cursor, name: str) -> SetOption | ResetOption:
+    """Read the value of a setting, or the values; DEFAULT returns it to what it was."""
+    if cursor.accept("DEFAULT") or (name == "timezone" and cursor.accept("LOCAL")):
+        return ResetOption(name)
+    values = cursor.separated(lambda: option_value(cursor))
+    return SetOption(name, values[0] if len(values) == 1 else values)
+
+
+def _some_modes(cursor: Cursor) -> TransactionModes:
+    if cursor.at_end():
+        raise cursor.error("expected a transaction mode")
+    return _transaction_modes(cursor)
 
 
 def parse_reset(cursor: Cursor) -> ResetOption:

@@ -151,9 +151,30 @@ class Truncate(Statement):
     table: TableRef
 
 
+AT_MOST_SNAPSHOT = frozenset({"READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ", "SNAPSHOT"})
+"""Isolation levels that ask for no more than every transaction gives."""
+
+
+@dataclass(frozen=True)
+class TransactionModes:
+    """What was said of a transaction; `read_only` is None where nothing was. Every isolation served is the same."""
+
+    read_only: bool | None = None
+
+
 @dataclass(frozen=True)
 class Begin(Statement):
     """A transaction starts."""
+
+    modes: TransactionModes = TransactionModes()
+
+
+@dataclass(frozen=True)
+class SetTransaction(Statement):
+    """Modes of the transaction that is open, or with `lasts` of all that the session will begin."""
+
+    modes: TransactionModes
+    lasts: bool = False
 
 
 @dataclass(frozen=True)
@@ -184,10 +205,10 @@ class Release(Statement):
 
 @dataclass(frozen=True)
 class SetOption(Statement):
-    """A session setting."""
+    """A session setting; several values are a list."""
 
     name: str
-    value: str
+    value: str | tuple[str, ...]
 
 
 @dataclass(frozen=True)

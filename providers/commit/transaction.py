@@ -66,7 +66,9 @@ class _State:
 class Transaction:
     """One transaction. Its methods may be called from any thread; statements in it run one at a time."""
 
-    def __init__(self, catalog: CatalogStore, store: ScopeStore) -> None:
+    def __init__(self, catalog: CatalogStore, store: ScopeStore, *, read_only: bool = False) -> None:
+        self.read_only = read_only
+        """Whoever runs its statements refuses those that would change something."""
         self._catalog = catalog
         self._store = store
         self._lock = threading.RLock()

@@ -252,7 +252,7 @@ def test_a_token_logs_in_with_every_call_until_it_expires(
         assert client.do_get(ask, options).read_all().to_pylist() == [{"me": "external"}]
         client.do_get(flight.Ticket(b"SET query_timeout_s = 5"), options).read_all()
         (row,) = client.do_get(flight.Ticket(b"SHOW query_timeout_s"), options).read_all().to_pylist()
-        assert row["value"] == "5.0"
+        assert row == {"query_timeout_s": "5.0"}
         system.run("ALTER USER external DISABLE")
         with pytest.raises(flight.FlightUnauthenticatedError, match="log in again"):
             client.do_get(ask, options).read_all()

@@ -162,7 +162,7 @@ def test_a_new_certificate_is_taken_without_a_restart(secured: Secured, tmp_path
                 shown = client.do_get(flight.Ticket(b"SHOW query_timeout_s"), options).read_all().to_pylist()
             except flight.FlightUnavailableError:  # the old certificate, whose authority is not trusted here
                 time.sleep(0.05)
-    assert shown == [{"name": "query_timeout_s", "value": "77.0"}]
+    assert shown == [{"query_timeout_s": "77.0"}]
     with pytest.raises(dbapi.Error, match="certificate"):
         ask(secured.server.uri, secured.driver())
 

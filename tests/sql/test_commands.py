@@ -13,9 +13,11 @@ from flightserver.sql.statements import (
     Rollback,
     Savepoint,
     SetOption,
+    SetTransaction,
     ShowOption,
     Statement,
     TableRef,
+    TransactionModes,
     UseNamespace,
 )
 from flightserver.sql.table_statements import (
@@ -67,6 +69,23 @@ NT = TableRef("n", "t")
         ("KILL JOB 'flush-7'", KillJob("flush-7")),
         ("SHOW ALL", ShowOption("all")),
         ("SHOW Time_Zone", ShowOption("time_zone")),
+        ("SHOW TIME ZONE", ShowOption("timezone")),
+        ("SHOW TRANSACTION ISOLATION LEVEL", ShowOption("transaction_isolation")),
+        ("BEGIN READ ONLY", Begin(TransactionModes(read_only=True))),
+        ("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY", Begin(TransactionModes(read_only=True))),
+        ("START TRANSACTION ISOLATION LEVEL READ COMMITTED READ WRITE", Begin(TransactionModes(read_only=False))),
+        ("BEGIN ISOLATION LEVEL SNAPSHOT NOT DEFERRABLE", Begin()),
+        ("SET TRANSACTION READ ONLY", SetTransaction(TransactionModes(read_only=True))),
+        (
+            "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ UNCOMMITTED",
+            SetTransaction(TransactionModes(), lasts=True),
+        ),
+        ("SET TIME ZONE 'UTC'", SetOption("timezone", "UTC")),
+        ("SET TIME ZONE LOCAL", ResetOption("timezone")),
+        ("SET NAMES 'UTF8'", SetOption("client_encoding", "UTF8")),
+        ("SET search_path TO a, public", SetOption("search_path", ("a", "public"))),
+        ("SET search_path = DEFAULT", ResetOption("search_path")),
+        ("SET SCHEMA 'n'", UseNamespace("n")),
         ("SHOW tables.x", ShowOption("tables.x")),
         ("FLUSH TABLE n.t", Flush(NT)),
         ("FLUSH t", Flush(T)),
@@ -111,9 +130,13 @@ def test_commands(sql: str, statement: Statement) -> None:
 
 @pytest.mark.parametrize(
     "sql",
-    ["BEGIN READ ONLY", "BEGIN ISOLATION LEVEL SERIALIZABLE", "START TRANSACTION READ WRITE", "SET LOCAL a = 1"],
+    [
+        "BEGIN ISOLATION LEVEL SERIALIZABLE",
+        "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE",
+        "SET LOCAL a = 1",
+    ],
 )
-def test_modes_are_refused(sql: str) -> None:
+def test_more_isolation_is_refused(sql: str) -> None:
     """A promise of another isolation is not given."""
     refused(ErrorKind.UNSUPPORTED, sql)
 

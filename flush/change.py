@@ -6,6 +6,9 @@ the snapshot that shows it, marks for batches that it leaves out, and no hot rec
 Deletion files are named by the manifest version that brings them, and are written and synced before it. All files get
 their final names last, so that what a crash or an abort leaves of an unfinished job is known by its name, also to
 somebody who has no manifest. For the same reader, batches that a manifest leaves out are marked as retired.
+
+Dead rows that are recorded may have their newer versions in memory still. What files alone hold, without those marks,
+is known beside the manifest where a job can tell; else that of before stays known, with its files.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -24,6 +27,8 @@ from providers.clock import timestamp
 from providers.cold.scope_folder import ScopeFolder
 from providers.commit.scope_state import ScopeState
 from providers.commit.scope_store import ScopeStore
+from providers.hot.view import HotView
+from providers.snapshot import Snapshot
 
 
 def not_bulk(_: int) -> BulkCommit | None:
@@ -38,6 +43,8 @@ class ColdChange:
     `added` are staged batches, `removed` numbers of batches. `dead` are rows to record as dead, by batch number, old
     and added batches alike: all those of a batch that it names. Hot versions up to `flushed_seq` are in batches now,
     or gone. Some of the added batches may be `shown` to readers already, by the names that they were staged under.
+    `in_files` is a state of which the new files hold every row, None where there is none: its definition, and its dead
+    rows by batch, of the new batches, too.
     """
 
     added: Sequence[BatchFileEntry] = ()
@@ -47,6 +54,7 @@ class ColdChange:
     schema_version: int | None = None
     bulk_commit: Callable[[int], BulkCommit | None] = not_bulk
     shown: Sequence[BatchFileEntry] = ()
+    in_files: Snapshot | None = None
 
 
 def publish_change(store: ScopeStore, state: ScopeState, change: ColdChange) -> None:
@@ -61,11 +69,25 @@ def publish_change(store: ScopeStore, state: ScopeState, change: ColdChange) -> 
     except BaseException:
         store.names.delete_unpublished(state, lambda name: version_of_file(name) == version)
         raise
+    if head.table.is_published:
+        _note_in_files(state, change)
     with suppress(OSError):  # a lost mark is no harm while that manifest is there
         for batch in change.removed:
             folder.touch(retired_name(batch))
     if flushes:
         store.clean_hot(state)
+
+
+def _note_in_files(state: ScopeState, change: ColdChange) -> None:
+    """Let be known what other engines may read from now on."""
+    after, known = state.head, change.in_files
+    if not after.has_unflushed:
+        state.has_in_files(after)
+    elif known is not None:
+        listed = after.manifest.by_number
+        dead = {batch: found for batch, found in known.dead.items() if batch in listed and found.count}
+        cold = replace(known.cold, manifest=after.manifest)
+        state.has_in_files(Snapshot(after.version, cold, dead, HotView(after.hot.key), after.manifest.flushed_seq))
 
 
 def next_manifest(folder: ScopeFolder, manifest: ManifestFile, change: ColdChange, version: int) -> ManifestFile:

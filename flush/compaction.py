@@ -6,15 +6,16 @@ while changes come would have to be done again), many small batches of similar s
 segments, which a large stream left as they came and which are yet to be sorted, encoded and given blooms: they are
 *settled*. Which batches is a pure choice. The rows keep their `_seq`. Rows that died while the job ran are found by
 their source position and marked dead in the outputs before these are published, so a delete that races a compaction is
-never lost. A job holds the order of its rows and a few pieces of them, however large its inputs are (`ordered_rows`). A
-batch of large rows is full before it has many: it is not merged. Should the inputs themselves have gone meanwhile, as
-by a truncation, the job is given up.
+never lost. Rows whose newer versions are still in memory are left out, too: then only the inputs hold what other
+engines may read. A job holds the order of its rows and a few pieces of them, however large its inputs are
+(`ordered_rows`). A batch of large rows is full before it has many: it is not merged. Should the inputs themselves have
+gone meanwhile, as by a truncation, the job is given up.
 """
 
 import math
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -228,7 +229,12 @@ def _rewrite(
                 if any(read.entry.batch not in head.manifest.by_number for read in inputs):
                     return Compacted(0, 0)
                 dead = _dead_in_outputs(outputs, order, _died_since(snapshot, head, inputs))
-                change = ColdChange(added=outputs, removed=[read.entry.batch for read in inputs], dead=dead)
+                change = ColdChange(
+                    added=outputs,
+                    removed=[read.entry.batch for read in inputs],
+                    dead=dead,
+                    in_files=_in_outputs(state, snapshot, inputs, outputs, order),
+                )
                 publish_change(store, state, change)
         return Compacted(len(inputs), len(outputs))
 
@@ -301,6 +307,25 @@ def _write_outputs(
 def _died_since(before: Snapshot, now: Snapshot, inputs: Sequence[_Input]) -> Positions:
     """The numbers of the rows that died after the job had begun, ascending."""
     return np.concatenate([read.numbers(now.dead_in(read.entry).minus(before.dead_in(read.entry))) for read in inputs])
+
+
+def _in_outputs(
+    state: ScopeState,
+    snapshot: Snapshot,
+    inputs: Sequence[_Input],
+    outputs: list[BatchFileEntry],
+    order: Positions,
+) -> Snapshot | None:
+    """The state that files alone hold, in which the outputs stand for the inputs; None where they lack some of it."""
+    before = state.in_files
+    if before is None or before.manifest.version != state.head.manifest.version:
+        return None
+    if before.table.version != snapshot.table.version:
+        return None
+    if any(len(snapshot.dead_in(read.entry).minus(before.dead_in(read.entry))) for read in inputs):
+        return None
+    dead = _dead_in_outputs(outputs, order, _died_since(snapshot, before, inputs))
+    return replace(before, dead={**before.dead, **dead})
 
 
 def _dead_in_outputs(outputs: list[BatchFileEntry], order: Positions, died: Positions) -> dict[int, DeadRows]:

@@ -72,6 +72,7 @@ def _publish(store: ScopeStore, state: ScopeState, snapshot: Snapshot, written: 
             dead={**head.dead, **fresh},
             flushed_seq=snapshot.last_seq,
             schema_version=snapshot.table.version,
+            in_files=snapshot,
         )
         publish_change(store, state, change)
     return Flushed(sum(entry.rows for entry in entries), len(entries))

@@ -74,6 +74,11 @@ class DeadRows:
         return np.isin(positions, _to_array(asked & self.positions), invert=True)
 
     @cached_property
+    def digest(self) -> str:
+        """A text that is the same for the same rows, and no other."""
+        return _digest(self.positions.serialize()).hex()
+
+    @cached_property
     def live_mask(self) -> npt.NDArray[np.bool_]:
         """One flag for each row of the batch, true for live rows."""
         mask = np.ones(self.rows, dtype=np.bool_)

@@ -24,7 +24,7 @@ from flush.compaction import compact, settle
 from flush.hot_flush import flush
 from flush.jobs.tasks import CompactTables, FlushTables, ManifestRebuild, PublishTables
 from flush.partitions import users_of
-from flush.publish.publish import publish
+from flush.publish.publish import publish, rows_in_files
 from flush.reclaim import reclaim
 from flush.small_scopes import stays_hot
 from flush.work import Work
@@ -37,6 +37,9 @@ SMALL_SCOPES_AT_A_TIME = 16
 """A job in a small scope mostly waits for the disk, which serves several that wait about as fast as one."""
 
 SMALL_SCOPE_ROWS = 10_000
+
+PUBLISH_ATTEMPTS = 5
+"""How often what is in memory and what is settled are moved in turn, while others write."""
 
 
 _TASKS: Mapping[type[Statement], type[FlushTables | CompactTables | PublishTables]] = {
@@ -172,9 +175,17 @@ class Maintenance:
         return flushed
 
     def _publish(self, work: Work, state: ScopeState) -> int:
-        """Move everything into batches, and show those to other engines; return 1 where they learn of anything."""
-        self._flush(work, state)
-        return int(publish(self._database.store, state).changed)
+        """Move everything into batches, and show those to other engines; return 1 where they learn of anything.
+
+        Rows that others change while segments are settled are only seen by another flush.
+        """
+        for _ in range(PUBLISH_ATTEMPTS):
+            self._flush(work, state)
+            if rows_in_files(state) is not None:
+                return int(publish(self._database.store, state).changed)
+        raise DatabaseError(
+            ErrorKind.UNAVAILABLE, f"streams of rows keep coming to {state.head.table.name}: it cannot be published now"
+        )
 
     def _settle(self, work: Work, state: ScopeState) -> int:
         """Encode what is still as it came; return how many batches were replaced."""

@@ -18,6 +18,7 @@ from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.manifests_seen import users_seen
 from flush.publish.log import read_log
+from flush.publish.publish import is_published_whole
 from manifest.layout import scope_folder
 from manifest.published import Published
 from providers.commit.scope_store import ScopeStore
@@ -70,6 +71,9 @@ def _publication(store: ScopeStore, table: TableDef, user: str | None) -> Publis
 
 def _lag(store: ScopeStore, table: TableDef, user: str | None, found: Published) -> float:
     """For how long the newest manifest has been waiting to be shown."""
+    state = store.in_memory(Scope(table.id, user))
+    if state is not None and is_published_whole(state):
+        return 0.0
     newest = store.known_manifest(table, user)
     if newest is None or newest.version == found.manifest or newest.last_refreshed is None:
         return 0.0

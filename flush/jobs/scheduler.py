@@ -34,7 +34,7 @@ from flush.jobs.upkeep import (
     interval_has_passed,
 )
 from flush.partitions import users_of
-from flush.publish.publish import expires_in, is_published_whole
+from flush.publish.publish import expires_in, is_published_whole, waits_for_flush
 from flush.small_scopes import stays_hot
 from providers.commit.lifetime import seconds_to_live
 from providers.commit.scope_state import ScopeState
@@ -228,7 +228,8 @@ class Scheduler:
             has_leftovers=state.has_leftovers,
             gains=gains(self._store, state) if looks else None,
             has_scattered_dead=self._plan.compacts and has_scattered_dead(snapshot),
-            is_published_late=not manifest.segments and not is_published_whole(state),
+            is_published_late=not is_published_whole(state),
+            publishes_by_flush=waits_for_flush(state),
             expires_seconds=None if known_files is None else expires_in(known_files, snapshot.table, time.time()),
             lives_seconds=seconds_to_live(snapshot, self._store.allocator.now_ms()),
             floor=snapshot.hot.floor,

@@ -25,7 +25,8 @@ class ScopeFacts:
     `manifest` is the version of the newest one, `manifests` of all by which somebody may still read. `gains` says that
     a compaction has something to gain; None: nobody has looked, as `Remembered.compacted` is about this very manifest.
     `stays_hot` says that the hot rows are so few that no interval moves them; it is asked for when one has passed.
-    `is_published_late` says that other engines read something else than the newest manifest, which they could read;
+    `is_published_late` says that other engines read something else than they could;
+    `publishes_by_flush` says that only a flush leads to rows that they may be shown.
     `expires_seconds` is after how long a file was promised to none of them any more.
     `lives_seconds` is how long the oldest row of a STREAM table has to live, None where there is no row; below the
     `floor` there is none in memory.
@@ -42,6 +43,7 @@ class ScopeFacts:
     gains: bool | None = None
     has_scattered_dead: bool = False
     is_published_late: bool = False
+    publishes_by_flush: bool = False
     expires_seconds: float | None = None
     lives_seconds: float | None = None
     floor: int = 0
@@ -105,6 +107,8 @@ def flush_is_due(facts: ScopeFacts, waited_seconds: float) -> bool:
     policy = facts.policy
     if not facts.has_unflushed:
         return False
+    if facts.publishes_by_flush:
+        return True
     if policy.rows is not None and facts.hot_versions >= policy.rows:
         return True
     return not facts.stays_hot and interval_has_passed(policy, waited_seconds)

@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from catalog.definition import Scope, TableDef
+from catalog.definition import TableDef
 from flush.publish.columns import has_local_times, is_mapped, max_column_id, published_columns, schema_text
 from flush.publish.statistics import statistics
 from flush.publish.vectors import OFFSET, id_of, own_id, place_of
 from manifest.batch_entry import BatchFileEntry
 from manifest.entries import ManifestFile
 from manifest.published import LetGo, Published, PublishedFile, Vector
+from providers.snapshot import Snapshot
 
 APP = "flightserver"
 """Who says of its versions which manifest they show."""
@@ -26,14 +27,22 @@ NEVER = "interval 5200 weeks"
 """So long nobody else deletes files: in the folder are others than the log's."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Shown:
-    """What is to be shown: a manifest as a definition reads it, whose rows, and at what time, in milliseconds."""
+    """What is to be shown: a state of which files hold every row, and at what time, in milliseconds."""
 
-    manifest: ManifestFile
-    table: TableDef
-    scope: Scope
+    rows: Snapshot
     at_ms: int
+
+    @property
+    def manifest(self) -> ManifestFile:
+        """Which files there are."""
+        return self.rows.manifest
+
+    @property
+    def table(self) -> TableDef:
+        """How they are read."""
+        return self.rows.table
 
 
 def next_version(
@@ -82,7 +91,7 @@ def protocol_of(before: Published, table: TableDef) -> str:
 
 def metadata_of(before: Published, shown: Shown) -> str:
     """The columns, and what else holds for all files."""
-    table, scope = shown.table, shown.scope
+    table, scope = shown.table, shown.rows.scope
     mapped = "columnMapping" in protocol_of(before, table)
     configuration = {
         "delta.enableDeletionVectors": "true",
@@ -162,25 +171,22 @@ def _published(
 ) -> PublishedFile:
     """A batch as the log is to have it; one that it has so already, as it has it."""
     known = before.files.get(entry.path)
-    if known is not None and _vector_id(known) == vector_name_id(entry, shown.scope):
+    vector = vector_id(entry, shown.rows)
+    if known is not None and _vector_id(known) == vector:
         return known
     return PublishedFile(
         entry.path,
         entry.bytes,
         _milliseconds_of(entry.created_at),
-        statistics(entry, published_columns(shown.table)),
-        None if entry.dv is None else vector_of(entry),
+        statistics(entry, published_columns(shown.table), is_dirty=vector is not None),
+        None if vector is None else vector_of(entry),
     )
 
 
-def vector_name(entry: BatchFileEntry, scope: Scope) -> str:
-    """What the file of a batch's dead rows is called among those of all tables."""
-    return f"{scope.table_id} {scope.user} {'' if entry.dv is None else entry.dv.path}"
-
-
-def vector_name_id(entry: BatchFileEntry, scope: Scope) -> str | None:
-    """The id of a batch's deletion vector; None when it has none."""
-    return None if entry.dv is None else own_id(vector_name(entry, scope))
+def vector_id(entry: BatchFileEntry, rows: Snapshot) -> str | None:
+    """The id of a batch's deletion vector, made of whose rows are dead; None when all live."""
+    dead, scope = rows.dead_in(entry), rows.scope
+    return own_id(f"{scope.table_id} {scope.user} {entry.batch} {dead.digest}") if dead.count else None
 
 
 def _vector_id(file: PublishedFile) -> str | None:

@@ -1,7 +1,8 @@
-"""Publication of a scope: its Delta table shows the newest manifest, and what was promised to nobody goes.
+"""Publication of a scope: its Delta table shows what files alone hold, and what was promised to nobody goes.
 
 Work in the background, after the commit; it holds no lock of writers. Several manifests that came meanwhile are one
-version of the table. A manifest with segments is not shown: those are no Parquet files, and are about to become some.
+version of the table. What is shown is the table as it was at one commit, the last that was flushed: a row that was
+changed later is there as it was. With segments it is not shown: those are no Parquet files, and will soon be some.
 Cut off anywhere it is begun again: deletion vectors come out the same, and the log's newest version is what there is.
 """
 
@@ -11,11 +12,10 @@ from dataclasses import dataclass
 
 from catalog.definition import TableDef
 from catalog.errors import DatabaseError, ErrorKind
-from flush.publish.actions import Shown, next_version, vector_name
+from flush.publish.actions import Shown, next_version, vector_id
 from flush.publish.columns import check_publishable
 from flush.publish.log import append, log_of, read_log, remove_log, shorten, with_checkpoint
 from flush.publish.vectors import encode_vector
-from manifest import dead_rows
 from manifest.batch_entry import BatchFileEntry
 from manifest.layout import batch_of_file, retired_name
 from manifest.published import Published, Vector
@@ -42,16 +42,14 @@ def publish(store: ScopeStore, state: ScopeState) -> PublishedNow:
         snapshot = state.published
         folder = snapshot.cold.folder
         if not snapshot.table.is_published:
-            state.publication = None
+            state.publication = state.in_files = None
             with store.stillness.together():
                 return PublishedNow(None, remove_log(folder))
         check_publishable(snapshot.table)
         for _ in range(ATTEMPTS):
-            before = publication_of(state, snapshot)
-            if snapshot.manifest.segments:
-                return PublishedNow(before.version, changed=False)
+            before, rows = publication_of(state, snapshot), rows_in_files(state)
             try:
-                after = _shown(folder, before, snapshot)
+                after = before if rows is None else _shown(folder, before, rows)
             except FileExistsError:
                 state.publication = None
                 continue
@@ -60,6 +58,15 @@ def publish(store: ScopeStore, state: ScopeState) -> PublishedNow:
     raise DatabaseError(
         ErrorKind.UNAVAILABLE, f"somebody else writes versions of the Delta table of {snapshot.table.name}"
     )
+
+
+def rows_in_files(state: ScopeState) -> Snapshot | None:
+    """The newest state that other engines can be shown, None if there is none: that takes a flush."""
+    snapshot = state.published
+    if not snapshot.has_unflushed:
+        state.has_in_files(snapshot)
+    found = state.in_files
+    return None if found is None or found.manifest.segments else found
 
 
 def publication_of(state: ScopeState, snapshot: Snapshot) -> Published:
@@ -89,20 +96,15 @@ def expires_in(published: Published, table: TableDef, now_s: float) -> float | N
     return max(published.let_go[0].at_ms / 1_000 + table.options.publication.retention_seconds - now_s, 0.0)
 
 
-def _shown(folder: ScopeFolder, before: Published, snapshot: Snapshot) -> Published:
+def _shown(folder: ScopeFolder, before: Published, rows: Snapshot) -> Published:
     """Make the next version, if there is anything new."""
-    scope = snapshot.scope
 
-    def vector_of(entry: BatchFileEntry) -> Vector:
-        if entry.dv is None:
-            raise DatabaseError(ErrorKind.INTERNAL, "a batch without dead rows has no deletion vector")
-        dead = dead_rows.decode(folder.read_checked(entry.dv.path, entry.dv.checksum)).dead
-        vector, data = encode_vector(dead, vector_name(entry, scope))
+    def write_vector(entry: BatchFileEntry) -> Vector:
+        vector, data = encode_vector(rows.dead_in(entry), vector_id(entry, rows) or "")
         folder.publish(vector.path, data)
         return vector
 
-    shown = Shown(snapshot.manifest, snapshot.table, scope, int(time.time() * 1_000))
-    actions, after = next_version(before, shown, vector_of)
+    actions, after = next_version(before, Shown(rows, int(time.time() * 1_000)), write_vector)
     if actions:
         append(folder, after, actions)
         after = with_checkpoint(folder, after)
@@ -129,15 +131,27 @@ def _since_ms(table: TableDef, now_s: float) -> int:
 
 
 def is_published_whole(state: ScopeState) -> bool:
-    """Tell whether what is published is the newest, as far as somebody has looked."""
-    snapshot, published = state.published, state.publication
-    if not snapshot.table.is_published:
+    """Tell whether what is published is the newest that can be shown, as far as somebody has looked."""
+    published = state.publication
+    if not state.published.table.is_published:
         return published is None
+    rows = rows_in_files(state)
+    if rows is None:
+        return True
     return (
         published is not None
-        and published.manifest == snapshot.manifest.version
-        and published.definition == snapshot.table.version
+        and published.manifest == rows.manifest.version
+        and published.definition == rows.table.version
     )
+
+
+def waits_for_flush(state: ScopeState) -> bool:
+    """Tell whether only a flush leads to rows that can be shown, and read by the newest definition."""
+    snapshot = state.published
+    if not snapshot.table.is_published or not snapshot.has_unflushed or snapshot.manifest.segments:
+        return False
+    rows = rows_in_files(state)
+    return rows is None or rows.table.version != snapshot.table.version
 
 
 def is_behind(store: ScopeStore, table: TableDef, user: str | None) -> bool:

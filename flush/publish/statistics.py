@@ -19,8 +19,8 @@ MOMENT_ZERO = datetime(1970, 1, 1, tzinfo=UTC)
 _PER_MILLISECOND = {"ms": 1, "us": 1_000}
 
 
-def statistics(entry: BatchFileEntry, columns: Iterable[Column]) -> str:
-    """What the log says of the rows of a batch."""
+def statistics(entry: BatchFileEntry, columns: Iterable[Column], *, is_dirty: bool) -> str:
+    """What the log says of the rows of a batch, of which some are dead when it `is_dirty`."""
     lows, highs, nulls = [], [], []
     for column in columns:
         found = _range_of(entry, column)
@@ -33,7 +33,7 @@ def statistics(entry: BatchFileEntry, columns: Iterable[Column]) -> str:
         if low is not None and high is not None:
             lows.append(f"{name}:{low}")
             highs.append(f"{name}:{high}")
-    tight = "true" if entry.dv is None else "false"
+    tight = "false" if is_dirty else "true"
     return (
         f'{{"numRecords":{entry.rows},"minValues":{{{",".join(lows)}}},"maxValues":{{{",".join(highs)}}},'
         f'"nullCount":{{{",".join(nulls)}}},"tightBounds":{tight}}}'

@@ -30,11 +30,11 @@ def own_id(text: str) -> str:
     return str(uuid.uuid5(_OURS, text))
 
 
-def encode_vector(dead: DeadRows, name: str) -> tuple[Vector, bytes]:
-    """The bytes of a deletion vector's file, and what the log says of it; `name` is that of our own file."""
+def encode_vector(dead: DeadRows, vector_id: str) -> tuple[Vector, bytes]:
+    """The bytes of a deletion vector's file, and what the log says of it."""
     blob = _MAGIC + _ONE_BITMAP + dead.positions.serialize()
     data = FILE_VERSION + _U32.pack(len(blob)) + blob + _U32.pack(zlib.crc32(blob))
-    return Vector(own_id(name), len(blob), dead.count), data
+    return Vector(vector_id, len(blob), dead.count), data
 
 
 def place_of(vector: Vector) -> str:

@@ -26,7 +26,7 @@ class ScopeState:
     that compaction has found too large to be merged with another. `used` are the names that files have or had,
     `recorded` what is on record of them, since `recorded_ticket`; all three change with `naming` held. What happens
     that maintenance may have to do with is `noticed`. `publication` is what other engines read of it, as far as
-    somebody has looked.
+    somebody has looked, and `in_files` what they may read: the newest state of which files alone hold every row.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class ScopeState:
         self._noticed = noticed
         self.full_batches: set[int] = set()
         self.publication: Published | None = None
+        self.in_files: Snapshot | None = None
         self._published = snapshot
         self._published_at = 0
         self._past: list[tuple[int, Snapshot]] = []
@@ -101,6 +102,10 @@ class ScopeState:
         """Every snapshot of the scope that somebody still refers to, the newest included."""
         return [*self.head.cold.pins.living(), self.head, self._published]
 
+    def outdated_snapshots(self) -> set[Snapshot]:
+        """Snapshots that somebody refers to, and that nobody sees who begins now."""
+        return {*self.living_snapshots()}.difference({self.head, self._published, self.in_files})
+
     def publish(self, snapshot: Snapshot, moment: int) -> None:
         """Show `snapshot` to readers from `moment` on, unless they see a later one already."""
         self.pin(snapshot)
@@ -112,6 +117,13 @@ class ScopeState:
     def pin(self, snapshot: Snapshot) -> None:
         """Keep the files of a snapshot for as long as somebody refers to it."""
         snapshot.cold.pins.add(snapshot)
+
+    def has_in_files(self, snapshot: Snapshot) -> None:
+        """Say that files alone hold every row of a state, and keep them, unless that of a newer one is known."""
+        self.pin(snapshot)
+        with self._publication:
+            if self.in_files is None or self.in_files.version < snapshot.version:
+                self.in_files = snapshot
 
     def as_of(self, moment: int) -> Snapshot:
         """What readers saw at a moment that is still kept."""

@@ -158,7 +158,7 @@ class ScopeStore:
 
     def outdated_snapshots(self) -> int:
         """How many snapshots are kept although readers and writers that begin now see others."""
-        return sum(len({*state.living_snapshots()} - {state.head, state.published}) for state in self.loaded())
+        return sum(len(state.outdated_snapshots()) for state in self.loaded())
 
     def tables_in_use(self) -> set[int]:
         """Ids of tables that have a scope in memory, or a snapshot that somebody still reads."""

@@ -33,6 +33,12 @@ def test_a_flush_is_due(policy: FlushPolicy, waited: float, is_due: bool) -> Non
     assert flush_is_due(replace(HOT, policy=policy), waited) is is_due
 
 
+def test_a_flush_that_other_engines_wait_for_is_due() -> None:
+    """However few rows there are, and whatever the policy says."""
+    assert flush_is_due(replace(HOT, policy=NEVER, publishes_by_flush=True, stays_hot=True), 0)
+    assert not flush_is_due(replace(IDLE, publishes_by_flush=True), 0)
+
+
 def test_nothing_unflushed_is_never_due() -> None:
     """A clean scope is left alone however long it waits."""
     assert not flush_is_due(replace(IDLE, policy=FlushPolicy(rows=0, interval_seconds=0)), 1e9)

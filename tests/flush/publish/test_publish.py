@@ -10,10 +10,12 @@ import pytest
 from catalog.definition import ColumnSpec, Default, Format, Publication, TableOptions
 from catalog.errors import DatabaseError
 from catalog.evolution import add_column, rename_column, set_options
+from flush.hot_flush import flush
 from flush.publish.columns import check_publishable
 from flush.publish.log import read_log
-from flush.publish.publish import publish
+from flush.publish.publish import publish, waits_for_flush
 from flush.publish.statistics import statistics
+from flush.work import Work
 from tests.storage_fixtures import KV_COLUMNS, Database, TableAccess, kv
 
 PUBLISHED = TableOptions(publication=Publication(Format.DELTA))
@@ -47,6 +49,24 @@ def test_what_is_published_is_what_is_in_files(table: TableAccess) -> None:
     table.write(kv(9))
     assert published(table) == [kv(0), kv(2, 20), kv(3), kv(4)]
     assert [field.name for field in deltalake.DeltaTable(str(table.folder)).schema().fields] == ["v", "k", "_seq"]
+
+
+def test_a_row_that_was_changed_since_the_flush_is_there_as_it_was(table: TableAccess) -> None:
+    """Though its death is recorded, or a compaction has left it out; after a restart, too."""
+    load = table.bulk()
+    load.add(table.part(kv(1), kv(2)))
+    load.commit()
+    table.settle()
+    table.write(kv(3))
+    flush(table.db.store, table.state, Work(lambda: table.write(kv(1, 10)) and None))
+    assert published(table) == [kv(1), kv(2), kv(3)]
+    assert table.compact().inputs
+    assert published(table) == [kv(1), kv(2), kv(3)]
+    table.db.reopen()
+    assert published(table) == [kv(1), kv(2), kv(3)]
+    assert waits_for_flush(table.state)
+    table.flush()
+    assert published(table) == [kv(1, 10), kv(2), kv(3)]
 
 
 def test_a_manifest_is_published_once(table: TableAccess) -> None:
@@ -164,7 +184,7 @@ def test_the_upper_bound_of_a_moment_is_not_below_it(db: Database) -> None:
     table = db.create(columns, ["k"])
     table.write({"k": 1, "at": datetime(2024, 1, 1, 0, 0, 0, 1, tzinfo=UTC), "x": 0.0, "y": float("inf")})
     table.flush()
-    found = json.loads(statistics(table.snapshot.manifest.batches[0], table.definition.visible_columns))
+    found = json.loads(statistics(table.snapshot.manifest.batches[0], table.definition.visible_columns, is_dirty=False))
     assert found["minValues"] == {"k": 1, "at": "2024-01-01T00:00:00.000Z", "x": -0.0}
     assert found["maxValues"] == {"k": 1, "at": "2024-01-01T00:00:00.001Z", "x": 0.0}
     assert str(found["minValues"]["x"]) == "-0.0"

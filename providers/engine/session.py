@@ -50,7 +50,6 @@ WITHHELD_FUNCTIONS = frozenset(
         "list_resize",
     }
 )
-WITHHELD_TABLE_FUNCTIONS = frozenset({"range", "generate_series"})
 _BROKEN_RULES = ("extract_leaf_expressions", "push_down_leaf_projections", "propagate_empty_relation")
 """Optimizer rules of DataFusion 55 that are wrong: two fail on struct fields of a column below a projection or a UNION.
 The last leaves a UNION out of which one branch is left, and with it the names of its columns."""
@@ -377,8 +376,6 @@ def _session(
         session.remove_optimizer_rule(rule)
     for function in WITHHELD_FUNCTIONS:
         session.deregister_udf(function)
-    for function in WITHHELD_TABLE_FUNCTIONS:
-        session.deregister_udtf(function)
     add_functions(session)
     add_sliding_aggregates(session)
     return session

@@ -83,6 +83,22 @@ ANSWERS: dict[str, dict[str, list[object]]] = {
         "SELECT k FROM t WHERE s NOT SIMILAR TO '[a-z]!__' ESCAPE '!'": [2, 3],
         "SELECT k FROM t WHERE s SIMILAR TO g || '%'": [1],
     },
+    "rows_of_nothing": {
+        "SELECT * FROM generate_series(1, 3)": [1, 2, 3],
+        "SELECT g FROM generate_series(10, 1, -4) g": [2, 6, 10],
+        "SELECT i FROM t JOIN generate_series(2, 9) AS g(i) ON i = k": [2, 3, 4],
+        "SELECT range FROM range(3)": [0, 1, 2],
+        "SELECT * FROM range(7, 0, -3)": [1, 4, 7],
+        "SELECT * FROM generate_series(2, 1)": [],
+        "SELECT CAST(d AS TEXT) FROM generate_series(DATE '2999-01-15', DATE '2999-03-14', INTERVAL '1 month') d": [
+            "2999-01-15 00:00:00",
+            "2999-02-15 00:00:00",
+        ],
+        "SELECT CAST(d AS TEXT) FROM range(TIMESTAMP '2024-01-01', TIMESTAMP '2024-01-02', INTERVAL '12' HOUR) d": [
+            "2024-01-01 00:00:00",
+            "2024-01-01 12:00:00",
+        ],
+    },
     "zones": {
         "SELECT CAST(tz AT TIME ZONE 'Europe/Berlin' AS TEXT) AS v FROM t ORDER BY k": [
             "2024-03-31 03:30:00",
@@ -107,6 +123,14 @@ ANSWERS: dict[str, dict[str, list[object]]] = {
 }
 
 REFUSALS = {
+    "SELECT count(*) FROM generate_series(1, 10000001)": "at most 10000000 rows",
+    "SELECT * FROM generate_series(1, 3, 0)": "must not be zero",
+    "SELECT * FROM t, generate_series(1, k) g": "as literals",
+    "SELECT * FROM TABLE(generate_series(1, 1000000000000))": "stands in FROM",
+    'SELECT * FROM "generate_series"(1, 1000000000000)': "stands in FROM",
+    "SELECT * FROM main.generate_series(1, 1000000000000)": "stands in FROM",
+    "SELECT generate_series(1, 3)": "stands in FROM",
+    "SELECT * FROM generate_series(DATE '2024-01-31', DATE '2024-06-01', INTERVAL '1 month')": "every month has",
     "SELECT INTERVAL 'soon'": "write numbers with units",
     "SELECT INTERVAL '1 day' / 0": "division by zero",
     "SELECT extract(timezone FROM ts) FROM t": "WITH TIME ZONE",

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from catalog.identifiers import TableName
 from flightserver.sql.meaning.plan_size import PlanSize
+from flightserver.sql.meaning.series import SERIES, column_of, series_type
 from flightserver.sql.meaning.types import TypeOfParameter, TypeReader, is_pointed
 from flightserver.sql.text import tree
 from flightserver.sql.text.tree import Node
@@ -307,7 +308,9 @@ class _Visitor:
             case tree.CallSource():
                 self._expression(source.call, here, scope)
                 called = source.alias or source.call.name
-                scope.origins.append(Origin(called, _renamed(None, source.columns), None, source))
+                is_series = source.call.name in SERIES
+                columns = (Column(column_of(source), series_type(source.call)),) if is_series else None
+                scope.origins.append(Origin(called, _renamed(columns, source.columns), None, source))
             case tree.BracketSource() if source.alias is None:
                 self._source(source.inner, here, scope)
             case tree.BracketSource():

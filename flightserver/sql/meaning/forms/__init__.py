@@ -6,7 +6,16 @@ them. What a form means is what it means in PostgreSQL.
 
 from collections.abc import Callable, Mapping
 
-from flightserver.sql.meaning.forms import betweens, date_parts, interval_texts, letters, pages, patterns, zones
+from flightserver.sql.meaning.forms import (
+    betweens,
+    date_parts,
+    interval_texts,
+    letters,
+    pages,
+    patterns,
+    rows_of_nothing,
+    zones,
+)
 from flightserver.sql.meaning.writing import Writing
 
 FORMS: Mapping[str, Callable[[Writing], None]] = {
@@ -16,5 +25,6 @@ FORMS: Mapping[str, Callable[[Writing], None]] = {
     "letters": letters.write,
     "pages": pages.write,
     "patterns": patterns.write,
+    "rows_of_nothing": rows_of_nothing.write,
     "zones": zones.write,
 }

@@ -23,6 +23,7 @@ from providers.engine.intervals import (
     interval_times,
     parts_of,
 )
+from providers.engine.json_values import add_json_functions
 from providers.engine.text_patterns import like_pattern, similar_pattern
 from providers.engine.zones import moment_in_zone, moment_of_zone
 from providers.rows.moments import text_of_moments
@@ -69,6 +70,7 @@ def add_functions(session: SessionContext) -> None:
     session.register_udf(udf(short_text, [pa.string()], pa.string(), "immutable", name="short_text"))
     session.register_udf(udf(double_place, [pa.float64()], pa.int64(), "immutable", name="double_place"))
     session.register_udf(udf(double_at, [pa.int64()], pa.float64(), "immutable", name="double_at"))
+    add_json_functions(session)
     for read in (like_pattern, similar_pattern):
         texts = [pa.string(), pa.string()]
         session.register_udf(udf(partial(_read_patterns, read), texts, pa.string(), "immutable", name=read.__name__))

@@ -15,6 +15,7 @@ ROWS = pa.table(
         "g": pa.array(["a", "a", "b", None]),
         "n": pa.array([10, 20, 20, None], pa.int64()),
         "s": pa.array(["a_b", "A%b", "x\\y", None]),
+        "j": pa.array(['{"a": 1, "b": {"c": [1.10, null, "x\'"]}}', '{"a": "\\u00e9", "b": null}', "[1, 2]", None]),
         "d": pa.array(["1.00", "2.00", "3.00", None]).cast(pa.decimal128(10, 2)),
         "ts": pa.array(["2024-03-31 02:30:00", "2024-10-27 02:30:00", "1500-01-01 00:00:00", None]).cast(
             pa.timestamp("us")
@@ -56,6 +57,18 @@ ANSWERS: dict[str, dict[str, list[object]]] = {
             "INTERVAL '1 month' / 3": "2024-04-10 02:30:00",
             "(ts - TIMESTAMP '2024-03-30 02:30:00') * 2": "2024-04-02 02:30:00",
         }.items()
+    },
+    "json_values": {
+        "SELECT j -> 'b' AS v FROM t ORDER BY k": ['{"c":[1.10,null,"x\'"]}', "null", None, None],
+        "SELECT j ->> 'a' AS v FROM t ORDER BY k": ["1", "é", None, None],
+        "SELECT j -> 'b' -> 'c' ->> -1 AS v FROM t WHERE k = 1": ["x'"],
+        "SELECT json_extract(j, '$.b.c[0]') AS v FROM t WHERE k = 1": ["1.10"],
+        "SELECT json_extract_path_text(j, 'b', 'c', 1) AS v FROM t WHERE k = 1": [None],
+        "SELECT json_get_int(j, 'a') + 1 AS v FROM t ORDER BY k": [2, None, None, None],
+        "SELECT json_array_length(j) AS v FROM t ORDER BY k": [None, None, 2, None],
+        "SELECT json_typeof(j) AS v FROM t ORDER BY k": ["object", "object", "array", None],
+        "SELECT json_valid(s) AS v FROM t ORDER BY k": [False, False, False, None],
+        "SELECT k FROM t WHERE j ->> 'a' || '!' = '1!'": [1],
     },
     "letters": {
         "SELECT TRIM(BOTH FROM ' a ') || '|' AS v": ["a|"],
@@ -123,6 +136,12 @@ ANSWERS: dict[str, dict[str, list[object]]] = {
 }
 
 REFUSALS = {
+    "SELECT s -> 'a' FROM t": "invalid input for JSON",
+    "SELECT j -> dt FROM t": "cast it",
+    "SELECT json_extract(j, s) FROM t": "literal",
+    f"SELECT '{'[' * 100_000}' -> 0": "at most 100 levels",
+    f"SELECT j{' -> 0' * 17} FROM t": "name a step",
+    "SELECT tz" + " AT TIME ZONE 'UTC'" * 17 + " FROM t": "name a step",
     "SELECT count(*) FROM generate_series(1, 10000001)": "at most 10000000 rows",
     "SELECT * FROM generate_series(1, 3, 0)": "must not be zero",
     "SELECT * FROM t, generate_series(1, k) g": "as literals",

@@ -43,6 +43,12 @@ _FIXED = {
     **dict.fromkeys(("stddev", "stddev_pop", "stddev_samp", "var", "var_pop", "var_samp", "corr"), pa.float64()),
     **dict.fromkeys(("upper", "lower", "trim", "btrim", "ltrim", "rtrim", "substr", "substring"), pa.string()),
     **dict.fromkeys(("concat", "concat_ws", "replace", "left", "right", "to_char", "reverse"), pa.string()),
+    **dict.fromkeys(("json_extract", "json_extract_string", "json_value", "json_typeof", "jsonb_typeof"), pa.string()),
+    **dict.fromkeys(("json_extract_path", "jsonb_extract_path", "json_get_json", "json_as_text"), pa.string()),
+    **dict.fromkeys(("json_extract_path_text", "jsonb_extract_path_text", "json_get_str"), pa.string()),
+    **dict.fromkeys(("json_get_int", "json_array_length", "jsonb_array_length"), pa.int64()),
+    **dict.fromkeys(("json_get_bool", "json_valid"), pa.bool_()),
+    "json_get_float": pa.float64(),
     **dict.fromkeys(("now", "current_timestamp"), pa.timestamp("us", "UTC")),
     **dict.fromkeys(("current_date", "today"), pa.date32()),
 }
@@ -106,7 +112,7 @@ class TypeReader:
     def _binary(self, value: tree.Binary) -> pa.DataType | None:
         if value.operator in TESTS or value.operator.startswith(("IS ", "NOT ")):
             return pa.bool_()
-        if value.operator == "||":
+        if value.operator in {"||", "->", "->>"}:
             return pa.string()
         if value.operator == "^":
             return pa.float64()

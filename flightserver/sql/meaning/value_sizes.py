@@ -212,7 +212,7 @@ class ValueSizes:
         match node:
             case tree.Binary(operator="||") | tree.Compound():
                 return max(sum(parts), NUMBER_BYTES)
-            case tree.Brackets() | tree.ScalarQuery() | tree.Item():
+            case tree.Brackets() | tree.ScalarQuery() | tree.Item() | tree.Binary(operator="->" | "->>"):
                 return max(parts, default=NUMBER_BYTES)
             case tree.Cast():
                 return max(*parts, STORED_BYTES)

@@ -47,7 +47,7 @@ _OPERATOR_SYMBOLS = frozenset(
         "::",
     }
 )
-_OPERATOR_WORDS = frozenset({"AND", "OR", "XOR", "LIKE", "ILIKE", "BETWEEN", "IS", "IN", "NOT", "DIV"})
+_OPERATOR_WORDS = frozenset({"AND", "OR", "XOR", "LIKE", "ILIKE", "BETWEEN", "IS", "IN", "NOT", "DIV", "ZONE"})
 _LIST_ENDS = frozenset({"FROM", "WHERE", "GROUP", "ORDER", "HAVING", "LIMIT", "QUALIFY", *SET_OPERATORS})
 
 

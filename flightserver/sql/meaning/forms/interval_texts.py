@@ -8,6 +8,7 @@ import re
 
 import pyarrow as pa
 
+from flightserver.sql.meaning.forms.depth import refuse_deep
 from flightserver.sql.meaning.scopes import Visit
 from flightserver.sql.meaning.types import is_number, is_pointed
 from flightserver.sql.meaning.writing import Writing
@@ -73,6 +74,7 @@ def _write_product(writing: Writing, node: tree.Binary, found: Visit) -> None:
         interval, number, known = node.right, node.left, right
     else:
         return
+    refuse_deep(writing, found)
     text_of = writing.edits.text_of
     function = "interval_times" if node.operator == "*" else "interval_over"
     as_interval = "{}" if known == _INTERVAL else "interval_justified(arrow_cast({}, 'Interval(MonthDayNano)'))"

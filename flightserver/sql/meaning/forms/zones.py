@@ -6,6 +6,7 @@ The engine makes both a moment with that zone, which is another type and prints 
 
 import pyarrow as pa
 
+from flightserver.sql.meaning.forms.depth import refuse_deep
 from flightserver.sql.meaning.scopes import Visit
 from flightserver.sql.meaning.writing import Writing
 from flightserver.sql.text import tree
@@ -19,6 +20,7 @@ def write(writing: Writing) -> None:
         return
     for node, found in writing.of_kind(tree.Compound):
         if node.what == "AT TIME ZONE":
+            refuse_deep(writing, found)
             moment, zone = node.parts
             if writing.type_of(zone, found) == pa.month_day_nano_interval():
                 raise writing.unsupported(zone, "a zone is a name here; add an interval to the moment instead")

@@ -9,10 +9,11 @@ import pyarrow as pa
 from catalog import definition
 from catalog.definition import DELETED_COLUMN, SEQ_COLUMN, TableDef, ViewDef
 from catalog.errors import DatabaseError, ErrorKind
-from catalog.identifiers import CATALOG_NAME, TableName
+from catalog.identifiers import CATALOG_NAME, PG_CATALOG, TableName
 from flightserver.access.door import Door
 from flightserver.access.rights import Use
 from flightserver.execution.system import SystemTable
+from flightserver.sql.meaning.catalog_names import TABLES_PREFIX
 from flightserver.sql.meaning.plan_counts import plan_size
 from flightserver.sql.meaning.scopes import Column, Relation, visit
 from flightserver.sql.meaning.system_columns import of_all_columns
@@ -48,7 +49,10 @@ class Names:
     def __call__(self, parts: tuple[str, ...]) -> Relation | None:
         """What a name stands for, None where there is nothing of that name."""
         name = self.full(parts)
-        return None if name is None else self.relation(name)
+        found = None if name is None else self.relation(name)
+        if found is None and len(parts) == 1 and parts[0].startswith(TABLES_PREFIX):
+            return self.relation(TableName(PG_CATALOG, parts[0]))
+        return found
 
     def full(self, parts: tuple[str, ...]) -> TableName | None:
         """A name in full, None in another catalog than ours."""

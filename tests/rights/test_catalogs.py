@@ -151,3 +151,77 @@ def test_nothing_in_the_catalogs_can_be_changed(namespace: str, people: dict[str
         f"DROP NAMESPACE {namespace} CASCADE",
     ):
         assert "internal" not in root.refused(sql).lower()
+
+
+RELATIONS = (
+    "SELECT n.nspname, c.relname, c.relkind, c.relpersistence FROM pg_catalog.pg_class c"
+    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'system') ORDER BY 1, 2"
+)
+
+
+def test_pg_class_has_what_may_be_described(people: dict[str, Person]) -> None:
+    """A table with a key has an index as PostgreSQL would have it."""
+    found = [tuple(row.values()) for row in people["ann"].ok(RELATIONS)]
+    assert found == [
+        ("public", "each", "r", "p"),
+        ("public", "each_pkey", "i", "p"),
+        ("public", "granted", "r", "p"),
+        ("public", "granted_pkey", "i", "p"),
+        ("public", "shown", "v", "p"),
+        ("public", "ticks", "r", "p"),
+        ("shop", "goods", "r", "p"),
+        ("shop", "goods_pkey", "i", "p"),
+    ]
+
+
+def test_numbers_tell_nothing_of_what_is_hidden(people: dict[str, Person]) -> None:
+    """Those of a thing are the same for everybody and whenever they are asked for, whatever else comes and goes."""
+    root, ann = people["root"], people["ann"]
+    sql = "SELECT oid, relowner FROM pg_class WHERE relname = 'each'"
+    before = ann.ok(sql)
+    root.ok("CREATE TABLE between (id BIGINT)")
+    root.ok("DROP TABLE each")
+    root.ok("CREATE USER TABLE each (id BIGINT PRIMARY KEY, note TEXT)")
+    assert ann.ok(sql) == before == [{"oid": root.ok(sql)[0]["oid"], "relowner": 0}]
+    root.ok("DROP TABLE between")
+
+
+def test_columns_types_and_keys_of_pg_catalog(people: dict[str, Person]) -> None:
+    """Joined by their numbers, as tools do."""
+    sql = (
+        "SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod) AS type, t.typname, a.attnotnull AS nn,"
+        " pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS adsrc, a.attnum = ANY(i.indkey) AS keyed FROM pg_attribute a"
+        " JOIN pg_type t ON t.oid = a.atttypid JOIN pg_class c ON c.oid = a.attrelid"
+        " LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum"
+        " LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary"
+        " WHERE c.relname = 'granted' AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"
+    )
+    assert [tuple(row.values()) for row in people["ann"].ok(sql)] == [
+        ("a", "bigint", "int8", True, None, True),
+        ("b", "bigint", "int8", True, None, True),
+        ("v", "text", "text", True, "'x'", False),
+    ]
+    assert people["bob"].ok(sql) == []
+
+
+def test_a_table_of_the_namespace_comes_before_the_catalog(people: dict[str, Person]) -> None:
+    """And one that is hidden is not there."""
+    root, bob = people["root"], people["bob"]
+    root.ok("CREATE TABLE pg_database (mine BIGINT)")
+    assert root.ok("SELECT * FROM pg_database") == []
+    assert bob.ok("SELECT datname FROM pg_database") == [{"datname": "main"}]
+    assert root.ok("SELECT datname FROM pg_catalog.pg_database") == [{"datname": "main"}]
+    root.ok("DROP TABLE pg_database")
+
+
+def test_functions_of_the_session(people: dict[str, Person]) -> None:
+    """With the names that PostgreSQL gives them, in a view, too."""
+    root = people["root"]
+    (row,) = root.ok("SELECT current_database(), pg_catalog.version(), current_schemas(true), current_schema()")
+    assert row["current_database"] == "main"
+    assert str(row["version"]).startswith("flightserver ")
+    assert row["current_schemas"] == ["pg_catalog", "public"]
+    root.ok("SET search_path = shop")
+    assert root.ok("SELECT current_schemas(false) AS s") == [{"s": ["shop"]}]
+    root.ok("RESET search_path")

@@ -9,6 +9,7 @@ from datafusion.substrait import Serde
 
 from catalog.identifiers import TableName
 from flightserver.execution.catalogs.information_schema import STANDARD
+from flightserver.execution.catalogs.pg_catalog import POSTGRESQL
 from flightserver.protocol import commands
 from tests.rights.house import Answer, Person
 
@@ -87,7 +88,7 @@ LISTINGS: Mapping[str, Callable[[Person, str, str], str]] = {
 """What tells which things there are, asked for one of them."""
 
 
-CATALOGS = tuple(f"information_schema.{name}" for name in STANDARD)
+CATALOGS = (*(f"information_schema.{name}" for name in STANDARD), *(f"pg_catalog.{name}" for name in POSTGRESQL))
 """The catalogs that tools read."""
 
 

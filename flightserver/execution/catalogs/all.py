@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping
 
 import pyarrow as pa
 
-from catalog.identifiers import INFORMATION_SCHEMA, TableName
+from catalog.identifiers import INFORMATION_SCHEMA, PG_CATALOG, TableName
 from flightserver.context import Context
 from flightserver.execution.catalogs.information_schema import STANDARD
+from flightserver.execution.catalogs.pg_catalog import POSTGRESQL
 from flightserver.execution.catalogs.seen import DescribeView, Seen
 from flightserver.execution.system import SystemTable
 
-_CATALOGS = {INFORMATION_SCHEMA: STANDARD}
+_CATALOGS = {INFORMATION_SCHEMA: STANDARD, PG_CATALOG: POSTGRESQL}
 
 
 def catalog_tables(

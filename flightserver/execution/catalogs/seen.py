@@ -16,8 +16,8 @@ from catalog.errors import DatabaseError
 from catalog.identifiers import COMPUTED_NAMESPACES, TableName
 from flightserver.access.rights import Use
 from flightserver.context import Context
-from flightserver.execution.catalogs.types import TypeNumbers
 from flightserver.execution.system import SystemTable
+from flightserver.sql.postgres_types import TypeNumbers
 
 Computed = Mapping[TableName, SystemTable]
 DescribeView = Callable[[ViewDef, Context], pa.Schema]
@@ -57,6 +57,7 @@ class ColumnsSeen:
     name: pa.Array
     type: pa.Array
     nullable: pa.Array
+    not_null: pa.Array
     default: pa.Array
     types: TypeNumbers
 
@@ -73,6 +74,11 @@ class Seen:
     def asker(self) -> str:
         """Whose rights count."""
         return self._context.user
+
+    @property
+    def is_admin(self) -> bool:
+        """Tell whether the asker looks after the server."""
+        return self._context.principal.is_admin
 
     @property
     def namespaces(self) -> list[str]:
@@ -150,6 +156,7 @@ class Seen:
             pa.array(names, pa.string()),
             pa.array(kinds, pa.int32()),
             pa.array(nullable, pa.bool_()),
+            pa.array([not one for one in nullable], pa.bool_()),
             pa.array(defaults, pa.string()),
             types,
         )

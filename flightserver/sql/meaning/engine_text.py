@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from catalog.identifiers import TableName
 from flightserver.sql.meaning.bounded_work import write_bounds
+from flightserver.sql.meaning.catalog_names import write_catalog_names
 from flightserver.sql.meaning.claims import Claim
 from flightserver.sql.meaning.constant_parameters import write_constant_parameters
 from flightserver.sql.meaning.context_values import write_context_values
@@ -104,6 +105,7 @@ def for_engine(text: QueryText, definitions: Definitions, circumstances: Circums
     named = [looked_up.get(source.parts) for source, _ in writing.of_kind(tree.TableSource)]
     relations = {relation.name for relation in named if relation is not None}
     write_context_values(writing, circumstances.values)
+    write_catalog_names(writing, circumstances.values)
     relations |= show_system_columns(writing)
     write_table_queries(writing)
     write_constant_parameters(writing, circumstances.constants)

@@ -42,6 +42,11 @@ class PgType:
     element_oid: int = 0
 
     @property
+    def dimensions(self) -> int:
+        """How deep its arrays are, as far as PostgreSQL keeps it."""
+        return int(self.words == _ARRAY)
+
+    @property
     def array(self) -> "PgType":
         """The type of its arrays."""
         return PgType(self.array_oid, f"_{self.name}", _ARRAY, -1, "A", 0, element_oid=self.oid)

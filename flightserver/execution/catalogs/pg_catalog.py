@@ -9,8 +9,18 @@ import pyarrow as pa
 
 from catalog.definition import TableDef, ViewDef
 from catalog.identifiers import CATALOG_NAME, TableName
-from flightserver.execution.catalogs import numbers
 from flightserver.execution.catalogs.keys import key_name
+from flightserver.execution.catalogs.numbers import (
+    DATABASE,
+    OF_PG_CATALOG,
+    SUPERUSER,
+    constraint_number,
+    default_number,
+    index_number,
+    namespace_number,
+    relation_number,
+    role_number,
+)
 from flightserver.execution.catalogs.seen import Relation, RelationKind, Seen, filled
 from flightserver.sql.postgres_types import PLAIN_TYPES, column_of
 
@@ -128,9 +138,9 @@ _VIEWS = _schema(text="schemaname viewname viewowner definition")
 def _namespaces(seen: Seen) -> pa.Table:
     names = seen.namespaces
     columns = {
-        "oid": [numbers.namespace_number(name) for name in names],
+        "oid": [namespace_number(name) for name in names],
         "nspname": names,
-        "nspowner": [numbers.role_number(seen.owner_of_namespace(name)) for name in names],
+        "nspowner": [role_number(seen.owner_of_namespace(name)) for name in names],
     }
     return filled(_NAMESPACE, len(names), columns)
 
@@ -143,10 +153,10 @@ def _classes(seen: Seen) -> pa.Table:
     owners = [*(seen.shown_owner(one.owner) for one in relations), *(seen.shown_owner(one.owner) for one in keyed)]
     temporary = {one.name for one in seen.tables if one.kind is RelationKind.TEMPORARY}
     columns = {
-        "oid": [*map(_relation_number, relations), *(numbers.index_number(_key(table)) for table in keyed)],
+        "oid": [*map(_relation_number, relations), *(index_number(_key(table)) for table in keyed)],
         "relname": [name.table for name in names],
-        "relnamespace": [numbers.namespace_number(name.namespace) for name in names],
-        "relowner": [numbers.role_number(owner) for owner in owners],
+        "relnamespace": [namespace_number(name.namespace) for name in names],
+        "relowner": [role_number(owner) for owner in owners],
         "relkind": [*("r" if isinstance(one.found, TableDef) else "v" for one in relations), *("i" for _ in keyed)],
         "relnatts": [*map(_width, relations), *(len(table.key) for table in keyed)],
         "relhasindex": [*(_is_keyed(one) for one in relations), *(False for _ in keyed)],
@@ -196,7 +206,7 @@ def _defaults(seen: Seen) -> pa.Table:
     positions = found.position.filter(has)
     pairs = zip(owners.to_pylist(), positions.to_pylist(), strict=True)
     columns = {
-        "oid": [numbers.default_number(*pair) for pair in pairs],
+        "oid": [default_number(*pair) for pair in pairs],
         "adrelid": owners,
         "adnum": positions,
         "adbin": found.default.filter(has),
@@ -209,8 +219,8 @@ def _types(_: Seen) -> pa.Table:
     columns = {
         "oid": column_of(types, "oid", _OID),
         "typname": column_of(types, "name", _TEXT),
-        "typnamespace": numbers.OF_PG_CATALOG,
-        "typowner": numbers.SUPERUSER,
+        "typnamespace": OF_PG_CATALOG,
+        "typowner": SUPERUSER,
         "typlen": column_of(types, "size", _SHORT),
         "typtype": ["p" if one.category == "P" else "b" for one in types],
         "typcategory": column_of(types, "category", _TEXT),
@@ -227,9 +237,9 @@ def _types(_: Seen) -> pa.Table:
 
 def _databases(_: Seen) -> pa.Table:
     columns = {
-        "oid": numbers.DATABASE,
+        "oid": DATABASE,
         "datname": CATALOG_NAME,
-        "datdba": numbers.SUPERUSER,
+        "datdba": SUPERUSER,
         "encoding": _UTF8,
         **dict.fromkeys(("datcollate", "datctype"), "C"),
         "datistemplate": False,
@@ -243,12 +253,12 @@ def _databases(_: Seen) -> pa.Table:
 def _constraints(seen: Seen) -> pa.Table:
     keyed = seen.keyed
     columns = {
-        "oid": [numbers.constraint_number(_key(table)) for table in keyed],
+        "oid": [constraint_number(_key(table)) for table in keyed],
         "conname": [key_name(table) for table in keyed],
-        "connamespace": [numbers.namespace_number(table.name.namespace) for table in keyed],
+        "connamespace": [namespace_number(table.name.namespace) for table in keyed],
         "contype": "p",
-        "conrelid": [numbers.relation_number(table.name) for table in keyed],
-        "conindid": [numbers.index_number(_key(table)) for table in keyed],
+        "conrelid": [relation_number(table.name) for table in keyed],
+        "conindid": [index_number(_key(table)) for table in keyed],
         "conkey": [_places(table) for table in keyed],
         **dict.fromkeys(("convalidated", "conislocal", "connoinherit"), True),
         **dict.fromkeys(("condeferrable", "condeferred"), False),
@@ -260,10 +270,12 @@ def _constraints(seen: Seen) -> pa.Table:
 
 def _indexes(seen: Seen) -> pa.Table:
     keyed = seen.keyed
+    widths = [len(table.key) for table in keyed]
     columns = {
-        "indexrelid": [numbers.index_number(_key(table)) for table in keyed],
-        "indrelid": [numbers.relation_number(table.name) for table in keyed],
-        **dict.fromkeys(("indnatts", "indnkeyatts"), [len(table.key) for table in keyed]),
+        "indexrelid": [index_number(_key(table)) for table in keyed],
+        "indrelid": [relation_number(table.name) for table in keyed],
+        "indnatts": widths,
+        "indnkeyatts": widths,
         **dict.fromkeys(("indisunique", "indisprimary", "indimmediate"), True),
         **dict.fromkeys(("indisvalid", "indisready", "indislive"), True),
         **dict.fromkeys(("indisexclusion", "indisclustered"), False),
@@ -279,7 +291,7 @@ def _descriptions(_: Seen) -> pa.Table:
 def _roles(seen: Seen) -> pa.Table:
     """Who asks."""
     columns = {
-        "oid": numbers.role_number(seen.asker),
+        "oid": role_number(seen.asker),
         "rolname": seen.asker,
         "rolsuper": seen.is_admin,
         **dict.fromkeys(("rolinherit", "rolcanlogin"), True),
@@ -317,7 +329,7 @@ def _key(table: TableDef) -> TableName:
 
 
 def _relation_number(relation: Relation) -> int:
-    return numbers.relation_number(relation.name)
+    return relation_number(relation.name)
 
 
 def _is_keyed(relation: Relation) -> bool:

@@ -7,15 +7,21 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import takewhile
 
 
 @dataclass(frozen=True)
 class Vector:
-    """A deletion vector of the log: the name of its file by a UUID, and where in it the bitmap is."""
+    """A deletion vector of the log: the name of its file by a UUID, and where in it the bitmap is.
+
+    `digest` tells the rows; it is empty where somebody else has written it, or it was let go.
+    """
 
     id: str
+    offset: int
     bytes: int
     cardinality: int
+    digest: str = ""
 
     @property
     def path(self) -> str:
@@ -55,7 +61,8 @@ class LetGo:
     @classmethod
     def of(cls, file: PublishedFile, at_ms: int) -> "LetGo":
         """A file that is let go; nobody needs to know what was in it."""
-        return cls(replace(file, written_ms=0, stats=""), at_ms)
+        vector = None if file.vector is None else replace(file.vector, digest="")
+        return cls(replace(file, written_ms=0, stats="", vector=vector), at_ms)
 
 
 @dataclass(frozen=True)
@@ -89,6 +96,9 @@ class Published:
 
     def expired(self, since_ms: int) -> tuple[frozenset[str], "Published"]:
         """The deletion vectors that nobody was promised any more, and what is left when they are gone."""
-        left = replace(self, let_go=tuple(one for one in self.let_go if one.at_ms >= since_ms))
-        vectors = {one.file.vector.path for one in self.let_go if one.file.vector is not None}
+        gone = tuple(takewhile(lambda one: one.at_ms < since_ms, self.let_go))
+        if not gone:
+            return frozenset(), self
+        left = replace(self, let_go=self.let_go[len(gone) :])
+        vectors = {one.file.vector.path for one in gone if one.file.vector is not None}
         return frozenset(vectors - left.held(since_ms)), left

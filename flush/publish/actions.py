@@ -5,16 +5,17 @@ is whatever makes the table right.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from catalog.definition import TableDef
 from flush.publish.columns import has_local_times, is_mapped, max_column_id, published_columns, schema_text
-from flush.publish.statistics import statistics
-from flush.publish.vectors import OFFSET, id_of, own_id, place_of
+from flush.publish.statistics import loosened, statistics
+from flush.publish.vectors import id_of, own_id, place_of
 from manifest.batch_entry import BatchFileEntry
+from manifest.dead_rows import DeadRows
 from manifest.entries import ManifestFile
 from manifest.published import LetGo, Published, PublishedFile, Vector
 from providers.snapshot import Snapshot
@@ -23,6 +24,9 @@ APP = "flightserver"
 """Who says of its versions which manifest they show."""
 
 DEFINITION = "flightserver.definition"
+DEAD = "flightserver.dead"
+"""A tag: the digest of the rows that a deletion vector has."""
+
 NEVER = "interval 5200 weeks"
 """So long nobody else deletes files: in the folder are others than the log's."""
 
@@ -45,15 +49,22 @@ class Shown:
         return self.rows.table
 
 
+def new_dead_rows(before: Published, rows: Snapshot) -> Mapping[int, DeadRows]:
+    """The dead rows that the log does not tell yet, by batch."""
+    listed = rows.manifest.by_number
+    found = {batch: dead for batch, dead in rows.dead.items() if dead.count and batch in listed}
+    return {batch: dead for batch, dead in found.items() if dead.digest != _digest(before, listed[batch])}
+
+
 def next_version(
-    before: Published, shown: Shown, vector_of: Callable[[BatchFileEntry], Vector]
+    before: Published, shown: Shown, vectors: Mapping[int, Vector]
 ) -> tuple[list[dict[str, Any]], Published]:
     """The actions of the next version, none if nothing differs, and what the table shows then.
 
-    `vector_of` is asked for the deletion vectors that are new.
+    `vectors` are the deletion vectors that are new, by batch.
     """
     protocol, metadata = protocol_of(before, shown.table), metadata_of(before, shown)
-    files = {entry.path: _published(entry, before, shown, vector_of) for entry in shown.manifest.batches}
+    files = {entry.path: _published(entry, before, shown, vectors) for entry in shown.manifest.batches}
     gone = [file for path, file in before.files.items() if files.get(path) != file]
     come = [file for path, file in files.items() if before.files.get(path) != file]
     changed = [_protocol(protocol)] if protocol != before.protocol else []
@@ -125,6 +136,8 @@ def addition(file: PublishedFile) -> dict[str, Any]:
         "dataChange": True,
         "stats": file.stats,
     }
+    if file.vector is not None:
+        action["tags"] = {DEAD: file.vector.digest}
     return {"add": _with_vector(action, file)}
 
 
@@ -166,39 +179,33 @@ def _metadata(text: str) -> dict[str, Any]:
     return {"metaData": json.loads(text)}
 
 
-def _published(
-    entry: BatchFileEntry, before: Published, shown: Shown, vector_of: Callable[[BatchFileEntry], Vector]
-) -> PublishedFile:
+def _published(entry: BatchFileEntry, before: Published, shown: Shown, vectors: Mapping[int, Vector]) -> PublishedFile:
     """A batch as the log is to have it; one that it has so already, as it has it."""
-    known = before.files.get(entry.path)
-    vector = vector_id(entry, shown.rows)
-    if known is not None and _vector_id(known) == vector:
+    known, vector = before.files.get(entry.path), vectors.get(entry.batch)
+    if known is not None and vector is None and (known.vector is None or shown.rows.dead_in(entry).count):
         return known
+    if known is not None and vector is not None and (stats := loosened(known.stats)) is not None:
+        return replace(known, stats=stats, vector=vector)
     return PublishedFile(
         entry.path,
         entry.bytes,
         _milliseconds_of(entry.created_at),
         statistics(entry, published_columns(shown.table), is_dirty=vector is not None),
-        None if vector is None else vector_of(entry),
+        vector,
     )
 
 
-def vector_id(entry: BatchFileEntry, rows: Snapshot) -> str | None:
-    """The id of a batch's deletion vector, made of whose rows are dead; None when all live."""
-    dead, scope = rows.dead_in(entry), rows.scope
-    return own_id(f"{scope.table_id} {scope.user} {entry.batch} {dead.digest}") if dead.count else None
-
-
-def _vector_id(file: PublishedFile) -> str | None:
-    return None if file.vector is None else file.vector.id
+def _digest(before: Published, entry: BatchFileEntry) -> str | None:
+    known = before.files.get(entry.path)
+    return None if known is None or known.vector is None else known.vector.digest
 
 
 def _with_vector(action: dict[str, Any], file: PublishedFile) -> dict[str, Any]:
     if file.vector is not None:
         action["deletionVector"] = {
             "storageType": "u",
-            "pathOrInlineDv": place_of(file.vector),
-            "offset": OFFSET,
+            "pathOrInlineDv": place_of(file.vector.id),
+            "offset": file.vector.offset,
             "sizeInBytes": file.vector.bytes,
             "cardinality": file.vector.cardinality,
         }
@@ -237,9 +244,12 @@ def replayed(before: Published, version: int, actions: Iterable[Mapping[str, Any
 
 def _file_of(action: Mapping[str, Any]) -> PublishedFile:
     found = action.get("deletionVector")
-    vector = (
-        None if found is None else Vector(id_of(found["pathOrInlineDv"]), found["sizeInBytes"], found["cardinality"])
-    )
+    vector = None
+    if found is not None:
+        digest = (action.get("tags") or {}).get(DEAD, "")
+        vector = Vector(
+            id_of(found["pathOrInlineDv"]), found["offset"], found["sizeInBytes"], found["cardinality"], digest
+        )
     return PublishedFile(
         action["path"], action.get("size") or 0, action.get("modificationTime") or 0, action.get("stats") or "", vector
     )

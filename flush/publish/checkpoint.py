@@ -29,6 +29,7 @@ _SCHEMA = pa.schema(
                     ("modificationTime", pa.int64()),
                     ("dataChange", pa.bool_()),
                     ("stats", pa.string()),
+                    ("tags", _TEXTS),
                     ("deletionVector", _VECTOR),
                 ]
             ),
@@ -74,7 +75,7 @@ _SCHEMA = pa.schema(
         ),
     ]
 )
-_MAPS = frozenset({"partitionValues", "options", "configuration"})
+_MAPS = frozenset({"partitionValues", "tags", "options", "configuration"})
 
 
 def encode_checkpoint(actions: Iterable[Mapping[str, Any]]) -> bytes:

@@ -20,8 +20,8 @@ from providers.cold.scope_folder import ScopeFolder
 
 LAST_CHECKPOINT = "_last_checkpoint"
 CHECKPOINT_VERSIONS = 10
-CHECKPOINT_FILES = 32
-"""With so many files for each version in between, a checkpoint is as much to write as those versions."""
+CHECKPOINT_ACTIONS = 32
+"""With so many actions for each version in between, a checkpoint is as much to write as those versions."""
 
 
 def log_of(folder: ScopeFolder) -> ScopeFolder:
@@ -69,7 +69,8 @@ def append(folder: ScopeFolder, after: Published, actions: Iterable[Mapping[str,
 
 def with_checkpoint(folder: ScopeFolder, published: Published) -> Published:
     """Write a checkpoint where it is time for one."""
-    if published.version - published.checkpoint < max(CHECKPOINT_VERSIONS, len(published.files) // CHECKPOINT_FILES):
+    actions_count = len(published.files) + len(published.let_go)
+    if published.version - published.checkpoint < max(CHECKPOINT_VERSIONS, actions_count // CHECKPOINT_ACTIONS):
         return published
     log, actions = log_of(folder), list(whole(published))
     name = _checkpoint_name(published.version)
@@ -90,9 +91,10 @@ def shorten(folder: ScopeFolder, published: Published, written_before_s: float) 
         if not number.isdecimal() or int(number) >= published.checkpoint:
             continue
         stamp = log.stamp(name)
-        if stamp is not None and stamp[2] < written_before_s * 1e9:
-            log.unlink(name)
-            gone += 1
+        if stamp is not None and stamp[2] >= written_before_s * 1e9:
+            break
+        log.unlink(name)
+        gone += 1
     return gone
 
 

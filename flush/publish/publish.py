@@ -7,17 +7,17 @@ Cut off anywhere it is begun again: deletion vectors come out the same, and the 
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from catalog.definition import TableDef
+from catalog.definition import Scope, TableDef
 from catalog.errors import DatabaseError, ErrorKind
-from flush.publish.actions import Shown, next_version, vector_id
+from flush.publish.actions import Shown, new_dead_rows, next_version
 from flush.publish.columns import check_publishable
 from flush.publish.log import append, log_of, read_log, remove_log, shorten, with_checkpoint
-from flush.publish.vectors import encode_vector
-from manifest.batch_entry import BatchFileEntry
-from manifest.layout import batch_of_file, retired_name
+from flush.publish.vectors import FILE_VECTORS_MAX, encode_vectors
+from manifest.dead_rows import DeadRows
+from manifest.layout import batch_of_file, retired_name, staged_name
 from manifest.published import Published, Vector
 from providers.cold.scope_folder import ScopeFolder
 from providers.commit.scope_state import ScopeState
@@ -98,26 +98,38 @@ def expires_in(published: Published, table: TableDef, now_s: float) -> float | N
 
 def _shown(folder: ScopeFolder, before: Published, rows: Snapshot) -> Published:
     """Make the next version, if there is anything new."""
-
-    def write_vector(entry: BatchFileEntry) -> Vector:
-        vector, data = encode_vector(rows.dead_in(entry), vector_id(entry, rows) or "")
-        folder.publish(vector.path, data)
-        return vector
-
-    actions, after = next_version(before, Shown(rows, int(time.time() * 1_000)), write_vector)
+    vectors = _with_vectors(folder, rows.scope, new_dead_rows(before, rows))
+    actions, after = next_version(before, Shown(rows, int(time.time() * 1_000)), vectors)
     if actions:
         append(folder, after, actions)
         after = with_checkpoint(folder, after)
     return after
 
 
+def _with_vectors(folder: ScopeFolder, scope: Scope, dead: Mapping[int, DeadRows]) -> Mapping[int, Vector]:
+    """Write the deletion vectors of some batches, durably."""
+    vectors: dict[int, Vector] = {}
+    batches = list(dead)
+    for start in range(0, len(batches), FILE_VECTORS_MAX):
+        some = {batch: dead[batch] for batch in batches[start : start + FILE_VECTORS_MAX]}
+        found, data = encode_vectors(f"{scope.table_id} {scope.user}", some)
+        path = found[batches[start]].path
+        folder.write_synced(staged_name(path), data)
+        folder.rename(staged_name(path), path)
+        vectors |= found
+    if vectors:
+        folder.sync()
+    return vectors
+
+
 def _without_expired(store: ScopeStore, folder: ScopeFolder, published: Published, table: TableDef) -> Published:
     """Delete the log's old versions, and deletion vectors that nobody was promised any more."""
     now = time.time()
     expired, left = published.expired(_since_ms(table, now))
-    with store.stillness.together():
-        _delete(folder, expired)
-        shorten(folder, left, now - table.options.publication.retention_seconds)
+    if left is not published or published.version == published.checkpoint:
+        with store.stillness.together():
+            _delete(folder, expired)
+            shorten(folder, left, now - table.options.publication.retention_seconds)
     return left
 
 

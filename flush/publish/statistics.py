@@ -13,6 +13,8 @@ import pyarrow as pa
 from catalog.definition import SEQ, Column
 from manifest.batch_entry import BatchFileEntry, ColumnRange
 
+_TIGHT, _LOOSE = ',"tightBounds":true}', ',"tightBounds":false}'
+
 DAY_MS = 86_400_000
 FIRST_YEAR = 1_000
 MOMENT_ZERO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -33,11 +35,18 @@ def statistics(entry: BatchFileEntry, columns: Iterable[Column], *, is_dirty: bo
         if low is not None and high is not None:
             lows.append(f"{name}:{low}")
             highs.append(f"{name}:{high}")
-    tight = "false" if is_dirty else "true"
+    tight = _LOOSE if is_dirty else _TIGHT
     return (
         f'{{"numRecords":{entry.rows},"minValues":{{{",".join(lows)}}},"maxValues":{{{",".join(highs)}}},'
-        f'"nullCount":{{{",".join(nulls)}}},"tightBounds":{tight}}}'
+        f'"nullCount":{{{",".join(nulls)}}}{tight}'
     )
+
+
+def loosened(told: str) -> str | None:
+    """What was told of a batch's rows, now that some are dead; None where somebody else has told it."""
+    if told.endswith(_LOOSE):
+        return told
+    return told.removesuffix(_TIGHT) + _LOOSE if told.endswith(_TIGHT) else None
 
 
 def _range_of(entry: BatchFileEntry, column: Column) -> ColumnRange | None:

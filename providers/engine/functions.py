@@ -68,6 +68,7 @@ def add_functions(session: SessionContext) -> None:
     for name, numbers in (("double_text", pa.float64()), ("single_text", pa.float32())):
         session.register_udf(udf(_number_text, [numbers], pa.string(), "immutable", name=name))
     session.register_udf(udf(short_text, [pa.string()], pa.string(), "immutable", name="short_text"))
+    session.register_udf(udf(at_most_one, [pa.int64()], pa.bool_(), "immutable", name="at_most_one"))
     session.register_udf(udf(double_place, [pa.float64()], pa.int64(), "immutable", name="double_place"))
     session.register_udf(udf(double_at, [pa.int64()], pa.float64(), "immutable", name="double_at"))
     add_json_functions(session)
@@ -85,6 +86,13 @@ def _checked(function: Callable[[pa.Array, pa.Array], pa.Array], left: pa.Array,
         return function(left, right)
     except pa.ArrowInvalid:
         raise ValueError("bigint out of range") from None
+
+
+def at_most_one(counts: pa.Array) -> pa.Array:
+    """True for each, or an error where a sub-query that is a value has more rows."""
+    if (pc.max(counts).as_py() or 0) > 1:
+        raise ValueError("more than one row returned by a subquery used as an expression")
+    return pa.repeat(pa.scalar(value=True), len(counts))
 
 
 def _read_patterns(read: Callable[[str, str], str], patterns: pa.Array, escapes: pa.Array) -> pa.Array:

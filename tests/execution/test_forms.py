@@ -28,6 +28,48 @@ ROWS = pa.table(
 )
 
 ANSWERS: dict[str, dict[str, list[object]]] = {
+    "hoisted_values": {
+        "SELECT sum((SELECT max(k) FROM t b WHERE b.g = a.g)) AS v FROM t a": [7],
+        "SELECT count(*) FILTER (WHERE EXISTS (SELECT 1 FROM t b WHERE b.k > a.k)) AS v FROM t a": [3],
+        "SELECT k FROM t ORDER BY (SELECT count(*) FROM t b WHERE b.g = t.g), k": [4, 3, 1, 2],
+        "SELECT a.k FROM t a LEFT JOIN t b ON b.k = a.k AND b.n IN (SELECT n FROM t c WHERE c.g = 'b') "
+        "WHERE b.k IS NULL": [1, 4],
+        "SELECT k FROM (SELECT a.* FROM t a JOIN t b ON b.k = a.k AND EXISTS (SELECT 1 FROM t WHERE a.k > 1)) q": [
+            *(2, 3, 4)
+        ],
+        "SELECT EXISTS (SELECT 1 FROM t b WHERE b.k > a.k) AS v FROM t a GROUP BY v": [False, True],
+    },
+    "asked_values": {
+        "SELECT EXISTS (SELECT 1 FROM t WHERE k = 9) AS v": [False],
+        "SELECT n IN (SELECT n FROM t WHERE n IS NOT NULL) AS v FROM t ORDER BY k": [True, True, True, None],
+        "SELECT k NOT IN (SELECT n / 10 FROM t) AS v FROM t ORDER BY k": [False, False, None, None],
+        "SELECT k IN (SELECT k FROM t b WHERE b.g = t.g AND b.k > 1) AS v FROM t ORDER BY k": [
+            *(False, True, True, False)
+        ],
+        "SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM t b WHERE b.n < t.n) THEN k END AS v FROM t ORDER BY k": [
+            *(1, None, None, 4)
+        ],
+        "SELECT n = ANY (SELECT 5 FROM t WHERE k > 9) AS v FROM t WHERE k = 4": [False],
+    },
+    "single_values": {
+        "SELECT (SELECT b.k FROM t b WHERE b.g = t.g ORDER BY b.k DESC LIMIT 1) AS v FROM t ORDER BY k": [
+            2,
+            2,
+            3,
+            None,
+        ],
+        "SELECT (SELECT b.k FROM t b WHERE b.g = t.g ORDER BY b.k LIMIT 1 OFFSET 1) AS v FROM t ORDER BY k": [
+            *(2, 2, None, None)
+        ],
+        "SELECT (SELECT b.n AS m FROM t b WHERE b.k > t.k ORDER BY m NULLS FIRST LIMIT 1) AS v FROM t WHERE k < 3": [
+            *(None, None)
+        ],
+        "SELECT (SELECT DISTINCT b.g FROM t b WHERE b.n = t.n AND b.k < 3) AS v FROM t ORDER BY k": [
+            *("a", "a", "a", None)
+        ],
+        "SELECT (SELECT b.k + t.k FROM t b WHERE b.k = t.k + 1 AND b.n > 0) AS v FROM t ORDER BY k": [3, 5, None, None],
+        "SELECT k FROM t WHERE k = 3 AND (SELECT b.k FROM t b WHERE b.g = t.g) = 3": [3],
+    },
     "betweens": {
         "SELECT k FROM t WHERE k BETWEEN SYMMETRIC 3 AND 2": [2, 3],
         "SELECT k FROM t WHERE k NOT BETWEEN SYMMETRIC 3 AND 2": [1, 4],

@@ -51,6 +51,14 @@ KNOWN: tuple[Known, ...] = (
         "has one value wherever an outer join finds something",
         "an order by what an outer join's optional side has one value of is refused (docs/sql.md)",
     ),
+    Known(
+        "may use columns of one table alone",
+        "a sub-query in ON, an aggregate or ORDER BY that is tied to several tables is refused (docs/sql.md)",
+    ),
+    Known(
+        "may compare with columns of a sub-query or a function in FROM by = alone",
+        "a sub-query that is tied to a derived table by more than equalities is refused (docs/sql.md)",
+    ),
     Known("Aggregate function calls cannot be nested", "DuckDB takes aggregates in FILTER; PostgreSQL does not"),
     Known(
         "a sub-query at this place is not supported; write it as a join",

@@ -125,7 +125,7 @@ class Generator:
             return self._grouped(kinds, source, scope, where, keyed=shape == "grouped")
         inner = replace(scope, windows=shape == "windows")
         around, self._rows_in_order = self._rows_in_order, None
-        outputs = self._outputs(kinds, min(depth, 2), inner)
+        outputs = self._outputs(kinds, min(depth, 2), replace(inner, members=inner.queries))
         self._rows_in_order = around
         return Select(outputs, source, where, distinct=shape == "distinct")
 
@@ -141,7 +141,7 @@ class Generator:
         tried = [self._key(kinds, scope) for _ in range(self._pick((1, 1, 2)) if keyed else 0)]
         keys = list(dict.fromkeys(key for key in tried if key is not None))
         inner = replace(scope, leaves=tuple(keys), aggregated=scope.without_queries())
-        outputs = self._outputs(kinds, 1, inner)
+        outputs = self._outputs(kinds, self._pick((1, 1, 2)), replace(inner, members=True))
         having = self.condition(inner, 2) if self._is(0.35) else None
         rollup = len(keys) > 1 and self._is(0.1)
         return Select(outputs, source, where, tuple(keys), having, rollup=rollup)
@@ -204,7 +204,8 @@ class Generator:
         if on is None:
             return tree.Join(left, "CROSS JOIN", right)
         if words != "FULL JOIN" and self._is(0.35):
-            extra = self.expression(Kind.BOOL, 1, Scope(ours + theirs, queries=False))
+            asks = self._is(0.25)
+            extra = self.expression(Kind.BOOL, 2 if asks else 1, Scope(ours + theirs, queries=asks, members=asks))
             on = both(on, extra)
         return tree.Join(left, words, right, on)
 
@@ -300,6 +301,8 @@ class Generator:
         form = self._form(forms)
         parts = tuple(self.expression(part, 1, scope) for part in form.takes)
         condition = self.expression(Kind.BOOL, 1, scope) if self._is(0.12) else None
+        if condition is not None and self._is(0.3):
+            condition = self.expression(Kind.BOOL, 2, replace(scope, queries=True, members=True))
         return tree.Aggregate(kind, form, parts, condition)
 
     def _window(self, kind: Kind, scope: Scope) -> Expression:
@@ -330,12 +333,22 @@ class Generator:
         """A query with one row at most: an aggregate of all rows, or the first of an order."""
         source, scope = self.source(depth, outer)
         tie = self._meeting(scope.columns, outer)
+        if self._is(0.15):
+            tie = both(tie, self._compared(scope.columns, outer))
         where = both(tie, self.condition(replace(scope, outer=(), queries=False), 1) if self._is(0.4) else None)
         aggregate = self._aggregate(kind, scope.without_queries()) if self._is(0.75) else None
         if aggregate is not None:
             return Select((Output(aggregate, "o1"),), source, where)
         order, page = tree.Order((self._is(0.5),), self._pick(NULLS)), tree.Page(1, self._pick((None, None, 1)))
         return Select((Output(self.leaf(kind, scope), "o1"),), source, where, order=order, page=page)
+
+    def _compared(self, ours: tuple[Column, ...], outer: tuple[Column, ...]) -> Expression | None:
+        """A comparison of numbers with those of a query around, by something other than an equality."""
+        pairs = [(a, b) for a in ours for b in outer if a.kind is b.kind is Kind.INT]
+        if not pairs:
+            return None
+        pair = self._pick(pairs)
+        return tree.Call(Kind.BOOL, LESS[Kind.INT], pair if self._is(0.5) else pair[::-1])
 
     # Changes
 

@@ -51,6 +51,8 @@ class Writing:
         self.kept_names: dict[int, str] = {}
         self.nameless: set[int] = set()
         """The SELECTs whose items are written where no name may stand."""
+        self.hoisted: set[int] = set()
+        """The sub-queries that become columns of what they are tied to."""
         self._types: dict[Scope, TypeReader] = {}
 
     @cached_property

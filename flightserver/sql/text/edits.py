@@ -1,7 +1,8 @@
 """Changes to a text by the nodes of its tree: everything that nobody changes stays as it was written.
 
 A node can be wrapped, or written anew from its parts. Changes are collected in any order and carried out from the
-outside in: what is wrapped may lie in what is written anew, and parts of that may be written several times.
+outside in: what is wrapped may lie in what is written anew, and parts of that may be written several times. Of two
+ways to write one node, what was said first is the outer one.
 """
 
 from collections import defaultdict
@@ -88,11 +89,13 @@ class Edits:
 
     def _once(self, place: int, found: tuple[int, Written]) -> str:
         """Write a node anew, without its own change among those of its parts."""
-        self._anew[place].remove(found)
+        known = self._anew[place]
+        number = known.index(found)
+        del known[number]
         try:
             return found[1]()
         finally:
-            self._anew[place].append(found)
+            known.insert(number, found)
 
 
 def _end(found: tuple[int, Written]) -> int:

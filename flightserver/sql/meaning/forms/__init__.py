@@ -7,19 +7,24 @@ them. What a form means is what it means in PostgreSQL.
 from collections.abc import Callable, Mapping
 
 from flightserver.sql.meaning.forms import (
+    asked_values,
     betweens,
     date_parts,
+    hoisted_values,
     interval_texts,
     json_values,
     letters,
     pages,
     patterns,
     rows_of_nothing,
+    single_values,
     zones,
 )
 from flightserver.sql.meaning.writing import Writing
 
 FORMS: Mapping[str, Callable[[Writing], None]] = {
+    "hoisted_values": hoisted_values.write,
+    "asked_values": asked_values.write,
     "betweens": betweens.write,
     "date_parts": date_parts.write,
     "interval_texts": interval_texts.write,
@@ -28,5 +33,6 @@ FORMS: Mapping[str, Callable[[Writing], None]] = {
     "pages": pages.write,
     "patterns": patterns.write,
     "rows_of_nothing": rows_of_nothing.write,
+    "single_values": single_values.write,
     "zones": zones.write,
 }

@@ -6,6 +6,8 @@ side is known to be empty, ON false. A LIMIT that changes nothing keeps conditio
 aggregate, in a form that is not taken apart at its ANDs.
 """
 
+from typing import TypeGuard
+
 from flightserver.sql.meaning.aggregates import aggregates_all, has_total
 from flightserver.sql.meaning.scopes import Visit
 from flightserver.sql.meaning.writing import Writing
@@ -36,4 +38,16 @@ def _is_read_as_rows(query: Visit, writing: Writing) -> bool:
     """Tell whether a query is a source of another one, and has no limit yet."""
     if not isinstance(query.node, tree.Query) or query.node.limit_start is not None:
         return False
-    return writing.is_view if query.above is None else isinstance(query.above.node, _READ_AS_ROWS)
+    above = query.above
+    while above is not None and isinstance(above.node, tree.BracketBody):
+        around = above.above
+        if not _is_bare(around):
+            break
+        above = around.above
+    return writing.is_view if above is None else isinstance(above.node, _READ_AS_ROWS)
+
+
+def _is_bare(found: Visit | None) -> TypeGuard[Visit]:
+    """Tell whether a query is another one in brackets, and nothing else."""
+    query = None if found is None else found.node
+    return isinstance(query, tree.Query) and not (query.common or query.order_by or query.limit_start is not None)

@@ -23,8 +23,10 @@ def repair(writing: Writing) -> None:
     for node, _ in writing.of_kind(tree.ScalarQuery):
         query = tree.unbracketed(node.query)
         body = query.body
-        if isinstance(body, tree.Select) and not query.common and query.limit_start is None:
-            _ask_for_one(writing, body)
+        if query.common or query.limit_start is not None or not isinstance(body, tree.Select):
+            continue
+        if asks_for_one(writing, body):
+            writing.edits.wrap(body.items[0].value, "first_value(", ")")
 
 
 def _group_by_all(writing: Writing, select: tree.Select, scope: Scope) -> None:
@@ -62,16 +64,15 @@ def _column(name: tree.Name, scope: Scope) -> tuple[Origin, str] | None:
     return found[0], name.parts[-1]
 
 
-def _ask_for_one(writing: Writing, select: tree.Select) -> None:
-    """Aggregate a sub-query that asks one table for one key."""
+def asks_for_one(writing: Writing, select: tree.Select) -> bool:
+    """Tell whether a sub-query that is a value selects from one table, and asks it for one key."""
     scope = next(found.scope for node, found in writing.of_kind(tree.Select) if node is select)
     is_plain = not select.has_groups and not aggregates_all(select) and len(select.items) == 1 == len(select.sources)
     if not is_plain or select.where is None or not scope.origins or isinstance(select.items[0].value, tree.Star):
-        return
+        return False
     (origin,) = scope.origins[:1]
     key = set(origin.relation.key) if origin.relation is not None else set()
-    if key and key <= set(_asked(select.where, scope, origin)):
-        writing.edits.wrap(select.items[0].value, "first_value(", ")")
+    return bool(key) and key <= set(_asked(select.where, scope, origin))
 
 
 def _asked(condition: tree.Expression, scope: Scope, origin: Origin) -> Iterator[str]:

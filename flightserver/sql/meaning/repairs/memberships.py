@@ -30,7 +30,7 @@ VALUES_MAX = 100
 
 _ROWS, _COLUMN = quote_identifier("$members"), quote_identifier("$member")
 _MEMBER = f"{_ROWS}.{_COLUMN}"
-_AS_MEMBERSHIP = {
+AS_MEMBERSHIP = {
     **{(operator, quantifier): False for operator in ("=", "==") for quantifier in ("ANY", "SOME")},
     **{(operator, "ALL"): True for operator in ("<>", "!=")},
 }
@@ -66,7 +66,7 @@ def repair(writing: Writing) -> None:
     found: list[tuple[_Comparison, Visit, bool | None]] = [
         *((node, visit, node.is_negated) for node, visit in writing.of_kind(tree.InQuery)),
         *(
-            (node, visit, _AS_MEMBERSHIP.get((node.operator, node.quantifier)))
+            (node, visit, AS_MEMBERSHIP.get((node.operator, node.quantifier)))
             for node, visit in writing.of_kind(tree.Quantified)
         ),
     ]

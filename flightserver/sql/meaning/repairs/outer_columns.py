@@ -1,49 +1,118 @@
-"""A sub-query within a sub-query that uses a column of the outermost query: DataFusion finds columns one level out.
+"""Columns of an outer query where DataFusion does not find them: two levels out, or in more than an equality.
 
-The query between the two gets the values of that column as a source of its own, and asks for the one of the outer row.
-NULL is a value among them, so they are compared as texts in which NULL has a word. The texts are a column of that
-source, because a query that is a value may be tied to the outer one only by equalities of its own columns.
+It ties a sub-query that is a value to the query around it by equalities of its own columns alone, and finds columns one
+level out. So a sub-query gets the values of an outer column as a source of its own, and asks for the one of the outer
+row. NULL is a value among them, so they are compared as texts in which NULL has a word. The texts are a column of that
+source, so that it is an equality that ties. Of an outer query that reads one table, only the values of rows that it
+asks for are handed in, as far as its condition has no calls and no sub-queries.
 """
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
 from catalog.identifiers import quote_identifier
+from flightserver.sql.meaning.places import Place, place_of
 from flightserver.sql.meaning.scopes import Origin, Scope, Visit
 from flightserver.sql.meaning.writing import Writing
 from flightserver.sql.text import tree
 
-_VALUE, _TEXT = quote_identifier("$value"), quote_identifier("$text")
+
+@dataclass
+class _Handed:
+    """What a SELECT gets of one origin: columns by their place."""
+
+    select: tree.Select
+    origin: Origin
+    around: Scope
+    called: str
+    columns: dict[str, int] = field(default_factory=dict)
+
+    def value(self, column: str) -> str:
+        """What is written in the place of a column."""
+        number = self.columns.setdefault(column, len(self.columns) + 1)
+        return f"{self.called}.{quote_identifier(f'$value {number}')}"
 
 
 def repair(writing: Writing) -> None:
     """Hand columns in, one level at a time."""
-    handed: dict[tuple[int, str, str], str] = {}
-    conditions: dict[int, tuple[tree.Select, list[str]]] = {}
+    handed: dict[tuple[int, int], _Handed] = {}
+    loose = _Loose(writing)
     for name, found in writing.of_kind(tree.Name):
-        path = _path(name, found)
+        path = _path(name, found, loose)
         if path is None:
             continue
-        between, origin = path
-        source = _source(writing, origin)
-        if between.select is None or between.select.from_start is None or source is None or origin.called is None:
-            raise writing.unsupported(name, "a sub-query at this place may not use columns of a query two levels out")
-        column = quote_identifier(name.parts[-1])
-        key = (id(between), origin.called, column)
+        between, origin, around = path
+        if between.select is None or between.select.from_start is None or not _can_be_read_again(origin):
+            raise writing.unsupported(name, _refusal(found, between))
+        key = id(between), id(origin)
         if key not in handed:
-            handed[key] = quote_identifier(f"$outer {len(handed) + 1}")
-            found_column = origin.column(name.parts[-1])
-            known = None if found_column is None else found_column.type
-            _hand_in(writing, between.select, f"{column}, {_as_text(column, known)} FROM {source}", handed[key])
-            outer = _as_text(f"{quote_identifier(origin.called)}.{column}", known)
-            condition = f"{handed[key]}.{_TEXT} = {outer}"
-            conditions.setdefault(id(between), (between.select, []))[1].append(condition)
-        writing.edits.span(name.start, name.end, f"{handed[key]}.{_VALUE}")
+            called = quote_identifier(f"$outer {len(handed) + 1}")
+            handed[key] = _Handed(between.select, origin, around, called)
+        writing.edits.span(name.start, name.end, handed[key].value(name.parts[-1]))
+    conditions: dict[int, tuple[tree.Select, list[str]]] = {}
+    for one in handed.values():
+        _hand_in(writing, one)
+        conditions.setdefault(id(one.select), (one.select, []))[1].extend(_ties(one))
     for select, written in conditions.values():
         _ask(writing, select, " AND ".join(written))
 
 
-def _path(name: tree.Name, found: Visit) -> tuple[Scope, Origin] | None:
-    """The scope right below that of a column which is two levels out, and the column's origin."""
+def _refusal(found: Visit, between: Scope) -> str:
+    if found.scope is between:
+        return "a sub-query may compare with columns of a sub-query or a function in FROM by = alone; write a join"
+    return "a sub-query at this place may not use columns of a query two levels out"
+
+
+class _Loose:
+    """Which columns of the query around are used by a sub-query that is a value in more than equalities."""
+
+    def __init__(self, writing: Writing) -> None:
+        self._tied: dict[int, frozenset[int]] = {}
+        for query in _values(writing):
+            select = tree.unbracketed(query).body
+            if isinstance(select, tree.Select) and select.from_start is not None:
+                scope = next(visit.scope for node, visit in writing.of_kind(tree.Select) if node is select)
+                self._tied[id(scope)] = frozenset(_tied(select.where, scope))
+
+    def __call__(self, name: tree.Name, scope: Scope) -> bool:
+        """Tell whether a name in a scope is one, if it is a column of the query around."""
+        tied = self._tied.get(id(scope))
+        return tied is not None and name.start not in tied
+
+
+def _values(writing: Writing) -> Iterator[tree.Query]:
+    """The sub-queries that the engine makes a join by equalities of."""
+    for node, _ in writing.of_kind(tree.ScalarQuery):
+        yield node.query
+    asked: list[tuple[tree.Exists | tree.InQuery | tree.Quantified, Visit]] = [
+        *writing.of_kind(tree.Exists),
+        *writing.of_kind(tree.InQuery),
+        *writing.of_kind(tree.Quantified),
+    ]
+    yield from (one.query for one, found in asked if place_of(found) is not Place.CONDITION)
+
+
+def _tied(condition: tree.Expression | None, scope: Scope) -> Iterator[int]:
+    """Where names stand that a condition sets equal to a column of the scope."""
+    match condition:
+        case tree.Binary(operator="AND", left=left, right=right):
+            yield from _tied(left, scope)
+            yield from _tied(right, scope)
+        case tree.Brackets(items=(inner,)):
+            yield from _tied(inner, scope)
+        case tree.Binary(operator="=" | "==", left=left, right=right):
+            for mine, other in ((left, right), (right, left)):
+                names = [node for node in tree.walk(other) if isinstance(node, tree.Name)]
+                is_outer = all(scope.own(name.parts) is None for name in names)
+                is_query = any(isinstance(node, tree.Query) for node in tree.walk(other))
+                if isinstance(mine, tree.Name) and scope.own(mine.parts) is not None and is_outer and not is_query:
+                    yield from (name.start for name in names)
+
+
+def _path(name: tree.Name, found: Visit, loose: _Loose) -> tuple[Scope, Origin, Scope] | None:
+    """The scope right below that of a column to hand in, the column's origin, and its scope."""
     below: Scope | None = None
     scope: Scope | None = found.scope
     depth = 0
@@ -51,22 +120,61 @@ def _path(name: tree.Name, found: Visit) -> tuple[Scope, Origin] | None:
         own = scope.own(name.parts)
         if own is not None:
             certain = len(own) == 1 and own[0].column(name.parts[-1]) is not None
-            return (below, own[0]) if depth == 2 and certain and below is not None else None
+            is_handed = depth == 2 or (depth == 1 and loose(name, found.scope))
+            return (below, own[0], scope) if is_handed and certain and below is not None else None
         below, scope, depth = scope, scope.outer, depth + 1
     return None
 
 
-def _source(writing: Writing, origin: Origin) -> str | None:
-    """What an origin reads, to be read again."""
+def _can_be_read_again(origin: Origin) -> bool:
+    return isinstance(origin.source, tree.TableSource) and not origin.source.columns and origin.called is not None
+
+
+def _read(writing: Writing, origin: Origin) -> str:
     source = origin.source
-    if isinstance(source, tree.TableSource) and not source.columns:
-        return writing.edits.text_between(source.start, source.name_end)
-    return None
+    end = source.name_end if isinstance(source, tree.TableSource) else source.end
+    return str(writing.text.part(source.start, end))
 
 
-def _hand_in(writing: Writing, select: tree.Select, values: str, called: str) -> None:
-    written = f" CROSS JOIN (SELECT DISTINCT {values}) AS {called}({_VALUE}, {_TEXT})"
-    writing.edits.wrap(tree.Node(select.from_start or 0, select.from_end), "", written)
+def _hand_in(writing: Writing, handed: _Handed) -> None:
+    names: list[str] = []
+    values: list[str] = []
+    for column, number in handed.columns.items():
+        quoted = quote_identifier(column)
+        values += [quoted, _as_text(quoted, _type(handed, column))]
+        names += [quote_identifier(f"$value {number}"), quote_identifier(f"$text {number}")]
+    written = f"SELECT DISTINCT {', '.join(values)} FROM {_read(writing, handed.origin)}{_asked(writing, handed)}"
+    whole = tree.Node(handed.select.from_start or 0, handed.select.from_end)
+    writing.edits.wrap(whole, "", f" CROSS JOIN ({written}) AS {handed.called}({', '.join(names)})")
+
+
+def _asked(writing: Writing, handed: _Handed) -> str:
+    """The condition of the outer query, where it says the same of its only table."""
+    select = handed.around.select
+    if (
+        select is None
+        or select.where is None
+        or len(select.sources) != 1
+        or select.sources[0] is not handed.origin.source
+    ):
+        return ""
+    nodes = list(tree.walk(select.where))
+    if any(isinstance(node, tree.Query | tree.Call | tree.Compound | tree.Parameter) for node in nodes):
+        return ""
+    if not all(handed.around.is_certain(node.parts) for node in nodes if isinstance(node, tree.Name)):
+        return ""
+    return f" AS {quote_identifier(handed.origin.called or '')} WHERE {writing.edits.text_of(select.where)}"
+
+
+def _ties(handed: _Handed) -> Iterator[str]:
+    for column, number in handed.columns.items():
+        outer = f"{quote_identifier(handed.origin.called or '')}.{quote_identifier(column)}"
+        yield f"{handed.called}.{quote_identifier(f'$text {number}')} = {_as_text(outer, _type(handed, column))}"
+
+
+def _type(handed: _Handed, column: str) -> pa.DataType | None:
+    found = handed.origin.column(column)
+    return None if found is None else found.type
 
 
 def _ask(writing: Writing, select: tree.Select, condition: str) -> None:

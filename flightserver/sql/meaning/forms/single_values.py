@@ -89,7 +89,7 @@ def _write_first(writing: Writing, node: tree.ScalarQuery, query: tree.Query, se
             for by, end in zip(query.order_by, _ends(query), strict=True)
         ]
         order = f" ORDER BY {', '.join(keys)}" if keys else ""
-        first = f"first_value({value}{order})" if place == 1 else f"nth_value({value}, {place}{order})"
+        first = f"first_value({value}{order})" if place == 1 else f"array_element(array_agg({value}{order}), {place})"
         return f"(SELECT {first} {_rows(writing, select)})"
 
     edits.write(node, written)

@@ -57,6 +57,10 @@ class KeyColumn:
     sequence: int
 
 
+_OTHER_WORDS = {"BASE TABLE": "TABLE"}
+"""What tools ask for that have the words of `information_schema`."""
+
+
 def catalogs(names: Iterable[str]) -> pa.Table:
     """Answer GetCatalogs."""
     return pa.table([sorted(set(names))], schema=schemas.CATALOGS)
@@ -73,7 +77,7 @@ def db_schemas(infos: Iterable[DbSchemaInfo], command: GetDbSchemas) -> pa.Table
 
 def tables(infos: Iterable[TableInfo], command: GetTables, schema_of: Callable[[TableInfo], pa.Schema]) -> pa.Table:
     """Answer GetTables, with each table's schema, which may carry column metadata, when the command asks for it."""
-    types = frozenset(command.table_types)
+    types = frozenset(_OTHER_WORDS.get(word, word) for word in command.table_types)
     found = [info for info in infos if _same(info.catalog, command.catalog) and (not types or info.table_type in types)]
     found = _like(found, [info.db_schema or "" for info in found], command.db_schema_filter_pattern)
     found = _like(found, [info.name for info in found], command.table_name_filter_pattern)

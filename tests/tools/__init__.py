@@ -1,0 +1,1 @@
+"""What tools of other people send, as they send it."""

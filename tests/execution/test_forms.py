@@ -83,6 +83,20 @@ ANSWERS: dict[str, dict[str, list[object]]] = {
         "SELECT extract(julian FROM ts) AS v FROM t WHERE k = 3": [2268924.0],
         "SELECT extract(timezone FROM tz) AS v FROM t ORDER BY k": [0, 0, 0, None],
     },
+    "formats": {
+        "SELECT to_char(ts, 'YYYY-MM-DD HH24:MI') AS v FROM t ORDER BY k": [
+            "2024-03-31 02:30",
+            "2024-10-27 02:30",
+            "1500-01-01 00:00",
+            None,
+        ],
+        "SELECT to_char(dt, 'FMDD. FMMonth \"of\" YYYY') AS v FROM t WHERE k = 3": ["1. January of 1500"],
+        "SELECT to_char(ts, '%d.%m.%Y') AS v FROM t WHERE k = 1": ["31.03.2024"],
+        "SELECT CAST(to_timestamp('02 Jan 2024 03:04', 'DD Mon YYYY HH24:MI') AS TEXT) AS v": [
+            "2024-01-02 03:04:00+00"
+        ],
+        "SELECT CAST(to_date('2024/31/01', 'YYYY/DD/MM') AS TEXT) AS v": ["2024-01-31"],
+    },
     "interval_texts": {
         f"SELECT CAST(ts + {interval} AS TEXT) AS v FROM t WHERE k = 1": [moment]
         for interval, moment in {
@@ -138,6 +152,14 @@ ANSWERS: dict[str, dict[str, list[object]]] = {
         "SELECT k FROM t WHERE s NOT SIMILAR TO '[a-z]!__' ESCAPE '!'": [2, 3],
         "SELECT k FROM t WHERE s SIMILAR TO g || '%'": [1],
     },
+    "quotients": {
+        "SELECT CAST(d / 3 AS TEXT) AS v FROM t WHERE k < 3 ORDER BY k": ["0.3333333333333333", "0.6666666666666666"],
+        "SELECT CAST(k / d AS TEXT) AS v FROM t WHERE k = 1": ["1.0000000000000000"],
+        "SELECT CAST(sum(d) / 7 AS TEXT) AS v FROM t": ["0.8571428571428571"],
+        "SELECT CAST(CAST('1' AS DECIMAL(38,10)) / 3 AS TEXT) AS v": ["0.33333333333333"],
+        "SELECT k FROM t WHERE d / 3 = 0.3333333333333333": [1],
+        "SELECT k FROM t WHERE d / 3 > 0.5": [2, 3],
+    },
     "rows_of_nothing": {
         "SELECT * FROM generate_series(1, 3)": [1, 2, 3],
         "SELECT g FROM generate_series(10, 1, -4) g": [2, 6, 10],
@@ -178,6 +200,8 @@ ANSWERS: dict[str, dict[str, list[object]]] = {
 }
 
 REFUSALS = {
+    "SELECT to_char(ts, 'Month') FROM t": "write %-formats",
+    "SELECT d / 0 FROM t": "ivide by zero",
     "SELECT s -> 'a' FROM t": "invalid input for JSON",
     "SELECT j -> dt FROM t": "cast it",
     "SELECT json_extract(j, s) FROM t": "literal",

@@ -148,7 +148,9 @@ class TypeReader:
             return None if first is None else ANY_DECIMAL if pa.types.is_decimal(first) else pa.float64()
         if call.name in {"date_trunc", "datetrunc", "date_bin"} and len(call.arguments) > 1:
             return _cut_type(self.of(call.arguments[1]), call.name)
-        if call.name == "to_timestamp" and len(call.arguments) == 1:
+        if call.name == "to_timestamp" and len(call.arguments) > 1:
+            return _MOMENT_IN_UTC if first == pa.string() else None
+        if call.name == "to_timestamp" and call.arguments:
             is_read = first == pa.string() or is_number(first) or is_pointed(call.arguments[0])
             return _MOMENT_IN_UTC if is_read else None
         return sum_type(first) if call.name == "sum" else None

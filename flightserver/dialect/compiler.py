@@ -15,7 +15,7 @@ from sqlalchemy.sql.elements import BindParameter, ColumnClause
 
 from flightserver.dialect import types
 from flightserver.dialect.moments import MomentCompiler, span_of
-from flightserver.dialect.values import engine_name, is_span, tells_its_type
+from flightserver.dialect.values import FrameSpan, engine_name, is_span, tells_its_type
 
 
 class FlightServerCompiler(MomentCompiler):
@@ -38,7 +38,8 @@ class FlightServerCompiler(MomentCompiler):
 
     def visit_bindparam(self, bindparam: Any, *args: Any, **kw: Any) -> str:
         """A parameter; one that is assigned to a column has its type from that."""
-        if bindparam._is_crud and tells_its_type(bindparam.type, self.dialect):
+        is_told = bindparam._is_crud and tells_its_type(bindparam.type, self.dialect)
+        if is_told or isinstance(bindparam.type, FrameSpan):
             kw["skip_bind_expression"] = True
         return str(super().visit_bindparam(bindparam, *args, **kw))  # type: ignore[no-untyped-call]
 
@@ -105,7 +106,7 @@ class FlightServerCompiler(MomentCompiler):
     def visit_frame_clause(self, frameclause: Any, **kw: Any) -> str:
         """The bounds of a window, which cannot be parameters."""
         kw["literal_execute"] = True
-        return str(super().visit_frame_clause(frameclause, **kw))  # type: ignore[no-untyped-call]
+        return str(super().visit_frame_clause(_with_spans(frameclause), **kw))  # type: ignore[no-untyped-call]
 
     def visit_concat_op_binary(self, binary: Any, operator: Any, **kw: Any) -> str:
         """Joined text; a parameter by itself would have no type."""
@@ -188,6 +189,18 @@ class FlightServerCompiler(MomentCompiler):
     def _assigned(self, value: Any, **kw: Any) -> str:
         """A value for a column; another column's is written as it is stored."""
         return str(self.process(value.self_group(), as_stored=isinstance(value, ColumnClause), **kw))
+
+
+def _with_spans(frameclause: Any) -> Any:
+    """The bounds of a window, spans of time as what is written with its unit."""
+    frame = frameclause._clone()
+    for side in ("lower_bind", "upper_bind"):
+        bound = getattr(frame, side)
+        if bound is not None and isinstance(bound.type, sa.Interval):
+            spanned = bound._clone(maintain_key=True)
+            spanned.type = FrameSpan()
+            setattr(frame, side, spanned)
+    return frame
 
 
 class FlightServerDDLCompiler(compiler.DDLCompiler):

@@ -24,7 +24,6 @@ from flightserver.dialect.reflection import Reflection
 from flightserver.dialect.values import COLSPECS
 
 DEFAULT_PORT = 31337
-DEFAULT_NAMESPACE = "public"
 AUTOCOMMIT = "AUTOCOMMIT"
 SNAPSHOT = "REPEATABLE READ"
 """What other databases call snapshot isolation."""
@@ -148,7 +147,7 @@ class FlightServerDialect(Reflection):
         return tuple(int(part) for part in re.findall(r"\d+", version))
 
     def _get_default_schema_name(self, connection: Connection) -> str:
-        return connection.engine.url.database or DEFAULT_NAMESPACE
+        return self._namespace_of(connection)
 
     def do_ping(self, dbapi_connection: Any) -> bool:
         """Ask for the smallest result there is."""

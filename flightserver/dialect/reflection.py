@@ -1,4 +1,4 @@
-"""What there is: namespaces, tables, columns and keys, as SHOW and DESCRIBE tell them.
+"""What there is: namespaces, tables, columns and keys, as SHOW, DESCRIBE and the catalogs tell them.
 
 These are statements like any other, so they see what the connection's own transaction has defined.
 """
@@ -23,6 +23,11 @@ from flightserver.dialect import types
 _VIEW = "VIEW"
 _TEMPORARY = "TEMPORARY"
 _NUMBERED = "SNOWFLAKE_ID()"
+_DEFINITION = "SELECT view_definition FROM information_schema.views WHERE table_name = ? AND table_schema = ?"
+_OPTIONS = (
+    "SELECT relname, reloptions FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE n.nspname = ? AND c.relkind = 'r' AND reloptions IS NOT NULL"
+)
 
 
 class Reflection(DefaultDialect):
@@ -57,6 +62,23 @@ class Reflection(DefaultDialect):
     def get_view_names(self, connection: Connection, schema: str | None = None, **kw: Any) -> list[str]:
         """Views of a namespace."""
         return [name for name, kind in self._kinds(connection, schema, **kw).items() if kind == _VIEW]
+
+    @cache
+    def get_view_definition(self, connection: Connection, view_name: str, schema: str | None = None, **kw: Any) -> str:
+        """The query of a view, as it was written."""
+        found = connection.exec_driver_sql(_DEFINITION, (view_name, schema or self._namespace_of(connection))).scalar()
+        if found is None:
+            raise exc.NoSuchTableError(view_name if schema is None else f"{schema}.{view_name}")
+        return str(found)
+
+    @cache
+    def get_table_options(
+        self, connection: Connection, table_name: str, schema: str | None = None, **kw: Any
+    ) -> dict[str, Any]:
+        """The storage options of a table that are not the defaults, as the table's own keyword has them."""
+        self._require(connection, table_name, schema, **kw)
+        options = self._options(connection, schema, **kw).get(table_name)
+        return {"flightserver_with": dict(one.split("=", 1) for one in options)} if options else {}
 
     @cache
     def get_columns(
@@ -110,6 +132,16 @@ class Reflection(DefaultDialect):
         """None: the server has no CHECK."""
         self._require(connection, table_name, schema, **kw)
         return []
+
+    @cache
+    def _options(self, connection: Connection, schema: str | None, **kw: Any) -> dict[str, list[str]]:
+        """The options of each table of a namespace that has any."""
+        rows = connection.exec_driver_sql(_OPTIONS, (schema or self._namespace_of(connection),))
+        return {name: list(options) for name, options in rows}
+
+    def _namespace_of(self, connection: Connection) -> str:
+        """Where names without a namespace resolve."""
+        return str(connection.exec_driver_sql("SELECT CURRENT_SCHEMA").scalar())
 
     @cache
     def _kinds(self, connection: Connection, schema: str | None, **kw: Any) -> dict[str, str]:

@@ -74,6 +74,14 @@ class Span(NativeForEmulated, NamedByEngine, sqltypes._AbstractInterval):
         return Selected(colexpr)
 
 
+class FrameSpan(Span):
+    """A `timedelta` as the bound of a window, where only a literal with its unit may stand."""
+
+    def literal_processor(self, dialect: Dialect) -> Processor:
+        """To an interval."""
+        return lambda value: f"INTERVAL '{_microseconds(value)} microseconds'"
+
+
 class Selected(ColumnElement[Any]):
     """A column of a SELECT that the compiler must name, because it is written as an expression."""
 

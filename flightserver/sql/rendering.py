@@ -33,6 +33,12 @@ def _column(column: Column, table: TableDef) -> str:
 
 
 def _options(table: TableDef) -> str:
+    shown = option_literals(table)
+    return f" WITH ({', '.join(f'{name} = {value}' for name, value in shown.items())})" if shown else ""
+
+
+def option_literals(table: TableDef) -> dict[str, str]:
+    """The options that differ from the defaults, each with its value as SQL writes it."""
     defaults, options = base_options(is_stream=table.is_stream), table.options
     shown = _lifetime(table)
     if options.flush_policy != defaults.flush_policy:
@@ -49,7 +55,7 @@ def _options(table: TableDef) -> str:
         shown["publish"] = f"'{options.publication.format.value}'"
     if options.publication.retention_seconds != defaults.publication.retention_seconds:
         shown["publish_retention"] = f"'{retention_text(options.publication.retention_seconds)}'"
-    return f" WITH ({', '.join(f'{name} = {value}' for name, value in shown.items())})" if shown else ""
+    return shown
 
 
 def _lifetime(table: TableDef) -> dict[str, str]:

@@ -225,3 +225,13 @@ def test_functions_of_the_session(people: dict[str, Person]) -> None:
     root.ok("SET search_path = shop")
     assert root.ok("SELECT current_schemas(false) AS s") == [{"s": ["shop"]}]
     root.ok("RESET search_path")
+
+
+def test_options_of_a_table(people: dict[str, Person]) -> None:
+    """Those that are not the defaults, without the quotes of SQL."""
+    root = people["root"]
+    root.ok("CREATE TABLE opted (id BIGINT PRIMARY KEY) WITH (compression = 'zstd', bloom_fpp = 0.01)")
+    found = root.ok("SELECT reloptions FROM pg_class WHERE relname = 'opted'")
+    assert found == [{"reloptions": ["bloom_fpp=0.01", "compression=zstd"]}]
+    assert root.ok("SELECT reloptions FROM pg_class WHERE relname = 'granted'") == [{"reloptions": None}]
+    root.ok("DROP TABLE opted")

@@ -23,8 +23,10 @@ from flightserver.execution.catalogs.numbers import (
 )
 from flightserver.execution.catalogs.seen import Relation, RelationKind, Seen, filled
 from flightserver.sql.postgres_types import PLAIN_TYPES, column_of
+from flightserver.sql.rendering import option_literals
 
 _UTF8 = 6
+_QUOTE = "'"
 _KINDS = {
     "oid": pa.int64(),
     "int": pa.int32(),
@@ -167,6 +169,7 @@ def _classes(seen: Seen) -> pa.Table:
         "relispopulated": True,
         "relreplident": "d",
         "reltuples": -1.0,
+        "reloptions": [*map(_options, relations), *(None for _ in keyed)],
         **dict.fromkeys(("relchecks", "relpages", "relallvisible"), 0),
         **dict.fromkeys(("relrewrite", "reltoastrelid", "reltablespace", "relfilenode", "relam", "reloftype"), 0),
         "reltype": 0,
@@ -330,6 +333,14 @@ def _key(table: TableDef) -> TableName:
 
 def _relation_number(relation: Relation) -> int:
     return relation_number(relation.name)
+
+
+def _options(relation: Relation) -> list[str] | None:
+    """The options of a table that are not the defaults; none of a table that has no others."""
+    if not isinstance(relation.found, TableDef):
+        return None
+    literals = option_literals(relation.found)
+    return [f"{name}={value.strip(_QUOTE)}" for name, value in literals.items()] or None
 
 
 def _is_keyed(relation: Relation) -> bool:

@@ -1,9 +1,10 @@
 """Single tests of SQLAlchemy's suite that the server cannot pass and that no requirement covers; temporary tables."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
-from sqlalchemy.testing.provision import temp_table_keyword_args
+from sqlalchemy.testing.provision import set_default_schema_on_connection, temp_table_keyword_args
 
 from tests.sqlalchemy.suite.requirements import ASKED, UNSUPPORTED_TESTS
 
@@ -20,6 +21,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def _temporary(*_: object) -> dict[str, list[str]]:
     """What makes a table of the suite a temporary one."""
     return {"prefixes": ["TEMPORARY"]}
+
+
+@set_default_schema_on_connection.for_db("flightserver")
+def _use(_: object, connection: Any, namespace: str) -> None:
+    """Let names without a namespace mean another one."""
+    with connection.cursor() as cursor:
+        cursor.execute(f'USE "{namespace}"')
 
 
 @pytest.fixture(scope="session", autouse=True)

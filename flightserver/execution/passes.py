@@ -31,7 +31,7 @@ from providers.engine.estimates import casts_lose
 from providers.engine.export import selected_columns
 from providers.engine.lost_orders import lost_order
 from providers.engine.origins import Origins
-from providers.engine.plans import JoinSide, Scan, facts, optimized
+from providers.engine.plans import JoinSide, PlanFacts, Scan, facts, optimized
 from providers.engine.predicates import translate
 from providers.engine.relations import Columns
 from providers.engine.session import BATCH_ROWS, PAIRED_ROWS, PAIRS_MAX, EngineTable, Frame, SqlDialect
@@ -55,6 +55,13 @@ _LOST_ORDER = (
     "what is sorted by {} has one value wherever an outer join finds something, and the engine would not sort by it:"
     " write its condition as coalesce(column, NULL) = value, and a constant as CASE WHEN key IS NOT NULL THEN value END"
 )
+
+_FENCED = (SqlDialect.FENCED_JOINS, SqlDialect.KEPT_ORDERS)
+_KEEPING = (*_FENCED, SqlDialect.PLAIN, SqlDialect.STABLE_JOIN_ORDER, SqlDialect.MERGED_JOINS)
+"""In place of which a plan may be made so that orders are kept: the others mend what that would not."""
+
+_WHERE_CASTS_COUNT = (SqlDialect.PLAIN, SqlDialect.STABLE_JOIN_ORDER, SqlDialect.WITHOUT_JOIN_FILTERS)
+"""What reads statistics, with which casts that lose digits are estimated wrong."""
 
 SUM_MAX = 1 << 62
 """A sum that is surely below it needs no check."""
@@ -209,26 +216,33 @@ class Asked:
         plan = optimized(frame)
         found = facts(plan)
         unsorted = lost_order(plan)
-        if unsorted is not None:
-            raise DatabaseError(ErrorKind.UNSUPPORTED, _LOST_ORDER.format(unsorted))
         is_whole = [columns for _, columns in self.reads.variants.values()] == [Columns.VISIBLE]
         exported = selected_columns(plan) if is_whole and len(found.scans) == 1 and pinned else None
+        dialect = self._dialect(found)
+        if dialect in _WHERE_CASTS_COUNT and casts_lose(plan, (snapshot.table for snapshot in pinned.values())):
+            dialect = SqlDialect.WITHOUT_ESTIMATES
+        if unsorted is not None:
+            if dialect not in _KEEPING:
+                raise DatabaseError(ErrorKind.UNSUPPORTED, _LOST_ORDER.format(unsorted))
+            dialect = SqlDialect.KEPT_ORDERS
+        multiplies = found.multiplies or self.reads.has_values
+        return Use(self.database.engine.schema_of(plan), found.scans, multiplies, exported, dialect, found.joins)
+
+    def _dialect(self, found: PlanFacts) -> SqlDialect:
+        """How a plan like this one is best made."""
         dialect = self.dialect
         if found.mixes_names:
             dialect = SqlDialect.FENCED_JOINS if found.joins_by_more else SqlDialect.MERGED_JOINS
         elif found.shares_windows:
             dialect = SqlDialect.APART
-        elif casts_lose(plan, (snapshot.table for snapshot in pinned.values())):
-            dialect = SqlDialect.WITHOUT_ESTIMATES
         elif dialect is SqlDialect.PLAIN and any(map(self.database.engine.is_floating, found.made_keys)):
             dialect = SqlDialect.WITHOUT_JOIN_FILTERS
-        multiplies = found.multiplies or self.reads.has_values
-        return Use(self.database.engine.schema_of(plan), found.scans, multiplies, exported, dialect, found.joins)
+        return dialect
 
     def frame(self, tables: Mapping[TableName, EngineTable], guarded: Guarded = NOT_GUARDED) -> Frame:
         """Plan the text over these relations, and over the rows that policies leave where they stand between."""
         relations = dict(tables)
-        if self.dialect is SqlDialect.FENCED_JOINS:
+        if self.dialect in _FENCED:
             relations[FENCE] = self.database.relations.one_row
         engine, of_rows = self.database.engine, self.database.relations.of_rows
         allowed = {key: of_rows(rows.combine_chunks()) for key, rows in guarded.items()}
@@ -237,14 +251,19 @@ class Asked:
             return {**relations, **{key[0]: allowed[key] for key in guards if key in allowed}}
 
         for name, view in self.reads.views.items():
-            source = SqlText(view.text, fenced=view.fenced)
+            source = SqlText(view.text, fenced=view.fenced, kept_orders=view.kept_orders)
             planned = source.frame(engine, seen(view.guards), view.namespace, self.dialect, self.batch_rows)
             relations[name] = planned.into_view()
         frame = self.source.frame(
             engine, seen(self.reads.guards.items()), self.context.namespace, self.dialect, self.batch_rows
         )
-        if self.dialect is SqlDialect.FENCED_JOINS and facts(optimized(frame)).mixes_names:
-            raise DatabaseError(ErrorKind.UNSUPPORTED, _UNFENCED)
+        if self.dialect in _FENCED:
+            plan = optimized(frame)
+            if facts(plan).mixes_names:
+                raise DatabaseError(ErrorKind.UNSUPPORTED, _UNFENCED)
+            unsorted = lost_order(plan)
+            if unsorted is not None:
+                raise DatabaseError(ErrorKind.UNSUPPORTED, _LOST_ORDER.format(unsorted))
         return frame
 
 

@@ -229,7 +229,7 @@ class Reader:
         reads = Reads(changed=given.changed)
         reads.guards = reads.add(written, names, self._view_reader(context))
         dialect = SqlDialect.STABLE_JOIN_ORDER if reads.has_optional_sides else SqlDialect.PLAIN
-        source = SqlText(written.text, parameters, written.fenced).behind(words)
+        source = SqlText(written.text, parameters, written.fenced, written.kept_orders).behind(words)
         query = Asked(self._database, source, context, reads, dialect)
         if trusting is None:
             return query
@@ -266,7 +266,8 @@ class Reader:
         if known is not None and all(names(parts) == found for parts, found in known.looked_up):
             return known
         written = for_engine(text, names, about)
-        self._texts.put(key, written, 2 * len(text) + len(written.text) + len(written.fenced or ""))
+        others = len(written.fenced or "") + len(written.kept_orders or "")
+        self._texts.put(key, written, 2 * len(text) + len(written.text) + others)
         return written
 
     def _describe(self, query: Asked) -> DescribedQuery:

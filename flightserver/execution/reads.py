@@ -24,6 +24,7 @@ class ReadView:
     namespace: str
     guards: frozenset[tuple[TableName, RowRule]]
     fenced: str | None
+    kept_orders: str | None
 
 
 @dataclass
@@ -99,7 +100,8 @@ class Reads:
                     within = names.within(found)
                     written = of_view(found, within)
                     inner = self.add(written, within, of_view, is_behind_view=True, is_hidden=hides)
-                    view = ReadView(written.text, found.namespace, frozenset(inner.items()), written.fenced)
+                    guarded = frozenset(inner.items())
+                    view = ReadView(written.text, found.namespace, guarded, written.fenced, written.kept_orders)
                     self.views.setdefault(name, view)
         for name in self.tables.keys() & self.views.keys():
             raise _two_meanings(name)

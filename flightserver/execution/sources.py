@@ -50,11 +50,12 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class SqlText:
-    """A query as the engine's text; `fenced` is that for joins with fences, where it is another one."""
+    """A query as the engine's text; `fenced` and `kept_orders` are other ones, for the dialects of those names."""
 
     text: str
     parameters: Parameters | None = None
     fenced: str | None = None
+    kept_orders: str | None = None
 
     @property
     def written(self) -> str:
@@ -79,7 +80,12 @@ class SqlText:
         """The same behind other words, if there are any."""
         if not words:
             return self
-        return replace(self, text=f"{words} {self.text}", fenced=self.fenced and f"{words} {self.fenced}")
+        return replace(
+            self,
+            text=f"{words} {self.text}",
+            fenced=self.fenced and f"{words} {self.fenced}",
+            kept_orders=self.kept_orders and f"{words} {self.kept_orders}",
+        )
 
     def frame(
         self,
@@ -90,7 +96,8 @@ class SqlText:
         batch_rows: int,
     ) -> Frame:
         """Plan the text."""
-        text = self.fenced or self.text if dialect is SqlDialect.FENCED_JOINS else self.text
+        texts = {SqlDialect.FENCED_JOINS: self.fenced, SqlDialect.KEPT_ORDERS: self.kept_orders or self.fenced}
+        text = texts.get(dialect) or self.text
         return engine.plan(text, relations, namespace, self.parameters, dialect, batch_rows)
 
 

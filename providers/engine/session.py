@@ -105,6 +105,9 @@ class SqlDialect(Enum):
         "joins of sides that no condition is pushed into: where joins that merge have conditions beside their keys,"
         " DataFusion 55 reads other columns than those mean, or fails"
     )
+    KEPT_ORDERS = (
+        "the same, of a text that does not tell which columns have one value: above outer joins they may be NULL"
+    )
     WITHOUT_ESTIMATES = "no statistics are read, and joins stay in order: where casts lose digits, estimates fail"
     APART = "what occurs twice is worked out twice: windows that turn out to be equal are made one that cannot be run"
 
@@ -122,6 +125,10 @@ _SETTINGS = {
         "datafusion.optimizer.join_reordering": "false",
         "datafusion.execution.collect_statistics": "false",
     },
+    SqlDialect.KEPT_ORDERS: {
+        "datafusion.optimizer.join_reordering": "false",
+        "datafusion.execution.collect_statistics": "false",
+    },
     SqlDialect.WITHOUT_ESTIMATES: {
         "datafusion.optimizer.join_reordering": "false",
         "datafusion.execution.collect_statistics": "false",
@@ -135,6 +142,7 @@ _SHARING = "common_sub_expression_eliminate"
 _RULES_WITHOUT = {
     SqlDialect.MERGED_JOINS: (_SHARING,),
     SqlDialect.FENCED_JOINS: (_SHARING, "eliminate_cross_join"),
+    SqlDialect.KEPT_ORDERS: (_SHARING, "eliminate_cross_join"),
     SqlDialect.APART: (_SHARING,),
 }
 """Optimizer rules that a dialect is without: sharing makes one of equal windows, the other takes fences away. A query

@@ -14,6 +14,7 @@ from flightserver.sql.meaning.context_values import write_context_values
 from flightserver.sql.meaning.exact_numbers import write_exact_numbers
 from flightserver.sql.meaning.fences import fenced
 from flightserver.sql.meaning.forms import FORMS
+from flightserver.sql.meaning.kept_orders import with_kept_orders
 from flightserver.sql.meaning.moments import write_moments
 from flightserver.sql.meaning.output_names import write_output_names
 from flightserver.sql.meaning.plan_counts import plan_size
@@ -70,7 +71,8 @@ class EngineText:
     value: the engine's plan shows neither what that does nor how it reads the relations that are `hidden` in it.
     `value_bytes` is about how large its values may become. `is_lasting` says that the same rows always give the same
     answer: nothing in it tells the time, or is random. `fenced` is the text of a query with outer joins once more, with
-    sides that no condition is pushed into by name.
+    sides that no condition is pushed into by name; `kept_orders` is that with conditions of which the engine does not
+    conclude that columns have one value.
     """
 
     text: str
@@ -83,6 +85,7 @@ class EngineText:
     value_bytes: int = STORED_BYTES
     is_lasting: bool = False
     fenced: str | None = None
+    kept_orders: str | None = None
 
 
 def for_engine(text: QueryText, definitions: Definitions, circumstances: Circumstances) -> EngineText:
@@ -135,6 +138,7 @@ def for_engine(text: QueryText, definitions: Definitions, circumstances: Circums
         size.largest,
         not _moves(writing),
         fenced(writing),
+        with_kept_orders(writing),
     )
 
 

@@ -77,16 +77,17 @@ def _write_first(writing: Writing, node: tree.ScalarQuery, query: tree.Query, se
     edits, item = writing.edits, select.items[0]
     called = item.alias or output_name(item.value)
 
-    def key(value: tree.Expression) -> str:
+    def meant(value: tree.Expression) -> tree.Expression:
         """One of ORDER BY's; what the item is called, and its place, are the item."""
         is_item = _number(writing, value) == 1 or (isinstance(value, tree.Name) and value.parts == (called,))
-        return edits.text_of(item.value if is_item else value)
+        return item.value if is_item else value
 
     def written() -> str:
         value = edits.text_of(item.value)
         keys = [
-            f"{key(by)} {edits.text_between(by.end, end)}".rstrip()
+            f"{edits.text_of(meant(by))} {edits.text_between(by.end, end)}".rstrip()
             for by, end in zip(query.order_by, _ends(query), strict=True)
+            if not isinstance(meant(by), tree.Literal)
         ]
         order = f" ORDER BY {', '.join(keys)}" if keys else ""
         first = f"first_value({value}{order})" if place == 1 else f"array_element(array_agg({value}{order}), {place})"

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from catalog import checksummed
 from catalog.definition import (
     Audit,
+    Check,
     Column,
     Compression,
     Default,
@@ -58,6 +59,7 @@ def encode_table(table: TableDef) -> bytes:
             "options": _options_to_json(table.options),
             "used_physical": sorted(table.used_physical),
             "owner": table.owner,
+            "checks": [[check.name, check.condition] for check in table.checks],
         }
     )
 
@@ -300,4 +302,5 @@ def _table_from_json(raw: dict[str, Any]) -> TableDef:
         options=_options_from_json(raw["options"]),
         used_physical=frozenset(raw["used_physical"]),
         owner=raw["owner"],
+        checks=tuple(Check(name, condition) for name, condition in raw["checks"]),
     )

@@ -74,6 +74,23 @@ class ColumnSpec:
 
 
 @dataclass(frozen=True)
+class CheckSpec:
+    """A CHECK as it is asked for: without a name it gets one, after the column that it was written at."""
+
+    name: str | None
+    condition: str
+    column: str | None = None
+
+
+@dataclass(frozen=True)
+class Check:
+    """A condition on a row, as SQL text. No row of the table makes it false."""
+
+    name: str
+    condition: str
+
+
+@dataclass(frozen=True)
 class Column:
     """A column of a table. `added` is the table version whose batches are the first to hold it."""
 
@@ -218,6 +235,7 @@ class TableDef:
     options: TableOptions = field(default_factory=TableOptions)
     used_physical: frozenset[str] = frozenset()
     owner: str = NOBODY
+    checks: tuple[Check, ...] = ()
 
     @property
     def object(self) -> ObjectId:

@@ -3,14 +3,17 @@
 A table without a key gets the hidden column `_row` (BIGINT, filled from the sequence), which makes every row distinct.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
+from itertools import chain, count
 
 import pyarrow as pa
 
 from catalog.definition import (
     HIDDEN_KEY_COLUMN,
     SYSTEM_COLUMNS,
+    Check,
+    CheckSpec,
     Column,
     ColumnSpec,
     Default,
@@ -23,6 +26,7 @@ from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import TableName, check_name
 
 COLUMNS_MAX = 2000
+CHECKS_MAX = 100
 
 
 def create_table(
@@ -120,6 +124,32 @@ def rename_column(table: TableDef, old: str, new: str) -> TableDef:
 def set_options(table: TableDef, options: TableOptions) -> TableDef:
     """Change storage options; they hold for batches written from now on."""
     return replace(table, version=table.version + 1, options=options)
+
+
+def add_check(table: TableDef, spec: CheckSpec) -> TableDef:
+    """Add a CHECK; whether its condition can be asked, and whether the table's rows satisfy it, is not looked at."""
+    taken = {check.name for check in table.checks}
+    name = spec.name or _free_name(taken, "_".join(filter(None, (table.name.table, spec.column, "check"))))
+    check_name("constraint", name)
+    if name in taken:
+        raise DatabaseError(ErrorKind.ALREADY_EXISTS, f"table {table.name} has a constraint {name} already")
+    if len(taken) >= CHECKS_MAX:
+        raise DatabaseError(ErrorKind.INVALID, f"table {table.name} has more than {CHECKS_MAX} constraints")
+    return replace(table, version=table.version + 1, checks=(*table.checks, Check(name, spec.condition)))
+
+
+def drop_check(table: TableDef, name: str) -> TableDef:
+    """Drop a CHECK."""
+    if name not in {check.name for check in table.checks}:
+        raise DatabaseError(ErrorKind.NOT_FOUND, f"table {table.name} has no constraint {name}")
+    left = tuple(check for check in table.checks if check.name != name)
+    return replace(table, version=table.version + 1, checks=left)
+
+
+def _free_name(taken: Collection[str], wanted: str) -> str:
+    """The name itself, or with the first number that makes it another."""
+    names = chain([wanted], (f"{wanted}{number}" for number in count(1)))
+    return next(name for name in names if name not in taken)
 
 
 def _append_column(table: TableDef, spec: ColumnSpec, *, in_key: bool) -> TableDef:

@@ -1,7 +1,7 @@
 """SQL and DDL text, where the server differs from SQLAlchemy's default.
 
 Foreign keys are left out of CREATE TABLE: the server does not enforce them, but an ORM needs them declared to know how
-tables join. UNIQUE and CHECK promise something by themselves, so they are refused, unless the engine was made with
+tables join. UNIQUE promises something by itself, so it is refused, unless the engine was made with
 `unenforced="omit"`. An index that is not unique promises nothing but speed, and pandas makes one of every frame's own:
 it is left out with a warning, or with that option without one.
 """
@@ -244,14 +244,6 @@ class FlightServerDDLCompiler(compiler.DDLCompiler):
     def visit_unique_constraint(self, constraint: Any, **kw: Any) -> None:  # type: ignore[override]
         """Refused or left out."""
         self._leave_out("UNIQUE", constraint.table)
-
-    def visit_check_constraint(self, constraint: Any, **kw: Any) -> None:
-        """Refused or left out."""
-        self._leave_out("CHECK", constraint.table)
-
-    def visit_column_check_constraint(self, constraint: Any, **kw: Any) -> None:
-        """Refused or left out."""
-        self._leave_out("CHECK", constraint.table)
 
     def visit_create_index(self, create: Any, *args: Any, **kw: Any) -> str:
         """Left out, unless it is unique; the server has ranges and bloom filters instead."""

@@ -112,7 +112,8 @@ class Changes:
         """Remove every row of the scope."""
         table = context.table(statement.table, Use.DELETE)
         store = self._writing.database.store
-        if not context.in_transaction and self._writing.guard(table, context) is None:
+        guard = self._writing.guard(table, context)
+        if not context.in_transaction and (guard is None or not guard.hides_rows):
             return Affected(truncate(store, store.state(*context.scope(table))))
         everything = Delete(statement.table, None, None, QueryText("TRUE"))
         return self.delete(everything, context, None)

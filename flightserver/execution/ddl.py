@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from catalog.definition import Column, ColumnSpec, TableDef, TableKind, ViewDef, fresh_id
 from catalog.errors import DatabaseError, ErrorKind
-from catalog.evolution import add_column, create_table, drop_column, rename_column, set_options
+from catalog.evolution import add_check, add_column, create_table, drop_check, drop_column, rename_column, set_options
 from catalog.identifiers import DEFAULT_NAMESPACE, TableName
 from catalog.policies import Policy
 from catalog.registry import Registry
@@ -22,14 +22,17 @@ from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.ingest import Load
 from flightserver.execution.names import names_in_view
+from flightserver.execution.new_constraints import NewConstraints
 from flightserver.execution.new_table import NewTable
 from flightserver.execution.reading import Given, Reader
 from flightserver.execution.rewriting import names_in
 from flightserver.execution.rows import Affected
+from flightserver.execution.writing import Writing
 from flightserver.sql.lifetimes import base_options
 from flightserver.sql.options import parse_options
 from flightserver.sql.statements import Statement
 from flightserver.sql.table_statements import (
+    AddCheck,
     AddColumn,
     AlterAction,
     AlterTable,
@@ -38,6 +41,7 @@ from flightserver.sql.table_statements import (
     CreateTableAs,
     CreateView,
     DropColumn,
+    DropConstraint,
     DropNamespace,
     DropTable,
     DropView,
@@ -59,6 +63,8 @@ class Ddl:
     def __init__(self, database: Database, reader: Reader) -> None:
         self._database = database
         self._reader = reader
+        self._writing = Writing(database, reader)
+        self._constraints = NewConstraints(database, reader)
         self._handlers: dict[type[Statement], Callable[..., Affected]] = {
             CreateNamespace: self._create_namespace,
             DropNamespace: self._drop_namespace,
@@ -136,8 +142,7 @@ class Ddl:
         name = context.name(statement.table)
         context.refuse_making(statement.kind, temporary=statement.temporary)
         if not _is_taken(name, context, temporary=statement.temporary, allowed=statement.if_not_exists):
-            table = self._defined(name, statement, statement.columns)
-            table = replace(table, owner=context.user)
+            table = self._defined(name, statement, statement.columns, context)
             self._new_table(table, statement, context).publish()
         return _DONE
 
@@ -155,19 +160,26 @@ class Ddl:
             raise DatabaseError(
                 ErrorKind.INVALID, f"the table has {len(columns)} columns, its query {len(planned.schema)}"
             )
-        table = self._defined(name, statement, columns)
-        table = replace(table, owner=context.user)
+        table = self._defined(name, statement, columns, context)
         names = [column.name for column in columns]
         rows = (batch.rename_columns(names) for batch in planned.rows().start(context.stop))
-        load = Load(OnExisting.REFUSE, Strictness.STATEMENT)
+        guard = self._writing.guard(table, context)
+        load = Load(OnExisting.REFUSE, Strictness.STATEMENT, guard=guard)
         return Affected(self._new_table(table, statement, context).publish_filled(rows, load) or 0)
 
     def _defined(
-        self, name: TableName, statement: CreateTable | CreateTableAs, columns: tuple[ColumnSpec, ...]
+        self,
+        name: TableName,
+        statement: CreateTable | CreateTableAs,
+        columns: tuple[ColumnSpec, ...],
+        context: Context,
     ) -> TableDef:
         key, options = statement.primary_key, statement.options
         table = self.define(name, statement.kind, columns, key, options, is_stream=statement.is_stream)
-        return _for_session(table) if statement.temporary else table
+        for check in statement.checks:
+            table = add_check(table, check)
+        self._constraints.refuse_unusable(table, context)
+        return replace(_for_session(table) if statement.temporary else table, owner=context.user)
 
     def _new_table(self, table: TableDef, statement: CreateTable | CreateTableAs, context: Context) -> NewTable:
         return NewTable(self._database, table, context, statement.temporary, statement.if_not_exists)
@@ -193,6 +205,8 @@ class Ddl:
     def _alter_table(self, statement: AlterTable, context: Context) -> Affected:
         table = context.table(statement.table, Use.DEFINE)
         now_ms = self._database.store.allocator.now_ms()
+        if isinstance(statement.action, AddCheck):
+            return self._add_check(table, statement.action, context)
         if table.name in context.temporary.by_name:
             context.temporary.alter(table, lambda now: _for_session(_altered(now, statement.action, now_ms)))
             return _DONE
@@ -204,6 +218,40 @@ class Ddl:
 
         context.work.define(change, context.request)
         return _DONE
+
+    def _add_check(self, table: TableDef, action: AddCheck, context: Context) -> Affected:
+        """Add a constraint that every row satisfies; should one come meanwhile that does not, it is taken back."""
+        if context.in_transaction:
+            message = "ADD CHECK is not part of a transaction: it looks at everybody's rows; send it by itself"
+            raise DatabaseError(ErrorKind.UNSUPPORTED, message)
+        with_check = add_check(table, action.check)
+        self._constraints.refuse_unusable(with_check, context)
+        check = with_check.checks[-1]
+        if table.name in context.temporary.by_name:
+            self._constraints.refuse_broken_in(self._database.store.snapshot(*context.scope(table)), check, context)
+            context.temporary.alter(table, lambda now: add_check(now, action.check))
+            return _DONE
+        self._constraints.refuse_broken_by_others(table, check, context)
+
+        def change(registry: Registry) -> Registry:
+            now = _door(context, registry).table(table.name, Use.DEFINE)
+            return registry.with_table(add_check(now, replace(action.check, name=check.name)))
+
+        context.work.define(change, context.request)
+        try:
+            after = context.door.lasting.table(table.name, Use.DEFINE)
+            self._constraints.refuse_broken_by_others(after, check, context)
+        except BaseException:
+            self._take_back(table, check.name, context)
+            raise
+        return _DONE
+
+    def _take_back(self, table: TableDef, name: str, context: Context) -> None:
+        def change(registry: Registry) -> Registry:
+            now = _door(context, registry).find_table(table.name, Use.DEFINE)
+            return registry if now is None or now.id != table.id else registry.with_table(drop_check(now, name))
+
+        context.work.define(change)
 
     def _create_view(self, statement: CreateView, context: Context) -> Affected:
         name = context.name(statement.table)
@@ -297,7 +345,16 @@ def _refuse_in_policies(policies: Iterable[Policy], action: AlterAction) -> None
             raise DatabaseError(ErrorKind.INVALID, f"column {name} is used by policy {policy.name}; drop that first")
 
 
+def _refuse_in_checks(table: TableDef, action: AlterAction) -> None:
+    """Raise INVALID for another name of a column, or its end, while a constraint names it."""
+    name = action.old if isinstance(action, RenameColumn) else action.name if isinstance(action, DropColumn) else None
+    for check in table.checks:
+        if name in names_in(QueryText(check.condition)):
+            raise DatabaseError(ErrorKind.INVALID, f"column {name} is used by constraint {check.name}; drop that first")
+
+
 def _altered(table: TableDef, action: AlterAction, now_ms: int) -> TableDef:
+    _refuse_in_checks(table, action)
     after = _changed(table, action)
     _check_defaults(after)
     _publishable(after)
@@ -315,6 +372,11 @@ def _changed(table: TableDef, action: AlterAction) -> TableDef:
             return table if if_exists and name not in table.by_name else drop_column(table, name)
         case RenameColumn(old, new):
             return rename_column(table, old, new)
+        case AddCheck(check):
+            return add_check(table, check)
+        case DropConstraint(name, if_exists):
+            is_absent = name not in {check.name for check in table.checks}
+            return table if if_exists and is_absent else drop_check(table, name)
         case SetOptions(options):
             return _with_options(table, options)
 

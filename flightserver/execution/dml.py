@@ -42,5 +42,5 @@ class Dml:
         return self._handlers[type(statement)](statement, context, bound if count else None)
 
     def guard(self, table: TableDef, context: Context) -> Guard | None:
-        """What a change of a table must keep to; None where no policy stands between."""
+        """What a change of a table must keep to; None where nothing stands between."""
         return self._writing.guard(table, context)

@@ -1,4 +1,6 @@
-"""Row policies at work: the rows that somebody may have are found first, by a query of their own.
+"""What stands between a user and the rows of a table: its policies, and for those that are written its constraints.
+
+The rows that somebody may have are found first, by a query of their own.
 
 What a user asks is then planned over those rows in memory. So nothing that the user wrote is ever evaluated on a hidden
 row, no statistic of a file that holds one is asked, and no plan shows how many there are: the optimizer cannot reach
@@ -6,6 +8,7 @@ behind a relation that has nothing else in it (docs/decisions). A condition that
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import pyarrow as pa
 
@@ -15,6 +18,7 @@ from catalog.grants import Privilege
 from catalog.identifiers import TableName, quote_identifier
 from flightserver.access.row_rules import RowRule, rule_on_rows, rule_on_writing
 from flightserver.context import Context
+from flightserver.execution.constraints import OFFERED, broken_text, offered_rows, refuse_broken
 from flightserver.execution.rewriting import select_from
 from flightserver.sql.text.query_text import QueryText
 from providers.cold.files import ColdFiles
@@ -22,9 +26,6 @@ from providers.commit.resolve import existing_rows
 from providers.engine.relations import Columns
 from providers.rows.change import Change, key_of
 from providers.snapshot import Snapshot
-
-OFFERED = "$offered"
-"""The relation of rows that are about to be written."""
 
 _OF_THE_SERVER = frozenset(
     {ErrorKind.CANCELLED, ErrorKind.TIMEOUT, ErrorKind.RESOURCES, ErrorKind.UNAVAILABLE, ErrorKind.CORRUPT}
@@ -66,30 +67,43 @@ class Guard:
 
     @classmethod
     def of(cls, table: TableDef, context: Context, ask: Ask, files: ColdFiles) -> "Guard | None":
-        """The guard of a table, for who changes it."""
-        rule = rule_on_rows(context.door, table, Privilege.SELECT)
-        return None if rule is None else cls(table, context, ask, files)
+        """The guard of a table, for who changes it; None where nothing stands between."""
+        found = cls(table, context, ask, files)
+        return found if found.hides_rows or table.checks else None
 
-    def check(self, privilege: Privilege, rows: pa.Table) -> None:
-        """Raise DENIED when one of some rows in physical columns may not be written."""
-        rule = rule_on_writing(self._context.door, self._table, privilege)
-        if rule is None or not rows.num_rows:
+    @property
+    def hides_rows(self) -> bool:
+        """Tell whether there may be rows that the user must not see."""
+        return rule_on_rows(self._context.door, self._table, Privilege.SELECT) is not None
+
+    def admit(self, rows: pa.Table, *privileges: Privilege) -> None:
+        """Hold rows in physical columns, which are written in these ways, against constraints and policies.
+
+        Raise INVALID when one breaks a constraint, DENIED when one may not be written.
+        """
+        if not rows.num_rows:
             return
         named = rows.rename_columns([column.name for column in self._table.columns])
-        here = TableName(self._context.namespace, OFFERED)
-        text = QueryText(
-            f"SELECT count(*) AS n FROM {quote_identifier(OFFERED)} AS {quote_identifier(self._table.name.table)} "
-            f"WHERE NOT {rule.condition}"
-        )
-        found = failing_closed(self._table.name, lambda: self._ask(text, {here: named}, {}))
-        if found.column(0)[0].as_py():
-            raise DatabaseError(ErrorKind.DENIED, f"a new row is not allowed by the row policies of {self._table.name}")
+        given = {TableName(self._context.namespace, OFFERED): named}
+        source, checks = offered_rows(self._table), self._table.checks
+        if checks:
+            refuse_broken(self._table, checks, self._ask(broken_text(checks, source), given, {}))
+        for privilege in privileges:
+            rule = rule_on_writing(self._context.door, self._table, privilege)
+            if rule is None:
+                continue
+            text = QueryText(f"SELECT count(*) AS n FROM {source} WHERE NOT {rule.condition}")
+            found = failing_closed(self._table.name, partial(self._ask, text, given, {}))
+            if found.column(0)[0].as_py():
+                raise DatabaseError(
+                    ErrorKind.DENIED, f"a new row is not allowed by the row policies of {self._table.name}"
+                )
 
     def refuse_hidden(self, snapshot: Snapshot, offered: Change) -> None:
         """Raise DENIED when a row would be replaced that may not be seen or changed."""
-        existing = existing_rows(snapshot, offered, self._files)
         rule = rule_on_rows(self._context.door, self._table, Privilege.SELECT, Privilege.UPDATE)
-        if rule is None or not existing.any():
+        existing = None if rule is None else existing_rows(snapshot, offered, self._files)
+        if rule is None or existing is None or not existing.any():
             return
         rows = offered.rows.filter(pa.array(existing))
         rows = rows.filter(pa.array(key_of(self._table, rows).last_of_each))

@@ -85,8 +85,9 @@ class _Ingest:
         self._context = context
         self._load = load
         self._scope = context.scope(table)
-        replaces_guarded = load.guard is not None and load.rule is OnExisting.REPLACE
-        self._may_be_bulk = load.rule is not OnExisting.SKIP and not replaces_guarded and not table.is_stream
+        hides_rows = load.guard is not None and load.guard.hides_rows
+        self._hiding = load.guard if hides_rows and load.rule is OnExisting.REPLACE else None
+        self._may_be_bulk = load.rule is not OnExisting.SKIP and self._hiding is None and not table.is_stream
         self._named: tuple[str, ...] = ()
         self._buffer: list[pa.RecordBatch] = []
         self._rows = 0
@@ -114,8 +115,8 @@ class _Ingest:
     def finish(self, idempotency: Idempotency | None) -> Outcome:
         """Commit the whole stream."""
         request = Request(idempotency, self._context.request.note)
-        if self._load.guard is not None and self._load.rule is OnExisting.REPLACE:
-            return self._finish_guarded(self._load.guard, request)
+        if self._hiding is not None:
+            return self._finish_guarded(self._hiding, request)
         if not self._may_be_bulk or (self._bulk is None and self._is_small()):
             return self._context.work.offer(self._scope, self._take(), self._named, self._load.rule, request)
         bulk = self._stage()
@@ -163,9 +164,8 @@ class _Ingest:
         self._buffer, self._rows, self._bytes = [], 0, 0
         change = admitted(self._table, offered, self._context.user, self._store.allocator, self._load.strictness)
         if self._load.guard is not None:
-            self._load.guard.check(Privilege.INSERT, change.rows)
-            if self._load.rule is OnExisting.REPLACE:
-                self._load.guard.check(Privilege.UPDATE, change.rows)
+            updates = [Privilege.UPDATE] if self._load.rule is OnExisting.REPLACE else []
+            self._load.guard.admit(change.live_rows, Privilege.INSERT, *updates)
         return change
 
 

@@ -173,12 +173,12 @@ class Inserts:
         offered = self._writing.offered(table, _as_table(batches, table, names), context)
         guard = self._writing.guard(table, context)
         if guard is not None:
-            guard.check(Privilege.INSERT, offered.rows)
+            guard.admit(offered.rows, Privilege.INSERT)
 
         def build(snapshot: Snapshot) -> Change:
             if guard is not None:
                 guard.refuse_hidden(snapshot, offered)
-                guard.check(Privilege.UPDATE, offered.rows) if _replaces_whole_row(conflict, table, names) else None
+                guard.admit(offered.rows, Privilege.UPDATE) if _replaces_whole_row(conflict, table, names) else None
             if _replaces_whole_row(conflict, table, names):
                 _refuse_repeats(offered, table)
                 return offered
@@ -204,7 +204,7 @@ class Inserts:
             )
             offered = self._writing.offered(table, _as_table(batches, table, names), context)
             if guard is not None:
-                guard.check(Privilege.INSERT, offered.rows)
+                guard.admit(offered.rows, Privilege.INSERT)
                 guard.refuse_hidden(snapshot, offered)
             return self._merged(_Offer(offered, conflict, statement.table, parameters, rows), context, snapshot)
 

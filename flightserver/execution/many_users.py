@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from catalog.definition import DELETED_COLUMN, DefaultFunction, TableDef, TableKind
 from catalog.errors import DatabaseError, ErrorKind
+from catalog.grants import Privilege
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.ingest import Load
@@ -47,6 +48,8 @@ def ingest_for_users(
     rows = _completed(offered, table, users.cast(pa.string()), user_column)
     named = [name for name in rows.column_names if name != DELETED_COLUMN]
     change = admitted(table, rows, context.user, database.store.allocator, load.strictness)
+    if load.guard is not None:
+        load.guard.admit(change.live_rows, Privilege.INSERT)
     parts = list(_of_each(change, users, table))
     return context.work.offer_each(parts, named, load.rule, Request(load.idempotency(), context.request.note))
 

@@ -48,7 +48,7 @@ class Writing:
         self.reader = reader
 
     def guard(self, table: TableDef, context: Context) -> Guard | None:
-        """What a change of a table must keep to; None where no policy stands between."""
+        """What a change of a table must keep to; None where nothing stands between."""
 
         def ask(
             text: QueryText, rows: Mapping[TableName, pa.Table], snapshots: Mapping[TableName, Snapshot]
@@ -67,7 +67,7 @@ class Writing:
         change = self.offered(table, found, context)
         guard = self.guard(table, context)
         if guard is not None:
-            guard.check(Privilege.UPDATE, change.rows)
+            guard.admit(change.rows, Privilege.UPDATE)
         return change
 
     def read(

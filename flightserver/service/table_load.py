@@ -116,7 +116,7 @@ class TableLoad:
             _refuse_another_definition(existing, command, stream)
             door = context.door if existing is context.temporary.by_name.get(name) else context.door.lasting
             door.table(name, Use.DELETE)
-            if load.rules.guard is not None:
+            if load.rules.guard is not None and load.rules.guard.hides_rows:
                 raise DatabaseError(
                     ErrorKind.INVALID, f"{name} has row policies, so a stream cannot take the place of all its rows"
                 )
@@ -140,7 +140,7 @@ class TableLoad:
             for batch in load.batches:
                 if DELETED_COLUMN in batch.schema.names:
                     door.table(table.name, Use.DELETE)
-                    if guard is not None:
+                    if guard is not None and guard.hides_rows:
                         raise DatabaseError(
                             ErrorKind.INVALID, f"{table.name} has row policies, so a stream cannot delete its rows"
                         )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
-from catalog.definition import SYSTEM_COLUMNS, ColumnSpec, Default, DefaultFunction, TableKind
+from catalog.definition import SYSTEM_COLUMNS, CheckSpec, ColumnSpec, Default, DefaultFunction, TableKind
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import RESERVED_NAMESPACES
 from catalog.types import format_type, is_nested, parse_type
@@ -21,15 +21,19 @@ from flightserver.sql.grants import parse_owner
 from flightserver.sql.lifetimes import base_options
 from flightserver.sql.options import bloom_column_names, check_option_names, option_value, parse_options
 from flightserver.sql.policies import parse_create_policy, parse_drop_policy
+from flightserver.sql.row_conditions import read_check
 from flightserver.sql.statements import Statement, TableRef
 from flightserver.sql.table_statements import (
+    AddCheck,
     AddColumn,
+    AlterAction,
     AlterTable,
     CreateNamespace,
     CreateTable,
     CreateTableAs,
     CreateView,
     DropColumn,
+    DropConstraint,
     DropNamespace,
     DropTable,
     DropView,
@@ -45,7 +49,7 @@ _COLUMN_CLAUSES = (
     *("NOT", "NULL", "DEFAULT", "PRIMARY", "UNIQUE", "CHECK", "REFERENCES", "CONSTRAINT", "COLLATE", "GENERATED"),
     *("AUTO_INCREMENT", "COMMENT", "AS"),
 )
-_REFUSED_CONSTRAINTS = ("UNIQUE", "FOREIGN", "CHECK", "EXCLUDE", "LIKE", "INDEX", "KEY")
+_REFUSED_CONSTRAINTS = ("UNIQUE", "FOREIGN", "EXCLUDE", "LIKE", "INDEX", "KEY")
 _SERIAL_TYPES = frozenset({"SERIAL", "BIGSERIAL"})
 
 
@@ -140,9 +144,10 @@ class _Elements:
 
     columns: list[ColumnSpec] = field(default_factory=list)
     keys: list[tuple[str, ...]] = field(default_factory=list)
+    checks: list[CheckSpec] = field(default_factory=list)
 
 
-def _create_table(cursor: Cursor, kind: _Kind) -> CreateTable | CreateTableAs:
+def _create_table(cursor: QueryReader, kind: _Kind) -> CreateTable | CreateTableAs:
     if_not_exists = cursor.accept("IF", "NOT", "EXISTS")
     table = _user_table(cursor)
     place = cursor.peek()
@@ -150,7 +155,7 @@ def _create_table(cursor: Cursor, kind: _Kind) -> CreateTable | CreateTableAs:
     if cursor.accept("("):
         cursor.separated(lambda: _element(cursor, elements))
         cursor.expect(")")
-    elif key := _key_constraint(cursor):
+    elif key := _key_constraint(cursor, is_named=_constraint_name(cursor) is not None):
         elements.keys.append(key)
     options = _with_options(cursor)
     has_query = cursor.accept("AS")
@@ -158,6 +163,8 @@ def _create_table(cursor: Cursor, kind: _Kind) -> CreateTable | CreateTableAs:
     if has_query and not elements.columns:
         check_option_names(options)
         query = _query(cursor)
+        if elements.checks:
+            raise cursor.error("CHECK needs the columns that it is about; list them", ErrorKind.INVALID, place)
         return CreateTableAs(table, kind.of_rows, if_not_exists, key, options, query, is_stream=kind.is_stream)
     if not elements.columns:
         raise cursor.error("a table needs columns or AS and a query", ErrorKind.INVALID, place)
@@ -179,57 +186,79 @@ def _filled(made: CreateTable, query: QueryText) -> CreateTableAs:
         query,
         is_stream=made.is_stream,
         columns=made.columns,
+        checks=made.checks,
     )
 
 
-def _element(cursor: Cursor, elements: _Elements) -> None:
-    if key := _key_constraint(cursor):
-        elements.keys.append(key)
-        return
-    column, is_key = _column(cursor)
-    elements.columns.append(column)
-    if is_key:
-        elements.keys.append((column.name,))
-
-
-def _key_constraint(cursor: Cursor) -> tuple[str, ...] | None:
-    """Read `[CONSTRAINT name] PRIMARY KEY (columns)` if it comes next; refuse other constraints."""
-    named = cursor.at("CONSTRAINT") and is_identifier(cursor.peek(1)) and cursor.peek(2).kind is Kind.WORD
-    if named:
+def _element(cursor: QueryReader, elements: _Elements) -> None:
+    name = _constraint_name(cursor)
+    if cursor.at("CHECK", "("):
         cursor.next()
-        cursor.name("constraint")
+        elements.checks.append(read_check(cursor, name))
+    elif key := _key_constraint(cursor, is_named=name is not None):
+        elements.keys.append(key)
+    else:
+        column = _column(cursor)
+        elements.columns.append(column.spec)
+        elements.checks += column.checks
+        if column.is_key:
+            elements.keys.append((column.spec.name,))
+
+
+def _constraint_name(cursor: Cursor) -> str | None:
+    """Read `CONSTRAINT name` if it comes next, and is not a column of this name."""
+    if not (cursor.at("CONSTRAINT") and is_identifier(cursor.peek(1)) and cursor.peek(2).kind is Kind.WORD):
+        return None
+    cursor.next()
+    return cursor.name("constraint")
+
+
+def _key_constraint(cursor: Cursor, *, is_named: bool) -> tuple[str, ...] | None:
+    """Read `PRIMARY KEY (columns)` if it comes next; refuse other constraints."""
     if cursor.accept("PRIMARY", "KEY"):
         return cursor.names("key column")
-    starts_constraint = named or cursor.peek(1).key in {"(", "KEY"} or cursor.at("LIKE")
+    starts_constraint = is_named or cursor.peek(1).key in {"(", "KEY"} or cursor.at("LIKE")
     if starts_constraint and cursor.at_any(*_REFUSED_CONSTRAINTS):
         raise cursor.unsupported(f"{cursor.peek().key} constraints are not supported")
-    if named:
-        raise cursor.error(f"expected PRIMARY KEY, found {cursor.found()}")
+    if is_named:
+        raise cursor.error(f"expected PRIMARY KEY or CHECK, found {cursor.found()}")
     return None
 
 
-def _column(cursor: Cursor) -> tuple[ColumnSpec, bool]:
-    """Read `name type [NOT NULL | NULL] [DEFAULT …] [PRIMARY KEY]`; tell whether it is the key."""
+@dataclass
+class _ColumnElement:
+    """A column, whether it is the key, and the constraints that were written at it."""
+
+    spec: ColumnSpec
+    is_key: bool = False
+    checks: list[CheckSpec] = field(default_factory=list)
+
+
+def _column(cursor: QueryReader) -> _ColumnElement:
+    """Read `name type [NOT NULL | NULL] [DEFAULT …] [PRIMARY KEY] [[CONSTRAINT name] CHECK (…)] …`."""
     token = cursor.peek()
     name = cursor.name("column")
     if name in SYSTEM_COLUMNS:
         raise cursor.error(f"the column name {name!r} is reserved", ErrorKind.INVALID, token)
-    column = _typed(cursor, name)
-    is_key = False
+    column = _ColumnElement(_typed(cursor, name))
     seen: set[str] = set()
     while cursor.at_any(*_COLUMN_CLAUSES):
+        constraint = _constraint_name(cursor)
         clause = cursor.next()
+        if clause.key == "CHECK":
+            column.checks.append(read_check(cursor, constraint, name))
+            continue
         if clause.key in seen:
             raise cursor.error(f"column {name} has {clause.key} twice", token=clause)
         seen.add(clause.key)
         if clause.key == "PRIMARY":
             cursor.expect("KEY")
-            is_key = True
+            column.is_key = True
         else:
-            column = _with_clause(cursor, column, clause)
-    if {"NOT", "NULL"} <= seen or (is_key and "NULL" in seen):
+            column.spec = _with_clause(cursor, column.spec, clause)
+    if {"NOT", "NULL"} <= seen or (column.is_key and "NULL" in seen):
         raise cursor.error(f"column {name} is both NULL and NOT NULL", ErrorKind.INVALID, token)
-    return column, is_key
+    return column
 
 
 def _typed(cursor: Cursor, name: str) -> ColumnSpec:
@@ -300,7 +329,11 @@ def _checked_table(
         if by_name[name].default == Default(literal="NULL"):
             raise _invalid(f"key column {name!r} cannot have DEFAULT NULL")
     specs = tuple(replace(column, nullable=column.nullable and column.name not in key) for column in columns)
-    return CreateTable(table, kind.of_rows, if_not_exists, specs, key, options, is_stream=kind.is_stream)
+    return CreateTable(
+        *(table, kind.of_rows, if_not_exists, specs, key, options),
+        is_stream=kind.is_stream,
+        checks=tuple(elements.checks),
+    )
 
 
 def _refuse_repeated(names: list[str] | tuple[str, ...], what: str) -> None:
@@ -371,7 +404,7 @@ def parse_drop(cursor: QueryReader) -> Statement:
     raise cursor.unsupported(f"DROP {cursor.peek().text.upper()[:40]} is not supported")
 
 
-def parse_alter(cursor: Cursor) -> Statement:
+def parse_alter(cursor: QueryReader) -> Statement:
     """Read what follows ALTER: one action on one table, another owner, one change of a user or of a setting."""
     if cursor.accept("USER"):
         return users.parse_alter_user(cursor)
@@ -389,7 +422,8 @@ def parse_alter(cursor: Cursor) -> Statement:
     action = _ALTER_ACTIONS.get(cursor.peek().key)
     if action is None:
         raise cursor.unsupported(
-            f"expected ADD COLUMN, DROP COLUMN, RENAME COLUMN or SET (option = value), found {cursor.found()}"
+            "expected ADD COLUMN, DROP COLUMN, RENAME COLUMN, ADD CHECK, DROP CONSTRAINT or SET (option = value),"
+            f" found {cursor.found()}"
         )
     cursor.next()
     altered = AlterTable(table, action(cursor))
@@ -398,20 +432,32 @@ def parse_alter(cursor: Cursor) -> Statement:
     return altered
 
 
-def _add_column(cursor: Cursor) -> AddColumn:
+def _add(cursor: QueryReader) -> AddColumn | AddCheck:
+    name = _constraint_name(cursor)
+    if cursor.at("CHECK", "("):
+        cursor.next()
+        return AddCheck(read_check(cursor, name))
+    if name is not None or cursor.at_any("PRIMARY", "UNIQUE", "FOREIGN"):
+        raise cursor.unsupported("of constraints, only CHECK can be added to a table; the key is part of CREATE TABLE")
     cursor.accept("COLUMN")
     if_not_exists = cursor.accept("IF", "NOT", "EXISTS")
     start = cursor.peek()
-    if cursor.at_any("PRIMARY", "CONSTRAINT"):
-        raise cursor.unsupported("constraints cannot be added to a table; the key is part of CREATE TABLE")
-    column, is_key = _column(cursor)
-    if is_key:
+    column = _column(cursor)
+    if column.is_key:
         raise cursor.error("a column cannot be added to the key", ErrorKind.UNSUPPORTED, start)
-    return AddColumn(column, if_not_exists)
+    if column.checks:
+        message = "a column is added without CHECK; add the column, then write ALTER TABLE … ADD CHECK (…)"
+        raise cursor.error(message, ErrorKind.UNSUPPORTED, start)
+    return AddColumn(column.spec, if_not_exists)
 
 
-def _drop_column(cursor: Cursor) -> DropColumn:
-    if cursor.at_any("CONSTRAINT", "PRIMARY"):
+def _drop(cursor: QueryReader) -> DropColumn | DropConstraint:
+    if cursor.accept("CONSTRAINT"):
+        if_there = cursor.accept("IF", "EXISTS")
+        name = cursor.name("constraint")
+        _cascades(cursor)
+        return DropConstraint(name, if_there)
+    if cursor.at("PRIMARY"):
         raise cursor.unsupported("the key of a table cannot be dropped")
     cursor.accept("COLUMN")
     if_exists = cursor.accept("IF", "EXISTS")
@@ -437,9 +483,9 @@ def _set_options(cursor: Cursor) -> SetOptions:
     return SetOptions(options)
 
 
-_ALTER_ACTIONS: dict[str, Callable[[Cursor], AddColumn | DropColumn | RenameColumn | SetOptions]] = {
-    "ADD": _add_column,
-    "DROP": _drop_column,
+_ALTER_ACTIONS: dict[str, Callable[[QueryReader], AlterAction]] = {
+    "ADD": _add,
+    "DROP": _drop,
     "RENAME": _rename_column,
     "SET": _set_options,
 }

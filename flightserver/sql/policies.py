@@ -7,11 +7,9 @@ from catalog.errors import ErrorKind
 from catalog.grants import EVERYBODY, Privilege
 from flightserver.sql.access_statements import CreatePolicy, DropPolicy
 from flightserver.sql.grants import read_grantee
+from flightserver.sql.row_conditions import row_condition
 from flightserver.sql.text.queries import QueryReader
-from flightserver.sql.text.query_text import QueryText
-from flightserver.sql.text.tokens import Kind
 
-_QUERY_WORDS = frozenset({"SELECT", "WITH", "VALUES", "EXISTS"})
 _WRITING = frozenset({Privilege.INSERT, Privilege.UPDATE})
 
 
@@ -25,8 +23,8 @@ def parse_create_policy(cursor: QueryReader) -> CreatePolicy:
         raise cursor.unsupported("policies are permissive: each allows something")
     privileges = _privileges(cursor) if cursor.accept("FOR") else frozenset(Privilege)
     grantees = cursor.separated(lambda: read_grantee(cursor)) if cursor.accept("TO") else (EVERYBODY,)
-    using = _condition(cursor) if cursor.accept("USING") else None
-    check = _condition(cursor) if cursor.accept("WITH", "CHECK") else None
+    using = row_condition(cursor, "a policy") if cursor.accept("USING") else None
+    check = row_condition(cursor, "a policy") if cursor.accept("WITH", "CHECK") else None
     if privileges == {Privilege.INSERT}:
         if using is not None or check is None:
             message = "a policy FOR INSERT has WITH CHECK and no USING: there is no row yet that it could be asked of"
@@ -52,16 +50,3 @@ def _privileges(cursor: QueryReader) -> frozenset[Privilege]:
     if not cursor.at_any(*Privilege):
         raise cursor.error(f"expected {', '.join(Privilege)} or ALL, found {cursor.found()}")
     return frozenset({Privilege(cursor.next().key)})
-
-
-def _condition(cursor: QueryReader) -> QueryText:
-    cursor.expect("(")
-    first, start = cursor.position, cursor.peek()
-    cursor.expression()
-    found = cursor.part_from(first)
-    cursor.expect(")")
-    if not found.keys.isdisjoint(_QUERY_WORDS):
-        raise cursor.error("a policy has no sub-query: its condition is about one row", ErrorKind.UNSUPPORTED, start)
-    if any(token.kind is Kind.PARAMETER for token in found.tokens):
-        raise cursor.error("a policy has no parameters", ErrorKind.INVALID, start)
-    return found

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from catalog.definition import ColumnSpec, TableKind
+from catalog.definition import CheckSpec, ColumnSpec, TableKind
 from flightserver.sql.statements import Statement, TableRef
 from flightserver.sql.text.query_text import QueryText
 
@@ -40,6 +40,7 @@ class CreateTable(Statement):
     options: Mapping[str, str] = field(default_factory=dict)
     temporary: bool = False
     is_stream: bool = False
+    checks: tuple[CheckSpec, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class CreateTableAs(Statement):
     temporary: bool = False
     is_stream: bool = False
     columns: tuple[ColumnSpec, ...] = ()
+    checks: tuple[CheckSpec, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,13 +93,28 @@ class RenameColumn:
 
 
 @dataclass(frozen=True)
+class AddCheck:
+    """ALTER TABLE … ADD CHECK."""
+
+    check: CheckSpec
+
+
+@dataclass(frozen=True)
+class DropConstraint:
+    """ALTER TABLE … DROP CONSTRAINT."""
+
+    name: str
+    if_exists: bool
+
+
+@dataclass(frozen=True)
 class SetOptions:
     """ALTER TABLE … SET (…): the options named here change, the others stay."""
 
     options: Mapping[str, str]
 
 
-AlterAction = AddColumn | DropColumn | RenameColumn | SetOptions
+AlterAction = AddColumn | DropColumn | RenameColumn | SetOptions | AddCheck | DropConstraint
 
 
 @dataclass(frozen=True)

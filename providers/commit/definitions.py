@@ -3,7 +3,8 @@
 A statement looks its table up before it waits: for its rows, for a stream, for a lock. Whoever commits the change holds
 what keeps the definition as it is (the scope's writer lock, or the transaction's), and asks here. A change that was
 found in the table's rows holds for the definition that they were read by and for no other: a column that has come since
-is not in it. Rows that a client offered hold as long as the columns that they name are the same.
+is not in it. Rows that a client offered hold as long as the columns that they name are the same,
+and the constraints that they were held against.
 """
 
 from collections.abc import Iterable
@@ -22,16 +23,18 @@ class StaleDefinitionError(DatabaseError):
 def require_same(made_by: TableDef, now: TableDef) -> None:
     """Raise for a change of the table's own rows that was made by another definition."""
     if made_by.version != now.version:
-        raise _changed(now)
+        raise changed(now)
 
 
 def require_columns(made_by: TableDef, now: TableDef, named: Iterable[str]) -> None:
-    """Raise for rows that name a column which has another name now, or is gone."""
+    """Raise for rows that name a column which has another name now, or is gone, or by which no CHECK was asked."""
     if made_by.version != now.version:
+        if made_by.checks != now.checks:
+            raise changed(now)
         for name in named:
             column = now.by_name.get(name)
             if column is None or column.id != made_by.column(name).id:
-                raise _changed(now)
+                raise changed(now)
 
 
 def dropped(table: TableDef) -> StaleDefinitionError:
@@ -39,7 +42,8 @@ def dropped(table: TableDef) -> StaleDefinitionError:
     return StaleDefinitionError(ErrorKind.NOT_FOUND, f"table {table.name} was dropped")
 
 
-def _changed(table: TableDef) -> StaleDefinitionError:
+def changed(table: TableDef) -> StaleDefinitionError:
+    """What is said of a table that is another one by now."""
     return StaleDefinitionError(
         ErrorKind.CONFLICT, f"the definition of {table.name} was changed while the statement ran; run it again"
     )

@@ -29,7 +29,7 @@ from providers.cold.scope_folder import ScopeFolder, TableFolders
 from providers.commit import recovery
 from providers.commit.apply import adopted, after_commit, hot_chunks, versions_of
 from providers.commit.bulk_record import put_bulk_commit, restore_bulk_commit
-from providers.commit.definitions import dropped
+from providers.commit.definitions import changed, dropped
 from providers.commit.file_names import FileNames
 from providers.commit.idempotency import Idempotency, Outcome, find_replay, put_outcome
 from providers.commit.lifetime import FLOOR, kept, put_floor, unexpired
@@ -114,6 +114,8 @@ class ScopeStore:
         self.after_writing: Callable[[Collection[ScopeState]], None] = _at_once
         """Returns when those may go on who have committed to some scopes, and hold no lock."""
         self._gone: set[int] = set()
+        self._least: dict[int, int] = {}
+        """The oldest versions of definitions that may be written by, where not any may."""
         self.dropped_tables: set[int] = set()
         """Tables whose folders may still be there."""
         stored = keyvalue.get(Family.META, _SEQ_CEILING)
@@ -121,9 +123,15 @@ class ScopeStore:
 
     def state(self, table: TableDef, user: str | None) -> ScopeState:
         """The scope of `table` (and `user`, for a USER table), read by at least this version of the definition."""
+        if table.version < self._least.get(table.id, 0):
+            raise changed(table)
         state = self._found(table, user)
         self._adopt(state, table)
         return state
+
+    def refuse_older(self, table: TableDef) -> None:
+        """Let nobody write by an older definition any more; who has a scope already finds the newer one there."""
+        self._least[table.id] = table.version
 
     def snapshot(self, table: TableDef, user: str | None) -> Snapshot:
         """What a reader that starts now sees."""

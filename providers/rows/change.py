@@ -31,6 +31,11 @@ class Change:
         """One flag for each row, true for tombstones."""
         return np.zeros(self.rows.num_rows, dtype=np.bool_) if self.deleted is None else self.deleted
 
+    @property
+    def live_rows(self) -> pa.Table:
+        """The rows that are no tombstones."""
+        return self.rows if self.deleted is None else self.rows.filter(pa.array(~self.deleted))
+
     def read_by(self, table: TableDef) -> "Change":
         """The change by another version of its table's definition."""
         schema = table.row_schema

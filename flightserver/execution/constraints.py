@@ -1,0 +1,41 @@
+"""CHECK: conditions that no row of a table makes false; what is NULL is not false.
+
+Rows are held against all conditions of their table at once, by one query over them, before they are written. A
+condition is about what users write, so it is planned like any query of theirs: it means what it means in a SELECT.
+"""
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from catalog.definition import Check, TableDef
+from catalog.errors import DatabaseError, ErrorKind
+from catalog.identifiers import quote_identifier
+from flightserver.sql.text.query_text import QueryText
+
+OFFERED = "$offered"
+"""The relation of rows that are about to be written."""
+
+
+def offered_rows(table: TableDef) -> str:
+    """Those, by the table's name, as they stand in FROM."""
+    return f"{quote_identifier(OFFERED)} AS {quote_identifier(table.name.table)}"
+
+
+def broken_text(checks: Sequence[Check], source: str) -> QueryText:
+    """The query for how many rows of a source make each condition false."""
+    counts = ", ".join(
+        f"count(*) FILTER (WHERE NOT ({check.condition})) AS {quote_identifier(f'n{place}')}"
+        for place, check in enumerate(checks)
+    )
+    return QueryText(f"SELECT {counts} FROM {source}")
+
+
+def refuse_broken(table: TableDef, checks: Sequence[Check], counts: pa.Table) -> None:
+    """Raise INVALID for the first condition that rows make false, by how many do."""
+    for check, broken in zip(checks, counts.columns, strict=True):
+        if broken[0].as_py():
+            raise DatabaseError(
+                ErrorKind.INVALID,
+                f"a row breaks the constraint {check.name} of {table.name}: CHECK ({check.condition})",
+            )

@@ -1,0 +1,53 @@
+"""What must hold before a condition becomes a constraint: it can be asked, and every row that is there satisfies it.
+
+Rows are looked at with the constraint in force already, so that none can come in between; who is about to write by the
+definition before it is refused, and tries again by the new one.
+"""
+
+import pyarrow as pa
+
+from catalog.definition import Check, TableDef
+from catalog.errors import DatabaseError, ErrorKind
+from catalog.identifiers import TableName, quote_identifier
+from flightserver.context import Context
+from flightserver.database import Database
+from flightserver.execution.constraints import OFFERED, broken_text, offered_rows, refuse_broken
+from flightserver.execution.reading import Given, Reader
+from flightserver.execution.rewriting import qualified
+from flightserver.sql.text.query_text import QueryText
+from flush.partitions import users_of
+from providers.snapshot import Snapshot
+
+
+class NewConstraints:
+    """Looks at conditions before they become constraints, and at the rows that are there."""
+
+    def __init__(self, database: Database, reader: Reader) -> None:
+        self._store = database.store
+        self._reader = reader
+
+    def refuse_unusable(self, table: TableDef, context: Context) -> None:
+        """Raise for a constraint of a new definition that cannot be asked of its rows, or is not true or false."""
+        given = Given(rows={TableName(context.namespace, OFFERED): table.schema.empty_table()})
+        for check in table.checks:
+            text = QueryText(f"SELECT ({check.condition}) AS condition FROM {offered_rows(table)}")
+            (field,) = self._reader.plan(text, context.unguarded(), None, given).schema
+            if not pa.types.is_boolean(field.type):
+                raise DatabaseError(
+                    ErrorKind.INVALID, f"the condition of {check.name} is true or false, and not {field.type}"
+                )
+
+    def refuse_broken_by_others(self, table: TableDef, check: Check, context: Context) -> None:
+        """Raise INVALID when a row of anybody breaks a constraint. What is written from now on is held against it."""
+        self._store.refuse_older(table)
+        loaded = {state.head.scope.user for state in self._store.loaded() if state.head.table.id == table.id}
+        for user in {*users_of(self._store, table), *loaded}:
+            self._store.wait_shown(self._store.state(table, user))
+            self.refuse_broken_in(self._store.snapshot(table, user), check, context.unguarded())
+
+    def refuse_broken_in(self, snapshot: Snapshot, check: Check, context: Context) -> None:
+        """Raise INVALID when a row of a state breaks a constraint."""
+        table = snapshot.table
+        text = broken_text([check], f"{qualified(table.name)} AS {quote_identifier(table.name.table)}")
+        counts = self._reader.plan(text, context, None, Given({table.name: snapshot})).rows().to_table(context.stop)
+        refuse_broken(table, [check], counts)

@@ -110,6 +110,7 @@ ANSWERS: dict[str, dict[str, list[object]]] = {
             "'1-2'::interval": "2025-05-31 02:30:00",
             "k * INTERVAL '1 day'": "2024-04-01 02:30:00",
             "INTERVAL '1 day' * 1.5": "2024-04-01 14:30:00",
+            "(position('_' IN s) % 3) * INTERVAL '1 day'": "2024-04-02 02:30:00",
             "INTERVAL '1 month' / 3": "2024-04-10 02:30:00",
             "(ts - TIMESTAMP '2024-03-30 02:30:00') * 2": "2024-04-02 02:30:00",
         }.items()

@@ -195,6 +195,42 @@ MOMENTS = (
     ),
 )
 
+WORDED = (
+    *(
+        Form(f"{{0}} {words} {pattern} ESCAPE '!'", (TEXT,), BOOL, Level.RANGE, (Level.CONCAT,), weight=0.4)
+        for words in ("LIKE", "NOT LIKE", "ILIKE")
+        for pattern in ("'a!_%'", "'a!!%'", "'_!_b'")
+    ),
+    *(
+        Form(f"trim({side} FROM {{0}})", (TEXT,), TEXT, needs=(Level.CONCAT,), weight=0.4)
+        for side in ("BOTH", "LEADING", "TRAILING 'b'", "BOTH 'a'")
+    ),
+    Form("('{{\"a\":' || CAST({0} AS VARCHAR) || '}}') ->> 'a'", (INT,), TEXT, Level.CONCAT, weight=0.3),
+    Form(
+        "{0} AT TIME ZONE 'Europe/Berlin' AT TIME ZONE 'UTC'",
+        (MOMENT,),
+        MOMENT,
+        Level.MINUS,
+        (Level.CLOSED,),
+        weight=0.5,
+    ),
+    Form(
+        "({0} AT TIME ZONE 'UTC') AT TIME ZONE 'America/New_York'",
+        (MOMENT,),
+        MOMENT,
+        Level.MINUS,
+        (Level.CLOSED,),
+        weight=0.5,
+    ),
+    Form("{0} + ({1} % 100) * INTERVAL '1 day'", (MOMENT, INT), MOMENT, Level.SUM, (Level.SUM, Level.PRODUCT)),
+    *(
+        Form(f"CAST(extract({part} FROM {{0}}) AS BIGINT)", (kind,), INT, weight=0.2)
+        for part in ("century", "decade", "millennium")
+        for kind in (DATE, MOMENT)
+    ),
+)
+"""What SQL has words for, and the engine others."""
+
 SCALARS: tuple[Form, ...] = (
     *LOGIC,
     *(form for kind in Kind for form in conditions_on(kind)),
@@ -203,6 +239,7 @@ SCALARS: tuple[Form, ...] = (
     *MIXED_NUMBERS,
     *TEXTS,
     *MOMENTS,
+    *WORDED,
 )
 
 
@@ -239,6 +276,7 @@ AGGREGATES: tuple[Form, ...] = (
     Form("bool_and({0})", (BOOL,), BOOL),
     Form("bool_or({0})", (BOOL,), BOOL),
     Form("string_agg({0}, ',' ORDER BY {0})", (TEXT,), TEXT),
+    Form("percentile_cont(0.5) WITHIN GROUP (ORDER BY {0})", (INT,), DOUBLE, weight=0.3),
 )
 
 RANKS: tuple[Form, ...] = (

@@ -11,8 +11,9 @@ from tests.oracle.answers import Answer
 from tests.oracle.databases import Server
 from tests.oracle.duel import Trial
 from tests.oracle.forms import COUNT, NOT, SUM_OF_ONES, UNKNOWN
-from tests.oracle.generator import Generator, both
+from tests.oracle.generator import Generator
 from tests.oracle.kinds import Kind
+from tests.oracle.queries import both
 from tests.oracle.tree import Aggregate, Call, Expression, Node, Output, Query, Select, SetOperation, Source
 from tests.oracle.writing import Writer, writes
 

@@ -147,10 +147,11 @@ class Order(Node):
 
 @dataclass(frozen=True)
 class Page(Node):
-    """Which rows of an order are left."""
+    """Which rows of an order are left; `in_words` is FETCH FIRST … ROWS ONLY."""
 
     limit: int | None = None
     offset: int | None = None
+    in_words: bool = kept(default=False)
 
 
 @dataclass(frozen=True)
@@ -164,6 +165,16 @@ class Named(Source):
 
     name: str
     alias: str
+
+
+@dataclass(frozen=True)
+class Series(Source):
+    """Whole numbers one after another."""
+
+    first: int
+    last: int
+    alias: str
+    column: str = kept(default="v1")
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tests.oracle.forms import EQUAL
-from tests.oracle.generator import Generator, Table, columns_of
+from tests.oracle.generator import Generator
 from tests.oracle.kinds import Kind, literal
+from tests.oracle.queries import Table, columns_of
 from tests.oracle.tree import (
     AddColumn,
     Assignment,

@@ -171,6 +171,9 @@ def _output(writer: Writer, node: tree.Output) -> str:
 
 @writes(tree.Page)
 def _page(_: Writer, node: tree.Page) -> str:
+    if node.in_words:
+        offset = "" if node.offset is None else f"OFFSET {node.offset} ROWS"
+        return joined(offset, "" if node.limit is None else f"FETCH FIRST {node.limit} ROWS ONLY")
     limit = "" if node.limit is None else f"LIMIT {node.limit}"
     return joined(limit, "" if node.offset is None else f"OFFSET {node.offset}")
 
@@ -178,6 +181,11 @@ def _page(_: Writer, node: tree.Page) -> str:
 @writes(tree.Named)
 def _named(_: Writer, node: tree.Named) -> str:
     return f"{node.name} AS {node.alias}"
+
+
+@writes(tree.Series)
+def _series(_: Writer, node: tree.Series) -> str:
+    return f"generate_series({node.first}, {node.last}) AS {node.alias} ({node.column})"
 
 
 @writes(tree.Derived)

@@ -123,10 +123,8 @@ class TypeReader:
             left = right if pa.types.is_decimal(right) else pa.float64()
         elif is_pointed(value.right) and is_number(left):
             right = left if pa.types.is_decimal(left) else pa.float64()
-        elif is_pointed(value.right) and _is_length(left):
-            right = pa.float64()
-        elif is_pointed(value.left) and _is_length(right):
-            left = pa.float64()
+        elif _is_product(value.operator, left, right):
+            return _INTERVAL
         return arithmetic_type(value.operator, left, right)
 
     def _compound(self, value: tree.Compound) -> pa.DataType | None:
@@ -204,19 +202,18 @@ def arithmetic_type(operator: str, left: pa.DataType | None, right: pa.DataType 
         return pa.duration("us")
     if pa.types.is_date(left) and pa.types.is_date(right) and operator == "-":
         return pa.int64()
-    if operator in {"*", "/"}:
-        return _scaled_type(left, right) or (_scaled_type(right, left) if operator == "*" else None)
-    if operator == "%":
+    if operator not in {"+", "-"}:
         return None
     return _moved_type(left, right) or (_moved_type(right, left) if operator == "+" else None)
 
 
-def _scaled_type(interval: pa.DataType, by: pa.DataType) -> pa.DataType | None:
-    """The type of an interval times or over a number."""
-    return _INTERVAL if _is_length(interval) and is_number(by) else None
+def _is_product(operator: str, left: pa.DataType | None, right: pa.DataType | None) -> bool:
+    """Tell whether an interval is taken times a number, or over one: nothing else can be."""
+    return (operator in {"*", "/"} and is_length(left)) or (operator == "*" and is_length(right))
 
 
-def _is_length(data_type: pa.DataType | None) -> bool:
+def is_length(data_type: pa.DataType | None) -> bool:
+    """Tell whether a type is of intervals, or of differences of moments."""
     return data_type is not None and bool(pa.types.is_interval(data_type) or pa.types.is_duration(data_type))
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from flightserver.sql.meaning.forms.depth import refuse_deep
 from flightserver.sql.meaning.scopes import Visit
-from flightserver.sql.meaning.types import is_number, is_pointed
+from flightserver.sql.meaning.types import is_length
 from flightserver.sql.meaning.writing import Writing
 from flightserver.sql.text import tree
 from flightserver.sql.text.interval_texts import read_interval
@@ -20,8 +20,6 @@ _PLAIN = re.compile(r"\s*(?:[-+]?\d+(?:\.\d+)?\s*[a-z]*(?:\s+|\Z))+", re.IGNOREC
 """What the engine reads by itself."""
 
 _INTERVAL = pa.month_day_nano_interval()
-_LENGTHS = frozenset({_INTERVAL, pa.duration("us"), pa.duration("ns")})
-"""Intervals, and differences of moments."""
 
 
 def write(writing: Writing) -> None:
@@ -68,9 +66,9 @@ def _write_cast(writing: Writing, cast: tree.Cast, found: Visit) -> None:
 
 def _write_product(writing: Writing, node: tree.Binary, found: Visit) -> None:
     left, right = writing.type_of(node.left, found), writing.type_of(node.right, found)
-    if left in _LENGTHS and (is_number(right) or is_pointed(node.right)):
+    if is_length(left) and not is_length(right):
         interval, number, known = node.left, node.right, left
-    elif right in _LENGTHS and node.operator == "*" and (is_number(left) or is_pointed(node.left)):
+    elif is_length(right) and node.operator == "*" and not is_length(left):
         interval, number, known = node.right, node.left, right
     else:
         return

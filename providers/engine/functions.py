@@ -145,6 +145,9 @@ def moment_bin(strides: pa.Array, moments: pa.Array, origins: pa.Array) -> pa.Ar
     starts = first + (given - first) // np.where(lengths, lengths, 1) * lengths
     if months.any():
         starts = np.where(months > 0, _starts_of_months(np.where(months, months, 1), given, first), starts)
+    seconds = starts // 1_000_000
+    if np.any(~missing & ((seconds < FIRST_SECOND) | (seconds >= END_SECOND))):
+        raise ValueError("timestamp out of range")
     return pa.array(starts, mask=missing).cast(moments.type)
 
 

@@ -201,6 +201,10 @@ ANSWERS: dict[str, dict[str, list[object]]] = {
 }
 
 REFUSALS = {
+    "SELECT * FROM t TABLESAMPLE BERNOULLI (10)": "random",
+    "SELECT * FROM t PIVOT (sum(n) FOR g IN ('a', 'b'))": "FILTER",
+    "SELECT * FROM t UNPIVOT (v FOR name IN (k, n))": "UNION ALL",
+    "SELECT date_bin(INTERVAL '1637426858 months', ts, TIMESTAMP '1984-01-07') FROM t": "out of range",
     "SELECT to_char(ts, 'Month') FROM t": "write %-formats",
     "SELECT d / 0 FROM t": "ivide by zero",
     "SELECT s -> 'a' FROM t": "invalid input for JSON",

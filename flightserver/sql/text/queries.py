@@ -343,9 +343,10 @@ class QueryReader(ExpressionReader):
         else:
             found = self._table()
         if self.at("TABLESAMPLE"):
-            raise self.unsupported("TABLESAMPLE is not supported")
+            raise self.unsupported("TABLESAMPLE is not supported; write WHERE random() < 0.1 for a tenth of the rows")
         if self.at_any("PIVOT", "UNPIVOT") and self.peek(1).key == "(":
-            raise self.unsupported(f"{self.peek().key} is not supported")
+            instead = "sum(x) FILTER (WHERE y = …)" if self.at("PIVOT") else "UNION ALL of a SELECT for each column"
+            raise self.unsupported(f"{self.peek().key} is not supported; write {instead}")
         return found
 
     def _values_source(self, start: int) -> tree.Source:

@@ -4,7 +4,8 @@ What exists is decided in the change itself, which nobody's other change can com
 hides is not taken by it: what is made to last is made beside it, and what is dropped or altered is what the name means.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import pyarrow as pa
@@ -258,7 +259,7 @@ class Ddl:
         context.door.refuse_making(Kind.VIEW)
         if _is_taken_by_view(name, statement, context.work.registry, context):
             return _DONE
-        self._reader.describe(statement.query_text, context)
+        _refuse_same_names(name, self._reader.describe(statement.query_text, context).schema.names)
         view = ViewDef(name, statement.query_text, context.namespace, fresh_id(), context.user)
 
         def change(registry: Registry) -> Registry:
@@ -324,6 +325,13 @@ def _is_taken(name: TableName, context: Context, *, temporary: bool, allowed: bo
         return True
     beside.refuse_taken(name)
     return False
+
+
+def _refuse_same_names(name: TableName, columns: Sequence[str]) -> None:
+    """Refuse a view of whose columns two have one name: no query could tell them apart."""
+    twice = next((column for column, count in Counter(columns).items() if count > 1), None)
+    if twice is not None:
+        raise DatabaseError(ErrorKind.ALREADY_EXISTS, f"view {name} has a column {twice} already")
 
 
 def _is_taken_by_view(name: TableName, statement: CreateView, registry: Registry, context: Context) -> bool:

@@ -219,3 +219,25 @@ def test_an_owner_may_give_to_those_below(house: House) -> None:
     sid.ok("CREATE NAMESPACE room")
     sid.ok("ALTER NAMESPACE room OWNER TO ann")
     ann.ok("DROP NAMESPACE room")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT EXISTS (SELECT 1 FROM {s}) AS v",
+        "SELECT m.id IN (SELECT id FROM {s}) AS v FROM asked m",
+        "SELECT count(*) FILTER (WHERE EXISTS (SELECT 1 FROM {s} h WHERE h.id >= m.id)) > 0 AS v FROM asked m",
+        "SELECT count(*) > 0 AS v FROM asked m JOIN asked n ON EXISTS (SELECT 1 FROM {s} h WHERE h.id = m.id)",
+        "SELECT (SELECT h.id FROM {s} h WHERE h.id = m.id OR h.id > m.id) IS NOT NULL AS v FROM asked m",
+    ],
+)
+def test_sub_queries_as_values_ask_for_what_their_user_may_see(house: House, query: str) -> None:
+    """However they are written for the engine: nothing of a table without a grant, of a USER table the own rows."""
+    root, ann = house.person("root"), house.person("ann")
+    for name, kind in (("asked", "SHARED"), ("unseen", "SHARED"), ("everybodys", "USER")):
+        root.ok(f"CREATE {kind} TABLE IF NOT EXISTS {name} (id BIGINT PRIMARY KEY)")
+        root.ok(f"INSERT INTO {name} VALUES (1) ON CONFLICT DO NOTHING")
+    root.ok("GRANT SELECT ON asked TO ann")
+    assert ann.refused(query.format(s="unseen")) == ann.refused(query.format(s="nowhere")).replace("nowhere", "unseen")
+    assert ann.ok(query.format(s="everybodys")) == [{"v": False}]
+    assert root.ok(query.format(s="everybodys")) == [{"v": True}]

@@ -6,11 +6,18 @@
 More rows than one are an error where the value is asked for; none is NULL.
 """
 
+from catalog.errors import DatabaseError, ErrorKind
 from flightserver.sql.meaning.aggregates import aggregates_all
 from flightserver.sql.meaning.repairs.keys import asks_for_one
 from flightserver.sql.meaning.scopes import output_name
 from flightserver.sql.meaning.writing import Writing
 from flightserver.sql.text import tree
+
+DEPTH_MAX = 4
+"""How deep such sub-queries may stand in each other: what they read is written twice, or three times for IN."""
+
+_WRITTEN_OFTEN = tree.ScalarQuery | tree.InQuery | tree.Quantified
+_DEEP = f"sub-queries as values that may have several rows are nested more than {DEPTH_MAX} times; write a join"
 
 
 def write(writing: Writing) -> None:
@@ -27,6 +34,9 @@ def write(writing: Writing) -> None:
             continue
         writing.nameless.add(id(select))
         if place is None:
+            within = sum(isinstance(above.node, _WRITTEN_OFTEN) for above in found.ancestors())
+            if within >= DEPTH_MAX:
+                raise DatabaseError(ErrorKind.RESOURCES, _DEEP)
             _write_only(writing, node, select)
         else:
             _write_first(writing, node, query, select, place)

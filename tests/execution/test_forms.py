@@ -216,7 +216,8 @@ REFUSALS = {
     "SELECT a.k FROM t a JOIN t b ON EXISTS (SELECT 1 FROM t c WHERE c.k = a.k AND c.n = b.n)": "put it into WHERE",
     "SELECT a.k FROM t a LEFT JOIN t b ON a.k = b.n ORDER BY (SELECT max(c.n) FROM t c WHERE c.k = b.k)": "by a name",
     "SELECT (SELECT b.k FROM t b WHERE b.g = t.g) FROM t": "more than one row",
-    f"SELECT {'(SELECT k FROM t b WHERE b.n = t.k AND 1 = ' * 6}1{')' * 6} FROM t": "nested more than 4 times",
+    f"SELECT {''.join(f'(SELECT k FROM t b{n + 1} WHERE b{n + 1}.n = b{n}.k AND 1 = ' for n in range(6))}1{')' * 6} "
+    "FROM t b0": "nested more than 4 times",
     "SELECT to_char(ts, 'Month') FROM t": "write %-formats",
     "SELECT d / 0 FROM t": "ivide by zero",
     "SELECT s -> 'a' FROM t": "invalid input for JSON",

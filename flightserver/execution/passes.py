@@ -23,6 +23,7 @@ from flightserver.execution.reads import Reads
 from flightserver.execution.sources import Source, SqlText
 from flightserver.sql.meaning.claims import Claim, Fact
 from flightserver.sql.meaning.fences import FENCE
+from flightserver.sql.meaning.series import ROWS_MAX
 from flightserver.sql.meaning.system_columns import of_all_columns
 from flightserver.sql.meaning.value_sizes import STORED_BYTES
 from manifest.predicate import AnyOf, Predicate, Unknown
@@ -31,7 +32,7 @@ from providers.engine.estimates import casts_lose
 from providers.engine.export import selected_columns
 from providers.engine.lost_orders import lost_order
 from providers.engine.origins import Origins
-from providers.engine.plans import JoinSide, PlanFacts, Scan, facts, optimized
+from providers.engine.plans import SERIES_SCAN, JoinSide, PlanFacts, Scan, facts, optimized
 from providers.engine.predicates import translate
 from providers.engine.relations import Columns
 from providers.engine.session import BATCH_ROWS, PAIRED_ROWS, PAIRS_MAX, EngineTable, Frame, SqlDialect
@@ -92,7 +93,8 @@ class Use:
             return any(side.columns.issuperset(column.name for column in key) for key in keys)
 
         def rows(side: JoinSide) -> int:
-            return max((by_shape[name].live_count for name in side.scanned if name in by_shape), default=1)
+            made = ROWS_MAX if SERIES_SCAN in side.scanned else 1
+            return max((by_shape[name].live_count for name in side.scanned if name in by_shape), default=made)
 
         joins = [sides for sides in self.joins if not any(map(is_by_key, sides))]
         return max((rows(left) * rows(right) for left, right in joins), default=0)

@@ -47,6 +47,10 @@ class MadeKey(NamedTuple):
     side: LogicalPlan
 
 
+SERIES_SCAN = "generate_series()"
+"""How the engine calls the scan of the rows that a function makes of nothing."""
+
+
 @dataclass(frozen=True)
 class JoinSide:
     """A side of a join: the tables that are scanned in it, and the columns by whose values it is joined."""

@@ -15,7 +15,7 @@ from flightserver.sql.text.query_text import QueryText
 from flightserver.sql.text.tokens import Kind, string_value
 
 SERIES = frozenset({"generate_series", "range"})
-ROWS_MAX = 10_000_000
+ROWS_MAX = 1_000_000
 _DAYS_OF_EVERY_MONTH = 28
 
 

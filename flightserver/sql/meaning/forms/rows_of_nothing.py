@@ -7,6 +7,9 @@ from flightserver.sql.meaning.writing import Writing
 from flightserver.sql.text import tree
 from flightserver.sql.text.tokens import error_at
 
+PAIRS_MAX = 64_000_000
+"""Of series that are joined with each other: the engine is not stopped within a batch of them."""
+
 _INT64 = range(-(1 << 63) + (1 << 32), (1 << 63) - (1 << 32))
 """With room for the step that the engine takes behind the last value."""
 
@@ -17,10 +20,13 @@ def write(writing: Writing) -> None:
         _refuse_quoted(writing)
         return
     written: set[int] = set()
+    pairs = 1
     for source, _ in writing.of_kind(tree.CallSource):
         if source.call.name in SERIES:
             written.add(id(source.call))
-            _write(writing, source)
+            pairs *= max(_write(writing, source), 1)
+            if pairs > PAIRS_MAX:
+                raise _refused(writing, source.call, f"all series of a query make at most {PAIRS_MAX} pairs of rows")
     _refuse_quoted(writing, frozenset(written))
 
 
@@ -34,7 +40,8 @@ def _refuse_quoted(writing: Writing, written: frozenset[int] = frozenset()) -> N
             )
 
 
-def _write(writing: Writing, source: tree.CallSource) -> None:
+def _write(writing: Writing, source: tree.CallSource) -> int:
+    """Write a series; return how many rows it has."""
     call = source.call
     try:
         made = read_series(writing.text, call)
@@ -46,6 +53,7 @@ def _write(writing: Writing, source: tree.CallSource) -> None:
         raise _refused(writing, call, "its numbers are BIGINT")
     alias = "" if source.alias is not None else f" AS {quote_identifier(call.name)}"
     writing.edits.span(call.start, call.end, f"(SELECT {written.format(column=column)}){alias}")
+    return made.count
 
 
 def _numbers(made: Numbers) -> str:

@@ -10,7 +10,7 @@ from catalog.roles import Identity, Role
 from flightserver.access.door import Door, unnoticed
 from flightserver.access.principal import FindIdentity, Principal, only_themselves
 from flightserver.access.rights import Use, kind_of
-from flightserver.activity.statement import RunningStatement
+from flightserver.activity.statement import Engine, RunningStatement
 from flightserver.sql.statements import TableRef
 from flightserver.temporary import TemporaryTables
 from providers.commit.request import PLAIN, Request
@@ -46,6 +46,7 @@ class Context:
     past_policies: bool = False
     on_read: Callable[[TableDef], None] = unwatched
     on_hidden: Callable[[], None] = unnoticed
+    engine: Engine = Engine.AUTO
 
     @property
     def user(self) -> str:

@@ -70,6 +70,16 @@ class JwtSettings(BaseModel):
         return self
 
 
+class ClusterSettings(BaseModel):
+    """Where large queries run, see docs/scale.md."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str = Field(pattern=r"^sc://[^\s;]+$", description="where its Spark Connect server is: sc://host:port")
+    min_mb: int = Field(0, ge=0, description="queries that read more than that run on it by themselves; 0: none")
+    silence_s: float = Field(600.0, gt=0, description="how long it may say nothing until a query is given up")
+
+
 class Settings(BaseModel):
     """Everything that can be set, with what moving it costs."""
 
@@ -92,6 +102,7 @@ class Settings(BaseModel):
         None, description="a file with the password of root, who is made of it when there are no users"
     )
     jwt: JwtSettings | None = Field(None, description="an outside issuer of tokens, see docs/security.md")
+    cluster: ClusterSettings | None = Field(None, description="where large queries run, see docs/scale.md")
     logins_at_once: int = Field(2, ge=1, description="passwords checked at once; others wait their turn")
     durability: Durability = Field(
         Durability.SYNC, description="sync: acknowledged means on disk; async: the newest second may be lost"

@@ -37,7 +37,8 @@ FENCES = {
     "datafusion": {"providers/engine/", "providers/rows/defaults.py"},
     "argon2": {"flightserver/access/passwords.py"},
     "jwt": {"flightserver/access/issuer.py"},
-    "sqlglot": {"flightserver/sql/defaults.py"},
+    "sqlglot": {"flightserver/sql/defaults.py", "flightserver/cluster/translation/"},
+    "pyspark": {"flightserver/cluster/connection.py"},
     "click": {"flightserver/__main__.py", "flightserver/cli/"},
     "adbc_driver_flightsql": {"flightserver/cli/", "flightserver/dialect/"},
     "sqlalchemy": {"flightserver/dialect/"},
@@ -64,6 +65,7 @@ SIBLINGS = {
     "flightserver.protocol": {"catalog"},
     "flightserver.sql": {"catalog"},
     "flightserver.dialect": {"catalog"},
+    "flightserver.cluster": {"catalog", "providers"},
 }
 """Sub-packages without I/O, which import nothing of ours but these."""
 

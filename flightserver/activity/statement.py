@@ -24,6 +24,15 @@ class StatementState(Enum):
     CANCELLED = "cancelled"
 
 
+@unique
+class Engine(Enum):
+    """Where queries of a session run. AUTO leaves it to the server, by what they read."""
+
+    AUTO = "auto"
+    LOCAL = "local"
+    CLUSTER = "cluster"
+
+
 AT_WORK = frozenset({StatementState.RUNNING, StatementState.STREAMING})
 ENDED = frozenset({StatementState.FINISHED, StatementState.FAILED, StatementState.CANCELLED})
 _STOPPED = frozenset({ErrorKind.CANCELLED, ErrorKind.TIMEOUT})
@@ -53,6 +62,7 @@ class RunningStatement:
     batches_total: int = 0
     batches_pruned: int = 0
     seconds: float = 0.0
+    engine: Engine = Engine.LOCAL
     error: str | None = None
     let_go: Callable[[], None] = nothing
     """Called when its result is cancelled before anybody has fetched it."""

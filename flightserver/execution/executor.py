@@ -18,6 +18,7 @@ from flightserver.execution.direct import NO_PARAMETERS, Described, DirectReads
 from flightserver.execution.dml import Dml
 from flightserver.execution.granting import Granting
 from flightserver.execution.maintenance import Maintenance
+from flightserver.execution.on_cluster import ClusterQueries
 from flightserver.execution.parameters import bound_rows, check_bound, comparable, parameter_schema
 from flightserver.execution.reading import PlannedQuery, Reader
 from flightserver.execution.rewriting import finding_query
@@ -67,7 +68,8 @@ class Executor:
         self.ddl = Ddl(database, self.reader)
         self.direct = DirectReads(database.store.files, self._described)
         self.dml = Dml(database, self.reader, self.direct)
-        self._show = Show(database, self.reader)
+        self._cluster = ClusterQueries(database, self.reader)
+        self._show = Show(database, self.reader, self._cluster)
         self._granting = Granting(self.reader)
         self._maintenance = Maintenance(database)
         self._administration = Administration(database)
@@ -159,9 +161,13 @@ class Executor:
         )
 
     def _rows(self, statement: Query, context: Context, parameters: Parameters | None) -> Rows:
-        """The result of a query: of a look-up by key without the engine."""
+        """The result of a query: of a look-up by key without the engine, of a large one maybe from the cluster."""
         found = self.direct.rows(statement.text, context, parameters or NO_PARAMETERS)
-        return found or self._plan(statement, context, parameters).rows()
+        if found is not None:
+            return found
+        planned = self._plan(statement, context, parameters)
+        there = self._cluster.query(statement.text, context, planned, has_parameters=parameters is not None)
+        return planned.rows() if there is None else there.noted(context).rows()
 
     def _described(self, text: QueryText, context: Context) -> Described:
         count = count_parameters(text)

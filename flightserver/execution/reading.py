@@ -206,9 +206,13 @@ class Reader:
 
     def reads_system_only(self, text: QueryText, context: Context) -> bool:
         """Tell whether all that a query reads are system tables."""
-        reads = self._query(text, context, None, NOTHING).reads
+        reads = self.reads(text, context)
         about_server = all(name.namespace == SYSTEM_NAMESPACE for name in reads.system)
         return bool(reads.system) and about_server and not reads.tables and not reads.views
+
+    def reads(self, text: QueryText, context: Context) -> Reads:
+        """What a query may read."""
+        return self._query(text, context, None, NOTHING).reads
 
     def _columns_of_view(self, view: ViewDef, context: Context) -> pa.Schema:
         """The columns of a view."""

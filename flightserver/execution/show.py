@@ -17,6 +17,7 @@ from flightserver.database import Database
 from flightserver.execution.granting import grants_seen
 from flightserver.execution.jobs_seen import jobs_seen
 from flightserver.execution.manifests_seen import MANIFEST_CACHE, manifests_seen
+from flightserver.execution.on_cluster import ClusterQueries
 from flightserver.execution.published_seen import PUBLISHED, published_seen
 from flightserver.execution.reading import Reader
 from flightserver.execution.rewriting import finding_query, qualified
@@ -74,9 +75,10 @@ _MANIFEST = pa.schema(
 class Show:
     """Runs statements that describe."""
 
-    def __init__(self, database: Database, reader: Reader) -> None:
+    def __init__(self, database: Database, reader: Reader, cluster: ClusterQueries) -> None:
         self._database = database
         self._reader = reader
+        self._cluster = cluster
         self._handlers: dict[type[Statement], Callable[..., pa.Table]] = {
             ShowNamespaces: self._namespaces,
             ShowTables: self._tables,
@@ -166,6 +168,13 @@ class Show:
         if text is None:
             raise DatabaseError(ErrorKind.UNSUPPORTED, "EXPLAIN takes a query, INSERT, UPDATE or DELETE")
         plain = self._reader.plan(text, context)
+        there = self._cluster.query(text, context, plain, has_parameters=False) if written is None else None
+        if there is not None and not statement.analyze:
+            tables = [f"{name}: version {version}" for name, version in sorted(there.versions.items())]
+            types = ["published"] * len(tables) + ["cluster"]
+            return pa.table([types, [*tables, there.shown]], schema=_EXPLAINED)
+        if there is not None:
+            raise DatabaseError(ErrorKind.UNSUPPORTED, "the cluster does not tell how a query ran: EXPLAIN shows it")
         if written is not None:
             check_columns(statement.query, written, len(plain.schema))
         words = "EXPLAIN ANALYZE VERBOSE" if statement.verbose and statement.analyze else "EXPLAIN"

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import CATALOG_NAME, DEFAULT_NAMESPACE, NAME_LENGTH_MAX, PG_CATALOG
 from flightserver.access.door import Door
+from flightserver.activity.statement import Engine
 from flightserver.sessions.durations import duration_s, duration_text
 from flightserver.sql.statements import AT_MOST_SNAPSHOT
 
@@ -37,6 +38,7 @@ class SessionOptions:
     query_timeout_s: float | None = None
     read_only: bool = False
     kept: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    engine: Engine = Engine.AUTO
 
     def timeout_s(self, limit_s: float) -> float:
         """How long a statement may run on a server with this limit, which may have been lowered since."""
@@ -50,6 +52,7 @@ class Limits:
 
     door: Door
     query_timeout_s: float
+    has_cluster: bool
 
 
 @dataclass(frozen=True)
@@ -221,6 +224,17 @@ def _reset_timeout(options: SessionOptions) -> SessionOptions:
 _LEVELS = frozenset(level.lower() for level in AT_MOST_SNAPSHOT)
 _NO_OTHER_LEVEL = "every transaction has snapshot isolation"
 
+
+def _set_engine(options: SessionOptions, value: Value, limits: Limits) -> SessionOptions:
+    found = next((engine for engine in Engine if engine.value == str(value).lower()), None)
+    if found is None:
+        known = ", ".join(engine.value for engine in Engine)
+        raise DatabaseError(ErrorKind.INVALID, f"engine is one of {known}, not {value}")
+    if found is Engine.CLUSTER and not limits.has_cluster:
+        raise DatabaseError(ErrorKind.INVALID, "this server has no cluster: it is named by the setting cluster.url")
+    return replace(options, engine=found)
+
+
 _OPTIONS: Mapping[str, _Option] = {
     "application_name": _kept("application_name", "what the client calls itself; kept"),
     "bytea_output": _fixed(
@@ -250,6 +264,12 @@ _OPTIONS: Mapping[str, _Option] = {
         lambda shown: _on_or_off(shown.options.read_only),
         _set_read_only,
         lambda options: replace(options, read_only=False),
+    ),
+    "engine": _Option(
+        "where queries run: auto, local or cluster",
+        lambda shown: shown.options.engine.value,
+        _set_engine,
+        lambda options: replace(options, engine=Engine.AUTO),
     ),
     "extra_float_digits": _kept("extra_float_digits", "how other systems round numbers; kept", "1"),
     "integer_datetimes": _fact("moments are whole numbers", "on"),

@@ -100,7 +100,8 @@ class Session:
         """What its options are checked against."""
         own = self._own
         context = self.context(own.transaction if own is not None and own.is_open else None)
-        return Limits(context.door, self._database.settings.query_timeout_s)
+        settings = self._database.settings
+        return Limits(context.door, settings.query_timeout_s, settings.cluster is not None)
 
     @property
     def timeout_s(self) -> float:
@@ -158,6 +159,7 @@ class Session:
             statement=statement,
             stop=stop,
             find_identity=self._database.find_identity,
+            engine=self.options.engine,
         )
 
     def begin(self, peer: str) -> bytes:

@@ -72,6 +72,7 @@ _QUERIES = pa.schema(
         ("bytes", pa.int64()),
         ("batches_total", pa.int64()),
         ("batches_pruned", pa.int64()),
+        ("engine", pa.string()),
         ("error", pa.string()),
     ]
 )
@@ -205,6 +206,7 @@ def system_tables(watched: Watched) -> Mapping[str, SystemTable]:
                 "bytes": statement.bytes,
                 "batches_total": statement.batches_total,
                 "batches_pruned": statement.batches_pruned,
+                "engine": statement.engine.value,
                 "error": statement.error,
             }
             for statement in statements.listed()

@@ -31,7 +31,7 @@ from flightserver.sessions.accounts import Accounts
 from flightserver.sessions.directory import Sessions
 from flightserver.sessions.session import Session
 from flightserver.sessions.system_tables import Watched, system_tables
-from flightserver.settings import Settings
+from flightserver.settings import ClusterSettings, Settings
 from providers.stopping import never
 
 NO_COLUMNS = pa.schema([])
@@ -64,9 +64,12 @@ class House:
     folder: Path
     people: Mapping[str, Role]
     disabled: set[str] = field(default_factory=set)
+    cluster: ClusterSettings | None = None
 
     def __post_init__(self) -> None:
         settings = Settings(data_dir=self.folder, compaction=False, password_memory_kib=8, password_passes=1)
+        if self.cluster is not None:
+            settings = settings.model_copy(update={"cluster": self.cluster})
         self.database = Database(settings)
         self.database.find_identity = self._find
         self.ledger = Ledger(ledger_limits(settings))

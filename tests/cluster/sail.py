@@ -1,0 +1,62 @@
+"""A cluster for tests: Sail with two workers, on a free port."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+READY = re.compile(r"Spark Connect server on [\d.]+:(\d+)")
+START_SECONDS = 60.0
+POLL_SECONDS = 0.05
+STOP_SECONDS = 5.0
+
+
+class Sail:
+    """A server of Spark Connect in a process of its own, with workers beside it."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.url = f"sc://127.0.0.1:{port}"
+        self._log = folder / "sail.log"
+        environment = {
+            **os.environ,
+            "SAIL_MODE": "local-cluster",
+            "SAIL_CLUSTER__WORKER_INITIAL_COUNT": "2",
+            "SAIL_CLUSTER__WORKER_MAX_COUNT": "2",
+        }
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [
+                    str(Path(sys.executable).with_name("sail")),
+                    "spark",
+                    "server",
+                    "--ip",
+                    "127.0.0.1",
+                    "--port",
+                    str(port),
+                ],
+                cwd=folder,
+                env=environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        ends = time.monotonic() + START_SECONDS
+        while not READY.search(self._log.read_text()):
+            assert self.process.poll() is None, self._log.read_text()
+            assert time.monotonic() < ends, "Sail does not start"
+            time.sleep(POLL_SECONDS)
+
+    @property
+    def processor_seconds(self) -> float:
+        """What it has worked."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def kill(self) -> None:
+        """End it, with its workers, at once."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait(STOP_SECONDS)

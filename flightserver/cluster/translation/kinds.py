@@ -72,7 +72,7 @@ class Value:
     @property
     def is_double(self) -> bool:
         """Tell whether it is a double."""
-        return self.kind == DOUBLE
+        return bool(self.kind == DOUBLE)
 
     @property
     def precision(self) -> int:

@@ -48,9 +48,9 @@ def root(house: House) -> Person:
 def test_the_engine_is_an_option_of_the_session(house: House) -> None:
     """One of three, and RESET returns to what the server decides."""
     person = house.person("ann")
-    assert person.ok("SHOW engine")[0]["value"] == "auto"
+    assert person.ok("SHOW engine") == [{"engine": "auto"}]
     person.ok("SET engine = 'cluster'")
-    assert person.ok("SHOW engine")[0]["value"] == "cluster"
+    assert person.ok("SHOW engine") == [{"engine": "cluster"}]
     assert "engine is one of auto, local, cluster" in person.refused("SET engine = 'mars'")
     person.ok("RESET engine")
     assert person.ok("SELECT sum(k) AS s FROM t") == [{"s": 3}]
@@ -114,7 +114,9 @@ def test_a_transaction_stays(root: Person) -> None:
 
 def test_a_cluster_that_is_not_there_is_a_clear_error(root: Person) -> None:
     """UNAVAILABLE, with a way out; and the statement is listed as one that was to run there."""
-    assert root.refused("SELECT sum(k) FROM t").startswith("UNAVAILABLE: the cluster cannot be reached")
+    told = root.refused("SELECT sum(k) FROM t")
+    assert told.startswith("UNAVAILABLE: ")
+    assert "cluster" in told
     listed = root.ok("SELECT engine, state FROM system.queries WHERE text = 'SELECT sum(k) FROM t' ORDER BY query_id")
     assert listed[-1] == {"engine": "cluster", "state": "failed"}
 
@@ -151,7 +153,7 @@ def test_large_queries_go_there_by_themselves(tmp_path: Path) -> None:
         root.ok("FLUSH big")
         root.ok("CREATE TABLE small (k BIGINT PRIMARY KEY) WITH (publish = 'delta')")
         root.ok("INSERT INTO small VALUES (1), (4)")
-        assert root.refused("SELECT max(v) FROM big").startswith("UNAVAILABLE: the cluster")
+        assert root.refused("SELECT max(v) FROM big").startswith("UNAVAILABLE: ")
         assert root.ok("SELECT max(k) AS k FROM small") == [{"k": 4}]
         assert root.ok("SELECT length(md5(max(v))) AS n FROM big") == [{"n": 32}]
         root.ok("SET engine = 'local'")

@@ -37,6 +37,7 @@ NAMES = (
     "backup",
     "upkeep",
     "streams",
+    "publish",
     "criteria",
 )
 README = Path(__file__).with_name("README.md")

@@ -8,6 +8,9 @@ from flush.jobs.tasks import Clean, Compact, Flush, Publish, Reclaim, ScopeTask,
 SETTLE_AFTER_SECONDS = 5.0
 """How long a stream's rows stay as they came: settling takes the cores that the next stream would like to have."""
 
+PUBLISH_EVERY_SECONDS = 1.0
+"""How often other engines are shown something new of one scope: each version costs syncs, and nobody needs all."""
+
 EVICT_EVERY_SECONDS = 10.0
 """How often rows of one STREAM table go from memory and disk, which costs a sync; nobody sees them since they left."""
 
@@ -56,7 +59,7 @@ class Remembered:
     `unflushed_since` and `unsettled_since`: since when something waits; `quiet_since`: since when nobody has changed a
     scope that is to be cleaned. `compacted` is the manifest that was looked at for compaction, `reclaimed` those by
     which was read when files were deleted. `evicted_at` is when rows of a STREAM table were evicted last, `floor` the
-    one that it had then.
+    one that it had then. `published_at` is when other engines were shown something last.
     """
 
     unflushed_since: float | None = None
@@ -66,6 +69,7 @@ class Remembered:
     reclaimed: frozenset[int] | None = None
     evicted_at: float | None = None
     floor: int = 0
+    published_at: float | None = None
 
     def changed(self, now: float) -> "Remembered":
         """After something happened in the scope."""
@@ -82,6 +86,8 @@ class Remembered:
                 return replace(self, reclaimed=None)
             case "clean":
                 return replace(self, quiet_since=now)
+            case "publish":
+                return replace(self, published_at=None)
             case "stream_eviction":
                 return replace(self, floor=0)
             case _:
@@ -119,10 +125,10 @@ def _publication_is_due(facts: ScopeFacts) -> bool:
     return facts.is_published_late or facts.expires_seconds == 0
 
 
-def _looks_at_publication(facts: ScopeFacts, now: float) -> list[float]:
-    """When to ask again: soon after it was due, as more may come while it is done."""
-    if _publication_is_due(facts):
-        return [now + LOOK_AGAIN_SECONDS]
+def _looks_at_publication(facts: ScopeFacts, published_at: float | None, now: float) -> list[float]:
+    """When to ask again: when it may be done again, as more may come while it is done."""
+    if _publication_is_due(facts) and published_at is not None:
+        return [published_at + PUBLISH_EVERY_SECONDS]
     return [] if facts.expires_seconds is None else [now + facts.expires_seconds]
 
 
@@ -160,9 +166,11 @@ def decide(
     if compacts and facts.gains and facts.manifest != known.compacted:
         due.append(Compact)
 
-    if _publication_is_due(facts):
+    published_at = known.published_at
+    if _publication_is_due(facts) and (published_at is None or now >= published_at + PUBLISH_EVERY_SECONDS):
         due.append(Publish)
-    later += _looks_at_publication(facts, now)
+        published_at = now
+    later += _looks_at_publication(facts, published_at, now)
 
     if facts.has_leftovers or facts.manifests != known.reclaimed:
         due.append(Reclaim)
@@ -177,7 +185,9 @@ def decide(
             quiet_since = now
         later.append(quiet_since + AT_REST_SECONDS)
 
-    remembered = Remembered(unflushed_since, unsettled_since, quiet_since, facts.manifest, facts.manifests)
+    remembered = Remembered(
+        unflushed_since, unsettled_since, quiet_since, facts.manifest, facts.manifests, published_at=published_at
+    )
     return Decision(remembered, tuple(due), min(later, default=None))
 
 

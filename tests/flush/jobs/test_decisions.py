@@ -7,7 +7,7 @@ import pytest
 
 from catalog.definition import FlushPolicy
 from flush.jobs.schedule import Schedule, due
-from flush.jobs.tasks import AuditRetention, Clean, Compact, Flush, Reclaim, Settle, StreamEviction
+from flush.jobs.tasks import AuditRetention, Clean, Compact, Flush, Publish, Reclaim, Settle, StreamEviction
 from flush.jobs.upkeep import Decision, Remembered, ScopeFacts, decide, decide_eviction, flush_is_due
 
 NEVER = FlushPolicy(rows=None, interval_seconds=None)
@@ -37,6 +37,16 @@ def test_a_flush_that_other_engines_wait_for_is_due() -> None:
     """However few rows there are, and whatever the policy says."""
     assert flush_is_due(replace(HOT, policy=NEVER, publishes_by_flush=True, stays_hot=True), 0)
     assert not flush_is_due(replace(IDLE, publishes_by_flush=True), 0)
+
+
+def test_several_manifests_become_one_version_where_they_come_fast() -> None:
+    """The first is shown at once, those of the next second together at its end."""
+    late = replace(IDLE, is_published_late=True)
+    first = decide(late, SEEN, 5)
+    assert (first.due, first.look_at) == ((Publish,), 6)
+    again = decide(late, first.remembered, 5.5)
+    assert (again.due, again.look_at) == ((), 6)
+    assert decide(late, again.remembered, 6).due == (Publish,)
 
 
 def test_nothing_unflushed_is_never_due() -> None:

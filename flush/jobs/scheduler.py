@@ -25,6 +25,7 @@ from flush.jobs.tasks import Flush, Publish, ReclaimDropped, Repair, ScopeTask, 
 from flush.jobs.upkeep import (
     EVICT_EVERY_SECONDS,
     LOOK_AGAIN_SECONDS,
+    PUBLISH_EVERY_SECONDS,
     SETTLE_AFTER_SECONDS,
     Decision,
     Remembered,
@@ -47,10 +48,14 @@ Put = Callable[[Task, Origin], float | None]
 
 @dataclass(frozen=True)
 class Plan:
-    """What recurs, how long segments stay as they are, whether batches are merged, how often streams are evicted."""
+    """What recurs, how long segments stay as they are, whether batches are merged, how often streams are evicted.
+
+    Other engines are shown something new of a scope every `publish_every_seconds` at most.
+    """
 
     schedules: Callable[[], Sequence[Schedule]] = tuple
     settle_after_seconds: float = SETTLE_AFTER_SECONDS
+    publish_every_seconds: float = PUBLISH_EVERY_SECONDS
     compacts: bool = True
     evict_every_seconds: Callable[[], float] = lambda: EVICT_EVERY_SECONDS
 
@@ -194,7 +199,14 @@ class Scheduler:
         plan = self._plan
         if is_stream:
             return decide_eviction(facts, known, now, evict_every=plan.evict_every_seconds())
-        return decide(facts, known, now, settle_after=plan.settle_after_seconds, compacts=plan.compacts)
+        return decide(
+            facts,
+            known,
+            now,
+            settle_after=plan.settle_after_seconds,
+            publish_every=plan.publish_every_seconds,
+            compacts=plan.compacts,
+        )
 
     def _look_at_expected(self, scope: Scope, now: float) -> float | None:
         if scope not in self._expected:

@@ -125,10 +125,10 @@ def _publication_is_due(facts: ScopeFacts) -> bool:
     return facts.is_published_late or facts.expires_seconds == 0
 
 
-def _looks_at_publication(facts: ScopeFacts, published_at: float | None, now: float) -> list[float]:
+def _looks_at_publication(facts: ScopeFacts, published_at: float | None, every: float, now: float) -> list[float]:
     """When to ask again: when it may be done again, as more may come while it is done."""
     if _publication_is_due(facts) and published_at is not None:
-        return [published_at + PUBLISH_EVERY_SECONDS]
+        return [published_at + max(every, LOOK_AGAIN_SECONDS)]
     return [] if facts.expires_seconds is None else [now + facts.expires_seconds]
 
 
@@ -138,6 +138,7 @@ def decide(
     now: float,
     *,
     settle_after: float = SETTLE_AFTER_SECONDS,
+    publish_every: float = PUBLISH_EVERY_SECONDS,
     compacts: bool = True,
 ) -> Decision:
     """Decide what a scope with files needs now."""
@@ -167,10 +168,10 @@ def decide(
         due.append(Compact)
 
     published_at = known.published_at
-    if _publication_is_due(facts) and (published_at is None or now >= published_at + PUBLISH_EVERY_SECONDS):
+    if _publication_is_due(facts) and (published_at is None or now >= published_at + publish_every):
         due.append(Publish)
         published_at = now
-    later += _looks_at_publication(facts, published_at, now)
+    later += _looks_at_publication(facts, published_at, publish_every, now)
 
     if facts.has_leftovers or facts.manifests != known.reclaimed:
         due.append(Reclaim)

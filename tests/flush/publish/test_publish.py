@@ -11,6 +11,7 @@ from catalog.definition import ColumnSpec, Default, Format, Publication, TableOp
 from catalog.errors import DatabaseError
 from catalog.evolution import add_column, rename_column, set_options
 from flush.hot_flush import flush
+from flush.jobs.scheduler import Plan
 from flush.publish.columns import check_publishable
 from flush.publish.log import read_log
 from flush.publish.publish import publish, waits_for_flush
@@ -195,7 +196,7 @@ def test_publishing_happens_by_itself(table: TableAccess) -> None:
     table.write(kv(1))
     table.flush()
     table.db.reopen()
-    jobs = table.db.jobs()
+    jobs = table.db.jobs(Plan(publish_every_seconds=0))
     jobs.tick()
     assert read(table) == [kv(1)]
     table.write(kv(2))
@@ -218,7 +219,7 @@ def test_files_that_were_promised_for_long_enough_go_by_themselves(table: TableA
     table.flush()
     table.delete({"k": 1})
     table.flush()
-    jobs = table.db.jobs()
+    jobs = table.db.jobs(Plan(publish_every_seconds=0))
     jobs.tick()
     table.compact()
     jobs.tick()

@@ -235,3 +235,16 @@ def test_options_of_a_table(people: dict[str, Person]) -> None:
     assert found == [{"reloptions": ["bloom_fpp=0.01", "compression=zstd"]}]
     assert root.ok("SELECT reloptions FROM pg_class WHERE relname = 'granted'") == [{"reloptions": None}]
     root.ok("DROP TABLE opted")
+
+
+def test_checks_are_constraints(people: dict[str, Person]) -> None:
+    """With their conditions, for who may describe the table."""
+    root = people["root"]
+    root.ok("CREATE TABLE checked (id BIGINT PRIMARY KEY, v BIGINT, CONSTRAINT positive CHECK (v > 0))")
+    named = "SELECT constraint_name, constraint_type FROM information_schema.table_constraints"
+    found = root.ok(f"{named} WHERE table_name = 'checked' ORDER BY 1")
+    assert [tuple(row.values()) for row in found] == [("checked_pkey", "PRIMARY KEY"), ("positive", "CHECK")]
+    clauses = "SELECT constraint_name, check_clause FROM information_schema.check_constraints"
+    assert [tuple(row.values()) for row in root.ok(clauses)] == [("positive", "v > 0")]
+    assert people["ann"].ok(clauses) == []
+    root.ok("DROP TABLE checked")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import pyarrow as pa
 
-from catalog.definition import TableDef, ViewDef
+from catalog.definition import Check, TableDef, ViewDef
 from catalog.identifiers import CATALOG_NAME, PG_CATALOG
 from flightserver.execution.catalogs.keys import key_name
 from flightserver.execution.catalogs.seen import RelationKind, Seen, filled
@@ -48,6 +48,7 @@ _TABLE_CONSTRAINTS = _schema(
     "constraint_catalog constraint_schema constraint_name table_catalog table_schema table_name constraint_type"
     " is_deferrable initially_deferred enforced nulls_distinct"
 )
+_CHECK_CONSTRAINTS = _schema("constraint_catalog constraint_schema constraint_name check_clause")
 _KEY_COLUMN_USAGE = _schema(
     "constraint_catalog constraint_schema constraint_name table_catalog table_schema table_name column_name"
     " ordinal_position position_in_unique_constraint",
@@ -136,14 +137,34 @@ def _views(seen: Seen) -> pa.Table:
 
 
 def _table_constraints(seen: Seen) -> pa.Table:
+    checks = _checks(seen)
+    tables = [*seen.keyed, *(table for table, _ in checks)]
     columns = {
-        **_of_constraints(seen.keyed),
-        "constraint_type": "PRIMARY KEY",
+        **_of_constraints(tables),
+        "constraint_name": [*map(key_name, seen.keyed), *(check.name for _, check in checks)],
+        "constraint_type": [*("PRIMARY KEY" for _ in seen.keyed), *("CHECK" for _ in checks)],
         "is_deferrable": NO,
         "initially_deferred": NO,
         "enforced": YES,
     }
-    return filled(_TABLE_CONSTRAINTS, len(seen.keyed), columns)
+    return filled(_TABLE_CONSTRAINTS, len(tables), columns)
+
+
+def _check_constraints(seen: Seen) -> pa.Table:
+    checks = _checks(seen)
+    columns = {
+        "constraint_catalog": CATALOG_NAME,
+        "constraint_schema": [table.name.namespace for table, _ in checks],
+        "constraint_name": [check.name for _, check in checks],
+        "check_clause": [check.condition for _, check in checks],
+    }
+    return filled(_CHECK_CONSTRAINTS, len(checks), columns)
+
+
+def _checks(seen: Seen) -> list[tuple[TableDef, Check]]:
+    """Every CHECK with its table."""
+    tables = [one.found for one in seen.tables if isinstance(one.found, TableDef)]
+    return [(table, check) for table in tables for check in table.checks]
 
 
 def _key_column_usage(seen: Seen) -> pa.Table:
@@ -183,6 +204,7 @@ def _of_constraints(tables: list[TableDef]) -> Mapping[str, object]:
 
 
 STANDARD: Mapping[str, tuple[pa.Schema, Callable[[Seen], pa.Table]]] = {
+    "check_constraints": (_CHECK_CONSTRAINTS, _check_constraints),
     "columns": (_COLUMNS, _columns),
     "constraint_column_usage": (_CONSTRAINT_COLUMN_USAGE, _constraint_column_usage),
     "key_column_usage": (_KEY_COLUMN_USAGE, _key_column_usage),

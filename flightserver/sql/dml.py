@@ -4,6 +4,8 @@ Expressions are read to find their ends and kept as parts of the text. The sourc
 a long one costs no more than that.
 """
 
+from collections.abc import Callable
+from itertools import chain
 from typing import TypeVar
 
 from flightserver.sql.access_statements import AsUser
@@ -15,6 +17,7 @@ from flightserver.sql.text.queries import QueryReader
 from flightserver.sql.text.query_text import QueryText
 from flightserver.sql.text.tokens import Token
 
+Item = TypeVar("Item")
 Changing = TypeVar("Changing", Insert, Update, Delete)
 
 _QUERY_STARTS = ("SELECT", "WITH", "VALUES", "FROM", "TABLE", "(")
@@ -97,23 +100,52 @@ def _on_conflict(cursor: QueryReader) -> OnConflict:
 
 def _assignments(cursor: QueryReader) -> tuple[Assignment, ...]:
     start = cursor.peek()
-    assignments = cursor.separated(lambda: _assignment(cursor))
+    assignments = tuple(chain.from_iterable(cursor.separated(lambda: _set_items(cursor))))
     columns = {assignment.column for assignment in assignments}
     if len(columns) < len(assignments):
         raise cursor.error("a column is set twice", token=start)
     return assignments
 
 
-def _assignment(cursor: QueryReader) -> Assignment:
-    if cursor.at("("):
-        raise cursor.unsupported("SET (a, b) = … is not supported; write SET a = …, b = …")
+def _set_items(cursor: QueryReader) -> tuple[Assignment, ...]:
+    """`column = value`, or `(column, …) = [ROW] (value, …)`, which is one assignment for each column."""
+    if not cursor.at("("):
+        column = _set_column(cursor)
+        cursor.expect("=")
+        return (Assignment(column, _value(cursor)),)
+    start = cursor.peek()
+    columns = _bracketed(cursor, _set_column)
+    cursor.expect("=")
+    is_row = cursor.accept("ROW")
+    if not cursor.at("("):
+        raise cursor.error(f"expected a row of values for the columns, ( … ), found {cursor.found()}")
+    if not is_row and cursor.peek(1).key in _QUERY_STARTS[:-1]:
+        message = "SET (a, b) = (SELECT …) is not supported; write SET a = (SELECT …), b = (SELECT …), or UPDATE … FROM"
+        raise cursor.unsupported(message)
+    values = _bracketed(cursor, _value)
+    if len(values) != len(columns):
+        raise cursor.error(f"SET names {len(columns)} columns and gives {len(values)} values", token=start)
+    return tuple(map(Assignment, columns, values))
+
+
+def _bracketed(cursor: QueryReader, item: Callable[[QueryReader], Item]) -> tuple[Item, ...]:
+    cursor.expect("(")
+    items = cursor.separated(lambda: item(cursor))
+    cursor.expect(")")
+    return items
+
+
+def _set_column(cursor: QueryReader) -> str:
     column = cursor.name("column")
     if cursor.at("."):
         raise cursor.unsupported("SET takes the name of a column of the table, without a qualifier or a field")
-    cursor.expect("=")
+    return column
+
+
+def _value(cursor: QueryReader) -> QueryText:
     if cursor.at("DEFAULT") and cursor.peek(1).key in {"", ",", "WHERE", "FROM", ")"}:
-        raise cursor.unsupported("SET column = DEFAULT is not supported")
-    return Assignment(column, _expression(cursor))
+        raise cursor.unsupported("SET column = DEFAULT is not supported; write the value of the default")
+    return _expression(cursor)
 
 
 def _expression(cursor: QueryReader) -> QueryText:

@@ -137,7 +137,8 @@ def test_rows_of_parameters_are_recognised(sql: str, row: tuple[int | str | None
         "INSERT OR REPLACE INTO t VALUES (1)",
         "INSERT OVERWRITE t VALUES (1)",
         "INSERT INTO t AS x VALUES (1)",
-        "UPDATE t SET (a, b) = (1, 2)",
+        "UPDATE t SET (a, b) = (SELECT 1, 2)",
+        "UPDATE t SET (a, b) = (1, DEFAULT)",
         "UPDATE t SET a = DEFAULT",
         "UPDATE t SET t.a = 1",
         "UPDATE t SET a = 1 RETURNING a",
@@ -242,3 +243,25 @@ def test_malformed_writes_are_refused(sql: str) -> None:
 def test_truncate(sql: str) -> None:
     """TABLE is optional."""
     assert parse(sql) == Truncate(T)
+
+
+@pytest.mark.parametrize("row", ["(1, x + 2)", "ROW (1, x + 2)"])
+def test_a_row_of_columns_is_set_to_a_row_of_values(row: str) -> None:
+    """Each column gets the value at its place, beside others that are set alone."""
+    statement = parse(f"UPDATE t SET (a, b) = {row}, c = 3 WHERE a = 1")
+    assert isinstance(statement, Update)
+    assert statement.assignments == (Assignment("a", "1"), Assignment("b", "x + 2"), Assignment("c", "3"))
+
+
+def test_do_update_sets_a_row_of_columns() -> None:
+    """ON CONFLICT takes what UPDATE takes."""
+    found = conflict("(k) DO UPDATE SET (a, b) = (excluded.b, (SELECT 1))")
+    assert found.assignments == (Assignment("a", "excluded.b"), Assignment("b", "(SELECT 1)"))
+
+
+@pytest.mark.parametrize(
+    "sets", ["(a, b) = (1, 2, 3)", "(a, b) = ((SELECT 1, 2))", "(a, b) = 1", "(a, b) = (1, 2), a = 3"]
+)
+def test_a_row_that_does_not_fit_its_columns_is_refused(sets: str) -> None:
+    """As many values as columns, and each column once."""
+    refused(ErrorKind.SYNTAX, f"UPDATE t SET {sets}")

@@ -5,6 +5,7 @@ a long one costs no more than that.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import chain
 from typing import TypeVar
 
@@ -25,6 +26,26 @@ _QUERY_STARTS = ("SELECT", "WITH", "VALUES", "FROM", "TABLE", "(")
 
 def parse_insert(cursor: QueryReader) -> Insert | AsUser:
     """Read `INSERT INTO table [AS USER 'u'] [(columns)] source [ON CONFLICT …]`."""
+    return _for(*_insert(cursor))
+
+
+def parse_insert_with(cursor: QueryReader, common: QueryText) -> Insert | AsUser:
+    """Read an INSERT behind common table expressions, which then stand in front of its source.
+
+    They are seen nowhere else: what has queries in other places, or hides a name by a WITH of its own, is refused.
+    """
+    user, statement = _insert(cursor)
+    if statement.source.tokens[0].key == "WITH":
+        raise cursor.unsupported("an INSERT takes one WITH, in front of INSERT or in front of its query")
+    conflict = statement.on_conflict
+    texts = [*(a.expression for a in conflict.assignments), conflict.where] if conflict else []
+    if any(text is not None and not text.keys.isdisjoint(_QUERY_STARTS[:-1]) for text in texts):
+        raise cursor.unsupported("behind WITH … INSERT, ON CONFLICT DO UPDATE takes no sub-queries")
+    source = QueryText.joined([common, " ", statement.source])
+    return _for(user, replace(statement, source=source, row=None))
+
+
+def _insert(cursor: QueryReader) -> tuple[str | None, Insert]:
     if cursor.at_any("OR", "OVERWRITE", "IGNORE", "REPLACE"):
         raise cursor.unsupported("write INSERT INTO … ON CONFLICT (key) DO UPDATE SET … to replace rows")
     cursor.expect("INTO")
@@ -44,7 +65,7 @@ def parse_insert(cursor: QueryReader) -> Insert | AsUser:
     _refuse_default_in_rows(cursor, source_tokens)
     on_conflict = _on_conflict(cursor) if cursor.accept("ON", "CONFLICT") else None
     _refuse_returning(cursor)
-    return _for(user, Insert(table, columns, source, on_conflict, parameter_row(source_tokens)))
+    return user, Insert(table, columns, source, on_conflict, parameter_row(source_tokens))
 
 
 def _for(user: str | None, statement: Changing) -> Changing | AsUser:

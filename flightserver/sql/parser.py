@@ -11,7 +11,7 @@ from catalog.errors import DatabaseError, ErrorKind
 from flightserver.sql import commands, ddl, dml, server
 from flightserver.sql.access_statements import AsUser
 from flightserver.sql.grants import parse_grant, parse_revoke, user_name
-from flightserver.sql.statements import Explain, Query, Statement
+from flightserver.sql.statements import Explain, Insert, Query, Statement
 from flightserver.sql.text.limits import check_limits, check_text_size
 from flightserver.sql.text.parameters import number_placeholders
 from flightserver.sql.text.queries import QueryReader
@@ -94,12 +94,16 @@ def _query(cursor: QueryReader) -> Query:
     return Query(cursor.rest("query"))
 
 
-def _with(cursor: QueryReader) -> Query:
-    """Take a query with common table expressions; refuse one that ends in a change of rows."""
+def _with(cursor: QueryReader) -> Query | Insert | AsUser:
+    """Take a query or an INSERT with common table expressions; refuse any other change of rows."""
     cursor.position -= 1
     first = cursor.position
     cursor.common_tables()
-    if cursor.at_any("INSERT", "UPDATE", "DELETE", "MERGE"):
+    if cursor.at("INSERT"):
+        common = cursor.part_from(first)
+        cursor.next()
+        return dml.parse_insert_with(cursor, common)
+    if cursor.at_any("UPDATE", "DELETE", "MERGE"):
         raise cursor.unsupported(f"WITH in front of {cursor.peek().key} is not supported; use a sub-query")
     cursor.position = first
     return Query(cursor.rest("query"))

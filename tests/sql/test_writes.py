@@ -137,6 +137,10 @@ def test_rows_of_parameters_are_recognised(sql: str, row: tuple[int | str | None
         "INSERT OR REPLACE INTO t VALUES (1)",
         "INSERT OVERWRITE t VALUES (1)",
         "INSERT INTO t AS x VALUES (1)",
+        "WITH x AS (SELECT 1) UPDATE t SET a = 1",
+        "WITH x AS (SELECT 1) DELETE FROM t",
+        "WITH x AS (SELECT 1) INSERT INTO t WITH x AS (SELECT 2) SELECT * FROM x",
+        "WITH x AS (SELECT 1) INSERT INTO t VALUES (1) ON CONFLICT (a) DO UPDATE SET b = (SELECT * FROM x)",
         "UPDATE t SET (a, b) = (SELECT 1, 2)",
         "UPDATE t SET (a, b) = (1, DEFAULT)",
         "UPDATE t SET a = DEFAULT",
@@ -265,3 +269,10 @@ def test_do_update_sets_a_row_of_columns() -> None:
 def test_a_row_that_does_not_fit_its_columns_is_refused(sets: str) -> None:
     """As many values as columns, and each column once."""
     refused(ErrorKind.SYNTAX, f"UPDATE t SET {sets}")
+
+
+def test_with_in_front_of_insert_is_with_in_front_of_its_source() -> None:
+    """Its tables are for the query; a row of parameters is then no longer one that is bound without SQL."""
+    statement = insert("WITH x AS (SELECT 1) INSERT INTO t (a) SELECT * FROM x ON CONFLICT DO NOTHING")
+    assert (statement.columns, statement.source) == (("a",), "WITH x AS (SELECT 1) SELECT * FROM x")
+    assert insert("WITH x AS (SELECT 1) INSERT INTO t VALUES ($1)").row is None

@@ -27,7 +27,7 @@ from flightserver.execution.sources import Parameters
 from flightserver.execution.targets import assigned_columns, target
 from flightserver.execution.writing import Writing, item_called
 from flightserver.sql.meaning.lookups import bound_columns
-from flightserver.sql.statements import Delete, TableRef, Truncate, Update
+from flightserver.sql.statements import Delete, Truncate, Update
 from flightserver.sql.text.query_text import QueryText
 from flush.truncate import truncate
 from providers.rows.change import Change
@@ -37,12 +37,10 @@ from providers.snapshot import Snapshot
 
 @dataclass(frozen=True)
 class _Search:
-    """How a statement finds the rows that it changes: in a table, beside others, by a condition, and what for."""
+    """How a statement finds the rows that it changes: beside which others, and what for."""
 
-    table: TableRef
-    alias: str | None
+    statement: Update | Delete
     others: QueryText | None
-    where: QueryText | None
     privilege: Privilege
 
 
@@ -58,7 +56,7 @@ class Changes:
         table = target(statement, context)
         assigned = assigned_columns(statement.assignments, table)
         name = statement.alias or statement.table.table
-        search = _Search(statement.table, statement.alias, statement.from_text, statement.where, Privilege.UPDATE)
+        search = _Search(statement, statement.from_text, Privilege.UPDATE)
 
         def find(snapshot: Snapshot, parameters: Parameters | None, rows: pa.Table | None) -> Change:
             known = (
@@ -78,6 +76,7 @@ class Changes:
         texts: list[QueryText] = [*assigned.values(), *filter(None, (statement.where, statement.from_text))]
         together = (
             statement.from_text is None
+            and statement.common is None
             and not any(map(mentions_query, texts))
             and (
                 not _asks_for_any_of(statement, assigned)
@@ -92,7 +91,7 @@ class Changes:
             return self.truncate(Truncate(statement.table), context, None)
         table = target(statement, context)
         name = statement.alias or statement.table.table
-        search = _Search(statement.table, statement.alias, statement.using_text, statement.where, Privilege.DELETE)
+        search = _Search(statement, statement.using_text, Privilege.DELETE)
 
         def find(snapshot: Snapshot, parameters: Parameters | None, rows: pa.Table | None) -> Change:
             known = self._found_by_key(statement, context, snapshot, parameters) if rows is None else None
@@ -105,7 +104,7 @@ class Changes:
             found = self._find(items, search, snapshot=snapshot, context=context, parameters=parameters, rows=rows)
             return tombstones(table, found)
 
-        together = not any(map(mentions_query, filter(None, (statement.where, statement.using_text))))
+        together = not any(map(mentions_query, filter(None, (statement.where, statement.using_text, statement.common))))
         return self._writing.write(table, context, find, bound, together=together)
 
     def truncate(self, statement: Truncate, context: Context, _: pa.Table | None) -> Affected:
@@ -165,8 +164,9 @@ class Changes:
         """Run the query that finds a statement's rows; `rows` of parameters are joined in as a table."""
         others: list[str] = [_on_rows(search.others, rows)] if search.others else []
         others += [PARAMETERS] if rows is not None else []
-        where = _on_rows(search.where, rows) if search.where else None
-        text = select_from(items, context.name(search.table), search.alias, others, where)
+        of = search.statement
+        where = _on_rows(of.where, rows) if of.where else None
+        text = select_from(items, context.name(of.table), of.alias, others, where, of.common)
         extra = (
             {}
             if rows is None

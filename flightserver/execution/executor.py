@@ -27,6 +27,7 @@ from flightserver.execution.show import Show
 from flightserver.execution.sources import Parameters
 from flightserver.execution.system import SystemTables
 from flightserver.execution.targets import target
+from flightserver.execution.written_defaults import with_defaults
 from flightserver.sql.meaning.lookups import value_of
 from flightserver.sql.parser import Parsed
 from flightserver.sql.statements import Delete, Insert, Query, Statement, SubstraitQuery, Update
@@ -78,7 +79,7 @@ class Executor:
 
     def prepare(self, parsed: Parsed, context: Context) -> Prepared:
         """Check a statement; find out the types of its parameters and its result."""
-        statement, count = parsed.statement, parsed.parameter_count
+        statement, count = with_defaults(parsed.statement, context), parsed.parameter_count
         if isinstance(statement, Query):
             constant = self._constant(statement, context)
             if constant is not None:
@@ -100,7 +101,7 @@ class Executor:
 
         Changes have happened when this returns; rows are yet to be read.
         """
-        statement, count = parsed.statement, parsed.parameter_count
+        statement, count = with_defaults(parsed.statement, context), parsed.parameter_count
         if bound is not None:
             check_bound(bound, count)
         if isinstance(statement, Query):

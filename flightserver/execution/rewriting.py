@@ -80,18 +80,23 @@ def finding_query(statement: Statement, context: Context) -> QueryText | None:
             return text
         case Insert(source=source):
             return source
-        case Update(table, alias, _, others, where) | Delete(table, alias, others, where):
-            return select_from(["*"], context.name(table), alias, [others] if others else [], where)
+        case Update(table, alias, _, others, where, common) | Delete(table, alias, others, where, common):
+            return select_from(["*"], context.name(table), alias, [others] if others else [], where, common)
         case _:
             return None
 
 
 def select_from(
-    items: Sequence[str], table: TableName, alias: str | None, others: Sequence[str], where: QueryText | None
+    items: Sequence[str],
+    table: TableName,
+    alias: str | None,
+    others: Sequence[str],
+    where: QueryText | None,
+    common: QueryText | None = None,
 ) -> QueryText:
     """A query over all columns of a table, called by its alias or its own name, and further items of FROM."""
     target = f"{qualified(with_all_columns(table))} AS {quote_identifier(alias or table.table)}"
-    parts: list[str] = ["SELECT "]
+    parts: list[str] = ["SELECT "] if common is None else [common, " SELECT "]
     for number, item in enumerate(items):
         parts += [", ", item] if number else [item]
     parts += [" FROM ", target]

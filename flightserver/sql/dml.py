@@ -10,15 +10,16 @@ from itertools import chain
 from typing import TypeVar
 
 from flightserver.sql.access_statements import AsUser
+from flightserver.sql.default_cells import has_default_cell
 from flightserver.sql.grants import accept_as_user
 from flightserver.sql.literal_rows import parameter_row
-from flightserver.sql.statements import Assignment, Delete, Insert, OnConflict, Truncate, Update
+from flightserver.sql.statements import Assignment, Delete, Insert, OnConflict, Statement, Truncate, Update
 from flightserver.sql.text.cursor import Cursor
 from flightserver.sql.text.queries import QueryReader
 from flightserver.sql.text.query_text import QueryText
-from flightserver.sql.text.tokens import Token
 
 Item = TypeVar("Item")
+Change = Insert | Update | Delete
 Changing = TypeVar("Changing", Insert, Update, Delete)
 
 _QUERY_STARTS = ("SELECT", "WITH", "VALUES", "FROM", "TABLE", "(")
@@ -26,26 +27,6 @@ _QUERY_STARTS = ("SELECT", "WITH", "VALUES", "FROM", "TABLE", "(")
 
 def parse_insert(cursor: QueryReader) -> Insert | AsUser:
     """Read `INSERT INTO table [AS USER 'u'] [(columns)] source [ON CONFLICT …]`."""
-    return _for(*_insert(cursor))
-
-
-def parse_insert_with(cursor: QueryReader, common: QueryText) -> Insert | AsUser:
-    """Read an INSERT behind common table expressions, which then stand in front of its source.
-
-    They are seen nowhere else: what has queries in other places, or hides a name by a WITH of its own, is refused.
-    """
-    user, statement = _insert(cursor)
-    if statement.source.tokens[0].key == "WITH":
-        raise cursor.unsupported("an INSERT takes one WITH, in front of INSERT or in front of its query")
-    conflict = statement.on_conflict
-    texts = [*(a.expression for a in conflict.assignments), conflict.where] if conflict else []
-    if any(text is not None and not text.keys.isdisjoint(_QUERY_STARTS[:-1]) for text in texts):
-        raise cursor.unsupported("behind WITH … INSERT, ON CONFLICT DO UPDATE takes no sub-queries")
-    source = QueryText.joined([common, " ", statement.source])
-    return _for(user, replace(statement, source=source, row=None))
-
-
-def _insert(cursor: QueryReader) -> tuple[str | None, Insert]:
     if cursor.at_any("OR", "OVERWRITE", "IGNORE", "REPLACE"):
         raise cursor.unsupported("write INSERT INTO … ON CONFLICT (key) DO UPDATE SET … to replace rows")
     cursor.expect("INTO")
@@ -55,17 +36,21 @@ def _insert(cursor: QueryReader) -> tuple[str | None, Insert]:
     if cursor.at("AS"):
         raise cursor.unsupported("INSERT INTO table AS alias is not supported")
     columns = _columns(cursor)
-    if cursor.at("DEFAULT", "VALUES"):
-        raise cursor.unsupported("DEFAULT VALUES is not supported; name a column and give it a value")
+    if cursor.accept("DEFAULT", "VALUES"):
+        if columns is not None:
+            raise cursor.error("DEFAULT VALUES is about all columns, so none is named")
+        on_conflict = _on_conflict(cursor) if cursor.accept("ON", "CONFLICT") else None
+        _refuse_returning(cursor)
+        return _for(user, Insert(table, None, QueryText(""), on_conflict, says_default=True))
     if not cursor.at_any(*_QUERY_STARTS):
         raise cursor.error(f"expected VALUES or a query, found {cursor.found()}")
     first = cursor.position
     source = cursor.slice_until("source of rows", _at_insert_tail)
     source_tokens = cursor.tokens[first : cursor.position]
-    _refuse_default_in_rows(cursor, source_tokens)
     on_conflict = _on_conflict(cursor) if cursor.accept("ON", "CONFLICT") else None
     _refuse_returning(cursor)
-    return user, Insert(table, columns, source, on_conflict, parameter_row(source_tokens))
+    row, says_default = parameter_row(source_tokens), has_default_cell(source_tokens)
+    return _for(user, Insert(table, columns, source, on_conflict, row, says_default))
 
 
 def _for(user: str | None, statement: Changing) -> Changing | AsUser:
@@ -86,16 +71,6 @@ def _columns(cursor: QueryReader) -> tuple[str, ...] | None:
 def _at_insert_tail(cursor: Cursor) -> bool:
     on_conflict = cursor.at("ON", "CONFLICT") and cursor.peek(2).key in {"(", "DO", "ON"}
     return on_conflict or cursor.at("RETURNING")
-
-
-def _refuse_default_in_rows(cursor: QueryReader, source: list[Token]) -> None:
-    if source[0].key != "VALUES":
-        return
-    for before, token, after in zip(source, source[1:], source[2:], strict=False):
-        if token.key == "DEFAULT" and before.key in {"(", ","} and after.key in {")", ","}:
-            message = "DEFAULT as a value is not supported; leave the column out of the column list"
-            cursor.position = cursor.tokens.index(token)
-            raise cursor.unsupported(message)
 
 
 def _refuse_returning(cursor: QueryReader) -> None:
@@ -164,8 +139,9 @@ def _set_column(cursor: QueryReader) -> str:
 
 
 def _value(cursor: QueryReader) -> QueryText:
-    if cursor.at("DEFAULT") and cursor.peek(1).key in {"", ",", "WHERE", "FROM", ")"}:
-        raise cursor.unsupported("SET column = DEFAULT is not supported; write the value of the default")
+    if cursor.at("DEFAULT") and cursor.peek(1).key in {"", ",", "WHERE", "FROM", ")", "RETURNING"}:
+        cursor.next()
+        return cursor.part_from(cursor.position - 1)
     return _expression(cursor)
 
 
@@ -216,3 +192,21 @@ def parse_truncate(cursor: QueryReader) -> Truncate:
     """Read `TRUNCATE [TABLE] table`."""
     cursor.accept("TABLE")
     return Truncate(cursor.table())
+
+
+def with_common(cursor: QueryReader, common: QueryText, statement: Change | AsUser) -> Statement:
+    """A change of rows that has WITH and its tables in front: an INSERT has them in front of its query."""
+    match statement:
+        case AsUser(user=user, statement=Insert() | Update() | Delete() as inner):
+            return AsUser(user, with_common(cursor, common, inner))
+        case Insert(source=source):
+            if not source or source.tokens[0].key == "WITH":
+                raise cursor.unsupported("an INSERT takes one WITH, in front of INSERT or in front of its query")
+            conflict = statement.on_conflict
+            texts = [*(a.expression for a in conflict.assignments), conflict.where] if conflict else []
+            if any(text is not None and not text.keys.isdisjoint(_QUERY_STARTS[:-1]) for text in texts):
+                raise cursor.unsupported("behind WITH … INSERT, ON CONFLICT DO UPDATE takes no sub-queries")
+            return replace(statement, source=QueryText.joined([common, " ", source]), row=None)
+        case Update() | Delete():
+            return replace(statement, common=common)
+    raise cursor.unsupported("WITH goes with a query, INSERT, UPDATE or DELETE")

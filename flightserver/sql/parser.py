@@ -11,7 +11,7 @@ from catalog.errors import DatabaseError, ErrorKind
 from flightserver.sql import commands, ddl, dml, server
 from flightserver.sql.access_statements import AsUser
 from flightserver.sql.grants import parse_grant, parse_revoke, user_name
-from flightserver.sql.statements import Explain, Insert, Query, Statement
+from flightserver.sql.statements import Explain, Query, Statement
 from flightserver.sql.text.limits import check_limits, check_text_size
 from flightserver.sql.text.parameters import number_placeholders
 from flightserver.sql.text.queries import QueryReader
@@ -94,17 +94,16 @@ def _query(cursor: QueryReader) -> Query:
     return Query(cursor.rest("query"))
 
 
-def _with(cursor: QueryReader) -> Query | Insert | AsUser:
-    """Take a query or an INSERT with common table expressions; refuse any other change of rows."""
+def _with(cursor: QueryReader) -> Statement:
+    """Take a query, or a change of rows, with common table expressions in front."""
     cursor.position -= 1
     first = cursor.position
     cursor.common_tables()
-    if cursor.at("INSERT"):
+    change = _CHANGES.get(cursor.peek().key)
+    if change is not None:
         common = cursor.part_from(first)
         cursor.next()
-        return dml.parse_insert_with(cursor, common)
-    if cursor.at_any("UPDATE", "DELETE", "MERGE"):
-        raise cursor.unsupported(f"WITH in front of {cursor.peek().key} is not supported; use a sub-query")
+        return dml.with_common(cursor, common, change(cursor))
     cursor.position = first
     return Query(cursor.rest("query"))
 
@@ -145,6 +144,12 @@ def _execute(cursor: QueryReader) -> AsUser:
     return AsUser(user, statement)
 
 
+_CHANGES: dict[str, Callable[[QueryReader], dml.Change | AsUser]] = {
+    "INSERT": dml.parse_insert,
+    "UPDATE": dml.parse_update,
+    "DELETE": dml.parse_delete,
+}
+
 _GRAMMARS: dict[str, Callable[[QueryReader], Statement]] = {
     "SELECT": _query,
     "VALUES": _query,
@@ -153,9 +158,7 @@ _GRAMMARS: dict[str, Callable[[QueryReader], Statement]] = {
     "WITH": _with,
     "TABLE": _query,
     "EXPLAIN": _explain,
-    "INSERT": dml.parse_insert,
-    "UPDATE": dml.parse_update,
-    "DELETE": dml.parse_delete,
+    **_CHANGES,
     "TRUNCATE": dml.parse_truncate,
     "CREATE": ddl.parse_create,
     "DROP": ddl.parse_drop,

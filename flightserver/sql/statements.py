@@ -113,7 +113,8 @@ class Insert(Statement):
     """New rows from `source`, the text of VALUES or a query.
 
     `row` holds what each column gets where the source is one row of VALUES, of parameters (by their numbers) and
-    constants: bound record batches are then columns of the rows.
+    constants: bound record batches are then columns of the rows. With `says_default`, DEFAULT stands where a value may
+    in VALUES, or is all there is (then there is no source): what that means is known with the table.
     """
 
     table: TableRef
@@ -121,6 +122,7 @@ class Insert(Statement):
     source: QueryText
     on_conflict: OnConflict | None = None
     row: tuple[int | Constants, ...] | None = None
+    says_default: bool = False
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,8 @@ class Update(Statement):
     assignments: tuple[Assignment, ...]
     from_text: QueryText | None
     where: QueryText | None
+    common: QueryText | None = None
+    """WITH and its tables, as they stood in front."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +146,7 @@ class Delete(Statement):
     alias: str | None
     using_text: QueryText | None
     where: QueryText | None
+    common: QueryText | None = None
 
 
 @dataclass(frozen=True)

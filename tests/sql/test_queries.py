@@ -58,12 +58,6 @@ def test_a_comparison_may_follow_a_type() -> None:
     assert written(text) == text
 
 
-@pytest.mark.parametrize("verb", ["INSERT INTO t SELECT * FROM x", "UPDATE t SET a = 1", "DELETE FROM t"])
-def test_with_in_front_of_a_write_is_refused(verb: str) -> None:
-    """Common table expressions belong to queries."""
-    assert "use a sub-query" in refused(ErrorKind.UNSUPPORTED, f"WITH x AS (SELECT 1) {verb}")
-
-
 def test_explain_holds_a_statement() -> None:
     """EXPLAIN ANALYZE VERBOSE keeps its text and what it explains."""
     sql = "EXPLAIN ANALYZE VERBOSE SELECT 1"

@@ -60,6 +60,8 @@ def encode_table(table: TableDef) -> bytes:
             "used_physical": sorted(table.used_physical),
             "owner": table.owner,
             "checks": [[check.name, check.condition] for check in table.checks],
+            "made_as": None if table.made_as is None else list(table.made_as),
+            "comment": table.comment,
         }
     )
 
@@ -250,6 +252,9 @@ def _column_to_json(column: Column) -> dict[str, Any]:
         "default_function": default.function.name if default and default.function else None,
         "default_literal": default.literal if default else None,
         "added": column.added,
+        "before": column.before,
+        "held_null": column.held_null,
+        "comment": column.comment,
     }
 
 
@@ -259,7 +264,12 @@ def _column_from_json(raw: dict[str, Any]) -> Column:
         default = Default(function=DefaultFunction[raw["default_function"]])
     elif raw["default_literal"] is not None:
         default = Default(literal=raw["default_literal"])
-    return Column(raw["id"], raw["name"], raw["physical"], _type(raw["type"]), raw["nullable"], default, raw["added"])
+    return Column(
+        *(raw["id"], raw["name"], raw["physical"], _type(raw["type"]), raw["nullable"], default, raw["added"]),
+        before=raw["before"],
+        held_null=raw["held_null"],
+        comment=raw["comment"],
+    )
 
 
 def _options_to_json(options: TableOptions) -> dict[str, Any]:
@@ -303,4 +313,6 @@ def _table_from_json(raw: dict[str, Any]) -> TableDef:
         used_physical=frozenset(raw["used_physical"]),
         owner=raw["owner"],
         checks=tuple(Check(name, condition) for name, condition in raw["checks"]),
+        made_as=None if raw["made_as"] is None else TableName(*raw["made_as"]),
+        comment=raw["comment"],
     )

@@ -92,7 +92,11 @@ class Check:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table. `added` is the table version whose batches are the first to hold it."""
+    """A column of a table. `added` is the table version whose batches are the first to hold it.
+
+    Rows that are older than it hold `before`, the SQL text of a literal, whatever its DEFAULT says by now (None: NULL).
+    `held_null` tells that it took NULL once: no live row of a NOT NULL column holds it, but dead rows in files may.
+    """
 
     id: int
     name: str
@@ -101,6 +105,14 @@ class Column:
     nullable: bool
     default: Default | None
     added: int
+    before: str | None = None
+    held_null: bool = False
+    comment: str = ""
+
+    @property
+    def stores_null(self) -> bool:
+        """Tell whether stored values may be NULL, be it in rows that are dead."""
+        return self.nullable or self.held_null
 
     @cached_property
     def storage(self) -> pa.DataType:
@@ -110,12 +122,12 @@ class Column:
     @property
     def field(self) -> pa.Field:
         """The column as query results hold it."""
-        return pa.field(self.name, self.storage, self.nullable)
+        return pa.field(self.name, self.storage, self.stores_null)
 
     @property
     def physical_field(self) -> pa.Field:
         """The column as files and hot batches hold it."""
-        return pa.field(self.physical, self.storage, self.nullable)
+        return pa.field(self.physical, self.storage, self.stores_null)
 
 
 SEQ = Column(-1, SEQ_COLUMN, SEQ_COLUMN, pa.int64(), nullable=False, default=None, added=0)
@@ -222,7 +234,8 @@ class TableDef:
     """A table's definition at one version.
 
     `key` holds column ids in key order. A table made without a key has the hidden column `_row` as its key
-    (`has_hidden_key`), filled by the server, and behaves as append-only.
+    (`has_hidden_key`), filled by the server, and behaves as append-only. `made_as` is the name that it was made by,
+    where it has another one now: its folder keeps it.
     """
 
     id: int
@@ -236,11 +249,23 @@ class TableDef:
     used_physical: frozenset[str] = frozenset()
     owner: str = NOBODY
     checks: tuple[Check, ...] = ()
+    made_as: TableName | None = None
+    comment: str = ""
+
+    @property
+    def stored_as(self) -> TableName:
+        """The name that its folder has."""
+        return self.made_as or self.name
 
     @property
     def object(self) -> ObjectId:
         """What grants know it by."""
         return ObjectId(ObjectType.TABLE, self.id)
+
+    @cached_property
+    def demands(self) -> tuple[tuple[Check, ...], frozenset[int]]:
+        """What every row that comes in is held against: the constraints, and the columns that are NOT NULL."""
+        return self.checks, frozenset(column.id for column in self.columns if not column.nullable)
 
     @cached_property
     def by_name(self) -> dict[str, Column]:

@@ -121,6 +121,46 @@ def rename_column(table: TableDef, old: str, new: str) -> TableDef:
     )
 
 
+def set_default(table: TableDef, name: str, default: Default | None) -> TableDef:
+    """Give a column another DEFAULT, or none, for rows to come."""
+    return _with_column(table, replace(_user_column(table, name), default=default))
+
+
+def set_nullable(table: TableDef, name: str, *, nullable: bool) -> TableDef:
+    """Let a column take NULL, or not; whether a row holds NULL is not looked at. The key's columns never do."""
+    column = _user_column(table, name)
+    if column.id in table.key and nullable:
+        raise DatabaseError(ErrorKind.INVALID, f"column {name} is in the key of {table.name} and stays NOT NULL")
+    return _with_column(table, replace(column, nullable=nullable, held_null=column.stores_null))
+
+
+def rename_table(table: TableDef, new: str) -> TableDef:
+    """Give a table another name in its namespace. Its id and its folder stay."""
+    check_name("table", new)
+    return replace(table, name=TableName(table.name.namespace, new), made_as=table.stored_as, version=table.version + 1)
+
+
+def set_comment(table: TableDef, column: str | None, comment: str) -> TableDef:
+    """Say something about a table, or about a column."""
+    if column is None:
+        return replace(table, comment=comment, version=table.version + 1)
+    return _with_column(table, replace(_user_column(table, column), comment=comment))
+
+
+def _user_column(table: TableDef, name: str) -> Column:
+    """A column that users may change."""
+    column = table.column(name)
+    if name in SYSTEM_COLUMNS:
+        raise DatabaseError(ErrorKind.INVALID, f"column {name} of {table.name} cannot be changed")
+    return column
+
+
+def _with_column(table: TableDef, column: Column) -> TableDef:
+    """The next version, with a column in the place of the one that has its id."""
+    columns = tuple(column if there.id == column.id else there for there in table.columns)
+    return replace(table, columns=columns, version=table.version + 1)
+
+
 def set_options(table: TableDef, options: TableOptions) -> TableDef:
     """Change storage options; they hold for batches written from now on."""
     return replace(table, version=table.version + 1, options=options)
@@ -167,6 +207,7 @@ def _append_column(table: TableDef, spec: ColumnSpec, *, in_key: bool) -> TableD
         nullable=spec.nullable and not in_key,
         default=spec.default,
         added=table.version + 1,
+        before=spec.default.literal if spec.default else None,
     )
     return replace(
         table,

@@ -148,6 +148,13 @@ class Registry:
             raise DatabaseError(ErrorKind.ALREADY_EXISTS, f"{table.name} exists already as a view")
         return self.with_changes(Changes(tables=[Difference(table.name, self.tables.get(table.name), table)]))
 
+    def with_table_renamed(self, before: TableDef, after: TableDef) -> "Registry":
+        """Give a table another name; what is on it stays on it."""
+        if self.exists(after.name):
+            raise DatabaseError(ErrorKind.ALREADY_EXISTS, f"{after.name} exists already")
+        renamed = [Difference(before.name, before, None), Difference(after.name, None, after)]
+        return self.with_changes(Changes(tables=renamed))
+
     def without_table(self, name: TableName) -> "Registry":
         """Remove a table."""
         return self.with_changes(Changes(tables=[Difference(name, self.table(name), None)]))

@@ -29,8 +29,9 @@ _BATCH_FILE = re.compile(r"batch-(\d+)\.(?:parquet|arrow|bloom|retired|(\d+)\.dv
 
 
 def table_folder(tables: Path, table: TableDef) -> Path:
-    """Folder of all scopes of a table."""
-    return tables / path_component(table.name.namespace) / f"{path_component(table.name.table)}.{table.id}"
+    """Folder of all scopes of a table, by the name that it was made by."""
+    name = table.stored_as
+    return tables / path_component(name.namespace) / f"{path_component(name.table)}.{table.id}"
 
 
 def scope_folder(tables: Path, table: TableDef, scope: Scope) -> Path:

@@ -38,7 +38,7 @@ Mask = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int64]
 
 ValueOf = Callable[[Column], pa.Scalar | None]
-"""What rows older than a column with a default hold in it, as it is stored; None: nobody knows."""
+"""What rows older than a column hold in it where that is not NULL, as it is stored; None: nobody knows."""
 
 _LEAST, _MOST = -(1 << 63), (1 << 63) - 1
 
@@ -342,7 +342,7 @@ def _range_of(entry: BatchFileEntry, column: Column, missing: ValueOf) -> Column
 
 def _before(column: Column, rows: int, missing: ValueOf) -> ColumnRange:
     """The range of a column in a batch of before it."""
-    if column.default is None:
+    if column.before is None:
         return ColumnRange(None, None, rows)
     value = missing(column)
     if value is None:

@@ -30,6 +30,7 @@ ACTIONS: Mapping[type[Statement], str] = {
     tables.CreateTableAs: "CREATE TABLE",
     tables.DropTable: "DROP TABLE",
     tables.AlterTable: "ALTER TABLE",
+    tables.RenameTable: "ALTER TABLE",
     tables.CreateView: "CREATE VIEW",
     tables.DropView: "DROP VIEW",
     access.Grant: "GRANT",

@@ -169,6 +169,7 @@ STATEMENTS: Mapping[type[Statement], Demand] = {
     tables.CreateTableAs: _uses(Use.DESCRIBE, Use.READ),
     tables.DropTable: _uses(Use.DEFINE, Use.DEPEND),
     tables.AlterTable: _uses(Use.DEFINE),
+    tables.RenameTable: _uses(Use.DEFINE, Use.DEPEND),
     tables.CreateView: _uses(Use.DEFINE, Use.READ),
     tables.DropView: _uses(Use.DEFINE, Use.DEPEND),
     tables.Describe: _uses(Use.DESCRIBE),

@@ -8,52 +8,40 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-import pyarrow as pa
-
-from catalog.definition import Column, ColumnSpec, TableDef, TableKind, ViewDef, fresh_id
+from catalog.definition import ColumnSpec, TableDef, TableKind, ViewDef, fresh_id
 from catalog.errors import DatabaseError, ErrorKind
-from catalog.evolution import add_check, add_column, create_table, drop_check, drop_column, rename_column, set_options
+from catalog.evolution import add_check, create_table
 from catalog.identifiers import DEFAULT_NAMESPACE, TableName
-from catalog.policies import Policy
 from catalog.registry import Registry
-from catalog.types import format_type, is_nested, storable, storage_type
+from catalog.types import storable, storage_type
 from flightserver.access.door import Door
 from flightserver.access.rights import Kind, Use
 from flightserver.context import Context
 from flightserver.database import Database
+from flightserver.execution.altered import check_defaults, for_session, publishable, with_options
+from flightserver.execution.altering import Altering
 from flightserver.execution.ingest import Load
 from flightserver.execution.names import names_in_view
 from flightserver.execution.new_constraints import NewConstraints
 from flightserver.execution.new_table import NewTable
 from flightserver.execution.reading import Given, Reader
-from flightserver.execution.rewriting import names_in
 from flightserver.execution.rows import Affected
 from flightserver.execution.writing import Writing
 from flightserver.sql.lifetimes import base_options
-from flightserver.sql.options import parse_options
 from flightserver.sql.statements import Statement
 from flightserver.sql.table_statements import (
-    AddCheck,
-    AddColumn,
-    AlterAction,
     AlterTable,
     CreateNamespace,
     CreateTable,
     CreateTableAs,
     CreateView,
-    DropColumn,
-    DropConstraint,
     DropNamespace,
     DropTable,
     DropView,
-    RenameColumn,
-    SetOptions,
+    RenameTable,
 )
-from flightserver.sql.text.query_text import QueryText
-from flush.publish.columns import check_publishable
 from providers.commit.resolve import OnExisting
 from providers.rows.conversion import Strictness
-from providers.rows.defaults import literal_value
 
 _DONE = Affected(0)
 
@@ -66,13 +54,15 @@ class Ddl:
         self._reader = reader
         self._writing = Writing(database, reader)
         self._constraints = NewConstraints(database, reader)
+        self._altering = Altering(database, self._constraints)
         self._handlers: dict[type[Statement], Callable[..., Affected]] = {
             CreateNamespace: self._create_namespace,
             DropNamespace: self._drop_namespace,
             CreateTable: self._create_table,
             CreateTableAs: self._create_table_as,
             DropTable: self._drop_table,
-            AlterTable: self._alter_table,
+            AlterTable: self._altering.alter,
+            RenameTable: self._altering.rename,
             CreateView: self._create_view,
             DropView: self._drop_view,
         }
@@ -98,8 +88,8 @@ class Ddl:
         """A definition that the catalog does not hold yet, with an id of its own."""
         base = base_options(is_stream=is_stream)
         table = create_table(self._database.catalog.reserve_table_id(), name, kind, columns, key, base)
-        _check_defaults(table)
-        return _publishable(_with_options(table, options)) if options or is_stream else table
+        check_defaults(table)
+        return publishable(with_options(table, options)) if options or is_stream else table
 
     def _create_namespace(self, statement: CreateNamespace, context: Context) -> Affected:
         def change(registry: Registry) -> Registry:
@@ -180,7 +170,7 @@ class Ddl:
         for check in statement.checks:
             table = add_check(table, check)
         self._constraints.refuse_unusable(table, context)
-        return replace(_for_session(table) if statement.temporary else table, owner=context.user)
+        return replace(for_session(table) if statement.temporary else table, owner=context.user)
 
     def _new_table(self, table: TableDef, statement: CreateTable | CreateTableAs, context: Context) -> NewTable:
         return NewTable(self._database, table, context, statement.temporary, statement.if_not_exists)
@@ -202,57 +192,6 @@ class Ddl:
         """Drop temporary tables."""
         for table in context.temporary.remove(list(names)):
             self._database.store.drop_table(table)
-
-    def _alter_table(self, statement: AlterTable, context: Context) -> Affected:
-        table = context.table(statement.table, Use.DEFINE)
-        now_ms = self._database.store.allocator.now_ms()
-        if isinstance(statement.action, AddCheck):
-            return self._add_check(table, statement.action, context)
-        if table.name in context.temporary.by_name:
-            context.temporary.alter(table, lambda now: _for_session(_altered(now, statement.action, now_ms)))
-            return _DONE
-
-        def change(registry: Registry) -> Registry:
-            now = _door(context, registry).table(table.name, Use.DEFINE)
-            _refuse_in_policies(registry.policies_of(now.id), statement.action)
-            return registry.with_table(_altered(now, statement.action, now_ms))
-
-        context.work.define(change, context.request)
-        return _DONE
-
-    def _add_check(self, table: TableDef, action: AddCheck, context: Context) -> Affected:
-        """Add a constraint that every row satisfies; should one come meanwhile that does not, it is taken back."""
-        if context.in_transaction:
-            message = "ADD CHECK is not part of a transaction: it looks at everybody's rows; send it by itself"
-            raise DatabaseError(ErrorKind.UNSUPPORTED, message)
-        with_check = add_check(table, action.check)
-        self._constraints.refuse_unusable(with_check, context)
-        check = with_check.checks[-1]
-        if table.name in context.temporary.by_name:
-            self._constraints.refuse_broken_in(self._database.store.snapshot(*context.scope(table)), check, context)
-            context.temporary.alter(table, lambda now: add_check(now, action.check))
-            return _DONE
-        self._constraints.refuse_broken_by_others(table, check, context)
-
-        def change(registry: Registry) -> Registry:
-            now = _door(context, registry).table(table.name, Use.DEFINE)
-            return registry.with_table(add_check(now, replace(action.check, name=check.name)))
-
-        context.work.define(change, context.request)
-        try:
-            after = context.door.lasting.table(table.name, Use.DEFINE)
-            self._constraints.refuse_broken_by_others(after, check, context)
-        except BaseException:
-            self._take_back(table, check.name, context)
-            raise
-        return _DONE
-
-    def _take_back(self, table: TableDef, name: str, context: Context) -> None:
-        def change(registry: Registry) -> Registry:
-            now = _door(context, registry).find_table(table.name, Use.DEFINE)
-            return registry if now is None or now.id != table.id else registry.with_table(drop_check(now, name))
-
-        context.work.define(change)
 
     def _create_view(self, statement: CreateView, context: Context) -> Affected:
         name = context.name(statement.table)
@@ -343,97 +282,3 @@ def _is_taken_by_view(name: TableName, statement: CreateView, registry: Registry
     if not statement.or_replace or door.find_view(name, Use.DEFINE) is None:
         door.refuse_taken(name)
     return False
-
-
-def _refuse_in_policies(policies: Iterable[Policy], action: AlterAction) -> None:
-    """Raise INVALID for another name of a column, or its end, while a policy names it."""
-    name = action.old if isinstance(action, RenameColumn) else action.name if isinstance(action, DropColumn) else None
-    for policy in policies:
-        if any(name in names_in(QueryText(condition)) for condition in policy.conditions):
-            raise DatabaseError(ErrorKind.INVALID, f"column {name} is used by policy {policy.name}; drop that first")
-
-
-def _refuse_in_checks(table: TableDef, action: AlterAction) -> None:
-    """Raise INVALID for another name of a column, or its end, while a constraint names it."""
-    name = action.old if isinstance(action, RenameColumn) else action.name if isinstance(action, DropColumn) else None
-    for check in table.checks:
-        if name in names_in(QueryText(check.condition)):
-            raise DatabaseError(ErrorKind.INVALID, f"column {name} is used by constraint {check.name}; drop that first")
-
-
-def _altered(table: TableDef, action: AlterAction, now_ms: int) -> TableDef:
-    _refuse_in_checks(table, action)
-    after = _changed(table, action)
-    _check_defaults(after)
-    _publishable(after)
-    before, limits = table.options.stream, after.options.stream
-    if before is None or limits is None or before == limits:
-        return after
-    return replace(after, options=replace(after.options, stream=limits.succeeding(before, now_ms)))
-
-
-def _changed(table: TableDef, action: AlterAction) -> TableDef:
-    match action:
-        case AddColumn(column, if_not_exists):
-            return table if if_not_exists and column.name in table.by_name else add_column(table, column)
-        case DropColumn(name, if_exists):
-            return table if if_exists and name not in table.by_name else drop_column(table, name)
-        case RenameColumn(old, new):
-            return rename_column(table, old, new)
-        case AddCheck(check):
-            return add_check(table, check)
-        case DropConstraint(name, if_exists):
-            is_absent = name not in {check.name for check in table.checks}
-            return table if if_exists and is_absent else drop_check(table, name)
-        case SetOptions(options):
-            return _with_options(table, options)
-
-
-def _with_options(table: TableDef, options: Mapping[str, str]) -> TableDef:
-    ids = {column.name: column.id for column in table.columns}
-    parsed = parse_options(options, ids, table.options)
-    for column_id in parsed.bloom_columns:
-        column = table.by_id[column_id]
-        if is_nested(column.type):
-            raise DatabaseError(
-                ErrorKind.INVALID, f"column {column.name} of type {column.type} cannot have a bloom filter"
-            )
-    if parsed.retention is not None and parsed.retention.column is not None:
-        _check_age_column(table.by_id[parsed.retention.column])
-    return set_options(table, parsed)
-
-
-def _publishable(table: TableDef) -> TableDef:
-    """The same; UNSUPPORTED where it is published, and has a column that cannot be."""
-    if table.is_published:
-        check_publishable(table)
-    return table
-
-
-def _for_session(table: TableDef) -> TableDef:
-    """A temporary table; INVALID where its rows are to be deleted some day, or read by others."""
-    if table.is_published:
-        raise DatabaseError(ErrorKind.INVALID, "a temporary table is its session's alone, and is not published")
-    if table.options.retention is not None:
-        raise DatabaseError(ErrorKind.INVALID, "a temporary table has no retention: it goes with its session")
-    return table
-
-
-def _check_age_column(column: Column) -> None:
-    """Raise INVALID for a column that does not say when."""
-    if not (pa.types.is_timestamp(column.type) or pa.types.is_date(column.type)):
-        raise DatabaseError(
-            ErrorKind.INVALID,
-            f"retention_column is a TIMESTAMP or a DATE, and {column.name} is {format_type(column.type)}",
-        )
-
-
-def _check_defaults(table: TableDef) -> None:
-    """Raise INVALID for a literal DEFAULT that its column cannot hold."""
-    for column in table.columns:
-        if column.default is not None and column.default.literal is not None:
-            value = literal_value(column.default, column)
-            if not column.nullable and not value.is_valid:
-                raise DatabaseError(
-                    ErrorKind.INVALID, f"column {column.name} is NOT NULL, so its DEFAULT cannot be NULL"
-                )

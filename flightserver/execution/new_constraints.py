@@ -4,6 +4,8 @@ Rows are looked at with the constraint in force already, so that none can come i
 definition before it is refused, and tries again by the new one.
 """
 
+from collections.abc import Sequence
+
 import pyarrow as pa
 
 from catalog.definition import Check, TableDef
@@ -37,17 +39,17 @@ class NewConstraints:
                     ErrorKind.INVALID, f"the condition of {check.name} is true or false, and not {field.type}"
                 )
 
-    def refuse_broken_by_others(self, table: TableDef, check: Check, context: Context) -> None:
-        """Raise INVALID when a row of anybody breaks a constraint. What is written from now on is held against it."""
+    def refuse_broken_by_others(self, table: TableDef, checks: Sequence[Check], context: Context) -> None:
+        """Raise INVALID when a row of anybody breaks a constraint. What is written from now on is held against them."""
         self._store.refuse_older(table)
         loaded = {state.head.scope.user for state in self._store.loaded() if state.head.table.id == table.id}
         for user in {*users_of(self._store, table), *loaded}:
             self._store.wait_shown(self._store.state(table, user))
-            self.refuse_broken_in(self._store.snapshot(table, user), check, context.unguarded())
+            self.refuse_broken_in(self._store.snapshot(table, user), checks, context.unguarded())
 
-    def refuse_broken_in(self, snapshot: Snapshot, check: Check, context: Context) -> None:
+    def refuse_broken_in(self, snapshot: Snapshot, checks: Sequence[Check], context: Context) -> None:
         """Raise INVALID when a row of a state breaks a constraint."""
         table = snapshot.table
-        text = broken_text([check], f"{qualified(table.name)} AS {quote_identifier(table.name.table)}")
+        text = broken_text(checks, f"{qualified(table.name)} AS {quote_identifier(table.name.table)}")
         counts = self._reader.plan(text, context, None, Given({table.name: snapshot})).rows().to_table(context.stop)
-        refuse_broken(table, [check], counts)
+        refuse_broken(table, checks, counts)

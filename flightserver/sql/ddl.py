@@ -16,6 +16,7 @@ from catalog.identifiers import RESERVED_NAMESPACES
 from catalog.types import format_type, is_nested, parse_type
 from flightserver.sql import server, users
 from flightserver.sql.access_statements import NamespaceRef
+from flightserver.sql.altering import parse_alter_column
 from flightserver.sql.defaults import parse_default
 from flightserver.sql.grants import parse_owner
 from flightserver.sql.lifetimes import base_options
@@ -38,6 +39,7 @@ from flightserver.sql.table_statements import (
     DropTable,
     DropView,
     RenameColumn,
+    RenameTable,
     SetOptions,
 )
 from flightserver.sql.text.cursor import Cursor, stop_at
@@ -405,7 +407,7 @@ def parse_drop(cursor: QueryReader) -> Statement:
 
 
 def parse_alter(cursor: QueryReader) -> Statement:
-    """Read what follows ALTER: one action on one table, another owner, one change of a user or of a setting."""
+    """Read what follows ALTER: actions on one table, another owner, one change of a user or of a setting."""
     if cursor.accept("USER"):
         return users.parse_alter_user(cursor)
     if cursor.accept("SYSTEM"):
@@ -419,17 +421,20 @@ def parse_alter(cursor: QueryReader) -> Statement:
     table = _user_table(cursor)
     if cursor.at("OWNER"):
         return parse_owner(cursor, table)
+    if cursor.accept("RENAME", "TO"):
+        return RenameTable(table, cursor.name("table"))
+    return AlterTable(table, cursor.separated(lambda: _action(cursor)))
+
+
+def _action(cursor: QueryReader) -> AlterAction:
     action = _ALTER_ACTIONS.get(cursor.peek().key)
     if action is None:
         raise cursor.unsupported(
-            "expected ADD COLUMN, DROP COLUMN, RENAME COLUMN, ADD CHECK, DROP CONSTRAINT or SET (option = value),"
-            f" found {cursor.found()}"
+            "expected ADD COLUMN, DROP COLUMN, ALTER COLUMN, RENAME COLUMN, ADD CHECK, DROP CONSTRAINT or"
+            f" SET (option = value), found {cursor.found()}"
         )
     cursor.next()
-    altered = AlterTable(table, action(cursor))
-    if cursor.at(","):
-        raise cursor.unsupported("one action per ALTER TABLE; write one statement for each")
-    return altered
+    return action(cursor)
 
 
 def _add(cursor: QueryReader) -> AddColumn | AddCheck:
@@ -466,7 +471,7 @@ def _drop(cursor: QueryReader) -> DropColumn | DropConstraint:
 
 def _rename_column(cursor: Cursor) -> RenameColumn:
     if cursor.at("TO"):
-        raise cursor.unsupported("a table cannot be renamed")
+        raise cursor.unsupported("another name for the table is no action beside others; send RENAME TO by itself")
     cursor.accept("COLUMN")
     old = cursor.name("column")
     cursor.expect("TO")
@@ -485,6 +490,7 @@ def _set_options(cursor: Cursor) -> SetOptions:
 
 _ALTER_ACTIONS: dict[str, Callable[[QueryReader], AlterAction]] = {
     "ADD": _add,
+    "ALTER": parse_alter_column,
     "DROP": _drop,
     "RENAME": _rename_column,
     "SET": _set_options,

@@ -114,15 +114,39 @@ class SetOptions:
     options: Mapping[str, str]
 
 
-AlterAction = AddColumn | DropColumn | RenameColumn | SetOptions | AddCheck | DropConstraint
+@dataclass(frozen=True)
+class SetDefault:
+    """ALTER TABLE … ALTER COLUMN … SET DEFAULT, by the text of the expression; None: DROP DEFAULT."""
+
+    name: str
+    text: str | None
+
+
+@dataclass(frozen=True)
+class SetNullable:
+    """ALTER TABLE … ALTER COLUMN … DROP NOT NULL, or SET NOT NULL."""
+
+    name: str
+    nullable: bool
+
+
+AlterAction = AddColumn | DropColumn | RenameColumn | SetOptions | AddCheck | DropConstraint | SetDefault | SetNullable
 
 
 @dataclass(frozen=True)
 class AlterTable(Statement):
-    """One change of a table's definition."""
+    """Changes of a table's definition: all of them, in their order, or none."""
 
     table: TableRef
-    action: AlterAction
+    actions: tuple[AlterAction, ...]
+
+
+@dataclass(frozen=True)
+class RenameTable(Statement):
+    """Another name for a table, in its namespace."""
+
+    table: TableRef
+    new: str
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ def check_publishable(table: TableDef) -> None:
         if column.name.lower() in lowered:
             raise _refused(column, "another column has the name in other case, which Delta Lake does not tell apart")
         lowered.add(column.name.lower())
-        if column.added > 1 and column.default is not None and str(column.default).upper() != "NULL":
+        if column.added > 1 and column.before is not None and column.before.upper() != "NULL":
             raise _refused(
                 column,
                 "it was added with a DEFAULT, which older rows have without holding it; add it without, then UPDATE",
@@ -98,7 +98,7 @@ def _field(column: Column, *, mapped: bool) -> dict[str, Any]:
     return {
         "name": column.name,
         "type": _type(column.storage, metadata),
-        "nullable": column.nullable,
+        "nullable": column.stores_null,
         "metadata": about,
     }
 

@@ -4,10 +4,10 @@ A statement looks its table up before it waits: for its rows, for a stream, for 
 what keeps the definition as it is (the scope's writer lock, or the transaction's), and asks here. A change that was
 found in the table's rows holds for the definition that they were read by and for no other: a column that has come since
 is not in it. Rows that a client offered hold as long as the columns that they name are the same,
-and the constraints that they were held against.
+what fills the others, and the constraints that they were held against.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from catalog.definition import TableDef
 from catalog.errors import DatabaseError, ErrorKind
@@ -26,15 +26,27 @@ def require_same(made_by: TableDef, now: TableDef) -> None:
         raise changed(now)
 
 
-def require_columns(made_by: TableDef, now: TableDef, named: Iterable[str]) -> None:
-    """Raise for rows that name a column which has another name now, or is gone, or by which no CHECK was asked."""
+def require_columns(made_by: TableDef, now: TableDef, named: Collection[str]) -> None:
+    """Raise for rows that name a column which has another name now, or is gone, or by which less was demanded."""
     if made_by.version != now.version:
-        if made_by.checks != now.checks:
+        if not _demands_all(made_by, now) or not _fills_alike(made_by, now, named):
             raise changed(now)
         for name in named:
             column = now.by_name.get(name)
             if column is None or column.id != made_by.column(name).id:
                 raise changed(now)
+
+
+def _demands_all(made_by: TableDef, now: TableDef) -> bool:
+    """Tell whether rows were held against all that is demanded now. A new NOT NULL column has its DEFAULT."""
+    required = now.demands[1] & made_by.by_id.keys()
+    return made_by.checks == now.checks and required <= made_by.demands[1]
+
+
+def _fills_alike(made_by: TableDef, now: TableDef, named: Collection[str]) -> bool:
+    """Tell whether columns that no row names have the same DEFAULT still, as far as they are there."""
+    filled = ((column, now.by_id.get(column.id)) for column in made_by.columns if column.name not in named)
+    return all(after is None or after.default == column.default for column, after in filled)
 
 
 def dropped(table: TableDef) -> StaleDefinitionError:

@@ -38,7 +38,7 @@ from providers.cold.files import ColdFiles
 from providers.cold.pruning import Pruned
 from providers.engine.errors import engine_errors
 from providers.hot.view import HotChunk
-from providers.rows.defaults import literal_value
+from providers.rows.defaults import missing_value
 from providers.snapshot import ColdState, Snapshot
 
 _CATALOG, _SCHEMA = "storage", "files"
@@ -297,7 +297,7 @@ def _cold_column(column: Column, absent: bool) -> Expr:
     if not absent:
         return col(quote_identifier(column.physical)).alias(column.name)
     wanted = engine_type(column.storage)
-    value = None if column.default is None else literal_value(column.default, column)
+    value = missing_value(column)
     if value is None or not value.is_valid:  # a literal of a list's type cannot be NULL
         return lit(None).cast(wanted).alias(column.name)
     return lit(value.cast(wanted)).alias(column.name)

@@ -45,18 +45,14 @@ def literal_value(default: Default, column: Column) -> pa.Scalar:
 
 
 def missing_values(table: TableDef) -> dict[str, pa.Scalar]:
-    """What rows older than a column hold in it, by physical name, for columns with a literal DEFAULT."""
-    return {
-        column.physical: literal_value(column.default, column)
-        for column in table.columns
-        if column.default is not None and column.default.literal is not None
-    }
+    """What rows older than a column hold in it, by physical name, where that is not NULL."""
+    found = ((column.physical, missing_value(column)) for column in table.columns)
+    return {name: value for name, value in found if value is not None}
 
 
 def missing_value(column: Column) -> pa.Scalar | None:
-    """What rows older than a column with a default hold in it; None where that is no literal."""
-    default = column.default
-    return literal_value(default, column) if default is not None and default.literal is not None else None
+    """What rows older than a column hold in it; None where that is NULL."""
+    return None if column.before is None else _value_of(column.before, column.name, column.type)
 
 
 def columns_by(rows: pa.Table | pa.RecordBatch, schema: pa.Schema, missing: Mapping[str, pa.Scalar]) -> list[Any]:

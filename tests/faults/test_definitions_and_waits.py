@@ -86,6 +86,7 @@ DEFINITIONS: dict[str, Statements] = {
         "ALTER TABLE {t} ADD COLUMN v BIGINT DEFAULT 1",
     ],
     "the column anew": ["ALTER TABLE {t} DROP COLUMN v", "ALTER TABLE {t} ADD COLUMN v BIGINT DEFAULT 1"],
+    "another default": ["ALTER TABLE {t} ALTER s SET DEFAULT 'e', ALTER v SET DEFAULT 6"],
     "options": ["ALTER TABLE {t} SET (bloom_fpp = 0.01)"],
     "the table anew": ["DROP TABLE {t}", "CREATE TABLE {t} (id BIGINT PRIMARY KEY, v BIGINT, s TEXT)"],
 }
@@ -98,6 +99,7 @@ USES: dict[str, str] = {
     "another name for another column": "UPDATE {t} SET r = 'z'",
     "another column of the name": "UPDATE {t} SET o = 0",
     "the column anew": "UPDATE {t} SET v = 2",
+    "another default": "UPDATE {t} SET v = 0",
     "options": "UPDATE {t} SET v = 0",
     "the table anew": "INSERT INTO {t} VALUES (1, 1, 'new')",
 }

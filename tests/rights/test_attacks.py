@@ -77,7 +77,7 @@ STATEMENTS = {
     "CREATE TABLE IF NOT EXISTS prey (id BIGINT)": "DENIED: the role user may not make a SHARED table",
     "CREATE USER TABLE prey (id BIGINT PRIMARY KEY)": "ALREADY_EXISTS: the name public.prey is taken",
     "CREATE USER TABLE IF NOT EXISTS prey AS SELECT 1 AS id": "ALREADY_EXISTS: the name public.prey is taken",
-    "ALTER TABLE each RENAME TO prey": "UNSUPPORTED: line 1:25: a table cannot be renamed",
+    "ALTER TABLE each RENAME TO prey": "NOT_FOUND: table public.each does not exist",
     "ALTER TABLE prey OWNER TO ann": MISSING,
     "ALTER NAMESPACE lair OWNER TO ann": "NOT_FOUND: namespace lair does not exist",
     "DROP NAMESPACE public CASCADE": "",

@@ -243,13 +243,11 @@ def test_reserved_namespaces_are_closed(name: str) -> None:
         "DROP INDEX i",
         "DROP DATABASE d",
         "ALTER VIEW v AS SELECT 1",
-        "ALTER TABLE t RENAME TO u",
         "ALTER TABLE t ALTER COLUMN a TYPE INT",
         "ALTER TABLE t ADD PRIMARY KEY (a)",
         "ALTER TABLE t ADD a INT PRIMARY KEY",
         "ALTER TABLE t ADD UNIQUE (a)",
         "ALTER TABLE t ADD b INT CHECK (b > 1)",
-        "ALTER TABLE t DROP a, DROP b",
         "CREATE TABLE t (a MAP<INT, INT>)",
         "CREATE TABLE t (a INTERVAL)",
         "CREATE TABLE t (a JSON)",
@@ -363,23 +361,23 @@ def test_drop_view() -> None:
 def test_add_column(word: str) -> None:
     """COLUMN is optional."""
     spec = ColumnSpec("a", pa.int32(), default=Default(literal="1"))
-    assert parse(f"ALTER TABLE t ADD {word}a INT DEFAULT 1") == AlterTable(T, AddColumn(spec, False))
+    assert parse(f"ALTER TABLE t ADD {word}a INT DEFAULT 1") == AlterTable(T, (AddColumn(spec, False),))
 
 
 def test_add_column_if_not_exists() -> None:
     """IF NOT EXISTS is kept."""
     action = AddColumn(ColumnSpec("a", pa.int32()), True)
-    assert parse("ALTER TABLE t ADD COLUMN IF NOT EXISTS a INT") == AlterTable(T, action)
+    assert parse("ALTER TABLE t ADD COLUMN IF NOT EXISTS a INT") == AlterTable(T, (action,))
 
 
 def test_drop_column() -> None:
     """IF EXISTS is kept."""
-    assert parse("ALTER TABLE t DROP COLUMN IF EXISTS A") == AlterTable(T, DropColumn("a", True))
+    assert parse("ALTER TABLE t DROP COLUMN IF EXISTS A") == AlterTable(T, (DropColumn("a", True),))
 
 
 def test_rename_column() -> None:
     """Both names are read."""
-    assert parse('ALTER TABLE t RENAME COLUMN a TO "B"') == AlterTable(T, RenameColumn("a", "B"))
+    assert parse('ALTER TABLE t RENAME COLUMN a TO "B"') == AlterTable(T, (RenameColumn("a", "B"),))
 
 
 def test_rename_to_a_system_column_is_refused() -> None:
@@ -389,7 +387,7 @@ def test_rename_to_a_system_column_is_refused() -> None:
 
 def test_set_options() -> None:
     """Options of a table can change."""
-    assert parse("ALTER TABLE t SET (compression = 'none')") == AlterTable(T, SetOptions({"compression": "none"}))
+    assert parse("ALTER TABLE t SET (compression = 'none')") == AlterTable(T, (SetOptions({"compression": "none"}),))
 
 
 def test_set_unknown_options_is_refused() -> None:

@@ -1,0 +1,169 @@
+"""ALTER TABLE: actions on a definition, all or none, and what they demand of rows that are there.
+
+Most actions are a change of the definition alone. ADD CHECK and SET NOT NULL demand something of every row: the rows
+are looked at before, and once more when the demand is in force, so that none can come in between. Should one have come
+that breaks it, the actions are taken back. So such actions stand only beside those that can be taken back.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from catalog.definition import Check, Column, TableDef
+from catalog.errors import DatabaseError, ErrorKind
+from catalog.evolution import rename_table
+from catalog.identifiers import quote_identifier
+from catalog.registry import Registry
+from flightserver.access.door import Door
+from flightserver.access.rights import Use
+from flightserver.context import Context
+from flightserver.database import Database
+from flightserver.execution.altered import altered, for_session, refuse_in_policies
+from flightserver.execution.names import names_in_view
+from flightserver.execution.new_constraints import NewConstraints
+from flightserver.execution.rewriting import names_in
+from flightserver.execution.rows import Affected
+from flightserver.sql.table_statements import AddCheck, AlterAction, AlterTable, RenameTable, SetDefault, SetNullable
+from flightserver.sql.text.query_text import QueryText
+
+_DONE = Affected(0)
+
+
+class Altering:
+    """Runs statements that change the definition of a table that is there."""
+
+    def __init__(self, database: Database, constraints: NewConstraints) -> None:
+        self._database = database
+        self._constraints = constraints
+
+    def alter(self, statement: AlterTable, context: Context) -> Affected:
+        """Carry out all actions of a statement, or none."""
+        table = context.table(statement.table, Use.DEFINE)
+        if any(_demands(action) for action in statement.actions):
+            return self._demand(table, statement.actions, context)
+        if table.name in context.temporary.by_name:
+            context.temporary.alter(table, lambda now: for_session(self._after(now, statement.actions)))
+            return _DONE
+
+        def change(registry: Registry) -> Registry:
+            now = _door(context, registry).table(table.name, Use.DEFINE)
+            for action in statement.actions:
+                refuse_in_policies(registry.policies_of(now.id), action)
+            return registry.with_table(self._after(now, statement.actions))
+
+        context.work.define(change, context.request)
+        return _DONE
+
+    def rename(self, statement: RenameTable, context: Context) -> Affected:
+        """Give a table another name, which nothing has; INVALID while something reads it by the one that it has."""
+        table = context.table(statement.table, Use.DEFINE)
+        if table.name in context.temporary.by_name:
+            raise DatabaseError(ErrorKind.UNSUPPORTED, f"{table.name} is temporary and keeps its name")
+
+        def change(registry: Registry) -> Registry:
+            door = _door(context, registry)
+            now = door.table(table.name, Use.DEFINE)
+            after = rename_table(now, statement.new)
+            door.refuse_taken(after.name)
+            _refuse_named(now, door)
+            return registry.with_table_renamed(now, after)
+
+        context.work.define(change, context.request)
+        return _DONE
+
+    def _after(self, table: TableDef, actions: Sequence[AlterAction]) -> TableDef:
+        now_ms = self._database.store.allocator.now_ms()
+        for action in actions:
+            table = altered(table, action, now_ms)
+        return table
+
+    def _demand(self, table: TableDef, actions: Sequence[AlterAction], context: Context) -> Affected:
+        """Change a definition in a way that every row must satisfy."""
+        if context.in_transaction:
+            message = "ADD CHECK and SET NOT NULL are no part of a transaction: they look at everybody's rows"
+            raise DatabaseError(ErrorKind.UNSUPPORTED, f"{message}; send them by themselves")
+        if not all(_demands(action) or isinstance(action, SetDefault | SetNullable) for action in actions):
+            message = "ADD CHECK and SET NOT NULL look at every row, and stand beside their kind and defaults"
+            raise DatabaseError(ErrorKind.UNSUPPORTED, f"{message} only; send the others by themselves")
+        wanted = self._after(table, actions)
+        self._constraints.refuse_unusable(wanted, context)
+        demands = _new_demands(table, wanted)
+        if table.name in context.temporary.by_name:
+            self._constraints.refuse_broken_in(self._database.store.snapshot(*context.scope(table)), demands, context)
+            context.temporary.alter(table, lambda now: for_session(self._after(now, actions)))
+            return _DONE
+        self._constraints.refuse_broken_by_others(table, demands, context)
+        before = made = table
+
+        def change(registry: Registry) -> Registry:
+            nonlocal before, made
+            before = _door(context, registry).table(table.name, Use.DEFINE)
+            made = self._after(before, actions)
+            return registry.with_table(made)
+
+        context.work.define(change, context.request)
+        try:
+            self._constraints.refuse_broken_by_others(made, _new_demands(before, made), context)
+        except BaseException:
+            _take_back(before, made, context)
+            raise
+        return _DONE
+
+
+def _door(context: Context, registry: Registry) -> Door:
+    """The door to what lasts, among the definitions that a change finds."""
+    return context.door.lasting.onto(registry)
+
+
+def _demands(action: AlterAction) -> bool:
+    """Tell whether an action demands something of every row."""
+    return isinstance(action, AddCheck) or (isinstance(action, SetNullable) and not action.nullable)
+
+
+def _new_demands(before: TableDef, after: TableDef) -> list[Check]:
+    """What every row must satisfy by one definition, and need not by the one before it."""
+    known = before.demands
+    required = [column for column in after.columns if not column.nullable and column.id not in known[1]]
+    not_null = [
+        Check(f"NOT NULL of {column.name}", f"{quote_identifier(column.name)} IS NOT NULL") for column in required
+    ]
+    return [check for check in after.checks if check not in known[0]] + not_null
+
+
+def _take_back(before: TableDef, made: TableDef, context: Context) -> None:
+    """Put back what some actions have changed, and leave what others have changed since."""
+
+    def change(registry: Registry) -> Registry:
+        now = _door(context, registry).find_table(made.name, Use.DEFINE)
+        if now is None or now.id != made.id:
+            return registry
+        checks = tuple(check for check in now.checks if check in before.checks or check not in made.checks)
+        columns = tuple(_put_back(column, before, made) for column in now.columns)
+        return registry.with_table(replace(now, checks=checks, columns=columns, version=now.version + 1))
+
+    context.work.define(change)
+
+
+def _put_back(column: Column, before: TableDef, made: TableDef) -> Column:
+    old, changed = before.by_id.get(column.id), made.by_id.get(column.id)
+    if old is None or changed is None:
+        return column
+    return replace(
+        column,
+        nullable=old.nullable if column.nullable == changed.nullable else column.nullable,
+        default=old.default if column.default == changed.default else column.default,
+    )
+
+
+def _refuse_named(table: TableDef, door: Door) -> None:
+    """Raise INVALID while a view, a policy or a constraint names a table."""
+    reader = next((view for view in door.views(Use.DEPEND) if table.name in names_in_view(view)), None)
+    if reader is not None:
+        what = f"view {reader.name}" if door.admits(Use.DESCRIBE, reader) else "a view of others"
+        raise DatabaseError(ErrorKind.INVALID, f"{what} reads {table.name} by its name; drop that first")
+    name = table.name.table
+    for policy in door.registry.policies_of(table.id):
+        if any(name in names_in(QueryText(condition)) for condition in policy.conditions):
+            raise DatabaseError(ErrorKind.INVALID, f"policy {policy.name} names {table.name}; drop that first")
+    for check in table.checks:
+        if name in names_in(QueryText(check.condition)):
+            raise DatabaseError(ErrorKind.INVALID, f"constraint {check.name} names {table.name}; drop that first")

@@ -9,7 +9,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from queue import Empty, Full, Queue
@@ -19,6 +19,9 @@ import pyarrow as pa
 
 from catalog.errors import DatabaseError, ErrorKind
 from providers.stopping import POLL_SECONDS, Stop, check
+
+LAST_WORDS_SECONDS = 5.0
+"""How long a cluster has to answer that a query is over; the library's own calls have no end."""
 
 BATCHES_AHEAD = 4
 """How many batches of a result wait for the client."""
@@ -117,16 +120,29 @@ class _Running:
         """Tell the cluster, on a thread that nobody waits for."""
         session = self.session
         if session is not None:
-            with suppress(Exception):
+            with self._hanging_up():
                 session.interruptAll()
         self._let_go()
 
     def _let_go(self) -> None:
         if self.session is not None:
-            with suppress(Exception):
+            with self._hanging_up():
                 self.session.client.release_session()
-            with suppress(Exception):
-                self.session.client.close()
+            self._hang_up()
+
+    @contextmanager
+    def _hanging_up(self) -> Iterator[None]:
+        """Say something to the cluster; if it does not answer in a while, end every call to it, this one too."""
+        hanging_up = threading.Timer(LAST_WORDS_SECONDS, self._hang_up)
+        hanging_up.daemon = True
+        hanging_up.start()
+        with suppress(Exception):
+            yield
+        hanging_up.cancel()
+
+    def _hang_up(self) -> None:
+        with suppress(Exception):
+            self.session.client.close()
 
 
 def _connected(url: str) -> Any:

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,6 +13,13 @@ READY = re.compile(r"Spark Connect server on [\d.]+:(\d+)")
 START_SECONDS = 60.0
 POLL_SECONDS = 0.05
 STOP_SECONDS = 5.0
+
+
+def free_port() -> int:
+    """A port on which nobody listens."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
 
 
 class Sail:

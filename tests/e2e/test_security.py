@@ -52,7 +52,6 @@ DOORS = [
     "SET datafusion.runtime.memory_limit = '100G'",
     "RESET datafusion.execution.batch_size",
     "SHOW datafusion.execution.batch_size",
-    "SELECT * FROM information_schema.tables",
     "SELECT * FROM information_schema.df_settings",
     "SELECT * FROM '/etc/passwd'",
     "SELECT * FROM 'file:///etc/passwd'",

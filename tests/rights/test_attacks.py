@@ -102,7 +102,7 @@ STATEMENTS = {
     "COPY prey TO '/tmp/prey.csv'": "",
     "CREATE EXTERNAL TABLE e STORED AS CSV LOCATION '/etc/passwd'": "",
     "SET datafusion.catalog.information_schema = true": "",
-    "SELECT * FROM information_schema.tables": "",
+    "SELECT * FROM information_schema.df_settings": "",
     "UPDATE each SET v = 1 FROM prey WHERE prey.id = each.id": UNKNOWN,
     "DELETE FROM each USING prey WHERE prey.id = each.id": UNKNOWN,
     "INSERT INTO each SELECT * FROM prey": UNKNOWN,

@@ -1,10 +1,40 @@
-"""The grammar of what ALTER TABLE does to one column that is there: its DEFAULT, and whether it takes NULL."""
+"""The grammar of the actions of ALTER TABLE: on its columns, its constraints and its options."""
 
-from flightserver.sql.table_statements import SetDefault, SetNullable
+from collections.abc import Callable
+
+from catalog.definition import SYSTEM_COLUMNS
+from catalog.errors import ErrorKind
+from flightserver.sql.columns import constraint_name, read_column
+from flightserver.sql.options import check_option_names, option_list
+from flightserver.sql.row_conditions import read_check
+from flightserver.sql.table_statements import (
+    AddCheck,
+    AddColumn,
+    AlterAction,
+    DropColumn,
+    DropConstraint,
+    RenameColumn,
+    SetDefault,
+    SetNullable,
+    SetOptions,
+)
 from flightserver.sql.text.cursor import Cursor, stop_at
+from flightserver.sql.text.queries import QueryReader
 
 
-def parse_alter_column(cursor: Cursor) -> SetDefault | SetNullable:
+def read_action(cursor: QueryReader) -> AlterAction:
+    """Read one action of ALTER TABLE."""
+    action = _ACTIONS.get(cursor.peek().key)
+    if action is None:
+        raise cursor.unsupported(
+            "expected ADD COLUMN, DROP COLUMN, ALTER COLUMN, RENAME COLUMN, ADD CHECK, DROP CONSTRAINT or"
+            f" SET (option = value), found {cursor.found()}"
+        )
+    cursor.next()
+    return action(cursor)
+
+
+def _alter_column(cursor: Cursor) -> SetDefault | SetNullable:
     """Read what follows ALTER within ALTER TABLE: `[COLUMN] c SET | DROP …`."""
     cursor.accept("COLUMN")
     name = cursor.name("column")
@@ -26,3 +56,63 @@ def parse_alter_column(cursor: Cursor) -> SetDefault | SetNullable:
 def _default_text(cursor: Cursor) -> str:
     """Cut out the expression behind DEFAULT, up to the next action."""
     return cursor.slice_until("default", stop_at(","))
+
+
+def _add(cursor: QueryReader) -> AddColumn | AddCheck:
+    name = constraint_name(cursor)
+    if cursor.at("CHECK", "("):
+        cursor.next()
+        return AddCheck(read_check(cursor, name))
+    if name is not None or cursor.at_any("PRIMARY", "UNIQUE", "FOREIGN"):
+        raise cursor.unsupported("of constraints, only CHECK can be added to a table; the key is part of CREATE TABLE")
+    cursor.accept("COLUMN")
+    if_not_exists = cursor.accept("IF", "NOT", "EXISTS")
+    start = cursor.peek()
+    column = read_column(cursor)
+    if column.is_key:
+        raise cursor.error("a column cannot be added to the key", ErrorKind.UNSUPPORTED, start)
+    if column.checks:
+        message = "a column is added without CHECK; add the column, then write ALTER TABLE … ADD CHECK (…)"
+        raise cursor.error(message, ErrorKind.UNSUPPORTED, start)
+    return AddColumn(column.spec, if_not_exists)
+
+
+def _drop(cursor: QueryReader) -> DropColumn | DropConstraint:
+    if cursor.accept("CONSTRAINT"):
+        if_there = cursor.accept("IF", "EXISTS")
+        name = cursor.name("constraint")
+        cursor.accept_any("CASCADE", "RESTRICT")
+        return DropConstraint(name, if_there)
+    if cursor.at("PRIMARY"):
+        raise cursor.unsupported("the key of a table cannot be dropped")
+    cursor.accept("COLUMN")
+    if_exists = cursor.accept("IF", "EXISTS")
+    return DropColumn(cursor.name("column"), if_exists)
+
+
+def _rename_column(cursor: Cursor) -> RenameColumn:
+    if cursor.at("TO"):
+        raise cursor.unsupported("another name for the table is no action beside others; send RENAME TO by itself")
+    cursor.accept("COLUMN")
+    old = cursor.name("column")
+    cursor.expect("TO")
+    token = cursor.peek()
+    new = cursor.name("column")
+    if new in SYSTEM_COLUMNS:
+        raise cursor.error(f"the column name {new!r} is reserved", ErrorKind.INVALID, token)
+    return RenameColumn(old, new)
+
+
+def _set_options(cursor: Cursor) -> SetOptions:
+    options = option_list(cursor)
+    check_option_names(options)
+    return SetOptions(options)
+
+
+_ACTIONS: dict[str, Callable[[QueryReader], AlterAction]] = {
+    "ADD": _add,
+    "ALTER": _alter_column,
+    "DROP": _drop,
+    "RENAME": _rename_column,
+    "SET": _set_options,
+}

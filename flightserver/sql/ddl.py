@@ -5,54 +5,38 @@ the statement itself allows: names, types, keys, defaults and options are consis
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-import pyarrow as pa
-
-from catalog.definition import SYSTEM_COLUMNS, CheckSpec, ColumnSpec, Default, DefaultFunction, TableKind
+from catalog.definition import CheckSpec, ColumnSpec, Default, TableKind
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import RESERVED_NAMESPACES
-from catalog.types import format_type, is_nested, parse_type
+from catalog.types import format_type, is_nested
 from flightserver.sql import server, users
 from flightserver.sql.access_statements import NamespaceRef
-from flightserver.sql.altering import parse_alter_column
-from flightserver.sql.defaults import parse_default
+from flightserver.sql.altering import read_action
+from flightserver.sql.columns import constraint_name, key_constraint, read_column
 from flightserver.sql.grants import parse_owner
 from flightserver.sql.lifetimes import base_options
-from flightserver.sql.options import bloom_column_names, check_option_names, option_value, parse_options
+from flightserver.sql.options import bloom_column_names, check_option_names, option_list, parse_options
 from flightserver.sql.policies import parse_create_policy, parse_drop_policy
 from flightserver.sql.row_conditions import read_check
 from flightserver.sql.statements import Statement, TableRef
 from flightserver.sql.table_statements import (
-    AddCheck,
-    AddColumn,
-    AlterAction,
     AlterTable,
     CreateNamespace,
     CreateTable,
     CreateTableAs,
     CreateView,
-    DropColumn,
-    DropConstraint,
     DropNamespace,
     DropTable,
     DropView,
-    RenameColumn,
     RenameTable,
-    SetOptions,
 )
-from flightserver.sql.text.cursor import Cursor, stop_at
+from flightserver.sql.text.cursor import Cursor
 from flightserver.sql.text.queries import QueryReader
 from flightserver.sql.text.query_text import QueryText
-from flightserver.sql.text.tokens import Kind, Token, fold, is_identifier
-
-_COLUMN_CLAUSES = (
-    *("NOT", "NULL", "DEFAULT", "PRIMARY", "UNIQUE", "CHECK", "REFERENCES", "CONSTRAINT", "COLLATE", "GENERATED"),
-    *("AUTO_INCREMENT", "COMMENT", "AS"),
-)
-_REFUSED_CONSTRAINTS = ("UNIQUE", "FOREIGN", "EXCLUDE", "LIKE", "INDEX", "KEY")
-_SERIAL_TYPES = frozenset({"SERIAL", "BIGSERIAL"})
+from flightserver.sql.text.tokens import Token
 
 
 def parse_create(cursor: QueryReader) -> Statement:
@@ -157,7 +141,7 @@ def _create_table(cursor: QueryReader, kind: _Kind) -> CreateTable | CreateTable
     if cursor.accept("("):
         cursor.separated(lambda: _element(cursor, elements))
         cursor.expect(")")
-    elif key := _key_constraint(cursor, is_named=_constraint_name(cursor) is not None):
+    elif key := key_constraint(cursor, is_named=constraint_name(cursor) is not None):
         elements.keys.append(key)
     options = _with_options(cursor)
     has_query = cursor.accept("AS")
@@ -193,113 +177,18 @@ def _filled(made: CreateTable, query: QueryText) -> CreateTableAs:
 
 
 def _element(cursor: QueryReader, elements: _Elements) -> None:
-    name = _constraint_name(cursor)
+    name = constraint_name(cursor)
     if cursor.at("CHECK", "("):
         cursor.next()
         elements.checks.append(read_check(cursor, name))
-    elif key := _key_constraint(cursor, is_named=name is not None):
+    elif key := key_constraint(cursor, is_named=name is not None):
         elements.keys.append(key)
     else:
-        column = _column(cursor)
+        column = read_column(cursor)
         elements.columns.append(column.spec)
         elements.checks += column.checks
         if column.is_key:
             elements.keys.append((column.spec.name,))
-
-
-def _constraint_name(cursor: Cursor) -> str | None:
-    """Read `CONSTRAINT name` if it comes next, and is not a column of this name."""
-    if not (cursor.at("CONSTRAINT") and is_identifier(cursor.peek(1)) and cursor.peek(2).kind is Kind.WORD):
-        return None
-    cursor.next()
-    return cursor.name("constraint")
-
-
-def _key_constraint(cursor: Cursor, *, is_named: bool) -> tuple[str, ...] | None:
-    """Read `PRIMARY KEY (columns)` if it comes next; refuse other constraints."""
-    if cursor.accept("PRIMARY", "KEY"):
-        return cursor.names("key column")
-    starts_constraint = is_named or cursor.peek(1).key in {"(", "KEY"} or cursor.at("LIKE")
-    if starts_constraint and cursor.at_any(*_REFUSED_CONSTRAINTS):
-        raise cursor.unsupported(f"{cursor.peek().key} constraints are not supported")
-    if is_named:
-        raise cursor.error(f"expected PRIMARY KEY or CHECK, found {cursor.found()}")
-    return None
-
-
-@dataclass
-class _ColumnElement:
-    """A column, whether it is the key, and the constraints that were written at it."""
-
-    spec: ColumnSpec
-    is_key: bool = False
-    checks: list[CheckSpec] = field(default_factory=list)
-
-
-def _column(cursor: QueryReader) -> _ColumnElement:
-    """Read `name type [NOT NULL | NULL] [DEFAULT …] [PRIMARY KEY] [[CONSTRAINT name] CHECK (…)] …`."""
-    token = cursor.peek()
-    name = cursor.name("column")
-    if name in SYSTEM_COLUMNS:
-        raise cursor.error(f"the column name {name!r} is reserved", ErrorKind.INVALID, token)
-    column = _ColumnElement(_typed(cursor, name))
-    seen: set[str] = set()
-    while cursor.at_any(*_COLUMN_CLAUSES):
-        constraint = _constraint_name(cursor)
-        clause = cursor.next()
-        if clause.key == "CHECK":
-            column.checks.append(read_check(cursor, constraint, name))
-            continue
-        if clause.key in seen:
-            raise cursor.error(f"column {name} has {clause.key} twice", token=clause)
-        seen.add(clause.key)
-        if clause.key == "PRIMARY":
-            cursor.expect("KEY")
-            column.is_key = True
-        else:
-            column.spec = _with_clause(cursor, column.spec, clause)
-    if {"NOT", "NULL"} <= seen or (column.is_key and "NULL" in seen):
-        raise cursor.error(f"column {name} is both NULL and NOT NULL", ErrorKind.INVALID, token)
-    return column
-
-
-def _typed(cursor: Cursor, name: str) -> ColumnSpec:
-    if cursor.peek().key in _SERIAL_TYPES:
-        cursor.next()
-        default = Default(function=DefaultFunction.SNOWFLAKE_ID)
-        return ColumnSpec(name, pa.int64(), nullable=False, default=default)
-    token = cursor.peek()
-    if cursor.at_end() or cursor.at_any(",", ")"):
-        raise cursor.error(f"column {name} has no type")
-    text = cursor.slice_type(stop_at(",", *_COLUMN_CLAUSES))
-    try:
-        return ColumnSpec(name, parse_type(text))
-    except DatabaseError as error:
-        raise cursor.error(f"column {name}: {error.message}", error.kind, token) from None
-
-
-def _with_clause(cursor: Cursor, column: ColumnSpec, clause: Token) -> ColumnSpec:
-    if clause.key == "NOT":
-        cursor.expect("NULL")
-        return replace(column, nullable=False)
-    if clause.key == "NULL":
-        return column
-    if clause.key == "DEFAULT":
-        start = cursor.peek()
-        text = _default_text(cursor)
-        try:
-            return replace(column, default=parse_default(text, column.type, column.name))
-        except DatabaseError as error:
-            raise cursor.error(error.message, error.kind, start) from None
-    message = f"{clause.key} on column {column.name} is not supported"
-    raise cursor.error(message, ErrorKind.UNSUPPORTED, clause)
-
-
-def _default_text(cursor: Cursor) -> str:
-    """Cut out the expression behind DEFAULT, whose first word may itself look like a clause: DEFAULT NULL."""
-    first = cursor.position
-    stop = stop_at(",", *_COLUMN_CLAUSES)
-    return cursor.slice_until("default", lambda here: here.position > first and stop(here))
 
 
 def _only_key(cursor: Cursor, keys: list[tuple[str, ...]], place: Token) -> tuple[str, ...]:
@@ -357,24 +246,7 @@ def _invalid(message: str) -> DatabaseError:
 
 
 def _with_options(cursor: Cursor) -> dict[str, str]:
-    return _option_list(cursor) if cursor.accept("WITH") else {}
-
-
-def _option_list(cursor: Cursor) -> dict[str, str]:
-    """Read `(name = value, …)`."""
-    cursor.expect("(")
-    start = cursor.peek()
-    pairs = cursor.separated(lambda: _option(cursor))
-    cursor.expect(")")
-    if len(dict(pairs)) < len(pairs):
-        raise cursor.error("an option is given twice", ErrorKind.INVALID, start)
-    return dict(pairs)
-
-
-def _option(cursor: Cursor) -> tuple[str, str]:
-    name = fold(cursor.name("option"))
-    cursor.expect("=")
-    return name, option_value(cursor)
+    return option_list(cursor) if cursor.accept("WITH") else {}
 
 
 def _cascades(cursor: Cursor) -> bool:
@@ -423,75 +295,4 @@ def parse_alter(cursor: QueryReader) -> Statement:
         return parse_owner(cursor, table)
     if cursor.accept("RENAME", "TO"):
         return RenameTable(table, cursor.name("table"))
-    return AlterTable(table, cursor.separated(lambda: _action(cursor)))
-
-
-def _action(cursor: QueryReader) -> AlterAction:
-    action = _ALTER_ACTIONS.get(cursor.peek().key)
-    if action is None:
-        raise cursor.unsupported(
-            "expected ADD COLUMN, DROP COLUMN, ALTER COLUMN, RENAME COLUMN, ADD CHECK, DROP CONSTRAINT or"
-            f" SET (option = value), found {cursor.found()}"
-        )
-    cursor.next()
-    return action(cursor)
-
-
-def _add(cursor: QueryReader) -> AddColumn | AddCheck:
-    name = _constraint_name(cursor)
-    if cursor.at("CHECK", "("):
-        cursor.next()
-        return AddCheck(read_check(cursor, name))
-    if name is not None or cursor.at_any("PRIMARY", "UNIQUE", "FOREIGN"):
-        raise cursor.unsupported("of constraints, only CHECK can be added to a table; the key is part of CREATE TABLE")
-    cursor.accept("COLUMN")
-    if_not_exists = cursor.accept("IF", "NOT", "EXISTS")
-    start = cursor.peek()
-    column = _column(cursor)
-    if column.is_key:
-        raise cursor.error("a column cannot be added to the key", ErrorKind.UNSUPPORTED, start)
-    if column.checks:
-        message = "a column is added without CHECK; add the column, then write ALTER TABLE … ADD CHECK (…)"
-        raise cursor.error(message, ErrorKind.UNSUPPORTED, start)
-    return AddColumn(column.spec, if_not_exists)
-
-
-def _drop(cursor: QueryReader) -> DropColumn | DropConstraint:
-    if cursor.accept("CONSTRAINT"):
-        if_there = cursor.accept("IF", "EXISTS")
-        name = cursor.name("constraint")
-        _cascades(cursor)
-        return DropConstraint(name, if_there)
-    if cursor.at("PRIMARY"):
-        raise cursor.unsupported("the key of a table cannot be dropped")
-    cursor.accept("COLUMN")
-    if_exists = cursor.accept("IF", "EXISTS")
-    return DropColumn(cursor.name("column"), if_exists)
-
-
-def _rename_column(cursor: Cursor) -> RenameColumn:
-    if cursor.at("TO"):
-        raise cursor.unsupported("another name for the table is no action beside others; send RENAME TO by itself")
-    cursor.accept("COLUMN")
-    old = cursor.name("column")
-    cursor.expect("TO")
-    token = cursor.peek()
-    new = cursor.name("column")
-    if new in SYSTEM_COLUMNS:
-        raise cursor.error(f"the column name {new!r} is reserved", ErrorKind.INVALID, token)
-    return RenameColumn(old, new)
-
-
-def _set_options(cursor: Cursor) -> SetOptions:
-    options = _option_list(cursor)
-    check_option_names(options)
-    return SetOptions(options)
-
-
-_ALTER_ACTIONS: dict[str, Callable[[QueryReader], AlterAction]] = {
-    "ADD": _add,
-    "ALTER": parse_alter_column,
-    "DROP": _drop,
-    "RENAME": _rename_column,
-    "SET": _set_options,
-}
+    return AlterTable(table, cursor.separated(lambda: read_action(cursor)))

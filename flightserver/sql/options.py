@@ -23,7 +23,7 @@ from flightserver.sql.lifetimes import (
     with_ttl,
 )
 from flightserver.sql.text.cursor import Cursor
-from flightserver.sql.text.tokens import Kind, Token, identifier_name, is_identifier, string_value, tokenize
+from flightserver.sql.text.tokens import Kind, Token, fold, identifier_name, is_identifier, string_value, tokenize
 
 FLUSH_ROWS_MAX = 100_000_000
 FLUSH_INTERVAL_SECONDS_MAX = 31 * 86_400.0
@@ -191,3 +191,20 @@ _PARSERS: dict[str, Callable[[TableOptions, str, Mapping[str, int]], TableOption
     "publish_retention": lambda options, value, _: with_publish_retention(options, value),
 }
 _ABOUT_FILES = frozenset({"flush_policy", "bloom_columns", "bloom_fpp", "compression", "publish", "publish_retention"})
+
+
+def option_list(cursor: Cursor) -> dict[str, str]:
+    """Read `(name = value, …)`."""
+    cursor.expect("(")
+    start = cursor.peek()
+    pairs = cursor.separated(lambda: _option(cursor))
+    cursor.expect(")")
+    if len(dict(pairs)) < len(pairs):
+        raise cursor.error("an option is given twice", ErrorKind.INVALID, start)
+    return dict(pairs)
+
+
+def _option(cursor: Cursor) -> tuple[str, str]:
+    name = fold(cursor.name("option"))
+    cursor.expect("=")
+    return name, option_value(cursor)

@@ -31,6 +31,7 @@ SOAK_BACKUPS ?= 200
 SOAK_PUBLISHED ?= 300
 SOAK_BIT_ROT ?= 3000
 SOAK_CLUSTER ?= 600
+SOAK_BOUND_ROWS ?= 300
 
 PYTEST = $(BIN)/python -m pytest --numprocesses $(PYTEST_PROCESSES) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
@@ -68,9 +69,9 @@ soak: $(VENV)/.dev ## random histories, crashes, damage and statements, for hour
 	FLIGHTSERVER_FUZZ_MESSAGES=$(SOAK_MESSAGES) FLIGHTSERVER_ORACLE_STATEMENTS=$(SOAK_STATEMENTS) \
 	FLIGHTSERVER_PARTITIONS=$(SOAK_PARTITIONS) FLIGHTSERVER_CONDITIONS=$(SOAK_CONDITIONS) FLIGHTSERVER_SQLLOGICTEST=all \
 	FLIGHTSERVER_TWO_WORLDS=$(SOAK_TWO_WORLDS) FLIGHTSERVER_JOINS=$(SOAK_JOINS) FLIGHTSERVER_PROBES=$(SOAK_PROBES) \
-	FLIGHTSERVER_BIT_ROT=$(SOAK_BIT_ROT) FLIGHTSERVER_BACKUPS=$(SOAK_BACKUPS) FLIGHTSERVER_PUBLISHED_HISTORIES=$(SOAK_PUBLISHED) FLIGHTSERVER_CLUSTER_STATEMENTS=$(SOAK_CLUSTER) FLIGHTSERVER_LOAD_SECONDS=$(SOAK_LOAD_SECONDS) \
+	FLIGHTSERVER_BIT_ROT=$(SOAK_BIT_ROT) FLIGHTSERVER_BACKUPS=$(SOAK_BACKUPS) FLIGHTSERVER_PUBLISHED_HISTORIES=$(SOAK_PUBLISHED) FLIGHTSERVER_CLUSTER_STATEMENTS=$(SOAK_CLUSTER) FLIGHTSERVER_BOUND_ROWS=$(SOAK_BOUND_ROWS) FLIGHTSERVER_LOAD_SECONDS=$(SOAK_LOAD_SECONDS) \
 		$(BIN)/python -m pytest tests/model tests/flush/test_crash_points.py tests/fuzz tests/oracle tests/sqllogictest tests/engine_corpus \
-			tests/execution/test_membership.py tests/execution/test_joins.py tests/rights tests/e2e/test_crash.py tests/backup tests/flush/publish tests/bitrot tests/cluster \
+			tests/execution/test_membership.py tests/execution/test_joins.py tests/execution/test_many_bound_rows.py tests/rights tests/e2e/test_crash.py tests/backup tests/flush/publish tests/bitrot tests/cluster \
 			tests/e2e/test_long_load.py $(PYTEST_ARGS)
 
 proto: $(VENV)/.dev ## protobuf classes from the .proto files

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from catalog.definition import Column, TableDef
+from catalog.definition import SYSTEM_COLUMNS, Column, TableDef
 from catalog.grants import Privilege
 from catalog.identifiers import quote_identifier
 from flightserver.access.rights import Use
@@ -16,6 +16,7 @@ from flightserver.execution.parameters import comparable
 from flightserver.execution.rewriting import (
     PARAMETERS,
     PARAMETERS_NAME,
+    PLACE,
     mentions_query,
     names_in,
     on_parameters,
@@ -25,7 +26,7 @@ from flightserver.execution.rows import Affected
 from flightserver.execution.searches import assigned_values
 from flightserver.execution.sources import Parameters
 from flightserver.execution.targets import assigned_columns, target
-from flightserver.execution.writing import Writing, item_called
+from flightserver.execution.writing import RUN, Writing, item_called
 from flightserver.sql.meaning.lookups import bound_columns
 from flightserver.sql.statements import Delete, Truncate, Update
 from flightserver.sql.text.query_text import QueryText
@@ -42,6 +43,14 @@ class _Search:
     statement: Update | Delete
     others: QueryText | None
     privilege: Privilege
+
+    @property
+    def looks_around(self) -> bool:
+        """Tell whether it may read more than the table that it changes."""
+        of = self.statement
+        values = [part.expression for part in of.assignments] if isinstance(of, Update) else []
+        texts = [*values, of.where] if of.where else values
+        return self.others is not None or of.common is not None or any(map(mentions_query, texts))
 
 
 class Changes:
@@ -73,17 +82,20 @@ class Changes:
             found = self._find(items, search, snapshot=snapshot, context=context, parameters=parameters, rows=rows)
             return self._writing.new_versions(table, found, context)
 
-        texts: list[QueryText] = [*assigned.values(), *filter(None, (statement.where, statement.from_text))]
-        together = (
-            statement.from_text is None
-            and statement.common is None
-            and not any(map(mentions_query, texts))
-            and (
-                not _asks_for_any_of(statement, assigned)
-                or (bound is not None and _names_rows(statement, table, bound))
-            )
+        def matches(snapshot: Snapshot, rows: pa.Table) -> pa.Table:
+            items = [*_key_items(table, name), f"{PARAMETERS}.{quote_identifier(PLACE)} AS {quote_identifier(RUN)}"]
+            return self._find(items, search, snapshot=snapshot, context=context, parameters=None, rows=rows)
+
+        asked = set() if statement.where is None else names_in(statement.where)
+        is_apart = bound is not None and _names_rows(statement, table, bound)
+        return self._writing.write(
+            table,
+            context,
+            find,
+            bound,
+            together=is_apart or asked.isdisjoint(SYSTEM_COLUMNS),
+            matches=None if is_apart or asked.isdisjoint(assigned) else matches,
         )
-        return self._writing.write(table, context, find, bound, together=together)
 
     def delete(self, statement: Delete, context: Context, bound: pa.Table | None) -> Affected:
         """Write tombstones for the rows that match."""
@@ -97,15 +109,11 @@ class Changes:
             known = self._found_by_key(statement, context, snapshot, parameters) if rows is None else None
             if known is not None:
                 return tombstones(table, pa.table({c.physical: known[c.name] for c in table.key_columns}))
-            items = [
-                f"{quote_identifier(name)}.{quote_identifier(column.name)} AS {quote_identifier(column.physical)}"
-                for column in table.key_columns
-            ]
+            items = _key_items(table, name)
             found = self._find(items, search, snapshot=snapshot, context=context, parameters=parameters, rows=rows)
             return tombstones(table, found)
 
-        together = not any(map(mentions_query, filter(None, (statement.where, statement.using_text, statement.common))))
-        return self._writing.write(table, context, find, bound, together=together)
+        return self._writing.write(table, context, find, bound, together=True)
 
     def truncate(self, statement: Truncate, context: Context, _: pa.Table | None) -> Affected:
         """Remove every row of the scope."""
@@ -167,12 +175,9 @@ class Changes:
         of = search.statement
         where = _on_rows(of.where, rows) if of.where else None
         text = select_from(items, context.name(of.table), of.alias, others, where, of.common)
-        extra = (
-            {}
-            if rows is None
-            else {PARAMETERS_NAME: rows.rename_columns([str(i + 1) for i in range(rows.num_columns)])}
-        )
-        return self._writing.read(text, context, snapshot, parameters, extra, search.privilege)
+        extra = {} if rows is None else {PARAMETERS_NAME: rows}
+        once = rows is not None and search.looks_around
+        return self._writing.read(text, context, snapshot, parameters, extra, search.privilege, once=once)
 
 
 def _on_rows(text: QueryText, rows: pa.Table | None) -> QueryText:
@@ -180,9 +185,12 @@ def _on_rows(text: QueryText, rows: pa.Table | None) -> QueryText:
     return text if rows is None else on_parameters(text)
 
 
-def _asks_for_any_of(statement: Update, assigned: Mapping[str, QueryText]) -> bool:
-    """Tell whether rows are found by what the statement changes: one run of it may find what another has changed."""
-    return statement.where is not None and not names_in(statement.where).isdisjoint(assigned)
+def _key_items(table: TableDef, called: str) -> list[str]:
+    """The key of a table that is called so, in physical columns, as items of SELECT."""
+    return [
+        f"{quote_identifier(called)}.{quote_identifier(column.name)} AS {quote_identifier(column.physical)}"
+        for column in table.key_columns
+    ]
 
 
 def _names_rows(statement: Update, table: TableDef, bound: pa.Table) -> bool:

@@ -21,7 +21,6 @@ from flightserver.execution.reading import Given
 from flightserver.execution.rewriting import (
     EXCLUDED,
     PARAMETERS_NAME,
-    PLACE,
     mentions_query,
     on_parameters,
     only_row,
@@ -32,7 +31,7 @@ from flightserver.execution.rewriting import (
 from flightserver.execution.rows import Affected, until
 from flightserver.execution.sources import Parameters
 from flightserver.execution.targets import assigned_columns, check_conflict, check_width, inserted_columns
-from flightserver.execution.writing import Writing, at_once, commit, item_called
+from flightserver.execution.writing import Writing, at_once, commit, item_called, numbered
 from flightserver.sql.literal_rows import Constants, literal_rows
 from flightserver.sql.statements import Assignment, Insert, OnConflict, TableRef
 from flightserver.sql.text import tree
@@ -66,8 +65,8 @@ class _Offer:
         rows = self.change.rows.rename_columns([f"{EXCLUDED}.{column.name}" for column in table.columns])
         if self.bound is None:
             return rows
-        for number, values in enumerate(self.bound.columns, start=1):
-            rows = rows.append_column(f"{_BOUND}{number}", values)
+        for name, values in zip(self.bound.column_names, self.bound.columns, strict=True):
+            rows = rows.append_column(f"{_BOUND}{name}", values)
         return rows
 
     def expression(self, text: QueryText) -> QueryText:
@@ -94,7 +93,7 @@ class Inserts:
         if conflict.do_nothing:
             return self._ingest(table, context, batches, OnExisting.SKIP)
         context.table(statement.table, Use.UPDATE)
-        if bound is not None and any(map(count_parameters, _texts(conflict))):
+        if bound is not None and any(count_parameters(text) or mentions_query(text) for text in _texts(conflict)):
             return self._upsert_each(statement, conflict, context, bound, names)
         return self._upsert(statement.table, conflict, context, batches, names)
 
@@ -131,7 +130,7 @@ class Inserts:
         items = only_row(statement.source)
         if items is None or len(items) != len(names):
             return None
-        rows = _numbered(comparable(bound))
+        rows = numbered(comparable(bound))
         types = tuple(table.column(name).storage for name in names)
         given = Given(rows={TableName(context.namespace, PARAMETERS_NAME): rows}, targets=types)
         text = over_parameters(items)
@@ -189,9 +188,9 @@ class Inserts:
     def _upsert_each(
         self, statement: Insert, conflict: OnConflict, context: Context, bound: pa.Table, names: Sequence[str]
     ) -> Affected:
-        """ON CONFLICT DO UPDATE with parameters of its own, as one commit: all rows of them at once, or each by itself.
+        """ON CONFLICT DO UPDATE that may say another thing for each row of parameters, as one commit.
 
-        At once where each row of parameters offers one row, and no key twice.
+        All of them at once where each row of parameters offers one row, and no key twice.
         """
         table = context.table(statement.table, Use.INSERT)
         guard = self._writing.guard(table, context)
@@ -209,8 +208,7 @@ class Inserts:
             return self._merged(_Offer(offered, conflict, statement.table, parameters, rows), context, snapshot)
 
         has_one = statement.row is not None or only_row(statement.source) is not None
-        together = has_one and not any(map(mentions_query, _texts(conflict)))
-        return self._writing.write(table, context, find, bound, together=together)
+        return self._writing.write(table, context, find, bound, together=has_one)
 
     def _merged(self, offer: _Offer, context: Context, snapshot: Snapshot) -> Change:
         """Offered rows whose key is new, and the updated rows of those whose key exists."""
@@ -238,7 +236,8 @@ class Inserts:
         also = [" AND (", offer.expression(conflict.where), ")"] if conflict.where else []
         text = select_from(items, context.name(offer.table), None, [EXCLUDED], QueryText.joined([same_key, *also]))
         extra = {EXCLUDED: offer.excluded(table)}
-        found = self._writing.read(text, context, snapshot, offer.parameters, extra, Privilege.UPDATE)
+        once = offer.bound is not None and any(map(mentions_query, _texts(conflict)))
+        found = self._writing.read(text, context, snapshot, offer.parameters, extra, Privilege.UPDATE, once=once)
         return self._writing.new_versions(table, found, context).rows
 
 
@@ -285,12 +284,6 @@ def _as_table(batches: Iterator[pa.RecordBatch], table: TableDef, names: Sequenc
     if found:
         return pa.Table.from_batches(found)
     return pa.schema([pa.field(name, table.column(name).storage) for name in names]).empty_table()
-
-
-def _numbered(bound: pa.Table) -> pa.Table:
-    """The relation of bound parameters, with the place of each row."""
-    named = bound.rename_columns([str(number) for number in range(1, bound.num_columns + 1)])
-    return named.append_column(PLACE, pa.array(np.arange(bound.num_rows)))
 
 
 def _texts(conflict: OnConflict) -> list[QueryText]:

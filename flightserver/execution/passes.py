@@ -4,8 +4,8 @@ What the first pass tells is a value (`Use`), and holds for more than one run (`
 """
 
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, unique
 from types import MappingProxyType
@@ -207,6 +207,12 @@ class Asked:
                 parts[name].append(translate(scan.filters, pinned[name].table, values))
         found = {name: some[0] if len(some) == 1 else AnyOf(tuple(some)) for name, some in parts.items()}
         return found | dict.fromkeys(self.reads.hidden & pinned.keys(), Unknown())
+
+    def read_once(self, scans: Sequence[Scan], pinned: Mapping[TableName, Snapshot]) -> frozenset[TableName]:
+        """The tables that one scan reads, and nothing that a plan does not show."""
+        count = Counter(scan.table for scan in scans)
+        once = (name for name, snapshot in pinned.items() if count[f"t{snapshot.table.id}"] == 1)
+        return frozenset(once) - self.reads.hidden
 
     def shapes(self, tables: Mapping[TableName, TableDef]) -> dict[TableName, EngineTable]:
         """The tables without their rows, under each name that they are read by."""

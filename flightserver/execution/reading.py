@@ -84,6 +84,8 @@ class PlannedQuery:
     """The columns that a query returns of the whole of its only table, when it does nothing else."""
     held_bytes: int = 0
     """What it keeps in memory of tables with row policies."""
+    read_once: frozenset[TableName] = frozenset()
+    """Tables that it is known to read in one place alone."""
 
     def rows(self) -> Rows:
         """The result."""
@@ -334,6 +336,7 @@ class Reader:
             and query.batch_rows == BATCH_ROWS,
             None if guarded else use.exported,
             held_bytes=sum(int(rows.nbytes) for rows in guarded.values()),
+            read_once=query.read_once(use.scans, pinned),
         )
 
     def _shaped(

@@ -4,6 +4,11 @@ The query runs over the merged relation of the newest state, with the scope's wr
 comes between finding and writing. Several rows of parameters are one statement and one commit: where that cannot change
 the result they are joined with the table at once, elsewhere they run one after another on a working snapshot that
 nobody else sees.
+
+It cannot change the result where no run sees what one before it has written: one run alone changes each row, the
+table is read in no other place of the statement, and no run finds a row for what another has set in it. The first
+is seen in what is found at once, the second in the plan. The last is known where nothing that is set is asked for, or
+where each run names its own key; elsewhere it is tried out (`Matches`).
 """
 
 from collections.abc import Callable, Mapping
@@ -11,6 +16,7 @@ from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from catalog.definition import TableDef
 from catalog.errors import DatabaseError, ErrorKind
@@ -21,6 +27,7 @@ from flightserver.database import Database
 from flightserver.execution.guarding import Guard
 from flightserver.execution.parameters import bound_rows, comparable
 from flightserver.execution.reading import Given, Reader
+from flightserver.execution.rewriting import PLACE
 from flightserver.execution.rows import Affected
 from flightserver.execution.sources import Parameters
 from flightserver.sql.text.query_text import QueryText
@@ -36,8 +43,19 @@ Found = TypeVar("Found")
 Find = Callable[[Snapshot, Parameters | None, pa.Table | None], Change]
 """Finds the rows that a statement writes, given the state, one row of parameters, or all rows of them."""
 
-OF_THE_STATEMENT = frozenset({ErrorKind.INVALID, ErrorKind.NOT_FOUND, ErrorKind.SYNTAX, ErrorKind.UNSUPPORTED})
+Matches = Callable[[Snapshot, pa.Table], pa.Table]
+"""The rows of a state that rows of parameters find: keys in physical columns, and the place of those as `RUN`."""
+
+RUN = "$run"
+
+OF_THE_STATEMENT = frozenset(
+    {ErrorKind.INVALID, ErrorKind.NOT_FOUND, ErrorKind.SYNTAX, ErrorKind.UNSUPPORTED, ErrorKind.INTERNAL}
+)
 """What a statement over all rows of its parameters may fail with where it would not with one of them."""
+
+
+class ReadsItselfError(Exception):
+    """A statement looks into the table that it changes: what one run of it writes, the next one may see."""
 
 
 class Writing:
@@ -78,29 +96,60 @@ class Writing:
         parameters: Parameters | None,
         extra: Mapping[str, pa.Table],
         privilege: Privilege,
+        *,
+        once: bool = False,
     ) -> pa.Table:
-        """The rows of a query over the table that a statement changes, and over what it brings along by name."""
+        """The rows of a query over the table that a statement changes, and over what it brings along by name.
+
+        Raise ReadsItselfError where the query may read the table in more than one place, and must read it `once`.
+        """
         rows = {TableName(context.namespace, name): rows for name, rows in extra.items()}
         name = snapshot.table.name
         targets = tuple(column.storage for column in snapshot.table.columns)
         given = Given({name: snapshot}, rows, targets, (name, privilege))
-        return self.reader.plan(text, context, parameters, given).rows().to_table(context.stop)
+        planned = self.reader.plan(text, context, parameters, given)
+        if once and name not in planned.read_once:
+            raise ReadsItselfError
+        return planned.rows().to_table(context.stop)
 
     def write(
-        self, table: TableDef, context: Context, find: Find, bound: pa.Table | None, *, together: bool
+        self,
+        table: TableDef,
+        context: Context,
+        find: Find,
+        bound: pa.Table | None,
+        *,
+        together: bool,
+        matches: Matches | None = None,
     ) -> Affected:
-        """Commit what `find` finds, for all rows of parameters."""
+        """Commit what `find` finds, for all rows of parameters.
+
+        Where they may be taken `together`, `matches` tries out whether they find what others of them have changed.
+        """
 
         def build(snapshot: Snapshot) -> Change:
             if bound is None:
                 return distinct(find(snapshot, None, None), table)
             if bound.num_rows > 1 and together:
-                change = at_once(lambda: find(snapshot, None, comparable(bound)))
-                if change is not None and (change.deleted is not None or key_of(table, change.rows).last_of_each.all()):
+                change = self._together(snapshot, find, numbered(comparable(bound)), matches)
+                if change is not None:
                     return distinct(change, table)
             return self._one_after_another(snapshot, find, bound)
 
         return Affected(commit(context, table, build))
+
+    def _together(self, snapshot: Snapshot, find: Find, rows: pa.Table, matches: Matches | None) -> Change | None:
+        """What a statement writes for all rows of parameters at once; None where it might write something else."""
+        change = at_once(lambda: find(snapshot, None, rows))
+        if change is None or change.deleted is not None:
+            return change
+        if not key_of(snapshot.table, change.rows).last_of_each.all():
+            return None
+        if matches is None or not change.rows.num_rows:
+            return change
+        after = self._after(snapshot, change)
+        before_and_after = at_once(lambda: (matches(snapshot, rows), matches(after, rows)))
+        return change if before_and_after is not None and _are_apart(*before_and_after) else None
 
     def _one_after_another(self, snapshot: Snapshot, find: Find, bound: pa.Table) -> Change:
         """What a statement writes when it runs for each row of parameters on top of the previous ones."""
@@ -109,16 +158,35 @@ class Writing:
             change = find(snapshot, parameters, None)
             changes.append(change)
             if bound.num_rows > 1 and change.rows.num_rows:
-                resolved = resolve(snapshot, change, OnExisting.REPLACE, self.database.store.files)
-                seqs = np.arange(1, resolved.rows.num_rows + 1, dtype=np.int64) + snapshot.last_seq
-                snapshot = after_commit(snapshot, resolved, versions_of(snapshot.table, resolved, seqs), seqs)
+                snapshot = self._after(snapshot, change)
         return Change.concat(changes)
+
+    def _after(self, snapshot: Snapshot, change: Change) -> Snapshot:
+        """What a state is after a change, for the next runs of the statement alone."""
+        resolved = resolve(snapshot, change, OnExisting.REPLACE, self.database.store.files)
+        seqs = np.arange(1, resolved.rows.num_rows + 1, dtype=np.int64) + snapshot.last_seq
+        return after_commit(snapshot, resolved, versions_of(snapshot.table, resolved, seqs), seqs)
+
+
+def numbered(bound: pa.Table) -> pa.Table:
+    """The relation of bound parameters, with the place of each row."""
+    named = bound.rename_columns([str(number) for number in range(1, bound.num_columns + 1)])
+    return named.append_column(PLACE, pa.array(np.arange(bound.num_rows)))
+
+
+def _are_apart(before: pa.Table, after: pa.Table) -> bool:
+    """Tell whether no run finds what one before it has changed: by the rows that runs find without and with changes."""
+    keys = [name for name in before.column_names if name != RUN]
+    both = after.rename_columns([*keys, "$later"]).join(before, keys, join_type="inner")
+    return len(both) == len(after) and not pc.any(pc.greater(both.column("$later"), both.column(RUN))).as_py()
 
 
 def at_once(find: Callable[[], Found]) -> Found | None:
-    """What all rows of parameters find together; None where the engine wants a value where they are a column."""
+    """What all rows of parameters find together; None where that cannot be told, or only for each by itself."""
     try:
         return find()
+    except ReadsItselfError:
+        return None
     except DatabaseError as error:
         if error.kind not in OF_THE_STATEMENT:
             raise

@@ -27,6 +27,7 @@ def planner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planner]:
     with opened(tmp_path_factory.mktemp("counted")) as planner:
         numbers = pa.array(range(ROWS), pa.int64())
         planner.load("t", pa.table({"id": numbers, "v": numbers, "w": numbers}))
+        planner.load("o", pa.table({"id": numbers, "k": numbers, "x": numbers}))
         planner.run("CREATE VIEW seen AS SELECT id, v + 1 AS next FROM t WHERE v > 3")
         yield planner
 
@@ -152,11 +153,22 @@ MANY = {
         "UPDATE t SET v = v + $1, w = w - 1 WHERE v < $2 + 1000 AND (w > -9 OR v > 0) AND id = $3",
         3,
     ),
+    "SET what is asked for, not by key": ("UPDATE t SET v = -$1 WHERE v = $2", 2),
+    "SET from another table": ("UPDATE t SET v = o.x + $1 FROM o WHERE o.id = t.id AND o.k = $2", 2),
+    "SET a sub-query": ("UPDATE t SET v = (SELECT max(x) FROM o WHERE k = $1) WHERE id = $2", 2),
+    "of members of another table": ("UPDATE t SET v = $1 WHERE id IN (SELECT id FROM o WHERE k = $2)", 2),
     "DELETE": ("DELETE FROM t WHERE id = $1", 1),
+    "DELETE not by key": ("DELETE FROM t WHERE v > $1 AND w <= $1", 1),
+    "DELETE USING": ("DELETE FROM t USING o WHERE o.id = t.id AND o.k = $1", 1),
+    "DELETE members of another table": ("DELETE FROM t WHERE id IN (SELECT id FROM o WHERE k = $1)", 1),
     "ON CONFLICT": ("INSERT INTO t VALUES ($1, $2, $3) ON CONFLICT (id) DO UPDATE SET v = t.v + excluded.v", 3),
     "ON CONFLICT with parameters": (
         "INSERT INTO t VALUES ($1, $2, $3) ON CONFLICT (id) DO UPDATE SET v = t.v + $4 WHERE t.w < $5",
         5,
+    ),
+    "ON CONFLICT with a sub-query": (
+        "INSERT INTO t VALUES ($1, $2, 3) ON CONFLICT (id) DO UPDATE SET v = (SELECT max(x) FROM o) + $1",
+        2,
     ),
     "INSERT": ("INSERT INTO t VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", 3),
     "INSERT beside constants": ("INSERT INTO t VALUES ($1, 7, -1.0) ON CONFLICT DO NOTHING", 1),

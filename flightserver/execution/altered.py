@@ -13,6 +13,7 @@ from catalog.evolution import (
     drop_check,
     drop_column,
     rename_column,
+    set_comment,
     set_default,
     set_nullable,
     set_options,
@@ -29,6 +30,7 @@ from flightserver.sql.table_statements import (
     DropColumn,
     DropConstraint,
     RenameColumn,
+    SetComment,
     SetDefault,
     SetNullable,
     SetOptions,
@@ -79,6 +81,8 @@ def _changed(table: TableDef, action: AlterAction) -> TableDef:
         case DropConstraint(name, if_exists):
             is_absent = name not in {check.name for check in table.checks}
             return table if if_exists and is_absent else drop_check(table, name)
+        case SetComment(name, comment):
+            return set_comment(table, name, comment)
         case SetOptions(options):
             return with_options(table, options)
         case SetNullable(name, nullable):

@@ -1,25 +1,32 @@
-"""The grammar of the actions of ALTER TABLE: on its columns, its constraints and its options."""
+"""The grammar of the actions of ALTER TABLE, on its columns, its constraints and its options, and of COMMENT."""
 
 from collections.abc import Callable
 
 from catalog.definition import SYSTEM_COLUMNS
 from catalog.errors import ErrorKind
+from catalog.identifiers import CATALOG_NAME
 from flightserver.sql.columns import constraint_name, read_column
 from flightserver.sql.options import check_option_names, option_list
 from flightserver.sql.row_conditions import read_check
+from flightserver.sql.statements import TableRef
 from flightserver.sql.table_statements import (
     AddCheck,
     AddColumn,
     AlterAction,
+    AlterTable,
     DropColumn,
     DropConstraint,
     RenameColumn,
+    SetComment,
     SetDefault,
     SetNullable,
     SetOptions,
 )
 from flightserver.sql.text.cursor import Cursor, stop_at
 from flightserver.sql.text.queries import QueryReader
+from flightserver.sql.text.tokens import Kind, string_value
+
+COMMENT_LENGTH_MAX = 4_096
 
 
 def read_action(cursor: QueryReader) -> AlterAction:
@@ -56,6 +63,37 @@ def _alter_column(cursor: Cursor) -> SetDefault | SetNullable:
 def _default_text(cursor: Cursor) -> str:
     """Cut out the expression behind DEFAULT, up to the next action."""
     return cursor.slice_until("default", stop_at(","))
+
+
+def parse_comment(cursor: QueryReader) -> AlterTable:
+    """Read what follows COMMENT: `ON TABLE t | COLUMN t.c IS 'text' | NULL`."""
+    cursor.expect("ON")
+    column = None
+    if cursor.accept("COLUMN"):
+        table, column = _column_of_table(cursor)
+    elif cursor.accept("TABLE"):
+        table = cursor.table()
+    else:
+        raise cursor.unsupported("a comment is on a TABLE or on a COLUMN of one")
+    cursor.expect("IS")
+    token = cursor.next()
+    if token.key != "NULL" and not (token.kind is Kind.STRING and token.text[0] in "'$"):
+        raise cursor.error("expected the comment as a string, 'like this', or NULL", token=token)
+    text = "" if token.key == "NULL" else string_value(token)
+    if len(text) > COMMENT_LENGTH_MAX:
+        raise cursor.error(f"a comment has at most {COMMENT_LENGTH_MAX} letters", ErrorKind.INVALID, token)
+    return AlterTable(table, (SetComment(column, text),))
+
+
+def _column_of_table(cursor: QueryReader) -> tuple[TableRef, str]:
+    """Read `[[main.]namespace.]table.column`."""
+    start = cursor.peek()
+    parts = [cursor.name("table")]
+    while cursor.accept("."):
+        parts.append(cursor.name("column"))
+    if not 2 <= len(parts) <= 4 or (len(parts) == 4 and parts[0] != CATALOG_NAME):
+        raise cursor.error("expected a column of a table: table.column", token=start)
+    return TableRef(parts[-3] if len(parts) > 2 else None, parts[-2]), parts[-1]
 
 
 def _add(cursor: QueryReader) -> AddColumn | AddCheck:

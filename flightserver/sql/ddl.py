@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from catalog.definition import CheckSpec, ColumnSpec, Default, TableKind
 from catalog.errors import DatabaseError, ErrorKind
-from catalog.identifiers import RESERVED_NAMESPACES
+from catalog.identifiers import RESERVED_NAMESPACES, quote_identifier
 from catalog.types import format_type, is_nested
 from flightserver.sql import server, users
 from flightserver.sql.access_statements import NamespaceRef
@@ -112,10 +112,19 @@ def _user_table(cursor: Cursor, what: str = "table") -> TableRef:
 def _create_view(cursor: Cursor, or_replace: bool) -> CreateView:
     if_not_exists = cursor.accept("IF", "NOT", "EXISTS")
     view = _user_table(cursor, "view")
-    if cursor.at("("):
-        raise cursor.unsupported("a list of view columns is not supported; name them in the query")
+    columns = _column_list(cursor) if cursor.at("(") else None
     cursor.expect("AS")
-    return CreateView(view, or_replace, if_not_exists, _query(cursor))
+    query = _query(cursor)
+    if columns is not None:
+        query = QueryText.joined(["SELECT * FROM (", query, ") AS ", quote_identifier(view.table), columns])
+    return CreateView(view, or_replace, if_not_exists, query)
+
+
+def _column_list(cursor: Cursor) -> QueryText:
+    """Read `(column, …)`, as a part of the text."""
+    first = cursor.position
+    _refuse_repeated(cursor.names("column"), "column")
+    return cursor.part_from(first)
 
 
 def _query(cursor: Cursor) -> QueryText:

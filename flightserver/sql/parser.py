@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from catalog.errors import DatabaseError, ErrorKind
-from flightserver.sql import commands, ddl, dml, server
+from flightserver.sql import altering, commands, ddl, dml, server
 from flightserver.sql.access_statements import AsUser
 from flightserver.sql.grants import parse_grant, parse_revoke, user_name
 from flightserver.sql.statements import Explain, Query, Statement
@@ -163,6 +163,7 @@ _GRAMMARS: dict[str, Callable[[QueryReader], Statement]] = {
     "CREATE": ddl.parse_create,
     "DROP": ddl.parse_drop,
     "ALTER": ddl.parse_alter,
+    "COMMENT": altering.parse_comment,
     "BACKUP": server.parse_backup,
     "CHECK": server.parse_check,
     "DESCRIBE": commands.parse_describe,
@@ -192,6 +193,6 @@ _GRAMMARS: dict[str, Callable[[QueryReader], Statement]] = {
 _UNSUPPORTED = frozenset(
     {
         *("COPY", "PREPARE", "DEALLOCATE", "MERGE", "REPLACE", "CALL", "ANALYZE"),
-        *("VACUUM", "ATTACH", "DETACH", "LOAD", "INSTALL", "EXPORT", "IMPORT", "LOCK", "COMMENT", "PIVOT"),
+        *("VACUUM", "ATTACH", "DETACH", "LOAD", "INSTALL", "EXPORT", "IMPORT", "LOCK", "PIVOT"),
     }
 )

@@ -108,6 +108,14 @@ class DropConstraint:
 
 
 @dataclass(frozen=True)
+class SetComment:
+    """COMMENT ON TABLE or COLUMN; empty where there shall be none."""
+
+    column: str | None
+    comment: str
+
+
+@dataclass(frozen=True)
 class SetOptions:
     """ALTER TABLE … SET (…): the options named here change, the others stay."""
 
@@ -130,7 +138,17 @@ class SetNullable:
     nullable: bool
 
 
-AlterAction = AddColumn | DropColumn | RenameColumn | SetOptions | AddCheck | DropConstraint | SetDefault | SetNullable
+AlterAction = (
+    AddColumn
+    | DropColumn
+    | RenameColumn
+    | SetOptions
+    | AddCheck
+    | DropConstraint
+    | SetDefault
+    | SetNullable
+    | SetComment
+)
 
 
 @dataclass(frozen=True)

@@ -167,3 +167,42 @@ def test_altered_tables_outlast_a_restart(tmp_path: Path) -> None:
     assert rows(root, "u") == [(1, 1), (2, 7), (3, 7)]
     assert "NOT NULL" in root.refused("INSERT INTO u VALUES (4, NULL)")
     again.close()
+
+
+def test_comments_are_found_where_tools_look(root: Person) -> None:
+    """On a table and on its columns; NULL takes one away, and another name keeps it."""
+    root.ok("CREATE TABLE noted (id BIGINT PRIMARY KEY, v BIGINT)")
+    root.ok("COMMENT ON TABLE noted IS 'what is noted'")
+    root.ok("COMMENT ON COLUMN public.noted.v IS 'it''s a value'")
+    root.ok("COMMENT ON COLUMN noted.id IS 'x'")
+    root.ok("COMMENT ON COLUMN noted.id IS NULL")
+    root.ok("ALTER TABLE noted RENAME COLUMN v TO w")
+    text = (
+        "SELECT objsubid AS place, description AS text FROM pg_catalog.pg_description JOIN pg_catalog.pg_class"
+        " ON objoid = pg_class.oid WHERE relname = 'noted' ORDER BY 1"
+    )
+    assert root.ok(text) == [{"place": 0, "text": "what is noted"}, {"place": 2, "text": "it's a value"}]
+    root.ok("DROP TABLE noted")
+
+
+@pytest.mark.parametrize(
+    ("statement", "error"),
+    [
+        ("COMMENT ON VIEW v IS 'x'", "TABLE or on a COLUMN"),
+        ("COMMENT ON COLUMN t IS 'x'", "table.column"),
+        ("COMMENT ON TABLE t IS 5", "as a string"),
+        ("COMMENT ON TABLE nothing IS 'x'", "nothing"),
+    ],
+)
+def test_a_comment_that_cannot_be_is_refused(root: Person, statement: str, error: str) -> None:
+    """With what is expected."""
+    assert error in root.refused(statement)
+
+
+def test_a_view_names_its_columns(root: Person) -> None:
+    """Beside its name, in the order of the query; too few or the same twice are refused."""
+    root.ok("CREATE VIEW named (a, b) AS WITH x AS (SELECT 1 AS c) SELECT c, c + 1 AS d FROM x")
+    assert root.ok("SELECT b, a FROM named") == [{"b": 2, "a": 1}]
+    root.ok("DROP VIEW named")
+    assert "twice" in root.refused("CREATE VIEW named (a, a) AS SELECT 1, 2")
+    root.refused("CREATE VIEW named (a) AS SELECT 1 AS x, 2 AS y")

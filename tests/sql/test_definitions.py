@@ -239,7 +239,6 @@ def test_reserved_namespaces_are_closed(name: str) -> None:
         "CREATE INDEX i ON t (a)",
         "CREATE DATABASE d",
         "CREATE FUNCTION f() RETURN 1",
-        "CREATE VIEW v (a) AS SELECT 1",
         "DROP INDEX i",
         "DROP DATABASE d",
         "ALTER VIEW v AS SELECT 1",

@@ -13,6 +13,7 @@ from flightserver.execution.catalogs.keys import key_name
 from flightserver.execution.catalogs.numbers import (
     DATABASE,
     OF_PG_CATALOG,
+    OF_PG_CLASS,
     SUPERUSER,
     constraint_number,
     default_number,
@@ -287,8 +288,18 @@ def _indexes(seen: Seen) -> pa.Table:
     return filled(_INDEX, len(keyed), columns)
 
 
-def _descriptions(_: Seen) -> pa.Table:
-    return _DESCRIPTION.empty_table()
+def _descriptions(seen: Seen) -> pa.Table:
+    """The comments on tables, at place 0, and on their columns."""
+    found = [
+        (relation_number(table.name), place, comment)
+        for table in (one.found for one in seen.tables)
+        if isinstance(table, TableDef)
+        for place, comment in enumerate([table.comment, *(column.comment for column in table.visible_columns)])
+        if comment
+    ]
+    numbers, places, comments = zip(*found, strict=True) if found else ((), (), ())
+    columns = {"objoid": numbers, "classoid": OF_PG_CLASS, "objsubid": places, "description": comments}
+    return filled(_DESCRIPTION, len(found), columns)
 
 
 def _roles(seen: Seen) -> pa.Table:

@@ -6,6 +6,7 @@ is an extra that need not be installed, so it is loaded when the first query run
 """
 
 import re
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -25,6 +26,8 @@ LAST_WORDS_SECONDS = 5.0
 
 BATCHES_AHEAD = 4
 """How many batches of a result wait for the client."""
+
+_LOADING = threading.Lock()
 
 _ARITHMETIC = frozenset({"ArithmeticException", "NumberFormatException", "IllegalArgumentException"})
 _GONE = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "ABORTED", "UNKNOWN", "INTERNAL"})
@@ -147,7 +150,8 @@ class _Running:
 
 def _connected(url: str) -> Any:
     try:
-        sessions = import_module("pyspark.sql.connect.session")
+        with _LOADING, _as_if_interactive():
+            sessions = import_module("pyspark.sql.connect.session")
     except ImportError:
         raise DatabaseError(
             ErrorKind.UNAVAILABLE, "this server cannot reach a cluster: pip install 'flightserver[cluster]'"
@@ -156,6 +160,19 @@ def _connected(url: str) -> Any:
     session.client.disable_reattachable_execute()
     session.client.set_retry_policies([])
     return session
+
+
+@contextmanager
+def _as_if_interactive() -> Iterator[None]:
+    """The library takes a process that was started by `python -c` for a test of itself, unless somebody types there."""
+    if hasattr(sys, "ps1"):
+        yield
+        return
+    sys.ps1 = ""
+    try:
+        yield
+    finally:
+        del sys.ps1
 
 
 def _told(error: Exception) -> DatabaseError:

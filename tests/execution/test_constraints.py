@@ -95,7 +95,7 @@ def test_a_large_stream_that_breaks_nothing_is_taken(root: Person) -> None:
     """All of it, as files."""
     stream = pa.table({"id": range(60_000), "v": [1] * 60_000, "w": [2] * 60_000})
     assert root.ingest("t", stream).error is None
-    assert root.ok("SELECT count(*) AS n FROM t") == [{"n": 60_000}]
+    assert root.ok("SELECT count(*) AS taken FROM t") == [{"taken": 60_000}]
 
 
 def test_a_transaction_is_held_against_constraints(root: Person) -> None:

@@ -7,6 +7,7 @@ which is sound for every column because no batch holds two live rows of one key.
 
 from dataclasses import dataclass
 from enum import Enum, unique
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -90,6 +91,28 @@ class AnyOf:
 
 
 Predicate = Unknown | Comparison | CastComparison | InSet | NotIn | IsNull | IsNotNull | AllOf | AnyOf
+
+
+class Told(NamedTuple):
+    """How many conditions that all hold are known of rows, and whether that is all that was asked."""
+
+    conditions: int
+    is_all: bool
+
+
+def told(predicate: Predicate) -> Told:
+    """How much a predicate tells."""
+    match predicate:
+        case Unknown():
+            return Told(0, is_all=False)
+        case AllOf(parts):
+            found = [told(part) for part in parts]
+            return Told(sum(part.conditions for part in found), all(part.is_all for part in found))
+        case AnyOf(parts):
+            found = [told(part) for part in parts]
+            return Told(min((part.conditions for part in found), default=1), all(part.is_all for part in found))
+        case _:
+            return Told(1, is_all=True)
 
 
 def one_value(value: pa.Scalar) -> pa.Array:

@@ -5,7 +5,7 @@ What the first pass tells is a value (`Use`), and holds for more than one run (`
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, unique
 from types import MappingProxyType
@@ -26,13 +26,13 @@ from flightserver.sql.meaning.fences import FENCE
 from flightserver.sql.meaning.series import ROWS_MAX
 from flightserver.sql.meaning.system_columns import of_all_columns
 from flightserver.sql.meaning.value_sizes import STORED_BYTES
-from manifest.predicate import AnyOf, Predicate, Unknown
+from manifest.predicate import AnyOf, Predicate, Told, Unknown, told
 from providers.cold.magnitude import largest_magnitude
 from providers.engine.estimates import casts_lose
 from providers.engine.export import selected_columns
 from providers.engine.lost_orders import lost_order
 from providers.engine.origins import Origins
-from providers.engine.plans import SERIES_SCAN, JoinSide, PlanFacts, Scan, facts, optimized
+from providers.engine.plans import SERIES_SCAN, JoinSide, Plan, PlanFacts, Scan, facts, optimized
 from providers.engine.predicates import translate
 from providers.engine.relations import Columns
 from providers.engine.session import BATCH_ROWS, PAIRED_ROWS, PAIRS_MAX, EngineTable, Frame, SqlDialect
@@ -77,7 +77,6 @@ class Use:
     sides of each join.
     """
 
-    schema: pa.Schema
     scans: tuple[Scan, ...]
     multiplies: bool
     exported: list[str] | None
@@ -106,15 +105,19 @@ class Reach(Enum):
 
     ALL_VALUES = "all"
     ITS_VALUES = "those with the same values, until it is planned without them"
-    ONE_RUN = "the one that it was made for"
+    EACH_RUN = "the one that it was made for, as for each other one another is"
 
 
 class FirstPass(NamedTuple):
-    """What the first pass of a query tells: what it does with its tables, and where its columns come from."""
+    """What the first pass of a query tells: what it does with its tables, and where its columns come from.
+
+    The `schema` of the result is None where it was planned without values: its types follow from theirs.
+    """
 
     use: Use
     origins: Origins
     reach: Reach
+    schema: pa.Schema | None
     frame: Frame | None = None
 
 
@@ -219,22 +222,30 @@ class Asked:
         shape = self.database.relations.shape
         return {name: shape(tables[table], columns) for name, (table, columns) in self.reads.variants.items()}
 
-    def use(self, frame: Frame, pinned: Mapping[TableName, Snapshot]) -> Use:
-        """What the query does with each table, as the engine's optimized plan over shapes tells."""
+    def told(self, scans: Iterable[Scan], pinned: Mapping[TableName, Snapshot]) -> Told:
+        """How much is known of the rows that it uses."""
+        parts = [told(predicate) for predicate in self.predicates(scans, pinned).values()]
+        return Told(sum(part.conditions for part in parts), all(part.is_all for part in parts))
+
+    def first_pass(self, frame: Frame, origins: Origins, tables: Collection[TableDef], reach: Reach) -> FirstPass:
+        """What it does with each table, and what it yields, as the engine's optimized plan over shapes tells."""
         plan = optimized(frame)
+        return FirstPass(self._use(plan, tables), origins, reach, self.database.engine.schema_of(plan), frame)
+
+    def _use(self, plan: Plan, tables: Collection[TableDef]) -> Use:
         found = facts(plan)
         unsorted = lost_order(plan)
         is_whole = [columns for _, columns in self.reads.variants.values()] == [Columns.VISIBLE]
-        exported = selected_columns(plan) if is_whole and len(found.scans) == 1 and pinned else None
+        exported = selected_columns(plan) if is_whole and len(found.scans) == 1 and tables else None
         dialect = self._dialect(found)
-        if dialect in _WHERE_CASTS_COUNT and casts_lose(plan, (snapshot.table for snapshot in pinned.values())):
+        if dialect in _WHERE_CASTS_COUNT and casts_lose(plan, tables):
             dialect = SqlDialect.WITHOUT_ESTIMATES
         if unsorted is not None:
             if dialect not in _KEEPING:
                 raise DatabaseError(ErrorKind.UNSUPPORTED, _LOST_ORDER.format(unsorted))
             dialect = SqlDialect.KEPT_ORDERS
         multiplies = found.multiplies or self.reads.has_values
-        return Use(self.database.engine.schema_of(plan), found.scans, multiplies, exported, dialect, found.joins)
+        return Use(found.scans, multiplies, exported, dialect, found.joins)
 
     def _dialect(self, found: PlanFacts) -> SqlDialect:
         """How a plan like this one is best made."""

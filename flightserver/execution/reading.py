@@ -23,9 +23,10 @@ from flightserver.database import Database
 from flightserver.execution.allowed_rows import AllowedRows
 from flightserver.execution.catalogs import ViewColumns, catalog_tables
 from flightserver.execution.damage import check_present, damage_named
+from flightserver.execution.first_passes import FirstPasses, Run
 from flightserver.execution.guarding import allowed_text, failing_closed
 from flightserver.execution.names import Names, relation_of_rows, view_text
-from flightserver.execution.passes import Asked, FirstPass, Guarded, Reach, Trusting
+from flightserver.execution.passes import Asked, Guarded, Trusting
 from flightserver.execution.plan_sizes import plan_size_of
 from flightserver.execution.reads import Reads
 from flightserver.execution.rewriting import qualified
@@ -43,8 +44,6 @@ from flightserver.sql.text.query_text import QueryText
 from providers.cold.files import ColdFiles
 from providers.cold.pruning import Pruned, prune
 from providers.engine.export import export
-from providers.engine.origins import Origins, columns_of, origins
-from providers.engine.plans import optimized
 from providers.engine.session import BATCH_ROWS, EngineTable, Frame, SqlDialect
 from providers.engine.streaming import StreamLoop, pull
 from providers.lru import ByteBoundedCache
@@ -57,15 +56,7 @@ SHORT_ROWS_MAX = 2_000_000
 PLAN_BYTES = 64 << 10
 """About what a planned query takes beside its snapshots."""
 
-ORIGINS_BYTES = 1 << 20
-ORIGIN_BYTES = 16
-"""What is remembered of the origins of results, and about what a column takes."""
-
 ENGINE_TEXTS_BYTES = 8 << 20
-
-USES_BYTES = 8 << 20
-USE_BYTES = 4 << 10
-"""What is remembered of the first passes of queries, and about what one takes beside its text."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +111,6 @@ def _in_turns(batches: Iterator[pa.RecordBatch], turns: AbstractContextManager[o
 class DescribedQuery:
     """What is known of a query from the definitions of its tables alone: no row or batch was looked at."""
 
-    frame: Frame
     schema: pa.Schema
 
 
@@ -155,9 +145,8 @@ class Reader:
 
     def __init__(self, database: Database, system: SystemTables) -> None:
         self._database = database
-        self._origins: ByteBoundedCache[object, Origins] = ByteBoundedCache(ORIGINS_BYTES)
         self._texts: ByteBoundedCache[object, EngineText] = ByteBoundedCache(ENGINE_TEXTS_BYTES)
-        self._uses: ByteBoundedCache[object, FirstPass] = ByteBoundedCache(USES_BYTES)
+        self._passes = FirstPasses(database.engine)
         self._allowed = AllowedRows((database.settings.memory_limit_mb << 20) // ALLOWED_PART)
         own = {TableName(SYSTEM_NAMESPACE, name): table for name, table in system.items()}
         self.system = {**own, **catalog_tables(own, ViewColumns(self._names, self._columns_of_view).of)}
@@ -277,14 +266,9 @@ class Reader:
         return written
 
     def _describe(self, query: Asked) -> DescribedQuery:
-        tables = query.reads.tables
         empty = self._relations_of({n: t.schema.empty_table() for n, t in query.reads.system.items()})
         with self._database.engine.turns:
-            shapes = query.shapes(tables)
-            frame = query.frame({**empty, **shapes})
-            result = self._database.engine.schema_of(optimized(frame))
-            schema = client_schema(result, self._origins_of(query, frame, tables, shapes))
-            return DescribedQuery(frame, schema)
+            return DescribedQuery(self._passes.described(query, empty))
 
     def _plan(self, query: Asked, given: Given) -> PlannedQuery:
         """Plan twice: against shapes, to choose batches, and against the merged relations of those."""
@@ -301,10 +285,8 @@ class Reader:
             tables = {name: snapshot.table for name, snapshot in all_pinned.items()}
             empty = query.shapes(tables)
             shapes = {**computed, **empty}
-            key = query.lasting_key(empty) if all_pinned and not computed else None
-            known = self._shaped(
-                query, shapes, key, lambda frame: self._origins_of(query, frame, tables, empty), pinned
-            )
+            run = Run(query, tables, empty, computed, pinned)
+            known = self._passes.of(run)
             use = known.use
             predicates = query.predicates(use.scans, pinned)
             pruned = {name: prune(pinned[name], predicate, files) for name, predicate in predicates.items()}
@@ -321,7 +303,7 @@ class Reader:
                 frame = known.frame
             else:
                 frame = query.as_used(use, all_pinned).frame(shapes)
-            schema = client_schema(use.schema, known.origins)
+            schema = self._passes.schema_of(run, known, frame)
         return PlannedQuery(
             frame,
             schema,
@@ -338,48 +320,6 @@ class Reader:
             held_bytes=sum(int(rows.nbytes) for rows in guarded.values()),
             read_once=query.read_once(use.scans, pinned),
         )
-
-    def _shaped(
-        self,
-        query: Asked,
-        shapes: Mapping[TableName, EngineTable],
-        key: object | None,
-        origins_of: Callable[[Frame], Origins],
-        pinned: Mapping[TableName, Snapshot],
-    ) -> FirstPass:
-        """The first pass of a query, which is kept for the same text.
-
-        A text with parameters is planned with their values when it is new; when it comes again it is planned once more
-        without them, and from then on what they mean for its scans follows from that plan. With a join it never is:
-        what the engine makes of one depends on the values.
-        """
-        known = None if key is None else self._uses.find(key)
-        if known is not None and known.reach is Reach.ALL_VALUES:
-            return known
-        if known is not None and known.reach is Reach.ITS_VALUES and not known.use.multiplies:
-            found = self._without_values(query, shapes, known, pinned)
-        else:
-            frame = query.frame(shapes)
-            reach = Reach.ALL_VALUES if not query.source.has_values else Reach.ITS_VALUES
-            found = FirstPass(query.use(frame, pinned), origins_of(frame), reach, frame)
-        if key is not None and (known is None or found.reach is not known.reach):
-            self._uses.put(key, found._replace(frame=None), USE_BYTES + 2 * len(query.source.written))
-        return found
-
-    @staticmethod
-    def _without_values(
-        query: Asked,
-        shapes: Mapping[TableName, EngineTable],
-        known: FirstPass,
-        pinned: Mapping[TableName, Snapshot],
-    ) -> FirstPass:
-        """The first pass for any values of the types that are bound; the result's types are known."""
-        try:
-            use = query.without_values().use(query.without_values().frame(shapes), pinned)
-        except DatabaseError:  # some texts cannot be planned like this
-            frame = query.frame(shapes)
-            return known._replace(use=query.use(frame, pinned), reach=Reach.ONE_RUN, frame=frame)
-        return known._replace(use=replace(use, schema=known.use.schema), reach=Reach.ALL_VALUES)
 
     def _allowed_rows(self, reads: Reads, pinned: Mapping[TableName, Snapshot], context: Context) -> Guarded:
         """The rows that policies leave of the tables that they are on: read first, so that nothing else is reached."""
@@ -403,28 +343,6 @@ class Reader:
 
             found[name, rule] = failing_closed(snapshot.table.name, run)
         return found
-
-    def _origins_of(
-        self,
-        query: Asked,
-        frame: Frame,
-        tables: Mapping[TableName, TableDef],
-        shapes: Mapping[TableName, EngineTable],
-    ) -> Origins:
-        """Where the columns of a query over shapes come from, which a text tells once for the same tables and views."""
-        written, views = query.source.written, query.reads.views
-        return self._origins.get(
-            (written, query.context.namespace, frozenset(shapes.items()), frozenset(views.items())),
-            lambda: origins(
-                frame.logical_plan(),
-                frame.schema().names,
-                {
-                    f"t{table.id}": columns_of(table, is_writable=name not in query.reads.behind_views)
-                    for name, table in tables.items()
-                },
-            ),
-            lambda found: len(written) + ORIGIN_BYTES * len(found),
-        )
 
     def _relations_of(self, computed: Mapping[TableName, pa.Table]) -> dict[TableName, EngineTable]:
         return {name: self._database.relations.of_rows(rows) for name, rows in computed.items()}

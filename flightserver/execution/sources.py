@@ -34,6 +34,10 @@ class Source(Protocol):
     def has_values(self) -> bool:
         """Tell whether parameters are bound."""
 
+    @property
+    def has_nulls(self) -> bool:
+        """Tell whether NULL is bound."""
+
     def without_values(self) -> "Source":
         """The same with placeholders for its parameters."""
 
@@ -71,6 +75,11 @@ class SqlText:
     def has_values(self) -> bool:
         """Tell whether parameters are bound."""
         return bool(self.parameters)
+
+    @property
+    def has_nulls(self) -> bool:
+        """Tell whether NULL is bound."""
+        return not all(value.is_valid for value in (self.parameters or {}).values())
 
     def without_values(self) -> "SqlText":
         """The same with placeholders for its parameters."""
@@ -120,6 +129,11 @@ class SubstraitPlan:
 
     @property
     def has_values(self) -> bool:
+        """Plans have none."""
+        return False
+
+    @property
+    def has_nulls(self) -> bool:
         """Plans have none."""
         return False
 

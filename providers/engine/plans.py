@@ -29,6 +29,9 @@ _ASKED_SIDES = _KEPT_SIDES | {
 }
 """The same of all joins that hand conditions on, and check none of them themselves."""
 
+Plan = LogicalPlan
+"""What the engine is going to do."""
+
 _LEAVES = (nodes.Column, nodes.Literal, nodes.Placeholder)
 
 

@@ -214,13 +214,13 @@ class Relations:
         encoded = [entry for entry in entries if not is_segment(entry.path)]
         if not encoded or len(entries) > AT_HAND_BATCHES_MAX or sum(entry.rows for entry in entries) > AT_HAND_ROWS_MAX:
             return None
-        found = {entry.batch: self._kept_batch(snapshot, entry) for entry in encoded}
+        versions = {entry.schema_version for entry in encoded}
+        schemas = {version: _file_schema(snapshot.table, _absent(snapshot.table, version)) for version in versions}
+        found = {entry.batch: self._kept_batch(snapshot, entry, schemas[entry.schema_version]) for entry in encoded}
         known = {batch: rows for batch, rows in found.items() if rows is not None}
         return known if len(known) == len(encoded) else None
 
-    def _kept_batch(self, snapshot: Snapshot, entry: BatchFileEntry) -> list[pa.RecordBatch] | None:
-        schema = _file_schema(snapshot.table, _absent(snapshot.table, entry.schema_version))
-
+    def _kept_batch(self, snapshot: Snapshot, entry: BatchFileEntry, schema: pa.Schema) -> list[pa.RecordBatch] | None:
         def read() -> pa.Table:
             columns = self._files.rows(snapshot.cold, entry, schema.names).columns
             cast = [column.cast(field.type) for column, field in zip(columns, schema, strict=True)]

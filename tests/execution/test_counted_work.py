@@ -82,7 +82,7 @@ def test_a_view_is_planned_as_often_as_its_query(planner: Planner) -> None:
 
 def test_a_count_of_a_table_is_not_planned(planner: Planner) -> None:
     """Its snapshot knows."""
-    assert work(running(planner, "SELECT count(*) AS n FROM t")) == {"cut": 1}
+    assert work(running(planner, "SELECT count(*) AS counted FROM t")) == {"cut": 1}
 
 
 def test_a_constant_is_planned_for_its_first_answer_only(planner: Planner) -> None:
@@ -100,7 +100,28 @@ def test_preparing_plans_once(planner: Planner) -> None:
     assert work(running(planner, text, [8])) == {"planned": 2}
 
 
-def test_a_prepared_query_is_planned_once_each_time(planner: Planner) -> None:
+def test_a_text_is_planned_once_however_often_it_is_prepared(planner: Planner) -> None:
+    """Drivers prepare a statement for each run of it."""
+    texts = (
+        "SELECT w, max(v) FROM t WHERE v > ? AND w < ? GROUP BY w",
+        "SELECT a.v FROM t a JOIN t b USING (v) LIMIT 3",
+    )
+    for text in texts:
+        prepare = partial(planner.executor.prepare, parse_numbered(text), planner.context)
+        schema = prepare().schema
+        assert work(prepare) == {}
+        assert prepare().schema == schema
+
+
+def test_a_prepared_query_is_planned_once_from_its_first_run_on(planner: Planner) -> None:
+    """What it does with its table is known since it was prepared."""
+    text = "SELECT v, w FROM t WHERE v > ? AND w < ? ORDER BY w LIMIT 5"
+    planner.executor.prepare(parse_numbered(text), planner.context)
+    for value in (7, 8, 9):
+        assert work(running(planner, text, [value], [50])) == {"planned": 1}
+
+
+def test_a_query_with_parameters_is_planned_once_each_time(planner: Planner) -> None:
     """From its third run on: what it asks for follows from the values."""
     text = "SELECT sum(v) FROM t WHERE id > ? AND w < ?"
     for value in (7, 8):

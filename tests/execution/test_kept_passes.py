@@ -7,6 +7,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
+from catalog.errors import DatabaseError
 from flightserver.execution.rows import Rows
 from flightserver.sql.parser import parse_numbered
 from tests.execution.planner import Planner, opened
@@ -85,6 +86,50 @@ def test_batches_are_ruled_out_by_values_alone(planner: Planner) -> None:
         planned = planner.executor.reader.plan(parse_numbered(text).statement.text, planner.context, bound)
         (pruned,) = planned.pruned.values()
         assert len(pruned.kept) == 1
+
+
+COMPUTED = {
+    "a sum": ("i >= $1 AND i < $1 + 5", pa.array([25], pa.int64())),
+    "a text as a date": ("day >= $1 AND i < 30", pa.array(["2024-01-26"])),
+    "a condition that may be left out": ("($1 IS NULL OR i = $1)", pa.array([25], pa.int64())),
+}
+
+
+@pytest.mark.parametrize("prepares", [False, True])
+@pytest.mark.parametrize("name", COMPUTED)
+def test_batches_are_ruled_out_by_what_is_made_of_values(planner: Planner, name: str, *, prepares: bool) -> None:
+    """However often a text comes, the engine works that out."""
+    condition, value = COMPUTED[name]
+    text = f"SELECT max(s) AS s, {int(prepares)} AS n FROM t WHERE {condition}"
+    parsed = parse_numbered(text)
+    if prepares:
+        planner.executor.prepare(parsed, planner.context)
+    for _ in range(ROUNDS + 1):
+        planned = planner.executor.reader.plan(parsed.statement.text, planner.context, {"1": value[0]})
+        (pruned,) = planned.pruned.values()
+        assert len(pruned.kept) == 1
+
+
+@pytest.mark.parametrize("column", VALUES)
+def test_prepared_texts_find_the_same(planner: Planner, column: str) -> None:
+    """Of what a text was prepared with, the types of its values are not known: its answers have those of its runs."""
+    for operator in ("=", "<", ">="):
+        text = f"SELECT {column}, $1 AS given, id FROM t WHERE {column} {operator} $1 AND id >= -7 ORDER BY id"
+        planner.executor.prepare(parse_numbered(text), planner.context)
+        for value in VALUES[column]:
+            fresh = f"SELECT {column}, $1 AS given, id FROM t WHERE {column} {operator} $1 AND id >= -8 ORDER BY id"
+            assert outcome(planner, text, value) == outcome(planner, fresh, value)
+
+
+def outcome(planner: Planner, text: str, value: pa.Array) -> tuple[pa.Schema, list[object]] | str:
+    """The schema and the rows of a query with one parameter, or why there are none."""
+    try:
+        found = planner.executor.run(parse_numbered(text), planner.context, pa.table([value], ["1"]))
+        assert isinstance(found, Rows)
+        rows = found.to_table()
+    except DatabaseError as error:
+        return error.message
+    return rows.schema, [str(row) for row in rows.to_pylist()]
 
 
 def test_time_goes_on(planner: Planner) -> None:

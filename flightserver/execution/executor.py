@@ -180,7 +180,7 @@ class Executor:
 
     def _assigned_types(self, statement: Statement, context: Context) -> dict[int, pa.DataType]:
         """Types of parameters in changes: of the columns that they are inserted into, assigned to or compared with."""
-        if isinstance(statement, Insert) and statement.row is not None:
+        if isinstance(statement, Insert) and statement.rows is not None:
             return _inserted_types(statement, context)
         table = target(statement, context)
         types = self._types_by_key(statement, context)

@@ -32,7 +32,7 @@ from flightserver.execution.rows import Affected, until
 from flightserver.execution.sources import Parameters
 from flightserver.execution.targets import assigned_columns, check_conflict, check_width, inserted_columns
 from flightserver.execution.writing import Writing, at_once, commit, item_called, numbered
-from flightserver.sql.literal_rows import Constants, literal_rows
+from flightserver.sql.literal_rows import Constants, Row, literal_rows
 from flightserver.sql.statements import Assignment, Insert, OnConflict, TableRef
 from flightserver.sql.text import tree
 from flightserver.sql.text.parameters import count_parameters
@@ -41,6 +41,7 @@ from flightserver.sql.text.query_text import QueryText
 from providers.commit.resolve import OnExisting, existing_rows
 from providers.rows.change import Change, key_of
 from providers.rows.conversion import Strictness, converted
+from providers.rows.offered import convert
 from providers.snapshot import Snapshot
 
 _BOUND = "$"
@@ -101,8 +102,8 @@ class Inserts:
         self, statement: Insert, context: Context, bound: pa.Table | None, table: TableDef, names: Sequence[str]
     ) -> Iterator[pa.RecordBatch]:
         """The rows of VALUES or a query, under the names of the columns they are meant for."""
-        if bound is not None and statement.row is not None:
-            yield from _bound_columns(statement.row, bound, table, names)
+        if bound is not None and statement.rows is not None:
+            yield from _bound_columns(statement.rows, bound, table, names)
             return
         constants = literal_rows(statement.source)
         if constants is not None and len(constants) == len(names):
@@ -207,7 +208,7 @@ class Inserts:
                 guard.refuse_hidden(snapshot, offered)
             return self._merged(_Offer(offered, conflict, statement.table, parameters, rows), context, snapshot)
 
-        has_one = statement.row is not None or only_row(statement.source) is not None
+        has_one = len(statement.rows or ()) == 1 or only_row(statement.source) is not None
         return self._writing.write(table, context, find, bound, together=has_one)
 
     def _merged(self, offer: _Offer, context: Context, snapshot: Snapshot) -> Change:
@@ -242,18 +243,33 @@ class Inserts:
 
 
 def _bound_columns(
-    row: Sequence[int | Constants], bound: pa.Table, table: TableDef, names: Sequence[str]
+    rows: Sequence[Row], bound: pa.Table, table: TableDef, names: Sequence[str]
 ) -> Iterator[pa.RecordBatch]:
-    """Bound parameters, and constants again and again, as the rows of VALUES ($1, 7, …)."""
-    if len(row) != len(names):
-        raise DatabaseError(ErrorKind.INVALID, f"INSERT names {len(names)} columns, VALUES has {len(row)}")
+    """Bound parameters, and constants again and again, as the rows of VALUES ($1, 7, …), ($2, …)."""
+    if len(rows[0]) != len(names):
+        raise DatabaseError(ErrorKind.INVALID, f"INSERT names {len(names)} columns, VALUES has {len(rows[0])}")
     columns = [
-        bound.column(part - 1)
-        if isinstance(part, int)
-        else pa.repeat(_stored_constant(part, table.column(name)), bound.num_rows)
-        for part, name in zip(row, names, strict=True)
+        _in_turns([_bound_column(row[place], bound, table.column(name)) for row in rows], table.column(name), table)
+        for place, name in enumerate(names)
     ]
     yield from pa.Table.from_arrays(columns, names=list(names)).to_batches()
+
+
+def _bound_column(part: int | Constants, bound: pa.Table, column: Column) -> pa.ChunkedArray:
+    if isinstance(part, int):
+        return bound.column(part - 1)
+    return pa.chunked_array([pa.repeat(_stored_constant(part, column), bound.num_rows)])
+
+
+def _in_turns(values: Sequence[pa.ChunkedArray], column: Column, table: TableDef) -> pa.ChunkedArray:
+    """The values of a column in each row of VALUES, for the first row of parameters, for the second, and so on."""
+    if len(values) == 1:
+        return values[0]
+    first = values[0].type
+    if pa.types.is_dictionary(first) or any(some.type != first for some in values):  # as each would be by itself
+        values = [convert(some, column, table, Strictness.STATEMENT) for some in values]
+    order = np.arange(len(values) * len(values[0])).reshape(len(values), -1).T.ravel()
+    return pa.chunked_array([chunk for some in values for chunk in some.chunks], values[0].type).take(pa.array(order))
 
 
 def _stored_constant(constant: Constants, column: Column) -> pa.Scalar:

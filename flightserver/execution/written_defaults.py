@@ -12,7 +12,7 @@ from flightserver.access.rights import Use
 from flightserver.context import Context
 from flightserver.execution.targets import inserted_columns
 from flightserver.sql.default_cells import without_defaults
-from flightserver.sql.literal_rows import parameter_row
+from flightserver.sql.literal_rows import parameter_rows
 from flightserver.sql.statements import Assignment, Explain, Insert, OnConflict, Statement, Update
 from flightserver.sql.text.query_text import QueryText
 
@@ -43,8 +43,8 @@ def _inserted(statement: Insert, table: TableDef) -> Insert:
         source = QueryText(f"VALUES ({_written(table.column(names[0]))})")
         return replace(statement, columns=(names[0],), source=source, says_default=False)
     left, source = without_defaults(statement.source, len(names), lambda place: _written(table.column(names[place])))
-    columns, row = tuple(names[place] for place in left), parameter_row([*source.tokens])
-    return replace(statement, columns=columns, source=source, row=row, says_default=False)
+    columns, rows = tuple(names[place] for place in left), parameter_rows([*source.tokens])
+    return replace(statement, columns=columns, source=source, rows=rows, says_default=False)
 
 
 def _on_conflict(conflict: OnConflict, table: TableDef) -> OnConflict:

@@ -12,7 +12,7 @@ from typing import TypeVar
 from flightserver.sql.access_statements import AsUser
 from flightserver.sql.default_cells import has_default_cell
 from flightserver.sql.grants import accept_as_user
-from flightserver.sql.literal_rows import parameter_row
+from flightserver.sql.literal_rows import parameter_rows
 from flightserver.sql.statements import Assignment, Delete, Insert, OnConflict, Statement, Truncate, Update
 from flightserver.sql.text.cursor import Cursor
 from flightserver.sql.text.queries import QueryReader
@@ -49,8 +49,8 @@ def parse_insert(cursor: QueryReader) -> Insert | AsUser:
     source_tokens = cursor.tokens[first : cursor.position]
     on_conflict = _on_conflict(cursor) if cursor.accept("ON", "CONFLICT") else None
     _refuse_returning(cursor)
-    row, says_default = parameter_row(source_tokens), has_default_cell(source_tokens)
-    return _for(user, Insert(table, columns, source, on_conflict, row, says_default))
+    rows, says_default = parameter_rows(source_tokens), has_default_cell(source_tokens)
+    return _for(user, Insert(table, columns, source, on_conflict, rows, says_default))
 
 
 def _for(user: str | None, statement: Changing) -> Changing | AsUser:
@@ -206,7 +206,7 @@ def with_common(cursor: QueryReader, common: QueryText, statement: Change | AsUs
             texts = [*(a.expression for a in conflict.assignments), conflict.where] if conflict else []
             if any(text is not None and not text.keys.isdisjoint(_QUERY_STARTS[:-1]) for text in texts):
                 raise cursor.unsupported("behind WITH … INSERT, ON CONFLICT DO UPDATE takes no sub-queries")
-            return replace(statement, source=QueryText.joined([common, " ", source]), row=None)
+            return replace(statement, source=QueryText.joined([common, " ", source]), rows=None)
         case Update() | Delete():
             return replace(statement, common=common)
     raise cursor.unsupported("WITH goes with a query, INSERT, UPDATE or DELETE")

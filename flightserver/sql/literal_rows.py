@@ -1,4 +1,4 @@
-"""Rows of nothing but constants, `VALUES (1, 'a', NULL), …`, as columns, and the row of a prepared statement.
+"""Rows of nothing but constants, `VALUES (1, 'a', NULL), …`, as columns, and rows of a prepared statement.
 
 The engine would give each column one type before anybody knows what it is for; here a constant keeps what was written
 until its column says what it means, so that `1234567890123456.78` is that number in a DECIMAL column. It is also some
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from flightserver.sql.text.parameters import parameter_number
 from flightserver.sql.text.query_text import QueryText
-from flightserver.sql.text.tokens import Token
+from flightserver.sql.text.tokens import Kind, Token
 
 _STRING = r"'(?:[^']|'')*+'"
 _NUMBER = r"-?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][+-]?\d++)?"
@@ -19,6 +19,7 @@ _ANY = rf"\s*+(?:{_STRING}|{_NUMBER}|{_WORD})\s*+"
 _ROW = rf"\({_ANY}(?:,{_ANY})*+\)\s*+"
 _ROWS = re.compile(rf"\s*+{_ROW}(?:,\s*+{_ROW})*+")
 _CONSTANT = re.compile(rf"({_STRING})|({_NUMBER})|({_WORD})")
+_ENDS = frozenset({",", ")"})
 _VALUE = re.compile(rf"({_STRING})|({_NUMBER})|({_WORD})|(\))")
 
 
@@ -44,28 +45,41 @@ def literal_rows(source: QueryText) -> list[Constants] | None:
     return [_constants(found[column :: width + 1]) for column in range(width)]
 
 
-def parameter_row(source: list[Token]) -> tuple[int | Constants, ...] | None:
-    """The only row of VALUES, by its tokens: the numbers of parameters, and constants beside them.
+Row = tuple[int | Constants, ...]
+"""What each column of a row gets: the parameter of a number, or the only one of some constants."""
+
+
+def parameter_rows(source: list[Token]) -> tuple[Row, ...] | None:
+    """The rows of VALUES, by its tokens, where they are nothing but parameters and constants, and equally long.
 
     None for any other source, and where there is no parameter.
     """
     if len(source) < 4 or (source[0].key, source[1].key, source[-1].key) != ("VALUES", "(", ")"):
         return None
-    items: list[list[Token]] = [[]]
-    for token in source[2:-1]:
-        if token.key == ",":
-            items.append([])
-        else:
-            items[-1].append(token)
-    row: list[int | Constants] = []
-    placeholders = 0
-    for tokens in items:
-        placeholders += any(token.text == "?" for token in tokens)
-        part = _part_of_row(tokens, placeholders)
-        if part is None:
+    if not any(token.kind is Kind.PARAMETER for token in source):
+        return None
+    rows: list[Row] = []
+    placeholders, place = 0, 1
+    while place < len(source):
+        if source[place].key != "(":
             return None
-        row.append(part)
-    return tuple(row) if any(isinstance(part, int) for part in row) else None
+        row: list[int | Constants] = []
+        while source[place].key != ")":
+            end = next((at for at in range(place + 1, len(source)) if source[at].key in _ENDS), len(source) - 1)
+            tokens = source[place + 1 : end]
+            placeholders += any(token.text == "?" for token in tokens)
+            part = _part_of_row(tokens, placeholders)
+            if part is None:
+                return None
+            row.append(part)
+            place = end
+        rows.append(tuple(row))
+        place += 1
+        if place < len(source):
+            if source[place].key != ",":
+                return None
+            place += 1
+    return tuple(rows) if len(set(map(len, rows))) == 1 else None
 
 
 def _part_of_row(tokens: list[Token], placeholders: int) -> int | Constants | None:

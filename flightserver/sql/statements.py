@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cached_property
 
-from flightserver.sql.literal_rows import Constants
+from flightserver.sql.literal_rows import Row
 from flightserver.sql.text.query_text import QueryText
 
 
@@ -112,8 +112,8 @@ class OnConflict:
 class Insert(Statement):
     """New rows from `source`, the text of VALUES or a query.
 
-    `row` holds what each column gets where the source is one row of VALUES, of parameters (by their numbers) and
-    constants: bound record batches are then columns of the rows. With `says_default`, DEFAULT stands where a value may
+    `rows` hold what each column gets where the source is VALUES, of parameters (by their numbers) and constants: bound
+    record batches are then columns of the rows. With `says_default`, DEFAULT stands where a value may
     in VALUES, or is all there is (then there is no source): what that means is known with the table.
     """
 
@@ -121,7 +121,7 @@ class Insert(Statement):
     columns: tuple[str, ...] | None
     source: QueryText
     on_conflict: OnConflict | None = None
-    row: tuple[int | Constants, ...] | None = None
+    rows: tuple[Row, ...] | None = None
     says_default: bool = False
 
 

@@ -193,6 +193,7 @@ MANY = {
     ),
     "INSERT": ("INSERT INTO t VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", 3),
     "INSERT beside constants": ("INSERT INTO t VALUES ($1, 7, -1.0) ON CONFLICT DO NOTHING", 1),
+    "INSERT rows": ("INSERT INTO t VALUES ($1, $2, 3), ($3, NULL, 4) ON CONFLICT DO NOTHING", 3),
     "INSERT expressions": ("INSERT INTO t VALUES ($1, $2 + 1, abs($3)) ON CONFLICT DO NOTHING", 3),
 }
 

@@ -64,9 +64,15 @@ UPSERTS = {
         "INSERT INTO t VALUES ($1, $2, 0) ON CONFLICT (id) DO UPDATE SET v = (SELECT sum(v) FROM t) + excluded.v"
     ),
 }
+INSERTS = {
+    "rows": "INSERT INTO t VALUES ($1, $2, 70), ($2 , 8, $1) ON CONFLICT (id) DO NOTHING",
+    "rows that replace": (
+        "INSERT INTO t VALUES ($1, $2, 70), (100, 8, $1) ON CONFLICT (id) DO UPDATE SET v = t.v + excluded.w - $2"
+    ),
+}
 CHANGES = {
     f"{kind}: {name}": text
-    for kind, some in (("UPDATE", UPDATES), ("DELETE", DELETES), ("INSERT", UPSERTS))
+    for kind, some in (("UPDATE", UPDATES), ("DELETE", DELETES), ("INSERT", UPSERTS | INSERTS))
     for name, text in some.items()
 }
 

@@ -98,21 +98,27 @@ def test_a_column_called_conflict_may_be_joined_on() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sql", "row"),
+    ("sql", "rows"),
     [
-        ("VALUES ($1, $2)", (1, 2)),
-        ("VALUES ($2, $1)", (2, 1)),
-        ("VALUES (?, ?, ?)", (1, 2, 3)),
-        ("VALUES ($1)", (1,)),
-        ("VALUES ($1, 2)", (1, "2")),
-        ("VALUES (?, -0.5, ?, NULL, 'it''s', TRUE)", (1, "-0.5", 2, None, "it's", "true")),
+        ("VALUES ($1, $2)", [(1, 2)]),
+        ("VALUES ($2, $1)", [(2, 1)]),
+        ("VALUES (?, ?, ?)", [(1, 2, 3)]),
+        ("VALUES ($1)", [(1,)]),
+        ("VALUES ($1, 2)", [(1, "2")]),
+        ("VALUES (?, -0.5, ?, NULL, 'it''s', TRUE)", [(1, "-0.5", 2, None, "it's", "true")]),
         ("VALUES (1, 2)", None),
         ("VALUES ($1, -'a')", None),
         ("VALUES ($1, - - 1)", None),
         ("VALUES ($1, -$2)", None),
         ("VALUES ($1, E'a')", None),
         ("VALUES ($1, DATE '2024-01-01')", None),
-        ("VALUES ($1, $2), ($3, $4)", None),
+        ("VALUES ($1, $2), ($3, 7)", [(1, 2), (3, "7")]),
+        ("VALUES (?, 1), (NULL, ?), (?, ?)", [(1, "1"), (None, 2), (3, 4)]),
+        ("VALUES ($1, $2), ($3)", None),
+        ("VALUES ($1, $2), ($3, $4 + 1)", None),
+        ("VALUES ($1), (abs($2))", None),
+        ("VALUES ($1), ()", None),
+        ("VALUES ($1) UNION ALL VALUES ($2)", None),
         ("VALUES ($1 + 1)", None),
         ("VALUES ($1,)", None),
         ("VALUES ($a)", None),
@@ -120,10 +126,11 @@ def test_a_column_called_conflict_may_be_joined_on() -> None:
         ("SELECT $1", None),
     ],
 )
-def test_rows_of_parameters_are_recognised(sql: str, row: tuple[int | str | None, ...] | None) -> None:
-    """Exactly one row of parameters and constants is bound without SQL."""
-    found = insert(f"INSERT INTO t {sql}").row
-    assert (found and tuple(part if isinstance(part, int) else part.texts[0] for part in found)) == row
+def test_rows_of_parameters_are_recognised(sql: str, rows: list[tuple[int | str | None, ...]] | None) -> None:
+    """Rows of parameters and constants alone are bound without SQL."""
+    found = insert(f"INSERT INTO t {sql}").rows
+    read = found and [tuple(part if isinstance(part, int) else part.texts[0] for part in row) for row in found]
+    assert read == rows
 
 
 @pytest.mark.parametrize(
@@ -268,4 +275,4 @@ def test_with_in_front_of_insert_is_with_in_front_of_its_source() -> None:
     """Its tables are for the query; a row of parameters is then no longer one that is bound without SQL."""
     statement = insert("WITH x AS (SELECT 1) INSERT INTO t (a) SELECT * FROM x ON CONFLICT DO NOTHING")
     assert (statement.columns, statement.source) == (("a",), "WITH x AS (SELECT 1) SELECT * FROM x")
-    assert insert("WITH x AS (SELECT 1) INSERT INTO t VALUES ($1)").row is None
+    assert insert("WITH x AS (SELECT 1) INSERT INTO t VALUES ($1)").rows is None

@@ -97,7 +97,7 @@ class _Running:
             self._put(None)
         except DatabaseError as error:
             self._put(error)
-        except Exception as error:  # noqa: BLE001 - whatever the library raises is the cluster's failure
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the library does is the cluster's failure
             self._put(_told(error))
         finally:
             self.done.set()
@@ -175,7 +175,7 @@ def _as_if_interactive() -> Iterator[None]:
         del sys.ps1
 
 
-def _told(error: Exception) -> DatabaseError:
+def _told(error: BaseException) -> DatabaseError:
     """What a client is told of a failure of the cluster: no path of it."""
     name = type(error).__name__
     code = getattr(getattr(error, "getGrpcStatusCode", lambda: None)(), "name", "")

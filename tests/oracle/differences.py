@@ -61,6 +61,10 @@ KNOWN: tuple[Known, ...] = (
     ),
     Known("Aggregate function calls cannot be nested", "DuckDB takes aggregates in FILTER; PostgreSQL does not"),
     Known(
+        "may not use columns of a query two levels out",
+        "a sub-query in another that is tied to the outermost query is refused (docs/sql.md)",
+    ),
+    Known(
         "a sub-query at this place is not supported; write it as a join",
         "a scalar sub-query that is tied to the outer query by more than equalities is refused (docs/sql.md)",
     ),

@@ -31,6 +31,7 @@ EXPLAINED = {
     "a sub-query at this place is not supported": "IN in the list of SELECT, and sub-queries that are tied by <",
     "Cannot cast string": "SQLite compares numbers with texts",
     "can't cast to": "SQLite compares numbers with binary values",
+    "Cannot infer common argument type for comparison": "SQLite compares numbers with binary values",
     "a column is set twice": "SQLite takes the last of two assignments, PostgreSQL refuses them",
 }
 """Words of refusals, and why they are no faults."""

@@ -16,6 +16,7 @@ from flush import compaction
 from flush.jobs.job import Job, Origin
 from flush.jobs.kinds import make_task
 from flush.jobs.records import JobRecords
+from flush.publish import log
 from manifest.layout import MANIFEST_NAME
 from tests.flush.crash_workload import Contents, Step, request
 from tests.storage_fixtures import Database, TableAccess
@@ -154,6 +155,7 @@ STEPS: Sequence[Step | JobStep] = (
 def prepare(database: Database) -> list[Callable[[], object]]:
     """Make the tables; return the steps."""
     compaction.SCATTERED_DEAD_MIN = 2
+    log.CHECKPOINT_VERSIONS = 1
     table = database.create()
     other = database.create(name=OTHER.table)
     other.load([{"k": 1, "v": 1}])

@@ -87,14 +87,15 @@ class Changes:
             return self._find(items, search, snapshot=snapshot, context=context, parameters=None, rows=rows)
 
         asked = set() if statement.where is None else names_in(statement.where)
-        is_apart = bound is not None and _names_rows(statement, table, bound)
+        changed = asked & (assigned.keys() | SYSTEM_COLUMNS)
+        is_apart = not changed or (bound is not None and bound.num_rows > 1 and _names_rows(statement, table, bound))
         return self._writing.write(
             table,
             context,
             find,
             bound,
-            together=is_apart or asked.isdisjoint(SYSTEM_COLUMNS),
-            matches=None if is_apart or asked.isdisjoint(assigned) else matches,
+            together=is_apart or changed.isdisjoint(SYSTEM_COLUMNS),
+            matches=None if is_apart else matches,
         )
 
     def delete(self, statement: Delete, context: Context, bound: pa.Table | None) -> Affected:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from itertools import chain
 
 import pyarrow as pa
 
-from catalog.definition import Column, TableDef
+from catalog.definition import Check, Column, TableDef
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.evolution import (
     add_check,
@@ -40,25 +41,27 @@ from flush.publish.columns import check_publishable
 from providers.rows.defaults import literal_value
 
 
-def refuse_in_policies(policies: Iterable[Policy], action: AlterAction) -> None:
-    """Raise INVALID for another name of a column, or its end, while a policy names it."""
-    name = action.old if isinstance(action, RenameColumn) else action.name if isinstance(action, DropColumn) else None
-    for policy in policies:
-        if any(name in names_in(QueryText(condition)) for condition in policy.conditions):
-            raise DatabaseError(ErrorKind.INVALID, f"column {name} is used by policy {policy.name}; drop that first")
+def what_names(name: str, policies: Iterable[Policy], checks: Iterable[Check]) -> str | None:
+    """The first policy or constraint whose condition has a name in it, as errors say it."""
+    conditions = chain(
+        ((f"policy {policy.name}", condition) for policy in policies for condition in policy.conditions),
+        ((f"constraint {check.name}", check.condition) for check in checks),
+    )
+    return next((what for what, condition in conditions if name in names_in(QueryText(condition))), None)
 
 
-def _refuse_in_checks(table: TableDef, action: AlterAction) -> None:
-    """Raise INVALID for another name of a column, or its end, while a constraint names it."""
-    name = action.old if isinstance(action, RenameColumn) else action.name if isinstance(action, DropColumn) else None
-    for check in table.checks:
-        if name in names_in(QueryText(check.condition)):
-            raise DatabaseError(ErrorKind.INVALID, f"column {name} is used by constraint {check.name}; drop that first")
+def refuse_named_column(action: AlterAction, policies: Iterable[Policy], checks: Iterable[Check]) -> None:
+    """Raise INVALID for another name of a column, or its end, while a policy or a constraint names it."""
+    match action:
+        case RenameColumn(old=name) | DropColumn(name=name):
+            user = what_names(name, policies, checks)
+            if user is not None:
+                raise DatabaseError(ErrorKind.INVALID, f"column {name} is used by {user}; drop that first")
 
 
 def altered(table: TableDef, action: AlterAction, now_ms: int) -> TableDef:
     """The definition after an action; what the action demands of rows that are there is not looked at."""
-    _refuse_in_checks(table, action)
+    refuse_named_column(action, (), table.checks)
     after = _changed(table, action)
     check_defaults(after)
     publishable(after)

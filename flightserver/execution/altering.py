@@ -17,13 +17,11 @@ from flightserver.access.door import Door
 from flightserver.access.rights import Use
 from flightserver.context import Context
 from flightserver.database import Database
-from flightserver.execution.altered import altered, for_session, refuse_in_policies
+from flightserver.execution.altered import altered, for_session, refuse_named_column, what_names
 from flightserver.execution.names import names_in_view
 from flightserver.execution.new_constraints import NewConstraints
-from flightserver.execution.rewriting import names_in
 from flightserver.execution.rows import Affected
 from flightserver.sql.table_statements import AddCheck, AlterAction, AlterTable, RenameTable, SetDefault, SetNullable
-from flightserver.sql.text.query_text import QueryText
 
 _DONE = Affected(0)
 
@@ -47,7 +45,7 @@ class Altering:
         def change(registry: Registry) -> Registry:
             now = _door(context, registry).table(table.name, Use.DEFINE)
             for action in statement.actions:
-                refuse_in_policies(registry.policies_of(now.id), action)
+                refuse_named_column(action, registry.policies_of(now.id), ())
             return registry.with_table(self._after(now, statement.actions))
 
         context.work.define(change, context.request)
@@ -160,10 +158,6 @@ def _refuse_named(table: TableDef, door: Door) -> None:
     if reader is not None:
         what = f"view {reader.name}" if door.admits(Use.DESCRIBE, reader) else "a view of others"
         raise DatabaseError(ErrorKind.INVALID, f"{what} reads {table.name} by its name; drop that first")
-    name = table.name.table
-    for policy in door.registry.policies_of(table.id):
-        if any(name in names_in(QueryText(condition)) for condition in policy.conditions):
-            raise DatabaseError(ErrorKind.INVALID, f"policy {policy.name} names {table.name}; drop that first")
-    for check in table.checks:
-        if name in names_in(QueryText(check.condition)):
-            raise DatabaseError(ErrorKind.INVALID, f"constraint {check.name} names {table.name}; drop that first")
+    namer = what_names(table.name.table, door.registry.policies_of(table.id), table.checks)
+    if namer is not None:
+        raise DatabaseError(ErrorKind.INVALID, f"{namer} names {table.name}; drop that first")

@@ -23,7 +23,7 @@ from flightserver.sql.table_statements import Compact, Flush, PublishTable, Rebu
 from flush.compaction import compact, settle
 from flush.hot_flush import flush
 from flush.jobs.tasks import CompactTables, FlushTables, ManifestRebuild, PublishTables
-from flush.partitions import users_of
+from flush.partitions import loaded_users, users_of
 from flush.publish.publish import publish, rows_in_files
 from flush.reclaim import reclaim
 from flush.small_scopes import stays_hot
@@ -161,9 +161,10 @@ class Maintenance:
         store = self._database.store
         if table.kind is TableKind.SHARED or not context.principal.is_admin:
             return [context.scope(table)[1]]
-        loaded = {state.head.scope.user for state in store.loaded() if state.head.table.id == table.id}
         with_files = users_of(store, table) if table.is_published else ()
-        return sorted({*store.hot_records.users(table), *loaded, *with_files}, key=lambda user: user or "")
+        return sorted(
+            {*store.hot_records.users(table), *loaded_users(store, table), *with_files}, key=lambda user: user or ""
+        )
 
     def _flush(self, work: Work, state: ScopeState) -> int:
         """Move hot rows into batches and settle those that are still as they came; return how many rows were hot."""

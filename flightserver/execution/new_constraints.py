@@ -17,7 +17,7 @@ from flightserver.execution.constraints import OFFERED, broken_text, offered_row
 from flightserver.execution.reading import Given, Reader
 from flightserver.execution.rewriting import qualified
 from flightserver.sql.text.query_text import QueryText
-from flush.partitions import users_of
+from flush.partitions import loaded_users, users_of
 from providers.snapshot import Snapshot
 
 
@@ -42,8 +42,7 @@ class NewConstraints:
     def refuse_broken_by_others(self, table: TableDef, checks: Sequence[Check], context: Context) -> None:
         """Raise INVALID when a row of anybody breaks a constraint. What is written from now on is held against them."""
         self._store.refuse_older(table)
-        loaded = {state.head.scope.user for state in self._store.loaded() if state.head.table.id == table.id}
-        for user in {*users_of(self._store, table), *loaded}:
+        for user in {*users_of(self._store, table), *loaded_users(self._store, table)}:
             self._store.wait_shown(self._store.state(table, user))
             self.refuse_broken_in(self._store.snapshot(table, user), checks, context.unguarded())
 

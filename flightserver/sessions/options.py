@@ -181,6 +181,10 @@ def _on_or_off(is_on: bool) -> str:
     return "on" if is_on else "off"
 
 
+def _words(value: Value) -> str:
+    return ", ".join(value) if isinstance(value, tuple) else str(value)
+
+
 def _fact(description: str, value: str) -> _Option:
     """What is so, and cannot be set."""
     return _Option(description, lambda _: value)
@@ -190,7 +194,7 @@ def _fixed(name: str, description: str, shown: str, allowed: frozenset[str], why
     """An option of one meaning, which may be set to that alone."""
 
     def write(options: SessionOptions, value: Value, _: Limits) -> SessionOptions:
-        words = ", ".join(value) if isinstance(value, tuple) else str(value)
+        words = _words(value)
         if words.lower() not in allowed:
             raise DatabaseError(ErrorKind.UNSUPPORTED, f"{name} cannot be {words[:40]}: {why}")
         return options
@@ -202,7 +206,7 @@ def _kept(name: str, description: str, default: str = "") -> _Option:
     """An option that is remembered for who asks, and changes nothing."""
 
     def write(options: SessionOptions, value: Value, _: Limits) -> SessionOptions:
-        text = ", ".join(value) if isinstance(value, tuple) else str(value)
+        text = _words(value)
         if len(text) > KEPT_LENGTH_MAX:
             raise DatabaseError(ErrorKind.INVALID, f"{name} may have at most {KEPT_LENGTH_MAX} characters")
         return replace(options, kept=MappingProxyType({**options.kept, name: text}))

@@ -12,7 +12,7 @@ from flightserver.sql.meaning.writing import Writing
 from flightserver.sql.text import tree
 from flightserver.sql.text.tokens import string_value
 
-_READ = {
+_BOTH = {
     "YYYY": "%Y",
     "YY": "%y",
     "MM": "%m",
@@ -25,47 +25,28 @@ _READ = {
     "SS": "%S",
     "AM": "%p",
     "PM": "%p",
-    "am": "%p",
-    "pm": "%p",
-    "MON": "%b",
     "Mon": "%b",
-    "mon": "%b",
-    "MONTH": "%B",
-    "Month": "%B",
-    "month": "%B",
-    "DY": "%a",
     "Dy": "%a",
-    "dy": "%a",
     "US": "%6f",
     "MS": "%3f",
     "IYYY": "%G",
     "IW": "%V",
     "ID": "%u",
 }
-"""What PostgreSQL reads, and the engine's words."""
+"""PostgreSQL's words that mean the same where it reads and where it writes, and the engine's."""
+
+_READ = {
+    **_BOTH,
+    **dict.fromkeys(("am", "pm"), "%p"),
+    **dict.fromkeys(("MON", "mon"), "%b"),
+    **dict.fromkeys(("MONTH", "Month", "month"), "%B"),
+    **dict.fromkeys(("DY", "dy"), "%a"),
+}
+"""What it reads."""
 
 _WRITTEN = {
-    "YYYY": "%Y",
-    "YY": "%y",
-    "MM": "%m",
-    "DDD": "%j",
-    "DD": "%d",
-    "HH24": "%H",
-    "HH12": "%I",
-    "HH": "%I",
-    "MI": "%M",
-    "SS": "%S",
-    "AM": "%p",
-    "PM": "%p",
-    "am": "%P",
-    "pm": "%P",
-    "Mon": "%b",
-    "Dy": "%a",
-    "US": "%6f",
-    "MS": "%3f",
-    "IYYY": "%G",
-    "IW": "%V",
-    "ID": "%u",
+    **_BOTH,
+    **dict.fromkeys(("am", "pm"), "%P"),
     "FMMonth": "%B",
     "FMDay": "%A",
     "FMDD": "%-d",
@@ -75,10 +56,9 @@ _WRITTEN = {
 }
 """What it writes. `Month` and `Day` by themselves are padded with blanks there, and have no word here."""
 
-_PIECES = re.compile(
-    r'"([^"]*)"|(FM(?:Month|Day|DD|MM|HH24|HH12)|HH24|HH12|IYYY|YYYY|MONTH|Month|month|DDD|MON|Mon|mon'
-    r"|YY|MM|DD|HH|MI|SS|MS|US|AM|PM|am|pm|DY|Dy|dy|IW|ID)|([A-Za-z]+)|([^A-Za-z\"]+)"
-)
+_WORDS = sorted({*_READ, *_WRITTEN}, key=lambda word: (-len(word), word))
+_PIECES = re.compile(rf"""\"([^"]*)"|({"|".join(_WORDS)})|([A-Za-z]+)|([^A-Za-z\"]+)""")
+"""A part in quotes, a word, the longest that there is, letters that are none, and what is between."""
 
 
 def write(writing: Writing) -> None:

@@ -43,7 +43,7 @@ def _inserted(statement: Insert, table: TableDef) -> Insert:
         source = QueryText(f"VALUES ({_written(table.column(names[0]))})")
         return replace(statement, columns=(names[0],), source=source, says_default=False)
     left, source = without_defaults(statement.source, len(names), lambda place: _written(table.column(names[place])))
-    columns, rows = tuple(names[place] for place in left), parameter_rows([*source.tokens])
+    columns, rows = tuple(names[place] for place in left), parameter_rows(source)
     return replace(statement, columns=columns, source=source, rows=rows, says_default=False)
 
 

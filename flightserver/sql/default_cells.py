@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from catalog.errors import DatabaseError, ErrorKind
 from flightserver.sql.text.query_text import QueryText
-from flightserver.sql.text.tokens import Token
+from flightserver.sql.text.tokens import Token, depth_change
 
 
 @dataclass(frozen=True)
@@ -17,11 +17,12 @@ class _Cell:
     is_default: bool
 
 
-def has_default_cell(source: Sequence[Token]) -> bool:
-    """Tell whether a source of rows is VALUES with a DEFAULT for a value."""
-    if source[0].key != "VALUES":
+def has_default_cell(source: QueryText) -> bool:
+    """Tell whether a source of rows is VALUES with a DEFAULT for a value. Most texts tell without their tokens."""
+    tokens = source.tokens
+    if tokens[0].key != "VALUES" or "default" not in source.lower():
         return False
-    neighbours = zip(source, source[1:], source[2:], strict=False)
+    neighbours = zip(tokens, tokens[1:], tokens[2:], strict=False)
     return any(
         token.key == "DEFAULT" and before.key in {"(", ","} and after.key in {")", ","}
         for before, token, after in neighbours
@@ -71,9 +72,8 @@ def _row(tokens: Sequence[Token], place: int) -> tuple[list[_Cell], int]:
     cells: list[_Cell] = []
     start, depth = place + 1, 0
     for here in range(place, len(tokens)):
-        key = tokens[here].key
-        depth += (key in {"(", "["}) - (key in {")", "]"})
-        if (key == "," and depth == 1) or depth == 0:
+        depth += depth_change(tokens[here])
+        if (tokens[here].key == "," and depth == 1) or depth == 0:
             cells.append(_Cell(start, here, here == start + 1 and tokens[start].key == "DEFAULT"))
             start = here + 1
         if depth == 0:

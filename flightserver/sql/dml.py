@@ -44,12 +44,10 @@ def parse_insert(cursor: QueryReader) -> Insert | AsUser:
         return _for(user, Insert(table, None, QueryText(""), on_conflict, says_default=True))
     if not cursor.at_any(*_QUERY_STARTS):
         raise cursor.error(f"expected VALUES or a query, found {cursor.found()}")
-    first = cursor.position
     source = cursor.slice_until("source of rows", _at_insert_tail)
-    source_tokens = cursor.tokens[first : cursor.position]
     on_conflict = _on_conflict(cursor) if cursor.accept("ON", "CONFLICT") else None
     _refuse_returning(cursor)
-    rows, says_default = parameter_rows(source_tokens), has_default_cell(source_tokens)
+    rows, says_default = parameter_rows(source), has_default_cell(source)
     return _for(user, Insert(table, columns, source, on_conflict, rows, says_default))
 
 
@@ -202,6 +200,8 @@ def with_common(cursor: QueryReader, common: QueryText, statement: Change | AsUs
         case Insert(source=source):
             if not source or source.tokens[0].key == "WITH":
                 raise cursor.unsupported("an INSERT takes one WITH, in front of INSERT or in front of its query")
+            if statement.says_default:
+                raise cursor.unsupported("behind WITH … INSERT, no value of VALUES is DEFAULT")
             conflict = statement.on_conflict
             texts = [*(a.expression for a in conflict.assignments), conflict.where] if conflict else []
             if any(text is not None and not text.keys.isdisjoint(_QUERY_STARTS[:-1]) for text in texts):

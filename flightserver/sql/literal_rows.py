@@ -6,6 +6,7 @@ ten times faster.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flightserver.sql.text.parameters import parameter_number
@@ -49,14 +50,15 @@ Row = tuple[int | Constants, ...]
 """What each column of a row gets: the parameter of a number, or the only one of some constants."""
 
 
-def parameter_rows(source: list[Token]) -> tuple[Row, ...] | None:
-    """The rows of VALUES, by its tokens, where they are nothing but parameters and constants, and equally long.
+def parameter_rows(text: QueryText) -> tuple[Row, ...] | None:
+    """The rows of VALUES where they are nothing but parameters and constants, and equally long.
 
     None for any other source, and where there is no parameter.
     """
+    source = text.tokens
     if len(source) < 4 or (source[0].key, source[1].key, source[-1].key) != ("VALUES", "(", ")"):
         return None
-    if not any(token.kind is Kind.PARAMETER for token in source):
+    if ("?" not in text and "$" not in text) or not any(token.kind is Kind.PARAMETER for token in source):
         return None
     rows: list[Row] = []
     placeholders, place = 0, 1
@@ -82,7 +84,7 @@ def parameter_rows(source: list[Token]) -> tuple[Row, ...] | None:
     return tuple(rows) if len(set(map(len, rows))) == 1 else None
 
 
-def _part_of_row(tokens: list[Token], placeholders: int) -> int | Constants | None:
+def _part_of_row(tokens: Sequence[Token], placeholders: int) -> int | Constants | None:
     if len(tokens) == 1 and (number := parameter_number(tokens[0], placeholders)) is not None:
         return number
     found = _CONSTANT.fullmatch("".join(token.text for token in tokens))

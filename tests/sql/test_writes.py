@@ -142,6 +142,7 @@ def test_rows_of_parameters_are_recognised(sql: str, rows: list[tuple[int | str 
         "INSERT OVERWRITE t VALUES (1)",
         "INSERT INTO t AS x VALUES (1)",
         "WITH x AS (SELECT 1) INSERT INTO t WITH x AS (SELECT 2) SELECT * FROM x",
+        "WITH x AS (SELECT 1) INSERT INTO t VALUES (DEFAULT)",
         "WITH x AS (SELECT 1) INSERT INTO t VALUES (1) ON CONFLICT (a) DO UPDATE SET b = (SELECT * FROM x)",
         "UPDATE t SET (a, b) = (SELECT 1, 2)",
         "UPDATE t SET t.a = 1",

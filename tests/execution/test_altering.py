@@ -10,14 +10,6 @@ from catalog.roles import Role
 from tests.rights.house import House, Person
 
 
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """One server's inside for all of these."""
-    opened = House(tmp_path_factory.mktemp("altering") / "data", {"root": Role.SYSTEM, "ann": Role.USER})
-    yield opened
-    opened.close()
-
-
 @pytest.fixture(params=["hot", "cold"])
 def root(house: House, request: pytest.FixtureRequest) -> Iterator[Person]:
     """Who has a table with two rows, hot or cold."""

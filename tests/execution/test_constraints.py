@@ -14,14 +14,6 @@ CHECKED = "CREATE TABLE t (id BIGINT PRIMARY KEY, v BIGINT CHECK (v > 0), w BIGI
 BROKEN = "breaks the constraint"
 
 
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """One server's inside for all of these."""
-    opened = House(tmp_path_factory.mktemp("constraints") / "data", {"root": Role.SYSTEM, "ann": Role.USER})
-    yield opened
-    opened.close()
-
-
 @pytest.fixture
 def root(house: House) -> Iterator[Person]:
     """Who has a table with two constraints and one row."""

@@ -5,21 +5,12 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pytest
 
-from catalog.roles import Role
 from tests.rights.house import House, Person
 
 TABLE = (
     "CREATE TABLE t (id BIGINT PRIMARY KEY, v BIGINT DEFAULT 7, s TEXT DEFAULT 'a''b', w BIGINT, n BIGINT NOT NULL"
     " DEFAULT SNOWFLAKE_ID(), who TEXT DEFAULT CURRENT_USER)"
 )
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """One server's inside for all of these."""
-    opened = House(tmp_path_factory.mktemp("defaults") / "data", {"root": Role.SYSTEM})
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

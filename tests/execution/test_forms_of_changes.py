@@ -4,16 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from catalog.roles import Role
 from tests.rights.house import House, Person
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """One server's inside for all of these."""
-    opened = House(tmp_path_factory.mktemp("forms") / "data", {"root": Role.SYSTEM, "ann": Role.USER})
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -50,6 +50,13 @@ ANSWERS: dict[str, dict[str, list[object]]] = {
             *(1, None, None, 4)
         ],
         "SELECT n = ANY (SELECT 5 FROM t WHERE k > 9) AS v FROM t WHERE k = 4": [False],
+        "SELECT n + 1 IN (SELECT n + 1 FROM t) AS v FROM t GROUP BY n + 1 ORDER BY n + 1": [True, True, None],
+        "SELECT k / 3 IN (SELECT 1) AS v FROM t GROUP BY k / 3 ORDER BY k / 3": [False, True],
+        "SELECT sum(k) NOT IN (SELECT k FROM t) AS v FROM t GROUP BY g ORDER BY g": [False, False, False],
+        "SELECT row_number() OVER (ORDER BY k) IN (SELECT k FROM t WHERE k > 2) AS v FROM t ORDER BY k": [
+            *(False, False, True, True)
+        ],
+        "SELECT max(s) IN (SELECT s FROM t WHERE k > 9) AS v FROM t": [False],
     },
     "single_values": {
         "SELECT (SELECT b.k FROM t b WHERE b.g = t.g ORDER BY b.k DESC LIMIT 1) AS v FROM t ORDER BY k": [
@@ -77,6 +84,7 @@ ANSWERS: dict[str, dict[str, list[object]]] = {
         "SELECT n BETWEEN SYMMETRIC 15 AND NULL AS v FROM t WHERE k = 1": [None],
     },
     "date_parts": {
+        "SELECT extract(month FROM NULL) IS NULL AND date_part('century', NULL) IS NULL AS v": [True],
         "SELECT extract(century FROM ts) AS v FROM t ORDER BY k": [21, 21, 15, None],
         "SELECT date_part('decade', dt) AS v FROM t ORDER BY k": [202, 202, 150, None],
         "SELECT extract(millennium FROM dt) AS v FROM t ORDER BY k": [3, 3, 2, None],

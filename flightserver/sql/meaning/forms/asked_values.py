@@ -9,6 +9,9 @@ counts, which are values:
 
 A sub-query that uses columns of the query around it gets no name of its own, because one with a name knows none of
 them; so it must be plain, and `x` must not mean something else within it.
+
+Within a sub-query the engine knows no value of a group that is more than a column, nor a window's. There `x` stays
+outside, and is looked for in a list of the rows: `array_has((SELECT array_agg(…) FROM «rows»), x)`.
 """
 
 from typing import NamedTuple
@@ -24,6 +27,11 @@ from flightserver.sql.text.edits import Written
 
 _ROWS, _COLUMN = quote_identifier("$members"), quote_identifier("$member")
 _MEMBER = f"{_ROWS}.{_COLUMN}"
+
+_TIED = (
+    "IN (sub-query) of a value made of groups or a window may not use columns of the query around it;"
+    " select the value in a sub-query in FROM, and use it by a name"
+)
 
 _Membership = tree.InQuery | tree.Quantified
 
@@ -52,7 +60,7 @@ def write(writing: Writing) -> None:
     ]
     for node, found, is_negated in memberships:
         is_value = place_of(found) is Place.ITEM or id(node) in writing.hoisted
-        if is_negated is not None and is_value and not is_one_row(node.query):
+        if is_negated is not None and is_value and not is_one_row(node.query) and not _is_row(node.operand):
             _write_membership(writing, node, found, is_negated=is_negated)
 
 
@@ -77,10 +85,15 @@ def _write_existence(writing: Writing, node: tree.Exists, found: Visit) -> None:
 
 def _write_membership(writing: Writing, node: _Membership, found: Visit, *, is_negated: bool) -> None:
     query = tree.unbracketed(node.query)
-    if not _is_simple(node.operand):
+    is_tied = writing.may_use_outer_columns(query)
+    if not _may_move(node.operand, found.scope):
+        if is_tied:
+            raise writing.unsupported(node, _TIED)
+        if not _has_query(node.operand):
+            _write(writing, node, found, lambda: _listed(writing, node, query, is_negated=is_negated))
         return
-    select = _plain(query) if writing.may_use_outer_columns(query) else None
-    if select is None and writing.may_use_outer_columns(query):
+    select = _plain(query) if is_tied else None
+    if select is None and is_tied:
         return
     asked = _Asked(writing, found.scope)
     if select is not None and (
@@ -95,11 +108,22 @@ def _write_membership(writing: Writing, node: _Membership, found: Visit, *, is_n
         else:
             rows = _rows(writing, select, f"({writing.edits.text_of(select.items[0].value)})")
         is_there = f"{_count(rows, f'{rows.column} = {operand}')} > 0"
-        is_unknown = f"{operand} IS NULL AND {_count(rows)} > 0 OR {_count(rows, f'{rows.column} IS NULL')} > 0"
-        exact = f"(CASE true WHEN {is_there} THEN true WHEN {is_unknown} THEN NULL ELSE false END)"
-        return f"(NOT {exact})" if is_negated else exact
+        return _three_valued(is_there, operand, rows, is_negated=is_negated)
 
     _write(writing, node, found, written)
+
+
+def _listed(writing: Writing, node: _Membership, query: tree.Query, *, is_negated: bool) -> str:
+    rows, operand = _named(writing, query), f"({writing.edits.text_of(node.operand)})"
+    is_there = f"array_has((SELECT array_agg({rows.column}) {rows.source}), {operand})"
+    return _three_valued(is_there, operand, rows, is_negated=is_negated)
+
+
+def _three_valued(is_there: str, operand: str, rows: _Rows, *, is_negated: bool) -> str:
+    """Whether a value is among rows, NULL where it or one of them is and it is not found."""
+    is_unknown = f"{operand} IS NULL AND {_count(rows)} > 0 OR {_count(rows, f'{rows.column} IS NULL')} > 0"
+    exact = f"(CASE true WHEN {is_there} THEN true WHEN {is_unknown} THEN NULL ELSE false END)"
+    return f"(NOT {exact})" if is_negated else exact
 
 
 class _Asked:
@@ -144,12 +168,24 @@ def _plain(query: tree.Query) -> tree.Select | None:
     return None if has_more or select.from_start is None else select
 
 
-def _is_simple(value: tree.Expression) -> bool:
-    """Tell whether a value may be asked for within a sub-query: no row of values, aggregate, window or query."""
+def _is_row(value: tree.Expression) -> bool:
+    return isinstance(value, tree.Brackets) and len(value.items) != 1
+
+
+def _has_query(value: tree.Expression) -> bool:
+    return any(isinstance(node, tree.Query) for node in tree.walk_here(value))
+
+
+def _may_move(value: tree.Expression, scope: Scope) -> bool:
+    """Tell whether a value may be asked for within a sub-query: nothing made of groups, windows or queries."""
+    if isinstance(value, tree.Name):
+        return True
     nodes = list(tree.walk_here(value))
-    is_row = isinstance(value, tree.Brackets) and len(value.items) != 1
-    return not is_row and not any(
-        isinstance(node, tree.Query) or (isinstance(node, tree.Call) and (node.is_window or is_aggregate(node)))
+    select = scope.select
+    is_of_groups = select is not None and (select.has_groups or aggregates_all(select))
+    return not _has_query(value) and not any(
+        (isinstance(node, tree.Call) and (node.is_window or is_aggregate(node)))
+        or (is_of_groups and isinstance(node, tree.Name))
         for node in nodes
     )
 

@@ -1,4 +1,7 @@
-"""Parts of moments that the engine does not know: centuries, Julian days, how far the session's zone is from UTC."""
+"""Parts of moments that the engine does not know: centuries, Julian days, how far the session's zone is from UTC.
+
+The engine takes no part of a bare NULL, either; it is one of a moment.
+"""
 
 import pyarrow as pa
 
@@ -19,10 +22,14 @@ _WRITTEN = {
 def write(writing: Writing) -> None:
     """Write what they are of years and seconds."""
     for unit, moment, found in parts_of_moments(writing):
+        known = writing.type_of(moment, found)
+        if known is not None and pa.types.is_null(known):
+            _write(writing, found.node, moment, "CAST({0} AS DOUBLE)")
+            writing.keep_name(found, writing.written(found.node))
+            continue
         written = _WRITTEN.get(unit.lower())
         if written is None:
             continue
-        known = writing.type_of(moment, found)
         has_zone = known is not None and pa.types.is_timestamp(known) and known.tz is not None
         if unit.lower().startswith("timezone") and not has_zone:
             raise writing.unsupported(found.node, f"{unit} is of a TIMESTAMP WITH TIME ZONE")

@@ -8,10 +8,10 @@ from functools import partial
 from types import FrameType
 
 from catalog.data_folder import FOR_OWNER_ALONE
+from catalog.user_store import UserStore
 from flightserver.access.first_user import provide_first_user
-from flightserver.access.issuer import Issuer
 from flightserver.access.login_queue import LoginQueue
-from flightserver.access.logins import Logins
+from flightserver.access.logins import Logins, OutsideTokens
 from flightserver.access.passwords import Passwords
 from flightserver.access.user_limits import UserLimit
 from flightserver.activity.gate import Gate
@@ -20,7 +20,7 @@ from flightserver.activity.limits import gate_limits, ledger_limits
 from flightserver.activity.memory_guard import MemoryGuard, memory_ticker
 from flightserver.activity.statement import RunningStatement
 from flightserver.activity.statements import Statements
-from flightserver.allocator import keep_freed_memory
+from flightserver.allocator import give_back_freed_memory, keep_freed_memory
 from flightserver.configuration.sources import Configured
 from flightserver.database import Database
 from flightserver.execution.executor import Executor
@@ -28,6 +28,7 @@ from flightserver.service.service import Service
 from flightserver.sessions.accounts import Accounts
 from flightserver.sessions.directory import Sessions
 from flightserver.sessions.system_tables import Watched, system_tables
+from flightserver.settings import Settings
 from flightserver.transport.auth import Authenticator, AuthMiddlewareFactory
 from flightserver.transport.connections import gone
 from flightserver.transport.listener import Listener
@@ -48,8 +49,13 @@ def serve(configured: Configured, *, accept_loss: bool = False) -> None:
     try:
         passwords = Passwords(settings)
         provide_first_user(database.users, passwords, settings)
-        issuer = None if settings.jwt is None else Issuer(settings.jwt, database.users)
-        logins = Logins(database.users, passwords, LoginQueue(settings.logins_at_once), database.audit_log, issuer)
+        logins = Logins(
+            database.users,
+            passwords,
+            LoginQueue(settings.logins_at_once),
+            database.audit_log,
+            _issuer(settings, database.users),
+        )
         gate = Gate(
             gate_limits(settings),
             lambda user: database.limits.of(user, UserLimit.STATEMENTS),
@@ -81,6 +87,7 @@ def serve(configured: Configured, *, accept_loss: bool = False) -> None:
         memory.start()
         gate.on_work = memory.wake
         stopping = _signalled()
+        give_back_freed_memory()
         print(f"listening on {listener.address}", flush=True)
         _wait(stopping)
         gate.drain(database.settings.drain_s)
@@ -90,6 +97,15 @@ def serve(configured: Configured, *, accept_loss: bool = False) -> None:
         sessions.stop()
     finally:
         database.close()
+
+
+def _issuer(settings: Settings, users: UserStore) -> OutsideTokens | None:
+    """Who reads tokens of an outside issuer, where there is one; nobody else pays for the library."""
+    if settings.jwt is None:
+        return None
+    from flightserver.access.issuer import Issuer  # noqa: PLC0415 - 10 MB
+
+    return Issuer(settings.jwt, users)
 
 
 def _at_work(gate: Gate, statements: Statements) -> Collection[RunningStatement]:

@@ -13,6 +13,7 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
+from typing import Protocol
 
 from catalog.audit import Verdict
 from catalog.audit_log import AuditLog
@@ -21,7 +22,6 @@ from catalog.identifiers import NAME_LENGTH_MAX
 from catalog.user_store import UserStore
 from catalog.users import UserDef, password_cost
 from flightserver.access.auditing import login_deed
-from flightserver.access.issuer import Issuer
 from flightserver.access.login import Login
 from flightserver.access.login_queue import LoginQueue
 from flightserver.access.passwords import Passwords
@@ -43,6 +43,13 @@ def token_hash(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
+class OutsideTokens(Protocol):
+    """Whoever reads tokens that are not ours (`access/issuer.py`, which is imported where there is an issuer)."""
+
+    def login(self, token: str) -> Login | None:
+        """Whose token it is; None when it proves nobody."""
+
+
 class Logins:
     """Proves who somebody is."""
 
@@ -52,7 +59,7 @@ class Logins:
         passwords: Passwords,
         queue: LoginQueue,
         audit_log: AuditLog,
-        issuer: Issuer | None = None,
+        issuer: OutsideTokens | None = None,
     ) -> None:
         self._audit_log = audit_log
         self._issuer = issuer

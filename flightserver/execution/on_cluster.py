@@ -17,7 +17,6 @@ from flightserver.activity.statement import Engine
 from flightserver.cluster.connection import Cluster
 from flightserver.cluster.results import brought_to, check_types
 from flightserver.cluster.translation.kinds import refused
-from flightserver.cluster.translation.queries import translated
 from flightserver.cluster.translation.scopes import PublishedTable
 from flightserver.context import Context
 from flightserver.database import Database
@@ -93,6 +92,8 @@ class ClusterQueries:
         if not reads.tables and not reads.all_guards:
             return None
         _check(reads, has_parameters=has_parameters)
+        from flightserver.cluster.translation.queries import translated  # noqa: PLC0415 - 8 MB, for clusters alone
+
         unread = {name: _table(snapshot, "?") for name, snapshot in planned.snapshots.items()}
         check_types((one.value.kind for one in translated(str(text), _finder(context, unread)).outputs), planned.schema)
         planned, versions = self._published(text, context, planned)

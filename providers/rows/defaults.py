@@ -61,12 +61,12 @@ def columns_by(rows: pa.Table | pa.RecordBatch, schema: pa.Schema, missing: Mapp
     Dropped columns disappear; columns added since hold `missing[physical name]`, or NULL.
     """
     present = set(rows.schema.names)
-    return [
-        rows.column(field.name)
-        if field.name in present
-        else pa.repeat(missing.get(field.name, pa.scalar(None, field.type)), rows.num_rows)
-        for field in schema
-    ]
+
+    def absent(field: pa.Field) -> pa.Array:
+        value = missing.get(field.name)
+        return pa.nulls(rows.num_rows, field.type) if value is None else pa.repeat(value, rows.num_rows)
+
+    return [rows.column(field.name) if field.name in present else absent(field) for field in schema]
 
 
 @lru_cache(maxsize=1024)

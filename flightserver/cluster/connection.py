@@ -105,6 +105,8 @@ class _Running:
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         self.session = _connected(self.url)
+        if self.gone.is_set():  # whoever ended this found no session to end
+            return
         client = self.session.client
         plan = self.session.sql(self.text)._plan  # noqa: SLF001 - the public way gives all rows at once
         for part in client.to_table_as_iterator(plan.to_proto(client), {}):

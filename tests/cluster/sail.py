@@ -7,12 +7,17 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 READY = re.compile(r"Spark Connect server on [\d.]+:(\d+)")
 START_SECONDS = 60.0
 POLL_SECONDS = 0.05
 STOP_SECONDS = 5.0
+COMMAND = Path(sys.executable).with_name("sail")
+WITHIN = MappingProxyType({"SAIL_MODE": "local-cluster"})
+"""Workers that are threads of the server."""
 
 
 def free_port() -> int:
@@ -23,21 +28,21 @@ def free_port() -> int:
 
 
 class Sail:
-    """A server of Spark Connect in a process of its own, with workers beside it."""
+    """A server of Spark Connect in a process of its own, with two workers."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, mode: Mapping[str, str] = WITHIN) -> None:
         self.url = f"sc://127.0.0.1:{port}"
         self._log = folder / "sail.log"
         environment = {
             **os.environ,
-            "SAIL_MODE": "local-cluster",
+            **mode,
             "SAIL_CLUSTER__WORKER_INITIAL_COUNT": "2",
             "SAIL_CLUSTER__WORKER_MAX_COUNT": "2",
         }
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
                 [
-                    str(Path(sys.executable).with_name("sail")),
+                    str(COMMAND),
                     "spark",
                     "server",
                     "--ip",
@@ -60,11 +65,16 @@ class Sail:
     @property
     def processor_seconds(self) -> float:
         """What it has worked."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return processor_seconds(self.process)
 
     def kill(self) -> None:
         """End it, with its workers, at once."""
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait(STOP_SECONDS)
+
+
+def processor_seconds(process: "subprocess.Popen[bytes]") -> float:
+    """What a process has worked."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

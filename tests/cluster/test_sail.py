@@ -5,9 +5,12 @@
 
 import os
 import random
+import sys
 import threading
 import time
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,7 +20,8 @@ import pytest
 from bench.tpch import KEYS, QUERIES, SQL_TYPES, generate
 from catalog.roles import Role
 from flightserver.settings import ClusterSettings
-from tests.cluster.sail import Sail, free_port
+from tests.cluster.pods import Pods
+from tests.cluster.sail import COMMAND, Sail, free_port
 from tests.oracle.answers import plain, same_rows
 from tests.oracle.duel import is_ordered
 from tests.oracle.generator import Generator
@@ -173,40 +177,74 @@ def test_a_query_that_is_killed_ends_there(house: House, sail: Sail) -> None:
     assert_idle(sail)
 
 
-def test_a_cluster_that_is_killed_in_the_middle_is_a_clear_error(house: House, tmp_path: Path) -> None:
+def test_a_cluster_that_is_killed_in_the_middle_is_a_clear_error(tmp_path: Path) -> None:
     """Nothing hangs, nothing stays here, and the next query says so at once."""
     doomed = Sail(tmp_path, free_port())
-    other = House(tmp_path / "data", {"root": Role.SYSTEM}, cluster=ClusterSettings(url=doomed.url))
-    try:
-        root = other.person("root")
-        root.ok("CREATE TABLE long (k BIGINT PRIMARY KEY, x DOUBLE NOT NULL) WITH (publish = 'delta')")
-        root.ingest("long", pa.table({"k": range(4_000), "x": [key / 7 for key in range(4_000)]}))
-        there = asking(other, "cluster")
-        answers: list[Answer] = []
-        thread = threading.Thread(target=lambda: answers.append(there.query(LONG)))
-        thread.start()
-        idle = doomed.processor_seconds
-        while doomed.processor_seconds < idle + 1:
-            time.sleep(0.05)
-        doomed.kill()
-        thread.join(END_SECONDS)
-        assert not thread.is_alive()
-        assert str(answers[0].error).startswith("UNAVAILABLE: the cluster")
+    with long_query(tmp_path, doomed) as there:
+        assert error_of_long_query(there, doomed, doomed.kill).startswith("UNAVAILABLE: the cluster")
         assert there.refused("SELECT sum(x) FROM long").startswith("UNAVAILABLE: the cluster")
         assert_nobody_waits()
         there.ok("SET engine = 'local'")
         assert len(there.ok("SELECT sum(x) FROM long")) == 1
+
+
+def test_a_worker_that_is_killed_in_the_middle_is_a_clear_error(tmp_path: Path) -> None:
+    """What broke off is told, nothing stays here, and the next query is answered by workers that were started anew."""
+    pods = Pods(tmp_path, COMMAND)
+    hurt = Sail(tmp_path, free_port(), pods.environment)
+    try:
+        with long_query(tmp_path, hurt) as there:
+            there.ok("SELECT sum(x) FROM long")
+            error = error_of_long_query(there, pods, lambda: [worker.kill() for worker in pods.workers])
+            assert error.startswith("UNAVAILABLE: the cluster")
+            assert_nobody_waits()
+            assert len(there.ok("SELECT sum(x) FROM long")) == 1
     finally:
-        doomed.kill()
-        other.close()
+        pods.end()
+
+
+@contextmanager
+def long_query(folder: Path, sail: Sail) -> Iterator[Person]:
+    """Somebody whose queries run there, one of which is long."""
+    house = House(folder / "data", {"root": Role.SYSTEM}, cluster=ClusterSettings(url=sail.url))
+    try:
+        root = house.person("root")
+        root.ok("CREATE TABLE long (k BIGINT PRIMARY KEY, x DOUBLE NOT NULL) WITH (publish = 'delta')")
+        root.ingest("long", pa.table({"k": range(4_000), "x": [key / 7 for key in range(4_000)]}))
+        yield asking(house, "cluster")
+    finally:
+        sail.kill()
+        house.close()
+
+
+def error_of_long_query(there: Person, workers: Sail | Pods, harm: Callable[[], object]) -> str:
+    """What a long query ends with when a cluster is harmed while it is at work."""
+    answers: list[Answer] = []
+    thread = threading.Thread(target=lambda: answers.append(there.query(LONG)))
+    idle = workers.processor_seconds
+    thread.start()
+    while workers.processor_seconds < idle + 1:
+        assert thread.is_alive(), answers
+        time.sleep(0.05)
+    harm()
+    thread.join(END_SECONDS)
+    assert not thread.is_alive()
+    return str(answers[0].error)
 
 
 def assert_nobody_waits() -> None:
     """No thread is left that waits for a cluster."""
     ends = time.monotonic() + END_SECONDS
     while any(one.name.startswith("cluster") for one in threading.enumerate()):
-        assert time.monotonic() < ends, "threads still wait for the cluster"
+        assert time.monotonic() < ends, threads_of_clusters()
         time.sleep(0.05)
+
+
+def threads_of_clusters() -> str:
+    """Where each thread is that waits for a cluster."""
+    frames = sys._current_frames()
+    waiting = [one for one in threading.enumerate() if one.name.startswith("cluster")]
+    return "\n".join("".join([one.name, "\n", *traceback.format_stack(frames[one.ident or 0])]) for one in waiting)
 
 
 def assert_idle(sail: Sail) -> None:

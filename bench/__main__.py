@@ -38,6 +38,7 @@ NAMES = (
     "upkeep",
     "streams",
     "publish",
+    "cluster",
     "criteria",
 )
 README = Path(__file__).with_name("README.md")

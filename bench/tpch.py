@@ -66,12 +66,13 @@ def generate(folder: Path, scale_factor: str) -> None:
     )
 
 
-def load(server: Server, folder: Path) -> None:
+def load(server: Server, folder: Path, options: str = "") -> None:
     """Create, ingest and flush the eight tables."""
+    said = f" WITH ({options})" if options else ""
     for name, key in KEYS.items():
         file = pq.ParquetFile(folder / f"{name}.parquet")
         columns = [f"{field.name} {SQL_TYPES[field.type]} NOT NULL" for field in file.schema_arrow]
-        server.client.execute(f"CREATE TABLE {name} ({', '.join(columns)}, PRIMARY KEY ({key}))")
+        server.client.execute(f"CREATE TABLE {name} ({', '.join(columns)}, PRIMARY KEY ({key})){said}")
         server.client.ingest(name, _plain_text(file.read()))
         server.client.execute(f"FLUSH TABLE {name}")
         assert server.client.query(f"SELECT count(*) FROM {name}")[0][0].as_py() == file.metadata.num_rows

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster.sail import Sail, free_port
+from bench.sail import Sail, free_port
 
 
 @pytest.fixture(scope="module")

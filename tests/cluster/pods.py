@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from tests.cluster.sail import processor_seconds
+from bench.sail import processor_seconds
 
 HEARTBEAT_SECONDS = 1
 LOST_AFTER_SECONDS = 3

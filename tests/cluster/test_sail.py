@@ -16,12 +16,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from adbc_driver_flightsql import dbapi
 
+from bench.sail import COMMAND, Sail, free_port
 from bench.tpch import KEYS, QUERIES, SQL_TYPES, generate
 from catalog.roles import Role
 from flightserver.settings import ClusterSettings
 from tests.cluster.pods import Pods
-from tests.cluster.sail import COMMAND, Sail, free_port
 from tests.oracle.answers import plain, same_rows
 from tests.oracle.duel import is_ordered
 from tests.oracle.generator import Generator
@@ -29,6 +30,7 @@ from tests.oracle.tree import ByAnother, CreateTable
 from tests.oracle.worlds import world
 from tests.oracle.writing import Dialect, Writer
 from tests.rights.house import Answer, House, Person
+from tests.server_process import ServerProcess
 
 pytestmark = pytest.mark.proof
 
@@ -121,6 +123,22 @@ def test_random_statements_have_the_same_rows_there(house: House, seed: int) -> 
         assert ours.error is None, f"{text}: {ours.error}"
         compared += 1
         assert same_rows(rows_of(ours), rows_of(theirs), ordered=is_ordered(question)), text
+
+
+def test_a_process_that_serves_reaches_it(sail: Sail, tmp_path: Path) -> None:
+    """Although it does without libraries that the cluster's client needs."""
+    with (
+        ServerProcess(tmp_path / "data", settings={"cluster.url": sail.url}) as server,
+        dbapi.connect(server.uri, autocommit=True) as client,
+        client.cursor() as cursor,
+    ):
+        cursor.executescript("CREATE TABLE t (k BIGINT PRIMARY KEY) WITH (publish = 'delta')")
+        cursor.executescript("INSERT INTO t VALUES (3), (4)")
+        cursor.executescript("SET engine = 'cluster'")
+        cursor.execute("SELECT sum(k) AS s FROM t")
+        assert cursor.fetchall() == [(7,)]
+        cursor.execute("SELECT text FROM system.queries WHERE engine = 'cluster'")
+        assert cursor.fetchall() == [("SELECT sum(k) AS s FROM t",)]
 
 
 def test_everybody_has_their_own_rows_there(house: House) -> None:

@@ -1,4 +1,4 @@
-"""A cluster for tests: Sail with two workers, on a free port."""
+"""A cluster on this machine: Sail with two workers, on a free port."""
 
 import os
 import re

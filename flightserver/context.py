@@ -23,6 +23,10 @@ def unwatched(_: TableDef) -> None:
     """For what is no statement of a client."""
 
 
+def unbounded(_rows: int, _bytes: int) -> None:
+    """For what gives nothing back to a client."""
+
+
 @dataclass(frozen=True)
 class Context:
     """One statement's view of the database.
@@ -31,7 +35,8 @@ class Context:
     its changes bring to their commit. `find_identity` tells who the owners of views are. What the server asks for
     itself, to apply row policies, goes `past_policies` and everything else. `on_read` is told of each table whose reads
     are recorded, before any row of it is read; what it raises ends the statement. `on_hidden` is told when a statement
-    names something that is there, and not for its user.
+    names something that is there, and not for its user. `on_returned` is told how many rows and bytes of them a change
+    is about to give back; what it raises leaves the change undone.
     """
 
     principal: Principal
@@ -46,6 +51,7 @@ class Context:
     past_policies: bool = False
     on_read: Callable[[TableDef], None] = unwatched
     on_hidden: Callable[[], None] = unnoticed
+    on_returned: Callable[[int, int], None] = unbounded
     engine: Engine = Engine.AUTO
 
     @property

@@ -13,6 +13,7 @@ from flightserver.access.row_rules import rule_on_rows
 from flightserver.context import Context
 from flightserver.execution.direct import NO_PARAMETERS, DirectReads
 from flightserver.execution.parameters import comparable
+from flightserver.execution.returning import whole_rows
 from flightserver.execution.rewriting import (
     PARAMETERS,
     PARAMETERS_NAME,
@@ -96,25 +97,35 @@ class Changes:
             bound,
             together=is_apart or changed.isdisjoint(SYSTEM_COLUMNS),
             matches=None if is_apart else matches,
+            returning=self._writing.returning(statement, context, bound),
         )
 
     def delete(self, statement: Delete, context: Context, bound: pa.Table | None) -> Affected:
         """Write tombstones for the rows that match."""
-        if statement.where is None and statement.using_text is None:
+        returning = self._writing.returning(statement, context, bound)
+        if statement.where is None and statement.using_text is None and returning is None:
             return self.truncate(Truncate(statement.table), context, None)
         table = target(statement, context)
         name = statement.alias or statement.table.table
         search = _Search(statement, statement.using_text, Privilege.DELETE)
+        read = table.key_columns if returning is None else table.columns
+
+        def removed(found: Mapping[str, pa.Array] | pa.Table) -> Change:
+            if returning is None:
+                return tombstones(table, pa.table({c.physical: found[c.name] for c in read}))
+            whole = pa.table({column.name: found[column.name] for column in read})
+            return whole_rows(self._writing.offered(table, whole, context))
 
         def find(snapshot: Snapshot, parameters: Parameters | None, rows: pa.Table | None) -> Change:
             known = self._found_by_key(statement, context, snapshot, parameters) if rows is None else None
             if known is not None:
-                return tombstones(table, pa.table({c.physical: known[c.name] for c in table.key_columns}))
-            items = _key_items(table, name)
-            found = self._find(items, search, snapshot=snapshot, context=context, parameters=parameters, rows=rows)
-            return tombstones(table, found)
+                return removed(known)
+            items = [f"{quote_identifier(name)}.{quote_identifier(column.name)}" for column in read]
+            return removed(
+                self._find(items, search, snapshot=snapshot, context=context, parameters=parameters, rows=rows)
+            )
 
-        return self._writing.write(table, context, find, bound, together=True)
+        return self._writing.write(table, context, find, bound, together=True, returning=returning)
 
     def truncate(self, statement: Truncate, context: Context, _: pa.Table | None) -> Affected:
         """Remove every row of the scope."""

@@ -21,6 +21,7 @@ from flightserver.execution.maintenance import Maintenance
 from flightserver.execution.on_cluster import ClusterQueries
 from flightserver.execution.parameters import bound_rows, check_bound, comparable, parameter_schema
 from flightserver.execution.reading import PlannedQuery, Reader
+from flightserver.execution.returning import returning_query
 from flightserver.execution.rewriting import finding_query
 from flightserver.execution.rows import Affected, Rows
 from flightserver.execution.show import Show
@@ -51,7 +52,7 @@ ATTEMPTS = 4
 class Prepared:
     """A statement ready to run, and what a client must know to bind its parameters.
 
-    `schema` is None for statements that change something.
+    `schema` is None for statements that change something and give nothing back.
     """
 
     parsed: Parsed
@@ -93,6 +94,11 @@ class Executor:
         if self._checks.handles(statement):
             return Prepared(parsed, pa.schema([]), self._checks.schema(statement))
         types = self._assigned_types(statement, context) if count else {}
+        returning = returning_query(statement, context)
+        if returning is not None:
+            returned = self.reader.parameter_types(returning, context) if count_parameters(returning) else {}
+            schema = self.reader.describe(returning, context).schema
+            return Prepared(parsed, parameter_schema(count, {**returned, **types}), schema)
         schema = self._show.run(statement, context).schema if self._show.handles(statement) else None
         return Prepared(parsed, parameter_schema(count, types), schema)
 

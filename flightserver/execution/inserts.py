@@ -18,6 +18,7 @@ from flightserver.execution.constants import column_of_constants
 from flightserver.execution.ingest import Load, ingest
 from flightserver.execution.parameters import bound_rows, comparable
 from flightserver.execution.reading import Given
+from flightserver.execution.returning import Returning
 from flightserver.execution.rewriting import (
     EXCLUDED,
     PARAMETERS_NAME,
@@ -88,15 +89,18 @@ class Inserts:
         names = inserted_columns(statement, table)
         conflict = statement.on_conflict
         batches = self._rows(statement, context, bound, table, names)
-        if conflict is None:
-            return self._ingest(table, context, batches, OnExisting.REFUSE)
-        check_conflict(conflict, table)
-        if conflict.do_nothing:
-            return self._ingest(table, context, batches, OnExisting.SKIP)
+        returning = self._writing.returning(statement, context, bound)
+        if conflict is not None:
+            check_conflict(conflict, table)
+        if conflict is None or conflict.do_nothing:
+            rule = OnExisting.REFUSE if conflict is None else OnExisting.SKIP
+            if returning is None:
+                return self._ingest(table, context, batches, rule)
+            return self._offer(table, context, _as_table(batches, table, names), rule, returning)
         context.table(statement.table, Use.UPDATE)
         if bound is not None and any(count_parameters(text) or mentions_query(text) for text in _texts(conflict)):
-            return self._upsert_each(statement, conflict, context, bound, names)
-        return self._upsert(statement.table, conflict, context, batches, names)
+            return self._upsert_each(statement, conflict, context, bound, names, returning)
+        return self._upsert(statement.table, conflict, context, batches, names, returning)
 
     def _rows(
         self, statement: Insert, context: Context, bound: pa.Table | None, table: TableDef, names: Sequence[str]
@@ -160,6 +164,23 @@ class Inserts:
         load = Load(rule, Strictness.STATEMENT, lambda: context.request.idempotency, guard=guard)
         return Affected(ingest(self._writing.database, table, context, batches, load).affected)
 
+    def _offer(
+        self, table: TableDef, context: Context, rows: pa.Table, rule: OnExisting, returning: Returning
+    ) -> Affected:
+        """Add rows, and give those back that are not left out."""
+        offered = self._writing.offered(table, rows, context)
+        guard = self._writing.guard(table, context)
+        if guard is not None:
+            guard.admit(offered.rows, Privilege.INSERT)
+
+        def build(snapshot: Snapshot) -> Change:
+            if rule is not OnExisting.SKIP:
+                return offered
+            existing = existing_rows(snapshot, offered, self._writing.database.store.files)
+            return offered.filter(~existing & key_of(table, offered.rows).first_of_each)
+
+        return commit(context, table, build, rule, returning)
+
     def _upsert(
         self,
         ref: TableRef,
@@ -167,6 +188,7 @@ class Inserts:
         context: Context,
         batches: Iterator[pa.RecordBatch],
         names: Sequence[str],
+        returning: Returning | None,
     ) -> Affected:
         """ON CONFLICT DO UPDATE with expressions: offered rows whose key exists update the existing row."""
         table = context.table(ref, Use.INSERT)
@@ -184,10 +206,16 @@ class Inserts:
                 return offered
             return self._merged(_Offer(offered, conflict, ref), context, snapshot)
 
-        return Affected(commit(context, table, build))
+        return commit(context, table, build, returning=returning)
 
     def _upsert_each(
-        self, statement: Insert, conflict: OnConflict, context: Context, bound: pa.Table, names: Sequence[str]
+        self,
+        statement: Insert,
+        conflict: OnConflict,
+        context: Context,
+        bound: pa.Table,
+        names: Sequence[str],
+        returning: Returning | None,
     ) -> Affected:
         """ON CONFLICT DO UPDATE that may say another thing for each row of parameters, as one commit.
 
@@ -209,7 +237,7 @@ class Inserts:
             return self._merged(_Offer(offered, conflict, statement.table, parameters, rows), context, snapshot)
 
         has_one = len(statement.rows or ()) == 1 or only_row(statement.source) is not None
-        return self._writing.write(table, context, find, bound, together=has_one)
+        return self._writing.write(table, context, find, bound, together=has_one, returning=returning)
 
     def _merged(self, offer: _Offer, context: Context, snapshot: Snapshot) -> Change:
         """Offered rows whose key is new, and the updated rows of those whose key exists."""

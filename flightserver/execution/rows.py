@@ -67,9 +67,10 @@ class Rows:
 
 @dataclass(frozen=True)
 class Affected:
-    """The result of a change: how many rows were inserted, updated or deleted."""
+    """The result of a change: how many rows were inserted, updated or deleted, and what it `returned` of them."""
 
     rows: int
+    returned: Rows | None = None
 
 
 def client_schema(schema: pa.Schema, origins: Origins = ()) -> pa.Schema:

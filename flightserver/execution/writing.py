@@ -27,9 +27,11 @@ from flightserver.database import Database
 from flightserver.execution.guarding import Guard
 from flightserver.execution.parameters import bound_rows, comparable
 from flightserver.execution.reading import Given, Reader
+from flightserver.execution.returning import Returning
 from flightserver.execution.rewriting import PLACE
 from flightserver.execution.rows import Affected
 from flightserver.execution.sources import Parameters
+from flightserver.sql.statements import Delete, Insert, Update
 from flightserver.sql.text.query_text import QueryText
 from providers.commit.apply import after_commit, versions_of
 from providers.commit.resolve import OnExisting, resolve
@@ -112,6 +114,12 @@ class Writing:
             raise ReadsItselfError
         return planned.rows().to_table(context.stop)
 
+    def returning(
+        self, statement: Insert | Update | Delete, context: Context, bound: pa.Table | None
+    ) -> Returning | None:
+        """What a statement gives back; None where it has no RETURNING."""
+        return Returning.of(self.reader, statement, context, bound)
+
     def write(
         self,
         table: TableDef,
@@ -121,6 +129,7 @@ class Writing:
         *,
         together: bool,
         matches: Matches | None = None,
+        returning: Returning | None = None,
     ) -> Affected:
         """Commit what `find` finds, for all rows of parameters.
 
@@ -136,7 +145,7 @@ class Writing:
                     return distinct(change, table)
             return self._one_after_another(snapshot, find, bound)
 
-        return Affected(commit(context, table, build))
+        return commit(context, table, build, returning=returning)
 
     def _together(self, snapshot: Snapshot, find: Find, rows: pa.Table, matches: Matches | None) -> Change | None:
         """What a statement writes for all rows of parameters at once; None where it might write something else."""
@@ -198,10 +207,19 @@ def item_called(value: QueryText, name: str) -> QueryText:
     return QueryText.joined(["(", value, ") AS ", quote_identifier(name)])
 
 
-def commit(context: Context, table: TableDef, build: Callable[[Snapshot], Change]) -> int:
-    """Carry out a change that overrides existing rows; return how many it affected."""
+def commit(
+    context: Context,
+    table: TableDef,
+    build: Callable[[Snapshot], Change],
+    rule: OnExisting = OnExisting.REPLACE,
+    returning: Returning | None = None,
+) -> Affected:
+    """Carry out a change, which overrides existing rows unless the rule says otherwise."""
     scope = context.scope(table)
-    return context.work.write(scope, build, OnExisting.REPLACE, context.request).affected
+    if returning is None:
+        return Affected(context.work.write(scope, build, rule, context.request).affected)
+    outcome = context.work.write(scope, returning.noting(build), rule, context.request)
+    return Affected(outcome.affected, returning.rows)
 
 
 def distinct(change: Change, table: TableDef) -> Change:

@@ -38,12 +38,25 @@ class Bounds:
 
     def check_result(self, running: RunningStatement) -> None:
         """Raise RESOURCES when a result has become more than its user may have."""
-        rows_max = self._limits.of(running.user, UserLimit.RESULT_ROWS)
-        if rows_max is not None and running.rows > rows_max:
-            raise beyond(running.user, UserLimit.RESULT_ROWS, "the result has more; ask for fewer with LIMIT", rows_max)
-        mb_max = self._limits.of(running.user, UserLimit.RESULT_MB)
-        if mb_max is not None and running.bytes > mb_max << 20:
-            raise beyond(running.user, UserLimit.RESULT_MB, "the result has more; ask for less with LIMIT", mb_max)
+        self._check_size(running.user, running.rows, running.bytes, " with LIMIT")
+
+    def check_returned(self, user: str, rows: int, size: int) -> None:
+        """Raise RESOURCES when a change would give back more than its user may have, or than can be kept for them."""
+        self._check_size(user, rows, size, "; nothing was changed")
+        kept_max = self._database.settings.kept_user_mb << 20
+        if size > kept_max:
+            raise DatabaseError(
+                ErrorKind.RESOURCES,
+                f"user {user} may keep {kept_max:,} bytes, and RETURNING gives more; nothing was changed",
+            )
+
+    def _check_size(self, user: str, rows: int, size: int, advice: str) -> None:
+        rows_max = self._limits.of(user, UserLimit.RESULT_ROWS)
+        if rows_max is not None and rows > rows_max:
+            raise beyond(user, UserLimit.RESULT_ROWS, f"the result has more; ask for fewer{advice}", rows_max)
+        mb_max = self._limits.of(user, UserLimit.RESULT_MB)
+        if mb_max is not None and size > mb_max << 20:
+            raise beyond(user, UserLimit.RESULT_MB, f"the result has more; ask for less{advice}", mb_max)
 
     def check_hot_rows(self, user: str) -> None:
         """Raise RESOURCES when a user has more unflushed rows in USER tables than may be, so that none are added."""

@@ -45,9 +45,11 @@ class Result:
         statement: RunningStatement | None = None,
         access: Callable[[], Access] = no_access,
     ) -> "Result":
-        """A query's rows, or a change's count as rows."""
+        """A query's rows, what a change has returned, or its count as rows."""
         if isinstance(outcome, Rows):
             return cls(outcome, None, statement, access)
+        if outcome.returned is not None:
+            return cls(outcome.returned, outcome.rows, statement, access)
         count = pa.table([[outcome.rows]], schema=AFFECTED_SCHEMA)
         return cls(Rows.of_table(count), outcome.rows, statement, access)
 

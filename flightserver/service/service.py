@@ -281,7 +281,10 @@ class Service:
                 with self._recorder.failures(None if deed is not None else written, hidden):
                     brought = Request(request, None if written is None else written.note)
                     on_read = self._recorder.reads_of(text, context, call)
-                    watched = replace(context, request=brought, on_read=on_read, on_hidden=hidden.note)
+                    returned = partial(self._bounds.check_returned, principal.user)
+                    watched = replace(
+                        context, request=brought, on_read=on_read, on_hidden=hidden.note, on_returned=returned
+                    )
                     outcome = self._statement(own, watched, bound)
                     if type(own.statement) not in COMMITTED:
                         self._recorder.note(deed, outcome)

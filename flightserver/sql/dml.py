@@ -13,6 +13,7 @@ from flightserver.sql.access_statements import AsUser
 from flightserver.sql.default_cells import has_default_cell
 from flightserver.sql.grants import accept_as_user
 from flightserver.sql.literal_rows import parameter_rows
+from flightserver.sql.returning import read_returning
 from flightserver.sql.statements import Assignment, Delete, Insert, OnConflict, Statement, Truncate, Update
 from flightserver.sql.text.cursor import Cursor
 from flightserver.sql.text.queries import QueryReader
@@ -26,7 +27,7 @@ _QUERY_STARTS = ("SELECT", "WITH", "VALUES", "FROM", "TABLE", "(")
 
 
 def parse_insert(cursor: QueryReader) -> Insert | AsUser:
-    """Read `INSERT INTO table [AS USER 'u'] [(columns)] source [ON CONFLICT …]`."""
+    """Read `INSERT INTO table [AS USER 'u'] [(columns)] source [ON CONFLICT …] [RETURNING …]`."""
     if cursor.at_any("OR", "OVERWRITE", "IGNORE", "REPLACE"):
         raise cursor.unsupported("write INSERT INTO … ON CONFLICT (key) DO UPDATE SET … to replace rows")
     cursor.expect("INTO")
@@ -40,15 +41,15 @@ def parse_insert(cursor: QueryReader) -> Insert | AsUser:
         if columns is not None:
             raise cursor.error("DEFAULT VALUES is about all columns, so none is named")
         on_conflict = _on_conflict(cursor) if cursor.accept("ON", "CONFLICT") else None
-        _refuse_returning(cursor)
-        return _for(user, Insert(table, None, QueryText(""), on_conflict, says_default=True))
+        returning = read_returning(cursor)
+        return _for(user, Insert(table, None, QueryText(""), on_conflict, says_default=True, returning=returning))
     if not cursor.at_any(*_QUERY_STARTS):
         raise cursor.error(f"expected VALUES or a query, found {cursor.found()}")
     source = cursor.slice_until("source of rows", _at_insert_tail)
     on_conflict = _on_conflict(cursor) if cursor.accept("ON", "CONFLICT") else None
-    _refuse_returning(cursor)
+    returning = read_returning(cursor)
     rows, says_default = parameter_rows(source), has_default_cell(source)
-    return _for(user, Insert(table, columns, source, on_conflict, rows, says_default))
+    return _for(user, Insert(table, columns, source, on_conflict, rows, says_default, returning))
 
 
 def _for(user: str | None, statement: Changing) -> Changing | AsUser:
@@ -69,11 +70,6 @@ def _columns(cursor: QueryReader) -> tuple[str, ...] | None:
 def _at_insert_tail(cursor: Cursor) -> bool:
     on_conflict = cursor.at("ON", "CONFLICT") and cursor.peek(2).key in {"(", "DO", "ON"}
     return on_conflict or cursor.at("RETURNING")
-
-
-def _refuse_returning(cursor: QueryReader) -> None:
-    if cursor.at("RETURNING"):
-        raise cursor.unsupported("RETURNING is not supported")
 
 
 def _on_conflict(cursor: QueryReader) -> OnConflict:
@@ -150,36 +146,34 @@ def _expression(cursor: QueryReader) -> QueryText:
 
 
 def parse_update(cursor: QueryReader) -> Update | AsUser:
-    """Read `UPDATE table [AS USER 'u'] [[AS] alias] SET … [FROM …] [WHERE …]`."""
+    """Read `UPDATE table [AS USER 'u'] [[AS] alias] SET … [FROM …] [WHERE …] [RETURNING …]`."""
     table = cursor.table()
     user = accept_as_user(cursor)
     alias = cursor.optional_alias("SET")
     cursor.expect("SET")
     assignments = _assignments(cursor)
     sources = _sources(cursor) if cursor.accept("FROM") else None
-    return _for(user, Update(table, alias, assignments, sources, _where(cursor)))
+    where = _condition(cursor)
+    returning = read_returning(cursor, is_alone=sources is None)
+    return _for(user, Update(table, alias, assignments, sources, where, returning=returning))
 
 
 def parse_delete(cursor: QueryReader) -> Delete | AsUser:
-    """Read `DELETE FROM table [AS USER 'u'] [[AS] alias] [USING …] [WHERE …]`."""
+    """Read `DELETE FROM table [AS USER 'u'] [[AS] alias] [USING …] [WHERE …] [RETURNING …]`."""
     cursor.expect("FROM")
     table = cursor.table()
     user = accept_as_user(cursor)
     alias = cursor.optional_alias("USING", "WHERE", "RETURNING")
     sources = _sources(cursor) if cursor.accept("USING") else None
-    return _for(user, Delete(table, alias, sources, _where(cursor)))
+    where = _condition(cursor)
+    returning = read_returning(cursor, is_alone=sources is None)
+    return _for(user, Delete(table, alias, sources, where, returning=returning))
 
 
 def _sources(cursor: QueryReader) -> QueryText:
     first = cursor.position
     cursor.sources()
     return cursor.part_from(first)
-
-
-def _where(cursor: QueryReader) -> QueryText | None:
-    where = _condition(cursor)
-    _refuse_returning(cursor)
-    return where
 
 
 def _condition(cursor: QueryReader) -> QueryText | None:

@@ -123,6 +123,8 @@ class Insert(Statement):
     on_conflict: OnConflict | None = None
     rows: tuple[Row, ...] | None = None
     says_default: bool = False
+    returning: QueryText | None = None
+    """The items of RETURNING: what the change gives back of each row that it writes or removes."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,7 @@ class Update(Statement):
     where: QueryText | None
     common: QueryText | None = None
     """WITH and its tables, as they stood in front."""
+    returning: QueryText | None = None
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,7 @@ class Delete(Statement):
     using_text: QueryText | None
     where: QueryText | None
     common: QueryText | None = None
+    returning: QueryText | None = None
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from providers.hot.view import HotChunk, HotView, Seqs
 from providers.rows.defaults import missing_values
 from providers.rows.keys import Keys, Positions
 from providers.rows.pieces import pieces
-from providers.snapshot import Snapshot
+from providers.snapshot import Pins, Snapshot
 
 
 def versions_of(table: TableDef, resolved: Resolved, seqs: Seqs) -> pa.Table:
@@ -41,6 +41,18 @@ def after_commit(snapshot: Snapshot, resolved: Resolved, versions: pa.Table, seq
         hot=hot,
         last_seq=int(seqs[-1]) if len(seqs) else snapshot.last_seq,
     )
+
+
+def holding(snapshot: Snapshot, rows: pa.Table) -> Snapshot:
+    """A state of the same scope that has these rows, in physical columns, and no other; keys may come again."""
+    table, manifest = snapshot.table, snapshot.manifest
+    nothing = replace(manifest, version=0, max_batch=0, flushed_seq=0, parts=(), last_bulk_commit=None)
+    seqs = np.arange(1, rows.num_rows + 1, dtype=np.int64)
+    columns = [rows.column(column.physical) for column in table.columns]
+    columns += [pa.chunked_array([pa.array(seqs)]), pa.chunked_array([pa.repeat(pa.scalar(False), len(seqs))])]
+    versions = pa.Table.from_arrays(columns, schema=record.hot_schema(table)).combine_chunks()
+    hot = HotView(snapshot.hot.key, tuple(map(HotChunk.of, hot_chunks(versions))), is_indexed=False)
+    return Snapshot(0, replace(snapshot.cold, manifest=nothing, pins=Pins()), {}, hot, rows.num_rows)
 
 
 def adopted(snapshot: Snapshot, table: TableDef) -> Snapshot:

@@ -129,7 +129,7 @@ STATEMENTS: list[tuple[ErrorKind, str, str]] = [
     (ErrorKind.UNSUPPORTED, "SELECT * FROM {t} FOR UPDATE", "nothing is locked"),
     (ErrorKind.UNSUPPORTED, "CREATE TABLE {t}_x (a INT UNIQUE)", "UNIQUE"),
     (ErrorKind.UNSUPPORTED, "CREATE TABLE {t}_x (a INTERVAL)", "INTERVAL"),
-    (ErrorKind.UNSUPPORTED, "DELETE FROM {t} RETURNING id", "RETURNING"),
+    (ErrorKind.UNSUPPORTED, "DELETE FROM {t} RETURNING _seq", "when it is committed"),
     # too much
     (ErrorKind.RESOURCES, "SELECT " + "+".join("1" * 1200), "at most"),
     (ErrorKind.RESOURCES, "SELECT " + "(" * 80 + "1" + ")" * 80, "deep"),

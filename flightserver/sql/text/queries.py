@@ -213,7 +213,7 @@ class QueryReader(ExpressionReader):
             if not is_distinct:
                 self.accept("ALL")
             items_start = self.position
-            items = () if self._ends_items() else self.separated(self._item)
+            items = () if self._ends_items() else self.items()
             if from_start is None:
                 from_end = self.position
         if self.at("INTO"):
@@ -248,6 +248,10 @@ class QueryReader(ExpressionReader):
 
     def _ends_items(self) -> bool:
         return self.at("FROM") or self.at_end() or self.at(")")
+
+    def items(self) -> tuple[tree.Item, ...]:
+        """Read the items of SELECT."""
+        return self.separated(self._item)
 
     def _item(self) -> tree.Item:
         start = self.position

@@ -19,7 +19,6 @@ from typing import Any
 import pyarrow as pa
 
 from catalog.errors import DatabaseError, ErrorKind
-from flightserver.without import do_with
 from providers.stopping import POLL_SECONDS, Stop, check
 
 LAST_WORDS_SECONDS = 5.0
@@ -154,7 +153,6 @@ class _Running:
 def _connected(url: str) -> Any:
     try:
         with _LOADING, _as_if_interactive():
-            do_with("pandas")
             sessions = import_module("pyspark.sql.connect.session")
     except ImportError:
         raise DatabaseError(

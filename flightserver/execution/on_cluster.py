@@ -24,6 +24,7 @@ from flightserver.execution.reading import PLAN_BYTES, PlannedQuery, Reader
 from flightserver.execution.reads import Reads
 from flightserver.execution.rows import Rows, sliced
 from flightserver.sql.text.query_text import QueryText
+from flightserver.without import do_with
 from flush.compaction import settle
 from flush.hot_flush import flush
 from flush.jobs.tasks import PublishTables
@@ -92,6 +93,7 @@ class ClusterQueries:
         if not reads.tables and not reads.all_guards:
             return None
         _check(reads, has_parameters=has_parameters)
+        do_with("pandas")  # which the cluster's client insists on
         from flightserver.cluster.translation.queries import translated  # noqa: PLC0415 - 8 MB, for clusters alone
 
         unread = {name: _table(snapshot, "?") for name, snapshot in planned.snapshots.items()}

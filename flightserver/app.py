@@ -20,7 +20,7 @@ from flightserver.activity.limits import gate_limits, ledger_limits
 from flightserver.activity.memory_guard import MemoryGuard, memory_ticker
 from flightserver.activity.statement import RunningStatement
 from flightserver.activity.statements import Statements
-from flightserver.allocator import give_back_freed_memory, keep_freed_memory
+from flightserver.allocator import give_back_freed_memory, keep_freed_memory, resting_ticker
 from flightserver.configuration.sources import Configured
 from flightserver.database import Database
 from flightserver.execution.executor import Executor
@@ -34,6 +34,7 @@ from flightserver.transport.connections import gone
 from flightserver.transport.listener import Listener
 from flightserver.transport.server import FlightSqlServer, choose_poller
 from flightserver.transport.tls import check_exposure
+from providers.ticker import WokenTicker
 
 SIGNAL_POLL_SECONDS = 0.5
 
@@ -85,13 +86,16 @@ def serve(configured: Configured, *, accept_loss: bool = False) -> None:
             lambda: bool(gate.working),
         )
         memory.start()
-        gate.on_work = memory.wake
+        allocator = resting_ticker(lambda: bool(gate.working))
+        allocator.start()
+        gate.on_work = partial(_wake, memory, allocator)
         stopping = _signalled()
         give_back_freed_memory()
         print(f"listening on {listener.address}", flush=True)
         _wait(stopping)
         gate.drain(database.settings.drain_s)
         memory.stop()
+        allocator.stop()
         ledger.stop()
         listener.shutdown()
         sessions.stop()
@@ -111,6 +115,11 @@ def _issuer(settings: Settings, users: UserStore) -> OutsideTokens | None:
 def _at_work(gate: Gate, statements: Statements) -> Collection[RunningStatement]:
     """What runs. Most of the time nothing does, and then nobody is looked for."""
     return statements.at_work() if gate.begun else ()
+
+
+def _wake(*tickers: WokenTicker) -> None:
+    for ticker in tickers:
+        ticker.wake()
 
 
 def _signalled() -> threading.Event:

@@ -18,7 +18,7 @@ NOWHERE = ClusterSettings(url="sc://127.0.0.1:1", min_mb=0, silence_s=60)
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """With a published table, and things that cannot be read there."""
     people = {"root": Role.SYSTEM, "ann": Role.USER, "bob": Role.USER}
-    opened = House(tmp_path_factory.mktemp("cluster") / "data", people, cluster=NOWHERE)
+    opened = House(tmp_path_factory.mktemp("cluster") / "data", people, settings={"cluster": NOWHERE})
     root = opened.person("root")
     for text in (
         "CREATE TABLE t (k BIGINT PRIMARY KEY, v TEXT) WITH (publish = 'delta')",
@@ -144,7 +144,7 @@ def test_everybody_reads_their_own_rows_of_a_user_table(house: House) -> None:
 
 def test_large_queries_go_there_by_themselves(tmp_path: Path) -> None:
     """Above `min_mb`, which a query that reads less or cannot be translated does not reach."""
-    house = House(tmp_path / "data", {"root": Role.SYSTEM}, cluster=replace_min(1))
+    house = House(tmp_path / "data", {"root": Role.SYSTEM}, settings={"cluster": replace_min(1)})
     try:
         root = house.person("root")
         root.ok("CREATE TABLE big (k BIGINT PRIMARY KEY, v TEXT) WITH (publish = 'delta')")

@@ -49,7 +49,7 @@ def house(sail: Sail, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hous
     """With everything of TPC-H, and a table for a query that is long."""
     folder = tmp_path_factory.mktemp("house")
     people = {"root": Role.SYSTEM, "ann": Role.USER, "bob": Role.USER}
-    opened = House(folder / "data", people, cluster=ClusterSettings(url=sail.url, silence_s=120))
+    opened = House(folder / "data", people, settings={"cluster": ClusterSettings(url=sail.url, silence_s=120)})
     root = opened.person("root")
     generate(folder / "tpch", "0.01")
     for name, key in KEYS.items():
@@ -224,7 +224,7 @@ def test_a_worker_that_is_killed_in_the_middle_is_a_clear_error(tmp_path: Path) 
 @contextmanager
 def long_query(folder: Path, sail: Sail) -> Iterator[Person]:
     """Somebody whose queries run there, one of which is long."""
-    house = House(folder / "data", {"root": Role.SYSTEM}, cluster=ClusterSettings(url=sail.url))
+    house = House(folder / "data", {"root": Role.SYSTEM}, settings={"cluster": ClusterSettings(url=sail.url)})
     try:
         root = house.person("root")
         root.ok("CREATE TABLE long (k BIGINT PRIMARY KEY, x DOUBLE NOT NULL) WITH (publish = 'delta')")

@@ -14,6 +14,8 @@ from pyarrow import flight
 from tests.drivers.hard_values import HARD, same
 from tests.server_process import ServerProcess
 
+pytestmark = pytest.mark.proof
+
 Make = Callable[..., str]
 Rows = list[tuple[int, Any]]
 

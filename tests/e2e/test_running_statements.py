@@ -298,6 +298,7 @@ def test_an_open_stream_takes_a_place_only_while_there_is_work(tmp_path: Path) -
         assert other.query("SELECT count(*) AS n FROM t").to_pylist() == [{"n": 2}]
 
 
+@pytest.mark.proof
 def test_joins_that_multiply_their_rows_stop_nobody_else(tmp_path: Path) -> None:
     """They give their workers back seldom; other statements run beside three, and KILL answers their clients."""
     rows = pa.table({"id": range(1_000_000), "k": [1] * 1_000_000})

@@ -31,7 +31,7 @@ from flightserver.sessions.accounts import Accounts
 from flightserver.sessions.directory import Sessions
 from flightserver.sessions.session import Session
 from flightserver.sessions.system_tables import Watched, system_tables
-from flightserver.settings import ClusterSettings, Settings
+from flightserver.settings import Settings
 from providers.stopping import never
 
 NO_COLUMNS = pa.schema([])
@@ -59,17 +59,16 @@ class Answer:
 
 @dataclass(eq=False)
 class House:
-    """An open data folder with a service over it. `people` are its users by name."""
+    """An open data folder with a service over it. `people` are its users by name; `settings` are those it needs."""
 
     folder: Path
     people: Mapping[str, Role]
     disabled: set[str] = field(default_factory=set)
-    cluster: ClusterSettings | None = None
+    settings: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         settings = Settings(data_dir=self.folder, compaction=False, password_memory_kib=8, password_passes=1)
-        if self.cluster is not None:
-            settings = settings.model_copy(update={"cluster": self.cluster})
+        settings = settings.model_copy(update=dict(self.settings))
         self.database = Database(settings)
         self.database.find_identity = self._find
         self.ledger = Ledger(ledger_limits(settings))

@@ -26,6 +26,7 @@ from catalog.definition import (
     TableDef,
     TableKind,
     TableOptions,
+    Unique,
     ViewDef,
 )
 from catalog.errors import DatabaseError, ErrorKind
@@ -62,6 +63,7 @@ def encode_table(table: TableDef) -> bytes:
             "checks": [[check.name, check.condition] for check in table.checks],
             "made_as": None if table.made_as is None else list(table.made_as),
             "comment": table.comment,
+            "uniques": [[unique.name, list(unique.columns)] for unique in table.uniques],
         }
     )
 
@@ -315,4 +317,5 @@ def _table_from_json(raw: dict[str, Any]) -> TableDef:
         checks=tuple(Check(name, condition) for name, condition in raw["checks"]),
         made_as=None if raw["made_as"] is None else TableName(*raw["made_as"]),
         comment=raw["comment"],
+        uniques=tuple(Unique(name, tuple(columns)) for name, columns in raw["uniques"]),
     )

@@ -20,7 +20,7 @@ from catalog import durable
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.keyvalue import KeyValueStore, is_new, mark_of
 
-FORMAT_VERSION = 15
+FORMAT_VERSION = 16
 TABLES = "tables"
 FORMAT_FILE = "FORMAT"
 

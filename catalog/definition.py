@@ -91,6 +91,22 @@ class Check:
 
 
 @dataclass(frozen=True)
+class UniqueSpec:
+    """A UNIQUE as it is asked for, on columns by their names: without a name of its own it gets one after them."""
+
+    name: str | None
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Unique:
+    """Columns, by their ids, in whose values no two rows of a scope are alike. A row with a NULL there is like none."""
+
+    name: str
+    columns: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Column:
     """A column of a table. `added` is the table version whose batches are the first to hold it.
 
@@ -251,6 +267,7 @@ class TableDef:
     checks: tuple[Check, ...] = ()
     made_as: TableName | None = None
     comment: str = ""
+    uniques: tuple[Unique, ...] = ()
 
     @property
     def stored_as(self) -> TableName:
@@ -266,6 +283,16 @@ class TableDef:
     def demands(self) -> tuple[tuple[Check, ...], frozenset[int]]:
         """What every row that comes in is held against: the constraints, and the columns that are NOT NULL."""
         return self.checks, frozenset(column.id for column in self.columns if not column.nullable)
+
+    @cached_property
+    def filtered(self) -> tuple[int, ...]:
+        """Ids of the columns that get a bloom filter beside the key: those asked for, and those of constraints."""
+        of_constraints = (column_id for unique in self.uniques for column_id in unique.columns)
+        return tuple(dict.fromkeys([*self.options.bloom_columns, *of_constraints]))
+
+    def columns_of(self, unique: Unique) -> tuple[Column, ...]:
+        """The columns of a constraint."""
+        return tuple(self.by_id[column_id] for column_id in unique.columns)
 
     @cached_property
     def by_name(self) -> dict[str, Column]:

@@ -3,17 +3,14 @@
 A table without a key gets the hidden column `_row` (BIGINT, filled from the sequence), which makes every row distinct.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import chain, count
 
 import pyarrow as pa
 
 from catalog.definition import (
     HIDDEN_KEY_COLUMN,
     SYSTEM_COLUMNS,
-    Check,
-    CheckSpec,
     Column,
     ColumnSpec,
     Default,
@@ -26,7 +23,6 @@ from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import TableName, check_name
 
 COLUMNS_MAX = 2000
-CHECKS_MAX = 100
 
 
 def create_table(
@@ -66,7 +62,7 @@ def create_table(
     if len(set(ids)) != len(ids):
         raise DatabaseError(ErrorKind.INVALID, f"PRIMARY KEY of {name} names a column twice")
     for column_id in ids:
-        _require_key_type(table, table.by_id[column_id])
+        require_comparable(table, table.by_id[column_id])
     return replace(table, key=ids, version=1, columns=tuple(replace(c, added=1) for c in table.columns))
 
 
@@ -99,6 +95,9 @@ def drop_column(table: TableDef, name: str) -> TableDef:
         )
     if len(table.visible_columns) == 1:
         raise DatabaseError(ErrorKind.INVALID, f"column {name} is the only one of {table.name} and cannot be dropped")
+    named = next((unique for unique in table.uniques if column.id in unique.columns), None)
+    if named is not None:
+        raise DatabaseError(ErrorKind.INVALID, f"column {name} is used by constraint {named.name}; drop that first")
     blooms = tuple(column_id for column_id in table.options.bloom_columns if column_id != column.id)
     return replace(
         table,
@@ -166,32 +165,6 @@ def set_options(table: TableDef, options: TableOptions) -> TableDef:
     return replace(table, version=table.version + 1, options=options)
 
 
-def add_check(table: TableDef, spec: CheckSpec) -> TableDef:
-    """Add a CHECK; whether its condition can be asked, and whether the table's rows satisfy it, is not looked at."""
-    taken = {check.name for check in table.checks}
-    name = spec.name or _free_name(taken, "_".join(filter(None, (table.name.table, spec.column, "check"))))
-    check_name("constraint", name)
-    if name in taken:
-        raise DatabaseError(ErrorKind.ALREADY_EXISTS, f"table {table.name} has a constraint {name} already")
-    if len(taken) >= CHECKS_MAX:
-        raise DatabaseError(ErrorKind.INVALID, f"table {table.name} has more than {CHECKS_MAX} constraints")
-    return replace(table, version=table.version + 1, checks=(*table.checks, Check(name, spec.condition)))
-
-
-def drop_check(table: TableDef, name: str) -> TableDef:
-    """Drop a CHECK."""
-    if name not in {check.name for check in table.checks}:
-        raise DatabaseError(ErrorKind.NOT_FOUND, f"table {table.name} has no constraint {name}")
-    left = tuple(check for check in table.checks if check.name != name)
-    return replace(table, version=table.version + 1, checks=left)
-
-
-def _free_name(taken: Collection[str], wanted: str) -> str:
-    """The name itself, or with the first number that makes it another."""
-    names = chain([wanted], (f"{wanted}{number}" for number in count(1)))
-    return next(name for name in names if name not in taken)
-
-
 def _append_column(table: TableDef, spec: ColumnSpec, *, in_key: bool) -> TableDef:
     if len(table.columns) >= COLUMNS_MAX:
         hidden = ", with the hidden key that it has without a PRIMARY KEY" if HIDDEN_KEY_COLUMN in table.by_name else ""
@@ -225,8 +198,9 @@ def _require_free(table: TableDef, name: str) -> None:
         raise DatabaseError(ErrorKind.ALREADY_EXISTS, f"table {table.name} has a column {name} already")
 
 
-def _require_key_type(table: TableDef, column: Column) -> None:
+def require_comparable(table: TableDef, column: Column, what: str = "in the key") -> None:
+    """Raise INVALID for a column whose values cannot be told apart by the means that keys have."""
     if pa.types.is_nested(column.type) or pa.types.is_float16(column.type):
         raise DatabaseError(
-            ErrorKind.INVALID, f"column {column.name} of {table.name} cannot be in the key: its type is {column.type}"
+            ErrorKind.INVALID, f"column {column.name} of {table.name} cannot be {what}: its type is {column.type}"
         )

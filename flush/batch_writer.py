@@ -112,7 +112,7 @@ class _Description:
         ends = pc.min_max(rows.column(SEQ_COLUMN))
         self._seqs += [ends["min"].as_py(), ends["max"].as_py()]
         self.hashes.setdefault(KEY_FILTER, []).append(key_of(self._table, rows).hashes)
-        for column_id in self._table.options.bloom_columns:
+        for column_id in self._table.filtered:
             values = rows.column(self._table.by_id[column_id].physical).drop_null()
             self.hashes.setdefault(column_id, []).append(hash_rows([values]))
 

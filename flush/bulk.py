@@ -48,6 +48,7 @@ from providers.commit.request import PLAIN, Request
 from providers.commit.resolve import OnExisting, by_batch, refuse_duplicates
 from providers.commit.scope_state import ScopeState
 from providers.commit.scope_store import ScopeStore
+from providers.commit.uniqueness import refuse_repeated, refuse_taken
 from providers.commit.work import Refuse, Written
 from providers.hot.view import HotView
 from providers.rows.change import Change, key_of
@@ -145,7 +146,9 @@ class BulkLoad:
         require_columns(self._table, snapshot.table, self._named)
         self.finish()
         self._kill_repeated()
+        self._refuse_repeated_values()
         found = self._overwritten(snapshot)
+        self._refuse_taken_values(snapshot, found)
         self._is_shown = True
         manifest = snapshot.manifest.with_changes(
             updated_at=timestamp(), added=self._entries, removed=self._removed(snapshot)
@@ -164,6 +167,7 @@ class BulkLoad:
         """Make the whole stream visible and durable; `refuse` may raise for what it finds in the newest state."""
         self.finish()
         self._kill_repeated()
+        self._refuse_repeated_values()
         with self._store.exclusive(self._state):
             replayed = self._store.replayed(self._state, request.idempotency)
             if replayed is not None:
@@ -177,6 +181,7 @@ class BulkLoad:
             self._stamp_after(head.last_seq)
             self._unsynced.sync()
             found = self._overwritten(head)
+            self._refuse_taken_values(head, found)
             flushed = write_hot_rows(self._store, self._staging, replace(head, hot=found.hot))
             last_seq = max([self._first_free_seq(head), *(entry.max_seq for entry in self._entries)])
             outcome = Outcome(self._offered, last_seq)
@@ -352,6 +357,16 @@ class BulkLoad:
             found.append(find_cold(head, keys, files))
             hot = hot.without(hot.find(keys)[1])
         return _Overwritten(hot, by_batch(ColdRows.concat(found)))
+
+    def _refuse_repeated_values(self) -> None:
+        """Raise when two rows of the stream that stay have a value that is to be UNIQUE."""
+        why = "occurs twice in the same statement"
+        refuse_repeated(self._staged, self._table.uniques, self._store.files, why)
+
+    def _refuse_taken_values(self, head: Snapshot, found: _Overwritten) -> None:
+        """Raise when a row has such a value that the stream does not replace."""
+        if not self.replaces:
+            refuse_taken(replace(head, hot=found.hot), self._entries, self._staged, found.cold, self._store.files)
 
     def _refuse_existing(self, entry: BatchFileEntry, rows: Positions) -> None:
         """Raise for a staged batch some of whose keys exist."""

@@ -147,7 +147,7 @@ def _describe_bloom(folder: ScopeFolder, number: int, table: TableDef, rows: pa.
     name = bloom_name(number)
     data = folder.read(name) or b""
     filters = _read_filters(data)
-    asked = [KEY_FILTER, *(column_id for column_id in table.options.bloom_columns if column_id in physical)]
+    asked = [KEY_FILTER, *(column_id for column_id in table.filtered if column_id in physical)]
     if not _knows_all(filters, physical, rows):
         fpp = table.options.bloom_fpp
         filters = {filter_id: BloomFilter.build(_hashes(rows, physical[filter_id]), fpp) for filter_id in asked}

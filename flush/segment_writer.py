@@ -1,7 +1,8 @@
 """Rows to a segment: an Arrow IPC file with a large stream's rows as they came, which a background job settles later.
 
 Writing one costs a fraction of what a Parquet batch with its blooms takes, so that a stream is acknowledged sooner.
-Only the ranges of key columns are measured: for the few seconds of a segment's life, others rule nothing out.
+Only the ranges of columns that commits look values up in, those of the key and of UNIQUE, are measured: for the few
+seconds of a segment's life, others rule nothing out.
 """
 
 import pyarrow as pa
@@ -36,7 +37,8 @@ def write_segment(
 
 
 def _ranges(table: TableDef, rows: pa.Table) -> dict[int, ColumnRange]:
+    measured = {*table.key, *(column_id for unique in table.uniques for column_id in unique.columns)}
     return {
-        column.id: column_range(values) if column.id in table.key else ColumnRange(None, None, values.null_count)
+        column.id: column_range(values) if column.id in measured else ColumnRange(None, None, values.null_count)
         for column, values in zip(table.columns, rows.columns, strict=True)
     }

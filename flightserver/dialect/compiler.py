@@ -1,9 +1,9 @@
 """SQL and DDL text, where the server differs from SQLAlchemy's default.
 
 Foreign keys are left out of CREATE TABLE: the server does not enforce them, but an ORM needs them declared to know how
-tables join. UNIQUE promises something by itself, so it is refused, unless the engine was made with
-`unenforced="omit"`. An index that is not unique promises nothing but speed, and pandas makes one of every frame's own:
-it is left out with a warning, or with that option without one.
+tables join. A UNIQUE index is refused, unless the engine was made with `unenforced="omit"`: UNIQUE constraints are the
+server's, indexes are not. An index that is not unique promises nothing but speed, and pandas makes one of every frame's
+own: it is left out with a warning, or with that option without one.
 """
 
 from typing import Any
@@ -240,10 +240,6 @@ class FlightServerDDLCompiler(compiler.DDLCompiler):
     def visit_foreign_key_constraint(self, constraint: Any, **kw: Any) -> None:  # type: ignore[override]
         """Nothing: it says how tables join, and is not enforced."""
         return
-
-    def visit_unique_constraint(self, constraint: Any, **kw: Any) -> None:  # type: ignore[override]
-        """Refused or left out."""
-        self._leave_out("UNIQUE", constraint.table)
 
     def visit_create_index(self, create: Any, *args: Any, **kw: Any) -> str:
         """Left out, unless it is unique; the server has ranges and bloom filters instead."""

@@ -28,6 +28,13 @@ _OPTIONS = (
     "SELECT relname, reloptions FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
     " WHERE n.nspname = ? AND c.relkind = 'r' AND reloptions IS NOT NULL"
 )
+_UNIQUES = (
+    "SELECT c.constraint_name, u.column_name FROM information_schema.table_constraints c"
+    " JOIN information_schema.key_column_usage u ON u.constraint_schema = c.constraint_schema"
+    " AND u.table_name = c.table_name AND u.constraint_name = c.constraint_name"
+    " WHERE c.table_schema = ? AND c.table_name = ? AND c.constraint_type = 'UNIQUE'"
+    " ORDER BY c.constraint_name, u.ordinal_position"
+)
 
 
 class Reflection(DefaultDialect):
@@ -122,9 +129,13 @@ class Reflection(DefaultDialect):
     def get_unique_constraints(
         self, connection: Connection, table_name: str, schema: str | None = None, **kw: Any
     ) -> list[ReflectedUniqueConstraint]:
-        """None: the server has no UNIQUE."""
+        """Those of the table, by name."""
         self._require(connection, table_name, schema, **kw)
-        return []
+        namespace = schema or self._namespace_of(connection)
+        found: dict[str, list[str]] = {}
+        for name, column in connection.exec_driver_sql(_UNIQUES, (namespace, table_name)):
+            found.setdefault(name, []).append(column)
+        return [{"name": name, "column_names": columns} for name, columns in found.items()]
 
     def get_check_constraints(
         self, connection: Connection, table_name: str, schema: str | None = None, **kw: Any

@@ -6,12 +6,11 @@ from itertools import chain
 
 import pyarrow as pa
 
+from catalog.constraints import add_check, add_unique, constraint_names, drop_constraint
 from catalog.definition import Check, Column, TableDef
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.evolution import (
-    add_check,
     add_column,
-    drop_check,
     drop_column,
     rename_column,
     set_comment,
@@ -27,6 +26,7 @@ from flightserver.sql.options import parse_options
 from flightserver.sql.table_statements import (
     AddCheck,
     AddColumn,
+    AddUnique,
     AlterAction,
     DropColumn,
     DropConstraint,
@@ -81,9 +81,10 @@ def _changed(table: TableDef, action: AlterAction) -> TableDef:
             return rename_column(table, old, new)
         case AddCheck(check):
             return add_check(table, check)
+        case AddUnique(unique):
+            return add_unique(table, unique)
         case DropConstraint(name, if_exists):
-            is_absent = name not in {check.name for check in table.checks}
-            return table if if_exists and is_absent else drop_check(table, name)
+            return table if if_exists and name not in constraint_names(table) else drop_constraint(table, name)
         case SetComment(name, comment):
             return set_comment(table, name, comment)
         case SetOptions(options):

@@ -1,8 +1,8 @@
 """ALTER TABLE: actions on a definition, all or none, and what they demand of rows that are there.
 
-Most actions are a change of the definition alone. ADD CHECK and SET NOT NULL demand something of every row: the rows
-are looked at before, and once more when the demand is in force, so that none can come in between. Should one have come
-that breaks it, the actions are taken back. So such actions stand only beside those that can be taken back.
+Most actions are a change of the definition alone. ADD CHECK, ADD UNIQUE and SET NOT NULL demand something of every
+row: the rows are looked at before, and once more when the demand is in force, so that none can come in between. Should
+one have come that breaks it, the actions are taken back. So such actions stand only beside those that can be.
 """
 
 from collections.abc import Sequence
@@ -19,9 +19,17 @@ from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.altered import altered, for_session, refuse_named_column, what_names
 from flightserver.execution.names import names_in_view
-from flightserver.execution.new_constraints import NewConstraints
+from flightserver.execution.new_constraints import Demands, NewConstraints
 from flightserver.execution.rows import Affected
-from flightserver.sql.table_statements import AddCheck, AlterAction, AlterTable, RenameTable, SetDefault, SetNullable
+from flightserver.sql.table_statements import (
+    AddCheck,
+    AddUnique,
+    AlterAction,
+    AlterTable,
+    RenameTable,
+    SetDefault,
+    SetNullable,
+)
 
 _DONE = Affected(0)
 
@@ -77,10 +85,14 @@ class Altering:
     def _demand(self, table: TableDef, actions: Sequence[AlterAction], context: Context) -> Affected:
         """Change a definition in a way that every row must satisfy."""
         if context.in_transaction:
-            message = "ADD CHECK and SET NOT NULL are no part of a transaction: they look at everybody's rows"
+            message = (
+                "ADD CHECK, ADD UNIQUE and SET NOT NULL are no part of a transaction: they look at everybody's rows"
+            )
             raise DatabaseError(ErrorKind.UNSUPPORTED, f"{message}; send them by themselves")
         if not all(_demands(action) or isinstance(action, SetDefault | SetNullable) for action in actions):
-            message = "ADD CHECK and SET NOT NULL look at every row, and stand beside their kind and defaults"
+            message = (
+                "ADD CHECK, ADD UNIQUE and SET NOT NULL look at every row, and stand beside their kind and defaults"
+            )
             raise DatabaseError(ErrorKind.UNSUPPORTED, f"{message} only; send the others by themselves")
         wanted = self._after(table, actions)
         self._constraints.refuse_unusable(wanted, context)
@@ -114,17 +126,18 @@ def _door(context: Context, registry: Registry) -> Door:
 
 def _demands(action: AlterAction) -> bool:
     """Tell whether an action demands something of every row."""
-    return isinstance(action, AddCheck) or (isinstance(action, SetNullable) and not action.nullable)
+    return isinstance(action, AddCheck | AddUnique) or (isinstance(action, SetNullable) and not action.nullable)
 
 
-def _new_demands(before: TableDef, after: TableDef) -> list[Check]:
+def _new_demands(before: TableDef, after: TableDef) -> Demands:
     """What every row must satisfy by one definition, and need not by the one before it."""
     known = before.demands
     required = [column for column in after.columns if not column.nullable and column.id not in known[1]]
     not_null = [
         Check(f"NOT NULL of {column.name}", f"{quote_identifier(column.name)} IS NOT NULL") for column in required
     ]
-    return [check for check in after.checks if check not in known[0]] + not_null
+    checks = [check for check in after.checks if check not in known[0]]
+    return Demands([*checks, *not_null], [unique for unique in after.uniques if unique not in before.uniques])
 
 
 def _take_back(before: TableDef, made: TableDef, context: Context) -> None:
@@ -135,8 +148,10 @@ def _take_back(before: TableDef, made: TableDef, context: Context) -> None:
         if now is None or now.id != made.id:
             return registry
         checks = tuple(check for check in now.checks if check in before.checks or check not in made.checks)
+        uniques = tuple(unique for unique in now.uniques if unique in before.uniques or unique not in made.uniques)
         columns = tuple(_put_back(column, before, made) for column in now.columns)
-        return registry.with_table(replace(now, checks=checks, columns=columns, version=now.version + 1))
+        after = replace(now, checks=checks, uniques=uniques, columns=columns, version=now.version + 1)
+        return registry.with_table(after)
 
     context.work.define(change)
 

@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from catalog.constraints import add_check, add_unique
 from catalog.definition import ColumnSpec, TableDef, TableKind, ViewDef, fresh_id
 from catalog.errors import DatabaseError, ErrorKind
-from catalog.evolution import add_check, create_table
+from catalog.evolution import create_table
 from catalog.identifiers import DEFAULT_NAMESPACE, TableName
 from catalog.registry import Registry
 from catalog.types import storable, storage_type
@@ -169,6 +170,8 @@ class Ddl:
         table = self.define(name, statement.kind, columns, key, options, is_stream=statement.is_stream)
         for check in statement.checks:
             table = add_check(table, check)
+        for unique in statement.uniques:
+            table = add_unique(table, unique)
         self._constraints.refuse_unusable(table, context)
         return replace(for_session(table) if statement.temporary else table, owner=context.user)
 

@@ -87,7 +87,7 @@ class _Ingest:
         self._scope = context.scope(table)
         hides_rows = load.guard is not None and load.guard.hides_rows
         self._hiding = load.guard if hides_rows and load.rule is OnExisting.REPLACE else None
-        self._may_be_bulk = load.rule is not OnExisting.SKIP and self._hiding is None and not table.is_stream
+        self._may_be_bulk = not load.rule.skips and self._hiding is None and not table.is_stream
         self._named: tuple[str, ...] = ()
         self._buffer: list[pa.RecordBatch] = []
         self._rows = 0

@@ -40,6 +40,7 @@ from flightserver.sql.text.parameters import count_parameters
 from flightserver.sql.text.queries import expression_of
 from flightserver.sql.text.query_text import QueryText
 from providers.commit.resolve import OnExisting, existing_rows
+from providers.commit.uniqueness import resolve
 from providers.rows.change import Change, key_of
 from providers.rows.conversion import Strictness, converted
 from providers.rows.offered import convert
@@ -93,7 +94,7 @@ class Inserts:
         if conflict is not None:
             check_conflict(conflict, table)
         if conflict is None or conflict.do_nothing:
-            rule = OnExisting.REFUSE if conflict is None else OnExisting.SKIP
+            rule = _rule(conflict)
             if returning is None:
                 return self._ingest(table, context, batches, rule)
             return self._offer(table, context, _as_table(batches, table, names), rule, returning)
@@ -174,10 +175,8 @@ class Inserts:
             guard.admit(offered.rows, Privilege.INSERT)
 
         def build(snapshot: Snapshot) -> Change:
-            if rule is not OnExisting.SKIP:
-                return offered
-            existing = existing_rows(snapshot, offered, self._writing.database.store.files)
-            return offered.filter(~existing & key_of(table, offered.rows).first_of_each)
+            files = self._writing.database.store.files
+            return Change(resolve(snapshot, offered, rule, files).rows) if rule.skips else offered
 
         return commit(context, table, build, rule, returning)
 
@@ -268,6 +267,13 @@ class Inserts:
         once = offer.bound is not None and any(map(mentions_query, _texts(conflict)))
         found = self._writing.read(text, context, snapshot, offer.parameters, extra, Privilege.UPDATE, once=once)
         return self._writing.new_versions(table, found, context).rows
+
+
+def _rule(conflict: OnConflict | None) -> OnExisting:
+    """What becomes of a row that exists, of an INSERT that updates none."""
+    if conflict is None:
+        return OnExisting.REFUSE
+    return OnExisting.SKIP_ALIKE if conflict.target is None else OnExisting.SKIP
 
 
 def _bound_columns(

@@ -5,10 +5,11 @@ definition before it is refused, and tries again by the new one.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pyarrow as pa
 
-from catalog.definition import Check, TableDef
+from catalog.definition import Check, TableDef, Unique
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import TableName, quote_identifier
 from flightserver.context import Context
@@ -18,7 +19,16 @@ from flightserver.execution.reading import Given, Reader
 from flightserver.execution.rewriting import qualified
 from flightserver.sql.text.query_text import QueryText
 from flush.partitions import loaded_users, users_of
+from providers.commit.uniqueness import refuse_repeated
 from providers.snapshot import Snapshot
+
+
+@dataclass(frozen=True)
+class Demands:
+    """What every row must satisfy."""
+
+    checks: Sequence[Check]
+    uniques: Sequence[Unique]
 
 
 class NewConstraints:
@@ -39,16 +49,19 @@ class NewConstraints:
                     ErrorKind.INVALID, f"the condition of {check.name} is true or false, and not {field.type}"
                 )
 
-    def refuse_broken_by_others(self, table: TableDef, checks: Sequence[Check], context: Context) -> None:
+    def refuse_broken_by_others(self, table: TableDef, demands: Demands, context: Context) -> None:
         """Raise INVALID when a row of anybody breaks a constraint. What is written from now on is held against them."""
         self._store.refuse_older(table)
         for user in {*users_of(self._store, table), *loaded_users(self._store, table)}:
             self._store.wait_shown(self._store.state(table, user))
-            self.refuse_broken_in(self._store.snapshot(table, user), checks, context.unguarded())
+            self.refuse_broken_in(self._store.snapshot(table, user), demands, context.unguarded())
 
-    def refuse_broken_in(self, snapshot: Snapshot, checks: Sequence[Check], context: Context) -> None:
-        """Raise INVALID when a row of a state breaks a constraint."""
-        table = snapshot.table
+    def refuse_broken_in(self, snapshot: Snapshot, demands: Demands, context: Context) -> None:
+        """Raise INVALID when a row of a state breaks a constraint, ALREADY_EXISTS when two have one value."""
+        table, checks = snapshot.table, demands.checks
+        refuse_repeated(snapshot, demands.uniques, self._store.files, "is there twice")
+        if not checks:
+            return
         text = broken_text(checks, f"{qualified(table.name)} AS {quote_identifier(table.name.table)}")
         counts = self._reader.plan(text, context, None, Given({table.name: snapshot})).rows().to_table(context.stop)
         refuse_broken(table, checks, counts)

@@ -34,7 +34,7 @@ from flightserver.execution.sources import Parameters
 from flightserver.sql.statements import Delete, Insert, Update
 from flightserver.sql.text.query_text import QueryText
 from providers.commit.apply import after_commit, versions_of
-from providers.commit.resolve import OnExisting, resolve
+from providers.commit.resolve import OnExisting, resolve_keys
 from providers.rows.change import Change, key_of
 from providers.rows.conversion import Strictness
 from providers.rows.offered import admitted
@@ -172,7 +172,7 @@ class Writing:
 
     def _after(self, snapshot: Snapshot, change: Change) -> Snapshot:
         """What a state is after a change, for the next runs of the statement alone."""
-        resolved = resolve(snapshot, change, OnExisting.REPLACE, self.database.store.files)
+        resolved = resolve_keys(snapshot, change, OnExisting.REPLACE, self.database.store.files)
         seqs = np.arange(1, resolved.rows.num_rows + 1, dtype=np.int64) + snapshot.last_seq
         return after_commit(snapshot, resolved, versions_of(snapshot.table, resolved, seqs), seqs)
 

@@ -5,13 +5,14 @@ from collections.abc import Callable
 from catalog.definition import SYSTEM_COLUMNS
 from catalog.errors import ErrorKind
 from catalog.identifiers import CATALOG_NAME
-from flightserver.sql.columns import constraint_name, read_column
+from flightserver.sql.columns import constraint_name, read_column, unique_constraint
 from flightserver.sql.options import check_option_names, option_list
 from flightserver.sql.row_conditions import read_check
 from flightserver.sql.statements import TableRef
 from flightserver.sql.table_statements import (
     AddCheck,
     AddColumn,
+    AddUnique,
     AlterAction,
     AlterTable,
     DropColumn,
@@ -34,7 +35,7 @@ def read_action(cursor: QueryReader) -> AlterAction:
     action = _ACTIONS.get(cursor.peek().key)
     if action is None:
         raise cursor.unsupported(
-            "expected ADD COLUMN, DROP COLUMN, ALTER COLUMN, RENAME COLUMN, ADD CHECK, DROP CONSTRAINT or"
+            "expected ADD COLUMN, DROP COLUMN, ALTER COLUMN, RENAME COLUMN, ADD CHECK, ADD UNIQUE, DROP CONSTRAINT or"
             f" SET (option = value), found {cursor.found()}"
         )
     cursor.next()
@@ -96,21 +97,24 @@ def _column_of_table(cursor: QueryReader) -> tuple[TableRef, str]:
     return TableRef(parts[-3] if len(parts) > 2 else None, parts[-2]), parts[-1]
 
 
-def _add(cursor: QueryReader) -> AddColumn | AddCheck:
+def _add(cursor: QueryReader) -> AddColumn | AddCheck | AddUnique:
     name = constraint_name(cursor)
     if cursor.at("CHECK", "("):
         cursor.next()
         return AddCheck(read_check(cursor, name))
-    if name is not None or cursor.at_any("PRIMARY", "UNIQUE", "FOREIGN"):
-        raise cursor.unsupported("of constraints, only CHECK can be added to a table; the key is part of CREATE TABLE")
+    unique = unique_constraint(cursor, name)
+    if unique is not None:
+        return AddUnique(unique)
+    if name is not None or cursor.at_any("PRIMARY", "FOREIGN"):
+        raise cursor.unsupported("CHECK and UNIQUE can be added to a table; the key is part of CREATE TABLE")
     cursor.accept("COLUMN")
     if_not_exists = cursor.accept("IF", "NOT", "EXISTS")
     start = cursor.peek()
     column = read_column(cursor)
     if column.is_key:
         raise cursor.error("a column cannot be added to the key", ErrorKind.UNSUPPORTED, start)
-    if column.checks:
-        message = "a column is added without CHECK; add the column, then write ALTER TABLE … ADD CHECK (…)"
+    if column.checks or column.uniques:
+        message = "a column is added without constraints; add the column, then write ALTER TABLE … ADD CHECK or UNIQUE"
         raise cursor.error(message, ErrorKind.UNSUPPORTED, start)
     return AddColumn(column.spec, if_not_exists)
 

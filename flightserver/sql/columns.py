@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
-from catalog.definition import SYSTEM_COLUMNS, CheckSpec, ColumnSpec, Default, DefaultFunction
+from catalog.definition import SYSTEM_COLUMNS, CheckSpec, ColumnSpec, Default, DefaultFunction, UniqueSpec
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.types import parse_type
 from flightserver.sql.defaults import parse_default
@@ -22,7 +22,7 @@ _COLUMN_CLAUSES = (
 )
 
 
-_REFUSED_CONSTRAINTS = ("UNIQUE", "FOREIGN", "EXCLUDE", "LIKE", "INDEX", "KEY")
+_REFUSED_CONSTRAINTS = ("FOREIGN", "EXCLUDE", "LIKE", "INDEX", "KEY")
 
 
 _SERIAL_TYPES = frozenset({"SERIAL", "BIGSERIAL"})
@@ -36,6 +36,22 @@ def constraint_name(cursor: Cursor) -> str | None:
     return cursor.name("constraint")
 
 
+def unique_constraint(cursor: Cursor, name: str | None) -> UniqueSpec | None:
+    """Read `UNIQUE [NULLS DISTINCT] (columns)` if it comes next, of a constraint with this name."""
+    if not (cursor.at("UNIQUE") and (name is not None or cursor.peek(1).key in {"(", "NULLS"})):
+        return None
+    cursor.next()
+    _nulls_are_distinct(cursor)
+    return UniqueSpec(name, cursor.names("column"))
+
+
+def _nulls_are_distinct(cursor: Cursor) -> None:
+    """Read what is so anyway."""
+    if cursor.at("NULLS", "NOT", "DISTINCT"):
+        raise cursor.unsupported("UNIQUE takes any number of NULLs; write NOT NULL, or a value of your own for nothing")
+    cursor.accept("NULLS", "DISTINCT")
+
+
 def key_constraint(cursor: Cursor, *, is_named: bool) -> tuple[str, ...] | None:
     """Read `PRIMARY KEY (columns)` if it comes next; refuse other constraints."""
     if cursor.accept("PRIMARY", "KEY"):
@@ -44,7 +60,7 @@ def key_constraint(cursor: Cursor, *, is_named: bool) -> tuple[str, ...] | None:
     if starts_constraint and cursor.at_any(*_REFUSED_CONSTRAINTS):
         raise cursor.unsupported(f"{cursor.peek().key} constraints are not supported")
     if is_named:
-        raise cursor.error(f"expected PRIMARY KEY or CHECK, found {cursor.found()}")
+        raise cursor.error(f"expected PRIMARY KEY, UNIQUE or CHECK, found {cursor.found()}")
     return None
 
 
@@ -55,10 +71,11 @@ class ColumnElement:
     spec: ColumnSpec
     is_key: bool = False
     checks: list[CheckSpec] = field(default_factory=list)
+    uniques: list[UniqueSpec] = field(default_factory=list)
 
 
 def read_column(cursor: QueryReader) -> ColumnElement:
-    """Read `name type [NOT NULL | NULL] [DEFAULT …] [PRIMARY KEY] [[CONSTRAINT name] CHECK (…)] …`."""
+    """Read `name type [NOT NULL | NULL] [DEFAULT …] [PRIMARY KEY] [[CONSTRAINT name] CHECK (…) | UNIQUE] …`."""
     token = cursor.peek()
     name = cursor.name("column")
     if name in SYSTEM_COLUMNS:
@@ -70,6 +87,10 @@ def read_column(cursor: QueryReader) -> ColumnElement:
         clause = cursor.next()
         if clause.key == "CHECK":
             column.checks.append(read_check(cursor, constraint, name))
+            continue
+        if clause.key == "UNIQUE":
+            _nulls_are_distinct(cursor)
+            column.uniques.append(UniqueSpec(constraint, (name,)))
             continue
         if clause.key in seen:
             raise cursor.error(f"column {name} has {clause.key} twice", token=clause)

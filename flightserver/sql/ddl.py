@@ -8,14 +8,14 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from catalog.definition import CheckSpec, ColumnSpec, Default, TableKind
+from catalog.definition import CheckSpec, ColumnSpec, Default, TableKind, UniqueSpec
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import RESERVED_NAMESPACES, quote_identifier
 from catalog.types import format_type, is_nested
 from flightserver.sql import server, users
 from flightserver.sql.access_statements import NamespaceRef
 from flightserver.sql.altering import read_action
-from flightserver.sql.columns import constraint_name, key_constraint, read_column
+from flightserver.sql.columns import constraint_name, key_constraint, read_column, unique_constraint
 from flightserver.sql.grants import parse_owner
 from flightserver.sql.lifetimes import base_options
 from flightserver.sql.options import bloom_column_names, check_option_names, option_list, parse_options
@@ -140,6 +140,7 @@ class _Elements:
     columns: list[ColumnSpec] = field(default_factory=list)
     keys: list[tuple[str, ...]] = field(default_factory=list)
     checks: list[CheckSpec] = field(default_factory=list)
+    uniques: list[UniqueSpec] = field(default_factory=list)
 
 
 def _create_table(cursor: QueryReader, kind: _Kind) -> CreateTable | CreateTableAs:
@@ -158,8 +159,8 @@ def _create_table(cursor: QueryReader, kind: _Kind) -> CreateTable | CreateTable
     if has_query and not elements.columns:
         check_option_names(options)
         query = _query(cursor)
-        if elements.checks:
-            raise cursor.error("CHECK needs the columns that it is about; list them", ErrorKind.INVALID, place)
+        if elements.checks or elements.uniques:
+            raise cursor.error("a constraint needs the columns that it is about; list them", ErrorKind.INVALID, place)
         return CreateTableAs(table, kind.of_rows, if_not_exists, key, options, query, is_stream=kind.is_stream)
     if not elements.columns:
         raise cursor.error("a table needs columns or AS and a query", ErrorKind.INVALID, place)
@@ -182,6 +183,7 @@ def _filled(made: CreateTable, query: QueryText) -> CreateTableAs:
         is_stream=made.is_stream,
         columns=made.columns,
         checks=made.checks,
+        uniques=made.uniques,
     )
 
 
@@ -190,12 +192,15 @@ def _element(cursor: QueryReader, elements: _Elements) -> None:
     if cursor.at("CHECK", "("):
         cursor.next()
         elements.checks.append(read_check(cursor, name))
+    elif unique := unique_constraint(cursor, name):
+        elements.uniques.append(unique)
     elif key := key_constraint(cursor, is_named=name is not None):
         elements.keys.append(key)
     else:
         column = read_column(cursor)
         elements.columns.append(column.spec)
         elements.checks += column.checks
+        elements.uniques += column.uniques
         if column.is_key:
             elements.keys.append((column.spec.name,))
 
@@ -233,6 +238,7 @@ def _checked_table(
         *(table, kind.of_rows, if_not_exists, specs, key, options),
         is_stream=kind.is_stream,
         checks=tuple(elements.checks),
+        uniques=tuple(elements.uniques),
     )
 
 

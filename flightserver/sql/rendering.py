@@ -14,6 +14,10 @@ def create_table_text(table: TableDef) -> str:
     if not table.has_hidden_key:
         lines.append(f"PRIMARY KEY ({_names(table.key_columns)})")
     lines += [f"CONSTRAINT {display_identifier(check.name)} CHECK ({check.condition})" for check in table.checks]
+    lines += [
+        f"CONSTRAINT {display_identifier(unique.name)} UNIQUE ({_names(table.columns_of(unique))})"
+        for unique in table.uniques
+    ]
     kind = "" if table.kind_name == TableKind.SHARED.value else f"{table.kind_name} "
     body = ",\n    ".join(lines)
     return f"CREATE {kind}TABLE {_full_name(table.name)} (\n    {body}\n){_options(table)}"

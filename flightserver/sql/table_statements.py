@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from catalog.definition import CheckSpec, ColumnSpec, TableKind
+from catalog.definition import CheckSpec, ColumnSpec, TableKind, UniqueSpec
 from flightserver.sql.statements import Statement, TableRef
 from flightserver.sql.text.query_text import QueryText
 
@@ -41,6 +41,7 @@ class CreateTable(Statement):
     temporary: bool = False
     is_stream: bool = False
     checks: tuple[CheckSpec, ...] = ()
+    uniques: tuple[UniqueSpec, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class CreateTableAs(Statement):
     is_stream: bool = False
     columns: tuple[ColumnSpec, ...] = ()
     checks: tuple[CheckSpec, ...] = ()
+    uniques: tuple[UniqueSpec, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,13 @@ class AddCheck:
     """ALTER TABLE … ADD CHECK."""
 
     check: CheckSpec
+
+
+@dataclass(frozen=True)
+class AddUnique:
+    """ALTER TABLE … ADD UNIQUE."""
+
+    unique: UniqueSpec
 
 
 @dataclass(frozen=True)
@@ -144,6 +153,7 @@ AlterAction = (
     | RenameColumn
     | SetOptions
     | AddCheck
+    | AddUnique
     | DropConstraint
     | SetDefault
     | SetNullable

@@ -5,7 +5,7 @@ is kept under the scope and the batch's identity, its number and its checksum: n
 is damaged is an error; a damaged bloom filter is taken for one that rules nothing out. Both are noted.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +16,7 @@ import pyarrow as pa
 
 import bloom
 from bloom import BloomCorrupt, BloomFilter, SlicedFilters
-from catalog.definition import SEQ_COLUMN, Scope
+from catalog.definition import SEQ_COLUMN, Column, Scope
 from catalog.errors import DatabaseError, ErrorKind
 from manifest.batch_entry import BatchFileEntry
 from manifest.layout import is_segment
@@ -96,12 +96,15 @@ class KeyIndex:
 
 Identity = tuple[int, str]
 CachedBatch = tuple[Scope, Identity]
+ValuesOf = tuple[tuple[int, pa.DataType], ...]
+"""Of which columns, and as what type they are read."""
 
 
 class ColdFiles:
     """All access to cold files that is not the engine's.
 
-    `cache_bytes` bounds each of keys and blooms, `decoded_bytes` what is kept of decoded rows.
+    `cache_bytes` bounds each of keys, blooms, and values of other columns, `decoded_bytes` what is kept of decoded
+    rows.
     """
 
     def __init__(self, cache_bytes: int = 512 << 20, decoded_bytes: int = 512 << 20) -> None:
@@ -111,6 +114,7 @@ class ColdFiles:
         self.damages = Damages()
         self._verified: set[CachedBatch] = set()
         self._keys: ByteBoundedCache[tuple[CachedBatch, int], KeyIndex | Part] = ByteBoundedCache(cache_bytes)
+        self._values: ByteBoundedCache[tuple[CachedBatch, ValuesOf], HashIndex] = ByteBoundedCache(cache_bytes)
         self._groups: ByteBoundedCache[CachedBatch, KeyGroups] = ByteBoundedCache(cache_bytes // 8)
         self._filters: ByteBoundedCache[CachedBatch, dict[int, BloomFilter]] = ByteBoundedCache(cache_bytes)
         self._slices: ByteBoundedCache[tuple[Scope, int, str], SlicedFilters] = ByteBoundedCache(cache_bytes)
@@ -182,6 +186,17 @@ class ColdFiles:
         """Cache the index of a batch that was just written, whose rows have `keys` in file order."""
         index = KeyIndex.of(keys)
         self._keys.put(((scope, entry.identity), WHOLE), index, index.nbytes)
+
+    def values(
+        self, cold: ColdState, entry: BatchFileEntry, columns: Sequence[Column], build: Callable[[], HashIndex]
+    ) -> HashIndex:
+        """Where a batch has which values in some columns, as it was built when it was first asked for."""
+        name = ((cold.scope, entry.identity), _values_of(columns))
+        return self._values.get(name, build, lambda built: built.nbytes)
+
+    def has_values(self, cold: ColdState, entry: BatchFileEntry, columns: Sequence[Column]) -> bool:
+        """Tell whether that is known already."""
+        return ((cold.scope, entry.identity), _values_of(columns)) in self._values
 
     def seqs(self, cold: ColdState, entry: BatchFileEntry) -> npt.NDArray[np.int64]:
         """The `_seq` of every row of a batch."""
@@ -328,6 +343,10 @@ class ColdFiles:
         except (OSError, pa.ArrowException):
             self.verify(cold, entry)
             raise
+
+
+def _values_of(columns: Sequence[Column]) -> ValuesOf:
+    return tuple((column.id, column.storage) for column in columns)
 
 
 def _read_filters(cold: ColdState, entry: BatchFileEntry) -> dict[int, BloomFilter]:

@@ -66,7 +66,7 @@ def _bloom_questions(snapshot: Snapshot, predicate: Predicate) -> Iterator[tuple
         yield KEY_FILTER, [wanted[key[0]]]
     elif all(column_id in wanted and len(wanted[column_id]) == 1 for column_id in key):
         yield KEY_FILTER, [wanted[column_id] for column_id in key]
-    for column_id in snapshot.table.options.bloom_columns:
+    for column_id in snapshot.table.filtered:
         if column_id in wanted:
             yield column_id, [wanted[column_id]]
 

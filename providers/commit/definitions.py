@@ -40,7 +40,8 @@ def require_columns(made_by: TableDef, now: TableDef, named: Collection[str]) ->
 def _demands_all(made_by: TableDef, now: TableDef) -> bool:
     """Tell whether rows were held against all that is demanded now. A new NOT NULL column has its DEFAULT."""
     required = now.demands[1] & made_by.by_id.keys()
-    return made_by.checks == now.checks and required <= made_by.demands[1]
+    same = made_by.checks == now.checks and {*now.uniques} <= {*made_by.uniques}
+    return same and required <= made_by.demands[1]
 
 
 def _fills_alike(made_by: TableDef, now: TableDef, named: Collection[str]) -> bool:

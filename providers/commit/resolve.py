@@ -28,6 +28,12 @@ class OnExisting(Enum):
     REPLACE = "it becomes the key's new version; of several, the last one wins"
     REFUSE = "the whole change is an error that names the key"
     SKIP = "it is left out; of several, the first one wins"
+    SKIP_ALIKE = "it is left out, and so is one that has a value of another row which is to be UNIQUE"
+
+    @property
+    def skips(self) -> bool:
+        """Tell whether rows are left out."""
+        return self in (OnExisting.SKIP, OnExisting.SKIP_ALIKE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,28 +52,28 @@ class Resolved:
     affected: int
 
 
-def resolve(snapshot: Snapshot, change: Change, rule: OnExisting, files: ColdFiles) -> Resolved:
-    """Apply `rule` to `change` on top of `snapshot`."""
+def resolve_keys(snapshot: Snapshot, change: Change, rule: OnExisting, files: ColdFiles) -> Resolved:
+    """Apply `rule` to `change` on top of `snapshot`, as far as it is about keys: `uniqueness` has what commits ask."""
     rows, keys = change.rows, key_of(snapshot.table, change.rows)
     deleted = change.deleted_mask
     offered = len(keys)
     if rule is OnExisting.REFUSE:
         refuse_duplicates(snapshot.table, keys, ~keys.first_of_each, "occurs twice in the same statement")
-    distinct = keys.first_of_each if rule is OnExisting.SKIP else keys.last_of_each
+    distinct = keys.first_of_each if rule.skips else keys.last_of_each
     if not distinct.all():
-        rows, keys, deleted = _filter(rows, keys, deleted, distinct)
+        rows, keys, deleted = filtered(rows, keys, deleted, distinct)
     hot_rows, hot_seqs = snapshot.hot.find(keys)
     cold = find_cold(snapshot, keys, files)
     existing = _mask(len(keys), hot_rows, cold.rows)
     if rule is OnExisting.REFUSE:
         refuse_duplicates(snapshot.table, keys, existing, "exists already")
-    if rule is OnExisting.SKIP:
-        rows, keys, deleted = _filter(rows, keys, deleted, ~existing)
+    if rule.skips:
+        rows, keys, deleted = filtered(rows, keys, deleted, ~existing)
         empty = np.empty(0, dtype=np.int64)
         return Resolved(rows, deleted, keys, empty, {}, len(keys))
     pointless = deleted & ~existing
     if pointless.any():
-        rows, keys, deleted = _filter(rows, keys, deleted, ~pointless)
+        rows, keys, deleted = filtered(rows, keys, deleted, ~pointless)
     return Resolved(rows, deleted, keys, np.sort(hot_seqs), by_batch(cold), offered)
 
 
@@ -84,7 +90,8 @@ def _mask(length: int, *positions: Positions) -> Mask:
     return mask
 
 
-def _filter(rows: pa.Table, keys: Keys, deleted: Mask, keep: Mask) -> tuple[pa.Table, Keys, Mask]:
+def filtered(rows: pa.Table, keys: Keys, deleted: Mask, keep: Mask) -> tuple[pa.Table, Keys, Mask]:
+    """The rows of `keep`."""
     return rows.filter(pa.array(keep)), keys.take(np.flatnonzero(keep)), deleted[keep]
 
 

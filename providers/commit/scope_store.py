@@ -36,8 +36,9 @@ from providers.commit.lifetime import FLOOR, kept, put_floor, unexpired
 from providers.commit.noticed import Noticed
 from providers.commit.request import PLAIN, Request
 from providers.commit.residents import Residents
-from providers.commit.resolve import OnExisting, Resolved, resolve
+from providers.commit.resolve import OnExisting, Resolved
 from providers.commit.scope_state import ScopeState
+from providers.commit.uniqueness import resolve
 from providers.commit.used_names import USED, recorded
 from providers.commit.visibility import Visibility, nothing_more
 from providers.damage import DamagedPart, named

@@ -15,8 +15,8 @@ is the load's own: one manifest. Where there is more, its rows go the way of the
 """
 
 import threading
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from enum import Enum, unique
 from functools import partial
@@ -32,10 +32,11 @@ from providers.commit.conflicts import altered, refuse_conflict
 from providers.commit.idempotency import NOTHING, Idempotency, Outcome, put_outcome, replayed_in
 from providers.commit.lifetime import unexpired
 from providers.commit.request import PLAIN, Note, Request
-from providers.commit.resolve import OnExisting, resolve
+from providers.commit.resolve import OnExisting
 from providers.commit.scope_state import ScopeState
 from providers.commit.scope_store import ScopeStore
 from providers.commit.scope_writes import ScopeWrites
+from providers.commit.uniqueness import NotUniqueError, resolve
 from providers.commit.work import Build, ScopeOf, StagedLoad, Written, derived, offered
 from providers.rows.change import Change, key_of
 from providers.snapshot import Snapshot
@@ -339,7 +340,8 @@ class Transaction:
     def _commit_load(self, writes: ScopeWrites, load: StagedLoad) -> None:
         """Commit a transaction that did nothing but load one stream."""
         note = next((note for note, _ in writes.notes), None)
-        load.commit(Request(next(iter(writes.outcomes), None), note), partial(self._refuse_conflict, writes))
+        with _first_committer_wins():
+            load.commit(Request(next(iter(writes.outcomes), None), note), partial(self._refuse_conflict, writes))
         self._loads.remove(load)
 
     def _refuse_conflict(self, writes: ScopeWrites, head: Snapshot, written: Written) -> None:
@@ -363,7 +365,8 @@ class Transaction:
         self._refuse_conflict(writes, head, [(key_of(writes.working.table, change.rows), None)])
         if head.table.version < writes.working.table.version:
             head = adopted(head, writes.working.table)
-        resolved = resolve(head, change, OnExisting.REPLACE, files)
+        with _first_committer_wins():
+            resolved = resolve(head, change, OnExisting.REPLACE, files)
         after = self._store.stage(head, resolved, batch)
         for idempotency, outcome in writes.outcomes.items():
             if self._store.replayed(writes.state, idempotency) is not None:
@@ -374,3 +377,13 @@ class Transaction:
         for note, outcome in writes.notes:
             batch.audit(note(replace(outcome, seq=after.last_seq), head.scope.user))
         return after
+
+
+@contextmanager
+def _first_committer_wins() -> Iterator[None]:
+    """What was unique as the transaction saw it, and is not now, another one has written first."""
+    try:
+        yield
+    except NotUniqueError as error:
+        message = f"another transaction was first: {error.message}; nothing of this one was written: run it again"
+        raise DatabaseError(ErrorKind.CONFLICT, message) from error

@@ -18,9 +18,10 @@ from manifest.predicate import Predicate
 from providers.commit.definitions import require_columns, require_same
 from providers.commit.idempotency import Outcome, put_outcome
 from providers.commit.request import PLAIN, Request
-from providers.commit.resolve import OnExisting, resolve
+from providers.commit.resolve import OnExisting
 from providers.commit.scope_state import ScopeState
 from providers.commit.scope_store import ScopeStore
+from providers.commit.uniqueness import resolve
 from providers.rows.change import Change
 from providers.rows.keys import Keys
 from providers.snapshot import Snapshot

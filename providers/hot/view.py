@@ -13,7 +13,7 @@ chunk rules itself out. Nothing is kept for each row then, and rows below a *flo
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 
@@ -24,6 +24,7 @@ import pyarrow as pa
 from catalog.definition import HIDDEN_KEY_COLUMN, SEQ_COLUMN
 from providers.rows.hash_index import HashIndex
 from providers.rows.keys import Ascending, Keys, Positions
+from providers.rows.unique_values import UniqueValues
 
 CHUNK_ROWS_MAX = 65_536
 CHUNK_BYTES_MAX = 64 << 20
@@ -34,11 +35,15 @@ Seqs = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class HotChunk:
-    """Some rows in physical form with `_seq`; `live` is None when all are live."""
+    """Some rows in physical form with `_seq`; `live` is None when all are live.
+
+    `indexes` are of values in some columns, made when they are first asked for, and about all rows.
+    """
 
     rows: pa.RecordBatch
     seqs: Seqs
     live: npt.NDArray[np.bool_] | None = None
+    indexes: dict[tuple[str, ...], HashIndex] = field(default_factory=dict)
 
     @classmethod
     def of(cls, rows: pa.RecordBatch) -> "HotChunk":
@@ -90,7 +95,16 @@ class HotChunk:
         """The chunk with more rows dead."""
         live = np.ones(len(self.seqs), dtype=np.bool_) if self.live is None else self.live.copy()
         live[positions] = False
-        return HotChunk(self.rows, self.seqs, live)
+        return HotChunk(self.rows, self.seqs, live, self.indexes)
+
+    def have_values(self, names: tuple[str, ...], wanted: UniqueValues, gone: Seqs) -> Positions:
+        """The places of those of `wanted` that a live row has in some columns, but one with a `_seq` of `gone`."""
+        if names not in self.indexes:
+            self.indexes[names] = UniqueValues.of([self.rows.column(name) for name in names]).index
+        places, positions = self.indexes[names].probe(wanted.keys)
+        keep = self.is_live(positions) & ~np.isin(self.seqs[positions], gone)
+        places, index = places[keep], pa.array(positions[keep])
+        return places[wanted.confirm(places, [self.rows.column(name).take(index) for name in names])]
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,6 +200,10 @@ class HotView:
         columns = tuple(chunk.rows.column(name).take(index) for name in self.key)
         mine = Keys(columns, keys.hashes[rows], exact=False)
         return mine.confirm(np.arange(len(rows), dtype=np.int64), keys, rows)
+
+    def have_values(self, names: tuple[str, ...], wanted: UniqueValues, gone: Seqs) -> Positions:
+        """The places of those of `wanted` that a live row has in some columns, but one with a `_seq` of `gone`."""
+        return np.unique(_concat([chunk.have_values(names, wanted, gone) for chunk in self.chunks]))
 
     def take(self, seqs: Seqs) -> pa.Table:
         """The rows with these `_seq`s, in the order asked for."""

@@ -32,6 +32,7 @@ from catalog.definition import (
     TableDef,
     TableKind,
     TableOptions,
+    Unique,
     ViewDef,
 )
 from catalog.errors import ErrorKind
@@ -63,7 +64,8 @@ def tables(draw: st.DrawFn) -> TableDef:
     names = draw(st.lists(TEXT.filter(lambda name: not name.startswith("_")), min_size=1, max_size=5, unique=True))
     specs = [ColumnSpec(name, draw(DECLARED), draw(st.booleans()), draw(DEFAULTS)) for name in names]
     table = create_table(draw(st.integers(1, 2**62)), draw(NAMES), draw(st.sampled_from(TableKind)), specs, [])
-    return replace(table, options=draw(OPTIONS), owner=draw(TEXT))
+    uniques = tuple(Unique(name, (draw(st.integers(1, 9)),)) for name in draw(st.lists(TEXT, max_size=2)))
+    return replace(table, options=draw(OPTIONS), owner=draw(TEXT), uniques=uniques)
 
 
 @given(tables())

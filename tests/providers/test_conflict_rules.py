@@ -4,7 +4,8 @@ import pyarrow as pa
 import pytest
 
 from catalog.errors import DatabaseError, ErrorKind
-from providers.commit.resolve import OnExisting, resolve
+from providers.commit.resolve import OnExisting
+from providers.commit.uniqueness import resolve
 from tests.storage_fixtures import Database, TableAccess, kv
 
 TIERS = pytest.mark.parametrize("cold", [False, True], ids=["hot", "cold"])

@@ -223,16 +223,11 @@ def test_kind_and_options_of_a_table(engine: sa.Engine, metadata: sa.MetaData) -
         assert ("public", "mine", "USER") in connection.exec_driver_sql("SHOW TABLES").all()
 
 
-@pytest.mark.parametrize(
-    "unkept",
-    [sa.UniqueConstraint("v"), sa.Index("by_v", "v", unique=True)],
-    ids=["unique", "unique index"],
-)
-def test_what_would_not_be_kept_is_refused(engine: sa.Engine, unkept: Any) -> None:
+def test_what_would_not_be_kept_is_refused(engine: sa.Engine) -> None:
     """No promise is dropped in silence."""
     metadata = sa.MetaData()
     table = sa.Table("refused", metadata, sa.Column("k", sa.INT, primary_key=True), sa.Column("v", sa.INT))
-    table.append_constraint(unkept) if isinstance(unkept, sa.Constraint) else unkept._set_parent(table)
+    sa.Index("by_v", table.c.v, unique=True)
     with pytest.raises(sa.exc.CompileError, match="unenforced"):
         metadata.create_all(engine)
 
@@ -245,6 +240,17 @@ def test_a_check_is_the_servers(engine: sa.Engine, metadata: sa.MetaData) -> Non
     for value, broken in ((9, "few"), (0, "checked_v_check")):
         with engine.connect() as connection, pytest.raises(sa.exc.DBAPIError, match=broken):
             connection.exec_driver_sql(f"INSERT INTO checked VALUES (1, {value})")
+
+
+def test_unique_is_the_servers_and_is_found_there(engine: sa.Engine, metadata: sa.MetaData) -> None:
+    """One of a table, and one of a column."""
+    columns = sa.Column("k", sa.INT, primary_key=True), sa.Column("v", sa.INT, unique=True), sa.Column("w", sa.INT)
+    sa.Table("alike", metadata, *columns, sa.UniqueConstraint("w", "v", name="both"))
+    metadata.create_all(engine)
+    with engine.connect() as connection, pytest.raises(sa.exc.DBAPIError, match="alike_v_key"):
+        connection.exec_driver_sql("INSERT INTO alike VALUES (1, 5, 6), (2, 5, 7)")
+    found = {one["name"]: one["column_names"] for one in sa.inspect(engine).get_unique_constraints("alike")}
+    assert found == {"alike_v_key": ["v"], "both": ["w", "v"]}
 
 
 def test_an_index_is_left_out_with_a_warning(engine: sa.Engine, metadata: sa.MetaData) -> None:

@@ -1,15 +1,17 @@
 """`information_schema`: the tables of the standard, with the columns and words that PostgreSQL has in them."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import pyarrow as pa
 
-from catalog.definition import Check, TableDef, ViewDef
+from catalog.definition import Check, Column, TableDef, ViewDef
 from catalog.identifiers import CATALOG_NAME, PG_CATALOG
 from flightserver.execution.catalogs.keys import key_name
 from flightserver.execution.catalogs.seen import RelationKind, Seen, filled
 
 YES, NO = "YES", "NO"
+UNIQUE = "UNIQUE"
 
 _TEXT, _NUMBER = pa.string(), pa.int32()
 
@@ -138,14 +140,16 @@ def _views(seen: Seen) -> pa.Table:
 
 def _table_constraints(seen: Seen) -> pa.Table:
     checks = _checks(seen)
-    tables = [*seen.keyed, *(table for table, _ in checks)]
+    alike = _of_columns(seen)
+    tables = [*(one.table for one in alike), *(table for table, _ in checks)]
     columns = {
-        **_of_constraints(tables),
-        "constraint_name": [*map(key_name, seen.keyed), *(check.name for _, check in checks)],
-        "constraint_type": [*("PRIMARY KEY" for _ in seen.keyed), *("CHECK" for _ in checks)],
+        **_of_tables(tables),
+        "constraint_name": [*(one.name for one in alike), *(check.name for _, check in checks)],
+        "constraint_type": [*(one.type for one in alike), *("CHECK" for _ in checks)],
         "is_deferrable": NO,
         "initially_deferred": NO,
         "enforced": YES,
+        "nulls_distinct": [*(YES if one.type == UNIQUE else None for one in alike), *(None for _ in checks)],
     }
     return filled(_TABLE_CONSTRAINTS, len(tables), columns)
 
@@ -168,37 +172,51 @@ def _checks(seen: Seen) -> list[tuple[TableDef, Check]]:
 
 
 def _key_column_usage(seen: Seen) -> pa.Table:
-    tables = _once_a_column(seen.keyed)
-    columns = {
-        **_of_constraints(tables),
-        "column_name": [column.name for table in seen.keyed for column in table.key_columns],
-        "ordinal_position": [place for table in seen.keyed for place in range(1, len(table.key) + 1)],
-    }
-    return filled(_KEY_COLUMN_USAGE, len(tables), columns)
+    used = [(one, place) for one in _of_columns(seen) for place in range(len(one.columns))]
+    columns = {**_columns_used(used), "ordinal_position": [place + 1 for _, place in used]}
+    return filled(_KEY_COLUMN_USAGE, len(used), columns)
 
 
 def _constraint_column_usage(seen: Seen) -> pa.Table:
-    tables = _once_a_column(seen.keyed)
-    names = [column.name for table in seen.keyed for column in table.key_columns]
-    return filled(_CONSTRAINT_COLUMN_USAGE, len(tables), {**_of_constraints(tables), "column_name": names})
+    used = [(one, place) for one in _of_columns(seen) for place in range(len(one.columns))]
+    return filled(_CONSTRAINT_COLUMN_USAGE, len(used), _columns_used(used))
 
 
 def _referential_constraints(_: Seen) -> pa.Table:
     return _REFERENTIAL_CONSTRAINTS.empty_table()
 
 
-def _once_a_column(tables: list[TableDef]) -> list[TableDef]:
-    """Each table as often as its key has columns."""
-    return [table for table in tables for _ in table.key]
+@dataclass(frozen=True)
+class _OfColumns:
+    """A constraint that is about columns: the key of a table, or a UNIQUE."""
+
+    table: TableDef
+    name: str
+    type: str
+    columns: tuple[Column, ...]
 
 
-def _of_constraints(tables: list[TableDef]) -> Mapping[str, object]:
-    """The names of keys and of their tables."""
+def _of_columns(seen: Seen) -> list[_OfColumns]:
+    """All of them."""
+    keys = [_OfColumns(table, key_name(table), "PRIMARY KEY", table.key_columns) for table in seen.keyed]
+    return keys + [_OfColumns(table, unique.name, UNIQUE, table.columns_of(unique)) for table, unique in seen.uniques]
+
+
+def _columns_used(used: list[tuple[_OfColumns, int]]) -> Mapping[str, object]:
+    """A row for every column, by its place, of constraints."""
+    return {
+        **_of_tables([one.table for one, _ in used]),
+        "constraint_name": [one.name for one, _ in used],
+        "column_name": [one.columns[place].name for one, place in used],
+    }
+
+
+def _of_tables(tables: list[TableDef]) -> Mapping[str, object]:
+    """The names of tables that have constraints."""
     namespaces = [table.name.namespace for table in tables]
     return {
         **dict.fromkeys(("constraint_catalog", "table_catalog"), CATALOG_NAME),
         **dict.fromkeys(("constraint_schema", "table_schema"), namespaces),
-        "constraint_name": [key_name(table) for table in tables],
         "table_name": [table.name.table for table in tables],
     }
 

@@ -3,11 +3,11 @@
 Columns that tell of what there is not here have the value that PostgreSQL gives them for what has none of it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import pyarrow as pa
 
-from catalog.definition import TableDef, ViewDef
+from catalog.definition import TableDef, Unique, ViewDef
 from catalog.identifiers import CATALOG_NAME, TableName
 from flightserver.execution.catalogs.keys import key_name
 from flightserver.execution.catalogs.numbers import (
@@ -255,21 +255,22 @@ def _databases(_: Seen) -> pa.Table:
 
 
 def _constraints(seen: Seen) -> pa.Table:
-    keyed = seen.keyed
+    keyed, uniques = seen.keyed, seen.uniques
+    tables = [*keyed, *(table for table, _ in uniques)]
     columns = {
-        "oid": [constraint_number(_key(table)) for table in keyed],
-        "conname": [key_name(table) for table in keyed],
-        "connamespace": [namespace_number(table.name.namespace) for table in keyed],
-        "contype": "p",
-        "conrelid": [relation_number(table.name) for table in keyed],
-        "conindid": [index_number(_key(table)) for table in keyed],
-        "conkey": [_places(table) for table in keyed],
+        "oid": [constraint_number(name) for name in [*map(_key, keyed), *(_unique(*one) for one in uniques)]],
+        "conname": [*map(key_name, keyed), *(unique.name for _, unique in uniques)],
+        "connamespace": [namespace_number(table.name.namespace) for table in tables],
+        "contype": [*("p" for _ in keyed), *("u" for _ in uniques)],
+        "conrelid": [relation_number(table.name) for table in tables],
+        "conindid": [*(index_number(_key(table)) for table in keyed), *(0 for _ in uniques)],
+        "conkey": [*map(_places, keyed), *(_places(table, unique.columns) for table, unique in uniques)],
         **dict.fromkeys(("convalidated", "conislocal", "connoinherit"), True),
         **dict.fromkeys(("condeferrable", "condeferred"), False),
         **dict.fromkeys(("contypid", "conparentid", "confrelid", "coninhcount"), 0),
         **dict.fromkeys(("confupdtype", "confdeltype", "confmatchtype"), " "),
     }
-    return filled(_CONSTRAINT, len(keyed), columns)
+    return filled(_CONSTRAINT, len(tables), columns)
 
 
 def _indexes(seen: Seen) -> pa.Table:
@@ -342,6 +343,11 @@ def _key(table: TableDef) -> TableName:
     return TableName(table.name.namespace, key_name(table))
 
 
+def _unique(table: TableDef, unique: Unique) -> TableName:
+    """A name that no other constraint of the namespace has: those of tables are each their own."""
+    return TableName(table.name.namespace, f"{table.name.table}.{unique.name}")
+
+
 def _relation_number(relation: Relation) -> int:
     return relation_number(relation.name)
 
@@ -365,10 +371,10 @@ def _width(relation: Relation) -> int | None:
     return None if isinstance(relation.found, ViewDef) else len(relation.found.schema)
 
 
-def _places(table: TableDef) -> list[int]:
-    """Where the columns of a key stand among those of its table, from 1."""
+def _places(table: TableDef, columns: Sequence[int] | None = None) -> list[int]:
+    """Where columns, those of the key if none are given, stand among those of their table, from 1."""
     places = {column.id: place for place, column in enumerate(table.visible_columns, start=1)}
-    return [places[column] for column in table.key]
+    return [places[column] for column in (table.key if columns is None else columns)]
 
 
 POSTGRESQL: Mapping[str, tuple[pa.Schema, Callable[[Seen], pa.Table]]] = {

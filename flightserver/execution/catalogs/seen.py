@@ -11,7 +11,7 @@ from functools import cached_property
 
 import pyarrow as pa
 
-from catalog.definition import NOBODY, TableDef, ViewDef
+from catalog.definition import NOBODY, TableDef, Unique, ViewDef
 from catalog.errors import DatabaseError
 from catalog.identifiers import COMPUTED_NAMESPACES, TableName
 from flightserver.access.rights import Use
@@ -122,6 +122,12 @@ class Seen:
     def keyed(self) -> list[TableDef]:
         """The tables that were made with a key."""
         return [found for one in self.tables if isinstance(found := one.found, TableDef) and not found.has_hidden_key]
+
+    @cached_property
+    def uniques(self) -> list[tuple[TableDef, Unique]]:
+        """Every UNIQUE with its table."""
+        tables = [one.found for one in self.tables if isinstance(one.found, TableDef)]
+        return [(table, unique) for table in tables for unique in table.uniques]
 
     @cached_property
     def columns(self) -> ColumnsSeen:

@@ -12,7 +12,7 @@ from sqlalchemy.testing.requirements import SuiteRequirements
 
 _RETURNING = "there is no RETURNING"
 _FOREIGN_KEY = "there are no foreign keys, because they would not be enforced"
-_CONSTRAINT = "there is no UNIQUE, and CHECK is shown by SHOW CREATE TABLE alone"
+_CONSTRAINT = "UNIQUE has no index, and CHECK is shown by SHOW CREATE TABLE alone"
 _INDEX = "there are no indexes: every column prunes, and blooms are an option of the table"
 _FETCH = "the query engine knows LIMIT and OFFSET only"
 _COMMENT = "nothing has a comment"

@@ -8,7 +8,7 @@ budget keeps the beginning: the end would push it out each time.
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -41,6 +41,9 @@ ASKED_MAX = 4_096
 """So many batches that were scanned once are remembered."""
 
 
+Made = TypeVar("Made")
+
+
 class DecodedFiles:
     """What was decoded of whole files, among what else is `kept`."""
 
@@ -61,6 +64,22 @@ class DecodedFiles:
             known = read().combine_chunks().to_batches()
             self._kept.put(key, known, sum(int(batch.get_total_buffer_size()) for batch in known))
         return known
+
+    def made(
+        self, scope: Scope, key: Hashable, sources: Sequence[object], make: Callable[[], tuple[Made, int] | None]
+    ) -> Made | None:
+        """What `make` makes of batches that are kept whole, and how many of their bytes it holds; None when it cannot.
+
+        It is kept for as long as there is room for it, too, and its `sources` are the very same.
+        """
+        known = self._kept.find((scope, "made", key))
+        if known is not None and all(one is other for one, other in zip(known[0], sources, strict=True)):
+            return known[1]  # type: ignore[no-any-return]
+        found = make()
+        if found is None:
+            return None
+        self._kept.put((scope, "made", key), (sources, found[0]), found[1])
+        return found[0]
 
     def _was_asked(self, key: Hashable) -> bool:
         """Tell whether something was asked for before, and remember that it was."""

@@ -51,7 +51,7 @@ def prune(snapshot: Snapshot, predicate: Predicate, files: ColdFiles) -> Pruned:
             candidates = candidates[may_contain_any(snapshot.cold, candidates, filter_id, hashes, files)]
     return Pruned(
         total=total,
-        kept=tuple(entries[index] for index in candidates.tolist()),
+        kept=tuple(entries) if len(candidates) == total else tuple(entries[place] for place in candidates.tolist()),
         by_range=total - len(in_range),
         by_bloom=len(in_range) - len(candidates),
         hot_rows=hot_rows,

@@ -110,9 +110,9 @@ class Relations:
     def merged(self, snapshot: Snapshot, pruned: Pruned | None, columns: Columns) -> Table:
         """The live rows of a snapshot that lie in hot rows or kept batches; all batches when `pruned` is None."""
         entries = snapshot.manifest.batches if pruned is None or pruned.keeps_all else pruned.kept
-        kept = self._kept_rows(snapshot, entries)
-        if kept is not None:
-            return self._united(snapshot, columns, list(self._cold_parts(snapshot, entries, columns, kept)))
+        at_hand = self._at_hand(snapshot, entries, columns)
+        if at_hand is not None:
+            return self._united(snapshot, columns, at_hand)
         if pruned is not None and not pruned.keeps_all:
             return self._build(snapshot, pruned.kept, columns)
         with self._lock:
@@ -209,10 +209,38 @@ class Relations:
             return self._scan([cold.path(entry) for entry in entries], schema)
         return self._context.read_batches(chain.from_iterable(kept[entry.batch] for entry in entries))
 
+    def _at_hand(
+        self, snapshot: Snapshot, entries: Sequence[BatchFileEntry], columns: Columns
+    ) -> list[DataFrame] | None:
+        """The scans of a few small batches that are kept decoded; None when some batch is not.
+
+        They hold the decoded rows, so they are kept and counted where those are.
+        """
+        if len(entries) > AT_HAND_BATCHES_MAX or sum(entry.rows for entry in entries) > AT_HAND_ROWS_MAX:
+            return None
+
+        if any(is_segment(entry.path) for entry in entries):  # a scan would keep the mapped file
+            rows = self._kept_rows(snapshot, entries)
+            return None if rows is None else list(self._cold_parts(snapshot, entries, columns, rows))
+
+        def make() -> tuple[list[DataFrame], int] | None:
+            kept = self._kept_rows(snapshot, entries)
+            if kept is None:
+                return None
+            size = sum(int(rows.get_total_buffer_size()) for rows in chain.from_iterable(kept.values()))
+            return list(self._cold_parts(snapshot, entries, columns, kept)), size
+
+        key = (columns, *(entry.identity for entry in entries))
+        found = self._files.decoded.made(snapshot.scope, key, (snapshot.dead, snapshot.table.columns), make)
+        if found is not None:
+            for entry in entries:
+                self._files.check(snapshot.cold, entry)
+        return found
+
     def _kept_rows(self, snapshot: Snapshot, entries: Sequence[BatchFileEntry]) -> _Kept | None:
-        """The rows of a few small batches, as the engine has them; None when some batch is not kept decoded."""
+        """The rows of small batches, as the engine has them; None when some batch is not kept decoded."""
         encoded = [entry for entry in entries if not is_segment(entry.path)]
-        if not encoded or len(entries) > AT_HAND_BATCHES_MAX or sum(entry.rows for entry in entries) > AT_HAND_ROWS_MAX:
+        if not encoded:
             return None
         versions = {entry.schema_version for entry in encoded}
         schemas = {version: _file_schema(snapshot.table, _absent(snapshot.table, version)) for version in versions}

@@ -86,6 +86,26 @@ def test_what_dies_later_is_gone(planner: Planner) -> None:
     assert answer(planner, query)[0] == [{"n": before[0]["n"] - 1}]
 
 
+def test_scans_of_what_is_kept_are_kept(planner: Planner) -> None:
+    """Nobody looks for the batches one by one."""
+    query = "SELECT max(x) AS x FROM t WHERE id >= 0"
+    assert [answer(planner, query, DecodedFiles.whole)[1] for _ in range(4)][-1] == 0
+
+
+def test_a_kept_scan_follows_the_definition(planner: Planner) -> None:
+    """A column has another name, and another table's rows are none of its own."""
+    planner.load("one", rows(0))
+    for _ in range(3):
+        answer(planner, "SELECT count(x) AS n FROM one WHERE id > 0")
+    planner.run("ALTER TABLE one RENAME COLUMN s TO x2")
+    planner.run("ALTER TABLE one DROP COLUMN x")
+    planner.run("ALTER TABLE one RENAME COLUMN x2 TO x")
+    assert answer(planner, "SELECT x FROM one WHERE id IN (1, 3) ORDER BY id + 0")[0] == [
+        {"x": "text 1"},
+        {"x": "text 3"},
+    ]
+
+
 def test_a_large_table_is_read_from_its_files(planner: Planner) -> None:
     """It would push out all others."""
     numbers = pa.array(range(AT_HAND_ROWS_MAX + 1), pa.int64())

@@ -11,7 +11,7 @@ import pyarrow as pa
 from catalog.definition import Check, TableDef
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import quote_identifier
-from flightserver.sql.text.query_text import QueryText
+from flightserver.sql.text.query_text import QueryText, recurring
 
 OFFERED = "$offered"
 """The relation of rows that are about to be written."""
@@ -28,7 +28,7 @@ def broken_text(checks: Sequence[Check], source: str) -> QueryText:
         f"count(*) FILTER (WHERE NOT ({check.condition})) AS {quote_identifier(f'n{place}')}"
         for place, check in enumerate(checks)
     )
-    return QueryText(f"SELECT {counts} FROM {source}")
+    return recurring(f"SELECT {counts} FROM {source}")
 
 
 def refuse_broken(table: TableDef, checks: Sequence[Check], counts: pa.Table) -> None:

@@ -20,7 +20,7 @@ from flightserver.access.row_rules import RowRule, rule_on_rows, rule_on_writing
 from flightserver.context import Context
 from flightserver.execution.constraints import OFFERED, broken_text, offered_rows, refuse_broken
 from flightserver.execution.rewriting import select_from
-from flightserver.sql.text.query_text import QueryText
+from flightserver.sql.text.query_text import QueryText, recurring
 from providers.cold.files import ColdFiles
 from providers.commit.resolve import existing_rows
 from providers.engine.relations import Columns
@@ -92,7 +92,7 @@ class Guard:
             rule = rule_on_writing(self._context.door, self._table, privilege)
             if rule is None:
                 continue
-            text = QueryText(f"SELECT count(*) AS n FROM {source} WHERE NOT {rule.condition}")
+            text = recurring(f"SELECT count(*) AS n FROM {source} WHERE NOT {rule.condition}")
             found = failing_closed(self._table.name, partial(self._ask, text, given, {}))
             if found.column(0)[0].as_py():
                 raise DatabaseError(

@@ -64,3 +64,9 @@ class QueryText(str):
     def of(self, node: tree.Node) -> str:
         """What the client wrote for a node."""
         return str(self)[self.tokens[node.start].start : self.tokens[node.end - 1].end]
+
+
+@remembered
+def recurring(text: str) -> QueryText:
+    """The value of a text of the server's own that is asked again and again: its tokens and its tree are made once."""
+    return QueryText(text)

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from bench import data
 from bench.client import BATCH_ROWS, PlainClient
-from bench.report import Figure, at_least, number
+from bench.report import Figure, at_least, at_most, compare, number
 from bench.scale import Scale
 from bench.server import Server
 from bench.timing import in_turns
@@ -61,13 +61,13 @@ class Discard:
 class Loader:
     """Loads rows into a new table each time."""
 
-    def __init__(self, server: Server, rows: pa.Table, how: str) -> None:
-        self._server, self._rows, self._how = server, rows, how
+    def __init__(self, server: Server, rows: pa.Table, how: str, clause: str = "") -> None:
+        self._server, self._rows, self._how, self._clause = server, rows, how, clause
 
     def start(self) -> None:
         """Make an empty table in the place of the last one."""
         self._server.client.execute("DROP TABLE IF EXISTS t")
-        self._server.client.execute(f"CREATE TABLE t ({data.COLUMNS})")
+        self._server.client.execute(f"CREATE TABLE t ({data.COLUMNS}{self._clause})")
 
     def load(self) -> None:
         """Ingest, until it is acknowledged; SETTLED means that it is encoded, too."""
@@ -116,4 +116,19 @@ def run(scale: Scale) -> list[Figure]:
         if not name.endswith(SETTLED):
             target = at_least(0.25) if name.endswith("pyarrow") else None  # whose client sends to the other server
             figures.append(Figure(f"{what}, share of a DoPut", ours, other, rate / discarded, target))
-    return figures
+    return [*figures, unique(scale)]
+
+
+def unique(scale: Scale) -> Figure:
+    """What a UNIQUE on a column without order costs a stream."""
+    rows = data.rows(data.sorted_keys(scale.of(ROWS, TINY_ROWS)))
+    with Server() as server:
+        loaders = {clause: Loader(server, rows, "pyarrow", clause) for clause in ("", ", UNIQUE (a)")}
+        times = in_turns(
+            {clause: loader.load for clause, loader in loaders.items()},
+            scale.rounds,
+            before={clause: loader.start for clause, loader in loaders.items()},
+            after={clause: loader.check for clause, loader in loaders.items()},
+        )
+    what = f"bulk ingest of {len(rows):,} rows with one UNIQUE, against none"
+    return compare(what, times[", UNIQUE (a)"], times[""], "without", at_most(1.6))

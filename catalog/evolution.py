@@ -133,6 +133,38 @@ def set_nullable(table: TableDef, name: str, *, nullable: bool) -> TableDef:
     return _with_column(table, replace(column, nullable=nullable, held_null=column.stores_null))
 
 
+def set_type(table: TableDef, name: str, data_type: pa.DataType) -> TableDef:
+    """Put a column of another type in the place of one that is not in the key.
+
+    To files it is a new one, so that no reader takes what they have for it. Every live row has yet to get its value.
+    """
+    old = _user_column(table, name)
+    if old.id in table.key:
+        raise DatabaseError(ErrorKind.UNSUPPORTED, f"column {name} is in the key of {table.name} and keeps its type")
+    physical, new_id = _free_physical(table, name), table.next_column_id
+    new = replace(old, id=new_id, physical=physical, type=data_type, added=table.version + 1, before=None)
+    new = replace(new, held_null=True)
+    ids = {old.id: new_id}
+    uniques = tuple(replace(one, columns=tuple(ids.get(c, c) for c in one.columns)) for one in table.uniques)
+    if any(new_id in unique.columns for unique in uniques) or old.id in table.options.bloom_columns:
+        require_comparable(table, new, "UNIQUE, or have a bloom filter")
+    retention = table.options.retention
+    if retention is not None and retention.column == old.id:
+        raise DatabaseError(
+            ErrorKind.INVALID, f"column {name} is the retention_column of {table.name}; change that first"
+        )
+    blooms = tuple(ids.get(column_id, column_id) for column_id in table.options.bloom_columns)
+    return replace(
+        table,
+        version=table.version + 1,
+        columns=tuple(new if column.id == old.id else column for column in table.columns),
+        uniques=uniques,
+        options=replace(table.options, bloom_columns=blooms),
+        next_column_id=new_id + 1,
+        used_physical=table.used_physical | {physical},
+    )
+
+
 def rename_table(table: TableDef, new: str) -> TableDef:
     """Give a table another name in its namespace. Its id and its folder stay."""
     check_name("table", new)
@@ -165,13 +197,18 @@ def set_options(table: TableDef, options: TableOptions) -> TableDef:
     return replace(table, version=table.version + 1, options=options)
 
 
+def _free_physical(table: TableDef, name: str) -> str:
+    """What files call a new column, which none of them has."""
+    while name in table.used_physical:
+        name = f"{name}#{table.next_column_id}"
+    return name
+
+
 def _append_column(table: TableDef, spec: ColumnSpec, *, in_key: bool) -> TableDef:
     if len(table.columns) >= COLUMNS_MAX:
         hidden = ", with the hidden key that it has without a PRIMARY KEY" if HIDDEN_KEY_COLUMN in table.by_name else ""
         raise DatabaseError(ErrorKind.INVALID, f"table {table.name} has more than {COLUMNS_MAX} columns{hidden}")
-    physical = spec.name
-    while physical in table.used_physical:
-        physical = f"{physical}#{table.next_column_id}"
+    physical = _free_physical(table, spec.name)
     column = Column(
         id=table.next_column_id,
         name=spec.name,

@@ -17,6 +17,7 @@ from catalog.evolution import (
     set_default,
     set_nullable,
     set_options,
+    set_type,
 )
 from catalog.policies import Policy
 from catalog.types import format_type, is_nested
@@ -35,6 +36,7 @@ from flightserver.sql.table_statements import (
     SetDefault,
     SetNullable,
     SetOptions,
+    SetType,
 )
 from flightserver.sql.text.query_text import QueryText
 from flush.publish.columns import check_publishable
@@ -79,21 +81,29 @@ def _changed(table: TableDef, action: AlterAction) -> TableDef:
             return table if if_exists and name not in table.by_name else drop_column(table, name)
         case RenameColumn(old, new):
             return rename_column(table, old, new)
-        case AddCheck(check):
-            return add_check(table, check)
-        case AddUnique(unique):
-            return add_unique(table, unique)
-        case DropConstraint(name, if_exists):
-            return table if if_exists and name not in constraint_names(table) else drop_constraint(table, name)
+        case AddCheck() | AddUnique() | DropConstraint():
+            return _with_constraints(table, action)
         case SetComment(name, comment):
             return set_comment(table, name, comment)
         case SetOptions(options):
             return with_options(table, options)
         case SetNullable(name, nullable):
             return set_nullable(table, name, nullable=nullable)
+        case SetType(name, data_type):
+            return set_type(table, name, data_type)
         case SetDefault(name, text):
             default = None if text is None else parse_default(text, table.column(name).type, name)
             return set_default(table, name, default)
+
+
+def _with_constraints(table: TableDef, action: AddCheck | AddUnique | DropConstraint) -> TableDef:
+    match action:
+        case AddCheck(check):
+            return add_check(table, check)
+        case AddUnique(unique):
+            return add_unique(table, unique)
+        case DropConstraint(name, if_exists):
+            return table if if_exists and name not in constraint_names(table) else drop_constraint(table, name)
 
 
 def with_options(table: TableDef, options: Mapping[str, str]) -> TableDef:

@@ -18,8 +18,8 @@ from flightserver.access.rights import Use
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.altered import altered, for_session, refuse_named_column, what_names
-from flightserver.execution.names import names_in_view
 from flightserver.execution.new_constraints import Demands, NewConstraints
+from flightserver.execution.retyping import Retyping, refuse_read
 from flightserver.execution.rows import Affected
 from flightserver.sql.table_statements import (
     AddCheck,
@@ -29,6 +29,7 @@ from flightserver.sql.table_statements import (
     RenameTable,
     SetDefault,
     SetNullable,
+    SetType,
 )
 
 _DONE = Affected(0)
@@ -40,12 +41,16 @@ class Altering:
     def __init__(self, database: Database, constraints: NewConstraints) -> None:
         self._database = database
         self._constraints = constraints
+        self._retyping = Retyping(database, constraints)
 
     def alter(self, statement: AlterTable, context: Context) -> Affected:
         """Carry out all actions of a statement, or none."""
         table = context.table(statement.table, Use.DEFINE)
         if any(_demands(action) for action in statement.actions):
             return self._demand(table, statement.actions, context)
+        if any(isinstance(action, SetType) for action in statement.actions):
+            self._retyping.retype(table, statement.actions, context)
+            return _DONE
         if table.name in context.temporary.by_name:
             context.temporary.alter(table, lambda now: for_session(self._after(now, statement.actions)))
             return _DONE
@@ -169,10 +174,7 @@ def _put_back(column: Column, before: TableDef, made: TableDef) -> Column:
 
 def _refuse_named(table: TableDef, door: Door) -> None:
     """Raise INVALID while a view, a policy or a constraint names a table."""
-    reader = next((view for view in door.views(Use.DEPEND) if table.name in names_in_view(view)), None)
-    if reader is not None:
-        what = f"view {reader.name}" if door.admits(Use.DESCRIBE, reader) else "a view of others"
-        raise DatabaseError(ErrorKind.INVALID, f"{what} reads {table.name} by its name; drop that first")
+    refuse_read(table, door)
     namer = what_names(table.name.table, door.registry.policies_of(table.id), table.checks)
     if namer is not None:
         raise DatabaseError(ErrorKind.INVALID, f"{namer} names {table.name}; drop that first")

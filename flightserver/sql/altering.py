@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 
+import pyarrow as pa
+
 from catalog.definition import SYSTEM_COLUMNS
-from catalog.errors import ErrorKind
+from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import CATALOG_NAME
+from catalog.types import parse_type
 from flightserver.sql.columns import constraint_name, read_column, unique_constraint
 from flightserver.sql.options import check_option_names, option_list
 from flightserver.sql.row_conditions import read_check
@@ -22,6 +25,7 @@ from flightserver.sql.table_statements import (
     SetDefault,
     SetNullable,
     SetOptions,
+    SetType,
 )
 from flightserver.sql.text.cursor import Cursor, stop_at
 from flightserver.sql.text.queries import QueryReader
@@ -42,8 +46,8 @@ def read_action(cursor: QueryReader) -> AlterAction:
     return action(cursor)
 
 
-def _alter_column(cursor: Cursor) -> SetDefault | SetNullable:
-    """Read what follows ALTER within ALTER TABLE: `[COLUMN] c SET | DROP …`."""
+def _alter_column(cursor: Cursor) -> SetDefault | SetNullable | SetType:
+    """Read what follows ALTER within ALTER TABLE: `[COLUMN] c SET | DROP | TYPE …`."""
     cursor.accept("COLUMN")
     name = cursor.name("column")
     if cursor.accept("SET", "DEFAULT"):
@@ -54,11 +58,26 @@ def _alter_column(cursor: Cursor) -> SetDefault | SetNullable:
         return SetNullable(name, nullable=False)
     if cursor.accept("DROP", "NOT", "NULL"):
         return SetNullable(name, nullable=True)
-    if cursor.at("TYPE") or cursor.at("SET", "DATA"):
-        raise cursor.unsupported("a column keeps its type; add one of the other type, then UPDATE, DROP and RENAME")
+    if cursor.accept("TYPE") or cursor.accept("SET", "DATA", "TYPE"):
+        return SetType(name, _type(cursor, name))
     raise cursor.unsupported(
-        f"expected SET DEFAULT, DROP DEFAULT, SET NOT NULL or DROP NOT NULL, found {cursor.found()}"
+        f"expected TYPE, SET DEFAULT, DROP DEFAULT, SET NOT NULL or DROP NOT NULL, found {cursor.found()}"
     )
+
+
+def _type(cursor: Cursor, column: str) -> pa.DataType:
+    """Read a type; how values become it is not to be said."""
+    start = cursor.peek()
+    text = cursor.slice_type(stop_at(",", "USING", "COLLATE"))
+    if cursor.at_any("USING", "COLLATE"):
+        message = (
+            "values are converted as INSERT does; add a column, then UPDATE, DROP and RENAME for other conversions"
+        )
+        raise cursor.unsupported(message)
+    try:
+        return parse_type(text)
+    except DatabaseError as error:
+        raise cursor.error(f"column {column}: {error.message}", error.kind, start) from None
 
 
 def _default_text(cursor: Cursor) -> str:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import pyarrow as pa
+
 from catalog.definition import CheckSpec, ColumnSpec, TableKind, UniqueSpec
 from flightserver.sql.statements import Statement, TableRef
 from flightserver.sql.text.query_text import QueryText
@@ -147,6 +149,14 @@ class SetNullable:
     nullable: bool
 
 
+@dataclass(frozen=True)
+class SetType:
+    """ALTER TABLE … ALTER COLUMN … TYPE."""
+
+    name: str
+    type: pa.DataType
+
+
 AlterAction = (
     AddColumn
     | DropColumn
@@ -157,6 +167,7 @@ AlterAction = (
     | DropConstraint
     | SetDefault
     | SetNullable
+    | SetType
     | SetComment
 )
 

@@ -25,7 +25,8 @@ class ScopeWrites:
     """What a transaction has written to one scope: `working` is what it reads, `base` what it began with.
 
     `deleted` holds the keys of its tombstones, which `working` shows only as rows that are not there. With `replaced`,
-    every row of `base` is gone, too.
+    every row of `base` is gone, too. `held` means that
+    nobody else may have written rows to the scope by the commit.
     """
 
     state: ScopeState
@@ -36,11 +37,14 @@ class ScopeWrites:
     outcomes: Mapping[Idempotency, Outcome] = field(default_factory=dict)
     notes: tuple[tuple[Note, Outcome], ...] = ()
     replaced: bool = False
+    held: bool = False
 
     @property
     def has_changes(self) -> bool:
         """Tell whether there is anything to commit."""
-        return self.working.last_seq > self.base.last_seq or bool(self.outcomes or self.notes or self.loads)
+        return self.working.last_seq > self.base.last_seq or bool(
+            self.outcomes or self.notes or self.loads or self.held
+        )
 
     @property
     def only_load(self) -> StagedLoad | None:

@@ -149,6 +149,15 @@ class Transaction:
                 raise
             return Outcome.together(outcomes)
 
+    def hold(self, scope: ScopeOf) -> None:
+        """Let the commit be a CONFLICT if anybody else has written rows to a scope by then, whatever the keys.
+
+        A stream that does nothing but delete is one only where it is for a key that is written here, too.
+        """
+        with self._lock:
+            self._begin()
+            self._keep(replace(self._writes_of(*scope), held=True))
+
     def staging(self, scope: ScopeOf) -> ScopeState:
         """The scope by its committed definition: nobody else must meet a new one before its time."""
         with self._lock:
@@ -345,7 +354,7 @@ class Transaction:
         self._loads.remove(load)
 
     def _refuse_conflict(self, writes: ScopeWrites, head: Snapshot, written: Written) -> None:
-        refuse_conflict(writes.base, head, written, self._store.files, whole=writes.replaced)
+        refuse_conflict(writes.base, head, written, self._store.files, whole=writes.replaced or writes.held)
 
     def _keeps(self, writes: ScopeWrites) -> bool:
         """Tell whether a table that was written is still there as far as the transaction knows.

@@ -238,7 +238,7 @@ def test_reserved_namespaces_are_closed(name: str) -> None:
         "DROP INDEX i",
         "DROP DATABASE d",
         "ALTER VIEW v AS SELECT 1",
-        "ALTER TABLE t ALTER COLUMN a TYPE INT",
+        "ALTER TABLE t ALTER COLUMN a TYPE INT USING 1",
         "ALTER TABLE t ADD PRIMARY KEY (a)",
         "ALTER TABLE t ADD a INT PRIMARY KEY",
         "ALTER TABLE t ADD b INT UNIQUE",

@@ -115,6 +115,17 @@ def test_other_keys_are_no_conflict(both: TableAccess, change: str) -> None:
     assert both.values() == expected
 
 
+@pytest.mark.parametrize("change", [name for name in CHANGES if name != "bulk delete"])
+def test_what_a_transaction_holds_nobody_else_may_have_written(both: TableAccess, change: str) -> None:
+    """Whatever the keys, and if it wrote nothing itself: it is about rows that were not there."""
+    transaction, _ = inside(both)
+    transaction.hold((both.definition, None))
+    CHANGES[change](both)
+    expected = both.values()
+    conflict(transaction.commit)
+    assert both.values() == expected
+
+
 def test_another_tables_keys_are_no_conflict(both: TableAccess, other: TableAccess) -> None:
     """Keys are compared table by table."""
     transaction, mine = inside(both)

@@ -1,0 +1,138 @@
+"""ALTER COLUMN TYPE: every row has its value in the other type afterwards, or nothing has changed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from catalog.roles import Role
+from tests.rights.house import House, Person
+
+TABLE = "CREATE TABLE t (id BIGINT PRIMARY KEY, v INT DEFAULT 7 CHECK (v < 100), s TEXT, u INT UNIQUE)"
+
+
+@pytest.fixture(params=["hot", "cold"])
+def root(house: House, request: pytest.FixtureRequest) -> Iterator[Person]:
+    """Who has a table with rows in memory, or in files of which some are dead, with a column that is younger."""
+    person = house.person("root")
+    person.ok(TABLE)
+    person.ok("INSERT INTO t VALUES (1, 5, '12', 1), (2, 5, NULL, 3), (3, NULL, '-3', 4), (4, 4, 'gone', 5)")
+    if request.param == "cold":
+        person.ok("FLUSH TABLE t")
+    person.ok("ALTER TABLE t ADD COLUMN n INT DEFAULT 9")
+    person.ok("DELETE FROM t WHERE id = 4")
+    person.ok("UPDATE t SET v = 6 WHERE id = 2")
+    yield person
+    person.update("ROLLBACK")
+    person.ok("DROP VIEW IF EXISTS seen")
+    for name in ("t", "u", "made"):
+        person.ok(f"DROP TABLE IF EXISTS {name} CASCADE")
+
+
+def rows(person: Person) -> list[tuple[object, ...]]:
+    """What the table has."""
+    return [tuple(row.values()) for row in person.ok("SELECT * FROM t ORDER BY id")]
+
+
+@pytest.mark.parametrize(
+    ("action", "column", "values"),
+    [
+        ("v TYPE BIGINT", 1, [5, 6, None]),
+        ("v SET DATA TYPE TEXT", 1, ["5", "6", None]),
+        ("s TYPE INT", 2, [12, None, -3]),
+        ("u TYPE DOUBLE", 3, [1.0, 3.0, 4.0]),
+        ("n TYPE BIGINT", 4, [9, 9, 9]),
+    ],
+)
+def test_a_column_gets_another_type(root: Person, action: str, column: int, values: list[object]) -> None:
+    """In its place, with its rows, those too that come later, over FLUSH and COMPACT; constraints stay."""
+    root.ok(f"ALTER TABLE t ALTER COLUMN {action}")
+    assert [row[column] for row in rows(root)] == values
+    root.ok("INSERT INTO t (id, u) VALUES (9, 99)")
+    root.ok("FLUSH TABLE t")
+    root.ok("COMPACT TABLE t")
+    assert [row[column] for row in rows(root)][:3] == values
+    assert "t_u_key" in root.refused("INSERT INTO t (id, u) VALUES (10, 99)")
+    assert "t_v_check" in root.refused("INSERT INTO t (id, v) VALUES (10, 100)")
+
+
+def test_a_value_that_does_not_fit_leaves_all_as_it_was(root: Person) -> None:
+    """The error has the value."""
+    root.ok("UPDATE t SET s = 'word' WHERE id = 1")
+    before = rows(root)
+    assert "word" in root.refused("ALTER TABLE t ALTER s TYPE INT")
+    assert rows(root) == before
+    root.ok("INSERT INTO t VALUES (5, 1, 'text', 9, 1)")
+
+
+def test_what_constraints_demand_is_asked_again(root: Person) -> None:
+    """Values that become alike are not UNIQUE any more, and the values stay."""
+    root.ok("CREATE TABLE made (v DOUBLE UNIQUE)")
+    root.ok("INSERT INTO made VALUES (1.2), (1.4)")
+    assert "is UNIQUE" in root.refused("ALTER TABLE made ALTER v TYPE INT")
+    assert [row["v"] for row in root.ok("SELECT v FROM made ORDER BY v")] == [1.2, 1.4]
+
+
+@pytest.mark.parametrize(
+    ("action", "error"),
+    [
+        ("id TYPE INT", "in the key"),
+        ("nothing TYPE INT", "nothing"),
+        ("s TYPE INT USING length(s)", "UPDATE"),
+        ("u TYPE INT[]", "u"),
+        ("v TYPE BIGINT, DROP COLUMN s", "by itself"),
+        ("v TYPE NOTHING", "NOTHING"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(root: Person, action: str, error: str) -> None:
+    """With a word of what to do."""
+    before = rows(root)
+    assert error.lower() in root.refused(f"ALTER TABLE t ALTER COLUMN {action}").lower()
+    assert rows(root) == before
+
+
+def test_a_view_and_a_policy_keep_the_types_that_they_read(root: Person) -> None:
+    """Until they are dropped; and the rows of others are not rewritten."""
+    root.ok("CREATE VIEW seen AS SELECT v FROM t")
+    assert "seen" in root.refused("ALTER TABLE t ALTER v TYPE BIGINT")
+    root.ok("DROP VIEW seen")
+    root.ok("CREATE POLICY few ON t USING (v < 10)")
+    assert "few" in root.refused("ALTER TABLE t ALTER v TYPE BIGINT")
+    root.ok("ALTER TABLE t ALTER s TYPE INT")
+    root.ok("CREATE USER TABLE u (id BIGINT PRIMARY KEY, v INT)")
+    assert "USER" in root.refused("ALTER TABLE u ALTER v TYPE BIGINT")
+
+
+def test_only_who_may_define_does_so(house: House, root: Person) -> None:
+    """And not in a transaction."""
+    root.ok("GRANT SELECT, INSERT, UPDATE, DELETE ON t TO ann")
+    house.person("ann").refused("ALTER TABLE t ALTER v TYPE BIGINT")
+    root.ok("BEGIN")
+    assert "by itself" in root.refused("ALTER TABLE t ALTER v TYPE BIGINT")
+
+
+def test_a_transaction_that_wrote_before_loses(house: House, root: Person) -> None:
+    """Its rows are of the other definition."""
+    other = house.person("root")
+    other.ok("BEGIN")
+    other.ok("INSERT INTO t (id, v) VALUES (8, 8)")
+    root.ok("ALTER TABLE t ALTER v TYPE BIGINT")
+    assert "run" in other.refused("COMMIT")
+    other.update("ROLLBACK")
+    assert len(rows(root)) == 3
+
+
+def test_types_outlast_a_restart(tmp_path: Path) -> None:
+    """Rows in files, in memory and in a segment."""
+    opened = House(tmp_path / "data", {"root": Role.SYSTEM})
+    root = opened.person("root")
+    root.ok("CREATE TABLE t (id BIGINT PRIMARY KEY, v INT)")
+    assert root.ingest("t", pa.table({"id": range(60_000), "v": [1] * 60_000})).error is None
+    root.ok("INSERT INTO t VALUES (-1, 1)")
+    root.ok("ALTER TABLE t ALTER v TYPE TEXT")
+    opened.close()
+    again = House(tmp_path / "data", {"root": Role.SYSTEM})
+    found = again.person("root").ok("SELECT v, count(*) AS n FROM t GROUP BY v")
+    assert found == [{"v": "1", "n": 60_001}]
+    again.close()

@@ -12,6 +12,7 @@ knows no table.
 import fcntl
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -76,6 +77,14 @@ class DataFolder:
             self._beginning.replace(self._format)
             durable.sync_folder(self.root)
         return store
+
+    def fresh_spill(self) -> Path:
+        """An empty folder for what queries spill, without what a server that was killed has left there."""
+        spill = self.root / "spill"
+        with usable(self.root):
+            shutil.rmtree(spill, ignore_errors=True)
+            spill.mkdir()
+        return spill
 
     def copy_format(self, target: Path) -> None:
         """Write into a copy of the folder which format it has."""

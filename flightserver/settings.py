@@ -109,7 +109,7 @@ class Settings(BaseModel):
     )
     node_id: int = Field(0, ge=0, le=1023, description="this server's part of every _seq")
     memory_limit_mb: int = Field(4096, ge=64, description="memory of all running queries; beyond it they spill or fail")
-    spill_limit_mb: int = Field(32768, ge=0, description="disk space for spilled data")
+    spill_limit_mb: int = Field(32768, ge=0, description="disk space for spilled data, in the data folder")
     cache_mb: int = Field(512, ge=16, description="memory for keys of batches, and as much again for blooms")
     decoded_mb: int = Field(
         512,

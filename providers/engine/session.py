@@ -184,7 +184,7 @@ def _start_workers() -> None:
 class QueryEngine:
     """Plans read-only SQL over relations that the caller names."""
 
-    def __init__(self, limits: EngineLimits, scratch: Path) -> None:
+    def __init__(self, limits: EngineLimits, spill: Path) -> None:
         self._names = _StatementNames()
         self.turns = threading.BoundedSemaphore(limits.threads)
         """Held while a query is planned, and while a short one runs: more at once would only take turns on the cores.
@@ -192,9 +192,9 @@ class QueryEngine:
         Who holds one waits for no other lock.
         """
         self._limits = limits
-        of_most = _runtime(limits, scratch, SqlDialect.PLAIN)
+        of_most = _runtime(limits, spill, SqlDialect.PLAIN)
         self._runtimes = {
-            dialect: of_most if dialect in _MOST else _runtime(limits, scratch, dialect) for dialect in SqlDialect
+            dialect: of_most if dialect in _MOST else _runtime(limits, spill, dialect) for dialect in SqlDialect
         }
         self._sessions = {(dialect, BATCH_ROWS): self._made(dialect, BATCH_ROWS) for dialect in SqlDialect}
         self._making = threading.Lock()
@@ -345,10 +345,10 @@ class _Catalog(CatalogProvider):
         return _Schema(name, self._names)
 
 
-def _runtime(limits: EngineLimits, scratch: Path, dialect: SqlDialect) -> RuntimeEnvBuilder:
+def _runtime(limits: EngineLimits, spill: Path, dialect: SqlDialect) -> RuntimeEnvBuilder:
     """What the sessions of a dialect share: their memory and the space to spill to."""
     memory_bytes = int(limits.memory_bytes * _MEMORY_SHARE[dialect])
-    return RuntimeEnvBuilder().with_disk_manager_specified(scratch).with_fair_spill_pool(memory_bytes)
+    return RuntimeEnvBuilder().with_disk_manager_specified(spill).with_fair_spill_pool(memory_bytes)
 
 
 def _session(

@@ -112,6 +112,16 @@ def test_a_folder_can_be_opened_after_its_owner_died(tmp_path: Path) -> None:
     DataFolder(tmp_path).close()
 
 
+def test_what_a_dead_owner_has_spilled_is_gone(tmp_path: Path) -> None:
+    """The folder for it is empty each time."""
+    folder = DataFolder(tmp_path / "data")
+    (folder.fresh_spill() / "datafusion-x").mkdir()
+    folder.close()
+    again = DataFolder(tmp_path / "data")
+    assert list(again.fresh_spill().iterdir()) == []
+    again.close()
+
+
 @pytest.mark.parametrize("found", [FORMAT_VERSION + 1, FORMAT_VERSION - 1, "1"])
 def test_another_format_is_refused(tmp_path: Path, found: object) -> None:
     """A folder of another format is not touched, and the message names both formats."""

@@ -61,6 +61,7 @@ FOR_ANOTHER: Mapping[type[Statement], str] = {
     sql.Insert: "INSERT",
     sql.Update: "UPDATE",
     sql.Delete: "DELETE",
+    sql.Merge: "MERGE",
 }
 """How it calls others, which are recorded when they are for another user; those without a name are `STATEMENT`."""
 
@@ -68,7 +69,7 @@ _WITHOUT_COMMIT = frozenset(
     {server.Backup, server.KillQuery, server.KillSession, server.KillJob, tables.PublishTable, tables.RebuildManifest}
 )
 
-COMMITTED = frozenset({*ACTIONS, sql.Insert, sql.Update, sql.Delete} - _WITHOUT_COMMIT)
+COMMITTED = frozenset({*ACTIONS, sql.Insert, sql.Update, sql.Delete, sql.Merge} - _WITHOUT_COMMIT)
 """Statements whose commits carry their records."""
 
 READ = "SELECT"

@@ -162,6 +162,7 @@ STATEMENTS: Mapping[type[Statement], Demand] = {
     sql.Insert: _uses(Use.INSERT, Use.READ),
     sql.Update: _uses(Use.UPDATE, Use.READ),
     sql.Delete: _uses(Use.DELETE, Use.READ),
+    sql.Merge: _uses(Use.INSERT, Use.UPDATE, Use.DELETE, Use.READ),
     sql.Truncate: _uses(Use.DELETE),
     tables.CreateNamespace: _uses(Use.DESCRIBE),
     tables.DropNamespace: _uses(Use.DEFINE),

@@ -1,4 +1,4 @@
-"""INSERT, UPDATE, DELETE, TRUNCATE: each becomes rows for the one commit path."""
+"""INSERT, UPDATE, DELETE, MERGE, TRUNCATE: each becomes rows for the one commit path."""
 
 from collections.abc import Callable
 
@@ -12,10 +12,11 @@ from flightserver.execution.changes import Changes
 from flightserver.execution.direct import DirectReads
 from flightserver.execution.guarding import Guard
 from flightserver.execution.inserts import Inserts
+from flightserver.execution.merging import Merges
 from flightserver.execution.reading import Reader
 from flightserver.execution.rows import Affected
 from flightserver.execution.writing import Writing
-from flightserver.sql.statements import Delete, Insert, Statement, Truncate, Update
+from flightserver.sql.statements import Delete, Insert, Merge, Statement, Truncate, Update
 
 
 class Dml:
@@ -28,6 +29,7 @@ class Dml:
             Insert: Inserts(self._writing).run,
             Update: changes.update,
             Delete: changes.delete,
+            Merge: Merges(self._writing).run,
             Truncate: changes.truncate,
         }
 

@@ -18,6 +18,7 @@ from flightserver.execution.direct import NO_PARAMETERS, Described, DirectReads
 from flightserver.execution.dml import Dml
 from flightserver.execution.granting import Granting
 from flightserver.execution.maintenance import Maintenance
+from flightserver.execution.merging import Merging
 from flightserver.execution.on_cluster import ClusterQueries
 from flightserver.execution.parameters import bound_rows, check_bound, comparable, parameter_schema
 from flightserver.execution.reading import PlannedQuery, Reader
@@ -31,7 +32,7 @@ from flightserver.execution.targets import target
 from flightserver.execution.written_defaults import with_defaults
 from flightserver.sql.meaning.lookups import value_of
 from flightserver.sql.parser import Parsed
-from flightserver.sql.statements import Delete, Insert, Query, Statement, SubstraitQuery, Update
+from flightserver.sql.statements import Delete, Insert, Merge, Query, Statement, SubstraitQuery, Update
 from flightserver.sql.table_statements import Compact, Flush, PublishTable, RebuildManifest
 from flightserver.sql.text.constants import is_constant
 from flightserver.sql.text.parameters import count_parameters, places_in_values
@@ -117,7 +118,7 @@ class Executor:
         if self.dml.handles(statement):
             return self._change(statement, context, bound, count)
         if count:
-            raise DatabaseError(ErrorKind.INVALID, "only queries, INSERT, UPDATE and DELETE take parameters")
+            raise DatabaseError(ErrorKind.INVALID, "only queries, INSERT, UPDATE, DELETE and MERGE take parameters")
         for handler in (self._show, self.ddl, self._granting, self._administration, self._checks):
             if handler.handles(statement):
                 return handler.run(statement, context)
@@ -188,6 +189,8 @@ class Executor:
         """Types of parameters in changes: of the columns that they are inserted into, assigned to or compared with."""
         if isinstance(statement, Insert) and statement.rows is not None:
             return _inserted_types(statement, context)
+        if isinstance(statement, Merge):
+            return Merging.of(statement, context).parameter_types(self.reader, context)
         table = target(statement, context)
         types = self._types_by_key(statement, context)
         if types is None:

@@ -92,12 +92,21 @@ class Guard:
             rule = rule_on_writing(self._context.door, self._table, privilege)
             if rule is None:
                 continue
-            text = recurring(f"SELECT count(*) AS n FROM {source} WHERE NOT {rule.condition}")
-            found = failing_closed(self._table.name, partial(self._ask, text, given, {}))
-            if found.column(0)[0].as_py():
-                raise DatabaseError(
-                    ErrorKind.DENIED, f"a new row is not allowed by the row policies of {self._table.name}"
-                )
+            self._refuse_outside(rule, source, given, "a new row is not allowed")
+
+    def refuse_untouchable(self, rows: pa.Table, privilege: Privilege) -> None:
+        """Raise DENIED when one of some stored rows, in physical columns, may not be changed so."""
+        rule = rule_on_rows(self._context.door, self._table, Privilege.SELECT, privilege)
+        if rule is not None and rows.num_rows:
+            named = rows.rename_columns([column.name for column in self._table.columns])
+            given = {TableName(self._context.namespace, OFFERED): named}
+            self._refuse_outside(rule, offered_rows(self._table), given, "a row that exists may not be changed")
+
+    def _refuse_outside(self, rule: RowRule, source: str, given: Mapping[TableName, pa.Table], what: str) -> None:
+        text = recurring(f"SELECT count(*) AS n FROM {source} WHERE NOT ({rule.condition})")
+        found = failing_closed(self._table.name, partial(self._ask, text, given, {}))
+        if found.column(0)[0].as_py():
+            raise DatabaseError(ErrorKind.DENIED, f"{what} by the row policies of {self._table.name}")
 
     def refuse_hidden(self, snapshot: Snapshot, offered: Change) -> None:
         """Raise DENIED when a row would be replaced that may not be seen or changed."""

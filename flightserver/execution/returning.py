@@ -22,7 +22,7 @@ from flightserver.execution.reading import Given, Reader
 from flightserver.execution.rewriting import mentions_query, qualified
 from flightserver.execution.rows import Rows
 from flightserver.execution.sources import Parameters
-from flightserver.sql.statements import Delete, Insert, Statement, Update
+from flightserver.sql.statements import Delete, Insert, Merge, Statement, Update
 from flightserver.sql.text.parameters import count_parameters
 from flightserver.sql.text.query_text import QueryText
 from providers.commit.apply import holding
@@ -36,7 +36,7 @@ def returning_query(statement: Statement, context: Context) -> QueryText | None:
 
     Rows come in the order in which they are written.
     """
-    if not isinstance(statement, Insert | Update | Delete) or statement.returning is None:
+    if not isinstance(statement, Insert | Update | Delete | Merge) or statement.returning is None:
         return None
     alias = None if isinstance(statement, Insert) else statement.alias
     called = quote_identifier(alias or statement.table.table)
@@ -57,7 +57,7 @@ class Returning:
 
     @classmethod
     def of(
-        cls, reader: Reader, statement: Insert | Update | Delete, context: Context, bound: pa.Table | None
+        cls, reader: Reader, statement: Insert | Update | Delete | Merge, context: Context, bound: pa.Table | None
     ) -> "Returning | None":
         """What a statement gives back; None where it has no RETURNING."""
         text = returning_query(statement, context)
@@ -82,7 +82,9 @@ class Returning:
             self._note(snapshot, change.rows)
             if change.deleted is None:
                 return change
-            return tombstones(snapshot.table, change.rows.select([c.physical for c in snapshot.table.key_columns]))
+            key = [column.physical for column in snapshot.table.key_columns]
+            removed = change.rows.filter(pa.array(change.deleted)).select(key)
+            return Change.concat([Change(change.live_rows), tombstones(snapshot.table, removed)])
 
         return noted
 

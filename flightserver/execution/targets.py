@@ -7,12 +7,23 @@ from catalog.definition import TableDef
 from catalog.errors import DatabaseError, ErrorKind
 from flightserver.access.rights import Use
 from flightserver.context import Context
-from flightserver.sql.statements import Assignment, Delete, Insert, OnConflict, Statement, Update
+from flightserver.sql.statements import (
+    Assignment,
+    Delete,
+    Insert,
+    Merge,
+    MergeAction,
+    OnConflict,
+    Statement,
+    Update,
+)
 from flightserver.sql.text.query_text import QueryText
+
+_USES = {MergeAction.UPDATE: Use.UPDATE, MergeAction.DELETE: Use.DELETE, MergeAction.INSERT: Use.INSERT}
 
 
 @overload
-def target(statement: Insert | Update | Delete, context: Context) -> TableDef: ...
+def target(statement: Insert | Update | Delete | Merge, context: Context) -> TableDef: ...
 
 
 @overload
@@ -33,6 +44,13 @@ def target(statement: Statement, context: Context) -> TableDef | None:
         case Update():
             _refuse_stream(context.table(statement.table, Use.UPDATE))
             return context.table(statement.table, Use.READ)
+        case Merge(clauses=clauses):
+            for use in {_USES[clause.action] for clause in clauses if clause.action in _USES}:
+                context.table(statement.table, use)
+            table = context.table(statement.table, Use.READ)
+            if any(clause.action is MergeAction.UPDATE for clause in clauses):
+                _refuse_stream(table)
+            return table
         case Delete(where=None, using_text=None):
             return context.table(statement.table, Use.DELETE)
         case Delete():

@@ -31,7 +31,7 @@ from flightserver.execution.returning import Returning
 from flightserver.execution.rewriting import PLACE
 from flightserver.execution.rows import Affected
 from flightserver.execution.sources import Parameters
-from flightserver.sql.statements import Delete, Insert, Update
+from flightserver.sql.statements import Delete, Insert, Merge, Update
 from flightserver.sql.text.query_text import QueryText
 from providers.commit.apply import after_commit, versions_of
 from providers.commit.resolve import OnExisting, resolve_keys
@@ -115,7 +115,7 @@ class Writing:
         return planned.rows().to_table(context.stop)
 
     def returning(
-        self, statement: Insert | Update | Delete, context: Context, bound: pa.Table | None
+        self, statement: Insert | Update | Delete | Merge, context: Context, bound: pa.Table | None
     ) -> Returning | None:
         """What a statement gives back; None where it has no RETURNING."""
         return Returning.of(self.reader, statement, context, bound)

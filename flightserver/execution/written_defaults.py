@@ -10,10 +10,20 @@ from catalog.definition import Column, DefaultFunction, TableDef
 from catalog.errors import DatabaseError, ErrorKind
 from flightserver.access.rights import Use
 from flightserver.context import Context
-from flightserver.execution.targets import inserted_columns
+from flightserver.execution.targets import check_width, inserted_columns
 from flightserver.sql.default_cells import without_defaults
 from flightserver.sql.literal_rows import parameter_rows
-from flightserver.sql.statements import Assignment, Explain, Insert, OnConflict, Statement, Update
+from flightserver.sql.statements import (
+    Assignment,
+    Explain,
+    Insert,
+    Merge,
+    MergeAction,
+    MergeClause,
+    OnConflict,
+    Statement,
+    Update,
+)
 from flightserver.sql.text.query_text import QueryText
 
 _TEXTS = {DefaultFunction.NOW: "now()", DefaultFunction.CURRENT_USER: "CURRENT_USER"}
@@ -32,6 +42,9 @@ def with_defaults(statement: Statement, context: Context) -> Statement:
         case Update(assignments=assignments) if _are_said(assignments):
             table = context.table(statement.table, Use.UPDATE)
             return replace(statement, assignments=_assigned(assignments, table))
+        case Merge(clauses=clauses) if any(_leaves_out(clause) for clause in clauses):
+            table = context.table(statement.table, Use.READ)
+            return replace(statement, clauses=tuple(_merged(clause, table) for clause in clauses))
         case _:
             return statement
 
@@ -45,6 +58,25 @@ def _inserted(statement: Insert, table: TableDef) -> Insert:
     left, source = without_defaults(statement.source, len(names), lambda place: _written(table.column(names[place])))
     columns, rows = tuple(names[place] for place in left), parameter_rows(source)
     return replace(statement, columns=columns, source=source, rows=rows, says_default=False)
+
+
+def _leaves_out(clause: MergeClause) -> bool:
+    """Tell whether a clause of MERGE says DEFAULT, or inserts nothing else."""
+    return _are_said(clause.values) or (clause.action is MergeAction.INSERT and not clause.values)
+
+
+def _merged(clause: MergeClause, table: TableDef) -> MergeClause:
+    """A clause without the columns of a new row that get their defaults, as long as there are others."""
+    if clause.action is not MergeAction.INSERT:
+        return replace(clause, values=_assigned(clause.values, table))
+    names = clause.columns or tuple(column.name for column in table.visible_columns)
+    if clause.values:
+        check_width(names, len(clause.values))
+    given = {name: one for name, one in zip(names, clause.values, strict=False) if not _is_default(one)}
+    if not given:
+        name = min(names, key=lambda name: _text(table.column(name)) is None)
+        given = {name: Assignment(name, QueryText(_written(table.column(name))))}
+    return replace(clause, columns=tuple(given), values=tuple(given.values()))
 
 
 def _on_conflict(conflict: OnConflict, table: TableDef) -> OnConflict:

@@ -13,7 +13,7 @@ from flightserver.access.auditing import Deed, read_deed, write_deed
 from flightserver.context import Context
 from flightserver.execution.rows import Affected, Rows
 from flightserver.service.call import Call
-from flightserver.sql.statements import Delete, Insert, Statement, Update
+from flightserver.sql.statements import Delete, Insert, Merge, Statement, Update
 
 
 class Hidden:
@@ -64,7 +64,9 @@ class Recorder:
 
 def deed_on_table(statement: Statement, text: str, context: Context, call: Call) -> Deed | None:
     """What a change is to the log when its table is asked for it."""
-    if not isinstance(statement, Insert | Update | Delete) or not is_audited(context.name(statement.table), context):
+    if not isinstance(statement, Insert | Update | Delete | Merge):
+        return None
+    if not is_audited(context.name(statement.table), context):
         return None
     return write_deed(statement, text, context.principal, call.peer, call.session.id)
 

@@ -46,7 +46,7 @@ from flightserver.settings import Settings
 from flightserver.sql.access_statements import AsUser
 from flightserver.sql.meaning.bounded_work import BOUNDING, QUADRATIC
 from flightserver.sql.parser import Parsed, parse_numbered
-from flightserver.sql.statements import Insert, SubstraitQuery, TableRead, TableRef, Update
+from flightserver.sql.statements import Insert, Merge, SubstraitQuery, TableRead, TableRef, Update
 from providers.commit.idempotency import Idempotency
 from providers.commit.request import Request
 from providers.commit.transaction import Transaction
@@ -275,7 +275,7 @@ class Service:
                 return Result.of(outcome)
 
             def run(context: Context) -> Rows | Affected:
-                if isinstance(own.statement, Insert | Update):
+                if isinstance(own.statement, Insert | Update | Merge):
                     self._bounds.check_hot_rows(principal.user)
                 written = deed or deed_on_table(own.statement, text, context, call)
                 with self._recorder.failures(None if deed is not None else written, hidden):

@@ -4,23 +4,21 @@ Expressions are read to find their ends and kept as parts of the text. The sourc
 a long one costs no more than that.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
-from itertools import chain
 from typing import TypeVar
 
 from flightserver.sql.access_statements import AsUser
+from flightserver.sql.assignments import read_assignments, read_expression
 from flightserver.sql.default_cells import has_default_cell
 from flightserver.sql.grants import accept_as_user
 from flightserver.sql.literal_rows import parameter_rows
 from flightserver.sql.returning import read_returning
-from flightserver.sql.statements import Assignment, Delete, Insert, OnConflict, Statement, Truncate, Update
+from flightserver.sql.statements import Delete, Insert, Merge, OnConflict, Statement, Truncate, Update
 from flightserver.sql.text.cursor import Cursor
 from flightserver.sql.text.queries import QueryReader
 from flightserver.sql.text.query_text import QueryText
 
-Item = TypeVar("Item")
-Change = Insert | Update | Delete
+Change = Insert | Update | Delete | Merge
 Changing = TypeVar("Changing", Insert, Update, Delete)
 
 _QUERY_STARTS = ("SELECT", "WITH", "VALUES", "FROM", "TABLE", "(")
@@ -83,66 +81,9 @@ def _on_conflict(cursor: QueryReader) -> OnConflict:
     if target is None:
         raise cursor.error("ON CONFLICT … DO UPDATE needs the key columns: ON CONFLICT (column, …)")
     cursor.expect("SET")
-    assignments = _assignments(cursor)
+    assignments = read_assignments(cursor)
     where = _condition(cursor)
     return OnConflict(target, do_nothing=False, assignments=assignments, where=where)
-
-
-def _assignments(cursor: QueryReader) -> tuple[Assignment, ...]:
-    start = cursor.peek()
-    assignments = tuple(chain.from_iterable(cursor.separated(lambda: _set_items(cursor))))
-    columns = {assignment.column for assignment in assignments}
-    if len(columns) < len(assignments):
-        raise cursor.error("a column is set twice", token=start)
-    return assignments
-
-
-def _set_items(cursor: QueryReader) -> tuple[Assignment, ...]:
-    """`column = value`, or `(column, …) = [ROW] (value, …)`, which is one assignment for each column."""
-    if not cursor.at("("):
-        column = _set_column(cursor)
-        cursor.expect("=")
-        return (Assignment(column, _value(cursor)),)
-    start = cursor.peek()
-    columns = _bracketed(cursor, _set_column)
-    cursor.expect("=")
-    is_row = cursor.accept("ROW")
-    if not cursor.at("("):
-        raise cursor.error(f"expected a row of values for the columns, ( … ), found {cursor.found()}")
-    if not is_row and cursor.peek(1).key in _QUERY_STARTS[:-1]:
-        message = "SET (a, b) = (SELECT …) is not supported; write SET a = (SELECT …), b = (SELECT …), or UPDATE … FROM"
-        raise cursor.unsupported(message)
-    values = _bracketed(cursor, _value)
-    if len(values) != len(columns):
-        raise cursor.error(f"SET names {len(columns)} columns and gives {len(values)} values", token=start)
-    return tuple(map(Assignment, columns, values))
-
-
-def _bracketed(cursor: QueryReader, item: Callable[[QueryReader], Item]) -> tuple[Item, ...]:
-    cursor.expect("(")
-    items = cursor.separated(lambda: item(cursor))
-    cursor.expect(")")
-    return items
-
-
-def _set_column(cursor: QueryReader) -> str:
-    column = cursor.name("column")
-    if cursor.at("."):
-        raise cursor.unsupported("SET takes the name of a column of the table, without a qualifier or a field")
-    return column
-
-
-def _value(cursor: QueryReader) -> QueryText:
-    if cursor.at("DEFAULT") and cursor.peek(1).key in {"", ",", "WHERE", "FROM", ")", "RETURNING"}:
-        cursor.next()
-        return cursor.part_from(cursor.position - 1)
-    return _expression(cursor)
-
-
-def _expression(cursor: QueryReader) -> QueryText:
-    first = cursor.position
-    cursor.expression()
-    return cursor.part_from(first)
 
 
 def parse_update(cursor: QueryReader) -> Update | AsUser:
@@ -151,7 +92,7 @@ def parse_update(cursor: QueryReader) -> Update | AsUser:
     user = accept_as_user(cursor)
     alias = cursor.optional_alias("SET")
     cursor.expect("SET")
-    assignments = _assignments(cursor)
+    assignments = read_assignments(cursor)
     sources = _sources(cursor) if cursor.accept("FROM") else None
     where = _condition(cursor)
     returning = read_returning(cursor, is_alone=sources is None)
@@ -177,7 +118,7 @@ def _sources(cursor: QueryReader) -> QueryText:
 
 
 def _condition(cursor: QueryReader) -> QueryText | None:
-    return _expression(cursor) if cursor.accept("WHERE") else None
+    return read_expression(cursor) if cursor.accept("WHERE") else None
 
 
 def parse_truncate(cursor: QueryReader) -> Truncate:
@@ -189,7 +130,7 @@ def parse_truncate(cursor: QueryReader) -> Truncate:
 def with_common(cursor: QueryReader, common: QueryText, statement: Change | AsUser) -> Statement:
     """A change of rows that has WITH and its tables in front: an INSERT has them in front of its query."""
     match statement:
-        case AsUser(user=user, statement=Insert() | Update() | Delete() as inner):
+        case AsUser(user=user, statement=Insert() | Update() | Delete() | Merge() as inner):
             return AsUser(user, with_common(cursor, common, inner))
         case Insert(source=source):
             if not source or source.tokens[0].key == "WITH":
@@ -201,6 +142,6 @@ def with_common(cursor: QueryReader, common: QueryText, statement: Change | AsUs
             if any(text is not None and not text.keys.isdisjoint(_QUERY_STARTS[:-1]) for text in texts):
                 raise cursor.unsupported("behind WITH … INSERT, ON CONFLICT DO UPDATE takes no sub-queries")
             return replace(statement, source=QueryText.joined([common, " ", source]), rows=None)
-        case Update() | Delete():
+        case Update() | Delete() | Merge():
             return replace(statement, common=common)
-    raise cursor.unsupported("WITH goes with a query, INSERT, UPDATE or DELETE")
+    raise cursor.unsupported("WITH goes with a query, INSERT, UPDATE, DELETE or MERGE")

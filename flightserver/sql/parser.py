@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from catalog.errors import DatabaseError, ErrorKind
-from flightserver.sql import altering, commands, ddl, dml, server
+from flightserver.sql import altering, commands, ddl, dml, merging, server
 from flightserver.sql.access_statements import AsUser
 from flightserver.sql.grants import parse_grant, parse_revoke, user_name
 from flightserver.sql.statements import Explain, Query, Statement
@@ -148,6 +148,7 @@ _CHANGES: dict[str, Callable[[QueryReader], dml.Change | AsUser]] = {
     "INSERT": dml.parse_insert,
     "UPDATE": dml.parse_update,
     "DELETE": dml.parse_delete,
+    "MERGE": merging.parse_merge,
 }
 
 _GRAMMARS: dict[str, Callable[[QueryReader], Statement]] = {
@@ -192,7 +193,7 @@ _GRAMMARS: dict[str, Callable[[QueryReader], Statement]] = {
 }
 _UNSUPPORTED = frozenset(
     {
-        *("COPY", "PREPARE", "DEALLOCATE", "MERGE", "REPLACE", "CALL", "ANALYZE"),
+        *("COPY", "PREPARE", "DEALLOCATE", "REPLACE", "CALL", "ANALYZE"),
         *("VACUUM", "ATTACH", "DETACH", "LOAD", "INSTALL", "EXPORT", "IMPORT", "LOCK", "PIVOT"),
     }
 )

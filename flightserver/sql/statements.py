@@ -6,6 +6,7 @@ A statement that only makes sense with a clause that is not served never becomes
 
 import re
 from dataclasses import dataclass, field, fields, is_dataclass
+from enum import Enum, unique
 from functools import cached_property
 
 from flightserver.sql.literal_rows import Row
@@ -149,6 +150,43 @@ class Delete(Statement):
     alias: str | None
     using_text: QueryText | None
     where: QueryText | None
+    common: QueryText | None = None
+    returning: QueryText | None = None
+
+
+@unique
+class MergeAction(Enum):
+    """What MERGE does with a row."""
+
+    UPDATE = "it gets a new version"
+    DELETE = "it goes"
+    INSERT = "it is new"
+    NOTHING = "it stays as it is"
+
+
+@dataclass(frozen=True)
+class MergeClause:
+    """`WHEN [NOT] MATCHED [AND condition] THEN action`, of which the first that fits a row is carried out.
+
+    `values` are what columns get; of an INSERT that names no `columns`, what all of them get, by position.
+    """
+
+    is_matched: bool
+    condition: QueryText | None
+    action: MergeAction
+    columns: tuple[str, ...] | None = None
+    values: tuple[Assignment, ...] = ()
+
+
+@dataclass(frozen=True)
+class Merge(Statement):
+    """Rows of a source, each held against those of a table, which are changed by it or get one more."""
+
+    table: TableRef
+    alias: str | None
+    source: QueryText
+    condition: QueryText
+    clauses: tuple[MergeClause, ...]
     common: QueryText | None = None
     returning: QueryText | None = None
 

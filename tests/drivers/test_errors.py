@@ -122,7 +122,7 @@ STATEMENTS: list[tuple[ErrorKind, str, str]] = [
     (ErrorKind.ALREADY_EXISTS, "ALTER TABLE {t} ADD COLUMN v INT", "has a column v already"),
     (ErrorKind.ALREADY_EXISTS, "INSERT INTO {t} (id) VALUES (1)", "duplicate key in table public.{t}: id = 1"),
     # the server does not do that
-    (ErrorKind.UNSUPPORTED, "MERGE INTO {t}", "MERGE is not supported"),
+    (ErrorKind.UNSUPPORTED, "CALL {t}()", "CALL is not supported"),
     (ErrorKind.UNSUPPORTED, "COPY {t} TO 'x'", "COPY is not supported"),
     (ErrorKind.UNSUPPORTED, "UPDATE {t} SET (id, v) = (SELECT 1, 2)", "UPDATE … FROM"),
     (ErrorKind.UNSUPPORTED, "SELECT * FROM {t} TABLESAMPLE (10)", "TABLESAMPLE"),

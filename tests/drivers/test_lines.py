@@ -20,7 +20,7 @@ BEARER = [("authorization", "Bearer nope")]
 REFUSED = [
     ("SELEC 1", "INVALID_ARGUMENT", "line 1:1: expected a statement, found 'SELEC'"),
     ("SELECT * FROM nope", "NOT_FOUND", "table 'nope' not found"),
-    ("MERGE INTO t", "UNIMPLEMENTED", "line 1:1: MERGE is not supported"),
+    ("COPY t TO 'x'", "UNIMPLEMENTED", "line 1:1: COPY is not supported"),
     ("SELECT " + "(" * 80 + "1" + ")" * 80, "UNKNOWN", "brackets nest deeper than 64 levels"),
 ]
 """A statement, the status of its failure, and the line."""

@@ -107,7 +107,8 @@ STATEMENTS = {
     "DELETE FROM each USING prey WHERE prey.id = each.id": UNKNOWN,
     "INSERT INTO each SELECT * FROM prey": UNKNOWN,
     "INSERT INTO each (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET s = (SELECT max(s) FROM prey)": UNKNOWN,
-    "MERGE INTO prey USING each ON true WHEN MATCHED THEN DELETE": "",
+    "MERGE INTO prey USING each ON true WHEN MATCHED THEN DELETE": MISSING,
+    "MERGE INTO each USING prey ON true WHEN MATCHED THEN DELETE": UNKNOWN,
     "CHECK AUDIT LOG": "DENIED: ",
 }
 """What she sends, and the error, or how it begins; an empty one is the syntax's or the engine's, whatever it says."""

@@ -71,7 +71,7 @@ def test_unknown_statements_are_refused(sql: str) -> None:
     assert refused(ErrorKind.SYNTAX, sql).startswith("line 1:1: ")
 
 
-@pytest.mark.parametrize("sql", ["COPY t TO 'x'", "PREPARE p AS SELECT 1", "MERGE INTO t", "DEALLOCATE p", "CALL p()"])
+@pytest.mark.parametrize("sql", ["COPY t TO 'x'", "PREPARE p AS SELECT 1", "DEALLOCATE p", "CALL p()"])
 def test_unserved_statements_are_named(sql: str) -> None:
     """A serious statement that is not served is named in the refusal."""
     assert refused(ErrorKind.UNSUPPORTED, sql) == f"line 1:1: {sql.split(maxsplit=1)[0]} is not supported"

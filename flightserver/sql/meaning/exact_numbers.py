@@ -83,6 +83,9 @@ def _pointed(value: tree.Expression) -> Iterator[tree.Literal]:
             yield from _pointed(operand)
         case tree.Brackets(items=(inner,)):
             yield from _pointed(inner)
+        case tree.Case(branches=branches, otherwise=otherwise):
+            for result in (*(result for _, result in branches), otherwise):
+                yield from _pointed(result) if result is not None else ()
         case tree.Binary(operator=operator, left=left, right=right) if operator in _EXACT:
             yield from _pointed(left)
             yield from _pointed(right)

@@ -95,6 +95,7 @@ SPECIMENS = {
     ),
     "powers": Specimen("SELECT 2 * k ^ 3 AS n FROM flags ORDER BY k", [(2.0,), (16.0,), (54.0,)]),
     "rounding": Specimen("SELECT CAST(x AS BIGINT) AS n FROM mixed WHERE k = 2 AND CAST(d AS BIGINT) = 2", [(1,)]),
+    "row_values": Specimen("SELECT k FROM unknown WHERE (k, y) NOT IN ((1, 5), (2, 6))", []),
     "rowless_queries": Specimen("SELECT k FROM flags WHERE (SELECT flags.k + 1) = 3", [(2,)]),
     "seconds": Specimen("SELECT extract(second FROM TIMESTAMP '2024-03-01 00:00:01.25') AS s", [(1.25,)]),
     "set_operations": Specimen(

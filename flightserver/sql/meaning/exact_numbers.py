@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from catalog.types import DECIMAL_PRECISION_MAX
 from flightserver.sql.meaning.scopes import Visit
-from flightserver.sql.meaning.types import is_whole
-from flightserver.sql.meaning.writing import Writing
+from flightserver.sql.meaning.types import is_pointed, is_whole, results_of
+from flightserver.sql.meaning.writing import Writing, row_of
 from flightserver.sql.text import tree
 
 _EXACT = frozenset({"+", "-", "*", "%"})
@@ -24,8 +24,8 @@ def write_exact_numbers(writing: Writing, targets: Sequence[pa.DataType | None])
     if not any("." in token.text and token.text[:1] in "0123456789." for token in writing.text.tokens):
         return
     exact: dict[int, tree.Literal] = {}
-    for values, found in _meeting(writing):
-        if any(_is_decimal(writing.type_of(value, found)) for value in values):
+    for values, types in (*_meeting(writing), *_members(writing)):
+        if any(_is_decimal(known) for known in types):
             exact |= {literal.start: literal for value in values for literal in _pointed(value)}
     for value, target in _stored(writing, targets):
         if _is_decimal(target) or is_whole(target):
@@ -39,8 +39,28 @@ def write_exact_numbers(writing: Writing, targets: Sequence[pa.DataType | None])
             writing.edits.span(literal.start, literal.end, written)
 
 
-def _meeting(writing: Writing) -> Iterator[tuple[list[tree.Expression], Visit]]:
-    """Values that are compared or combined with each other."""
+def _meeting(writing: Writing) -> Iterator[tuple[list[tree.Expression], list[pa.DataType | None]]]:
+    """Values that are compared or combined with each other, and their types."""
+    for values, found in _beside(writing):
+        yield values, [writing.type_of(value, found) for value in values]
+
+
+def _members(writing: Writing) -> Iterator[tuple[list[tree.Expression], list[pa.DataType | None]]]:
+    """What is compared with the rows of a sub-query, and the items of that."""
+    asked: list[tuple[tree.InQuery | tree.Quantified, Visit]] = [
+        *writing.of_kind(tree.InQuery),
+        *writing.of_kind(tree.Quantified),
+    ]
+    for node, found in asked:
+        select, columns = tree.unbracketed(node.query).body, writing.columns_of(node.query)
+        for place, operand in enumerate(row_of(node.operand) or (node.operand,)):
+            column = columns[place].type if columns is not None and place < len(columns) else None
+            has_item = isinstance(select, tree.Select) and place < len(select.items)
+            items = [select.items[place].value] if isinstance(select, tree.Select) and has_item else []
+            yield [operand, *items], [writing.type_of(operand, found), column]
+
+
+def _beside(writing: Writing) -> Iterator[tuple[list[tree.Expression], Visit]]:
     for values, found in writing.comparisons:
         yield list(values), found
     for node, found in writing.of_kind(tree.Binary):
@@ -50,7 +70,7 @@ def _meeting(writing: Writing) -> Iterator[tuple[list[tree.Expression], Visit]]:
         if call.name in _CHOICES:
             yield list(call.arguments), found
     for case, found in writing.of_kind(tree.Case):
-        yield [result for _, result in case.branches] + ([case.otherwise] if case.otherwise is not None else []), found
+        yield results_of(case), found
         if case.operand is not None:
             yield [case.operand, *(condition for condition, _ in case.branches)], found
 
@@ -89,6 +109,12 @@ def _pointed(value: tree.Expression) -> Iterator[tree.Literal]:
         case tree.Binary(operator=operator, left=left, right=right) if operator in _EXACT:
             yield from _pointed(left)
             yield from _pointed(right)
+        case tree.Call(arguments=parts) if is_pointed(value):
+            for part in parts:
+                yield from _pointed(part)
+        case tree.Case() if is_pointed(value):
+            for part in results_of(value):
+                yield from _pointed(part)
 
 
 def _is_decimal(data_type: pa.DataType | None) -> bool:

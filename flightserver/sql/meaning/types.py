@@ -3,7 +3,7 @@
 None is "not known": what is decided by types leaves alone what is not known.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 
@@ -120,9 +120,9 @@ class TypeReader:
             return None
         left, right = self.of(value.left), self.of(value.right)
         if is_pointed(value.left) and is_number(right):
-            left = right if pa.types.is_decimal(right) else pa.float64()
+            left = _beside_pointed(right)
         elif is_pointed(value.right) and is_number(left):
-            right = left if pa.types.is_decimal(left) else pa.float64()
+            right = _beside_pointed(left)
         elif _is_product(value.operator, left, right):
             return _INTERVAL
         return arithmetic_type(value.operator, left, right)
@@ -155,9 +155,17 @@ class TypeReader:
 
     def _first(self, values: list[tree.Expression | None]) -> pa.DataType | None:
         """The type that several values have together, when those that have one agree."""
-        found = [self.of(value) for value in values if value is not None]
+        said = [value for value in values if value is not None]
+        found = [self.of(value) for value in said if not is_pointed(value)]
         known = [data_type for data_type in found if data_type is not None and not pa.types.is_null(data_type)]
-        return known[0] if known and len(set(known)) == 1 and None not in found else None
+        if not known or len(set(known)) > 1 or None in found:
+            return None
+        return known[0] if len(found) == len(said) or not is_number(known[0]) else _beside_pointed(known[0])
+
+
+def _beside_pointed(number: pa.DataType | None) -> pa.DataType:
+    """The type of a number with a point beside a number of a type."""
+    return ANY_DECIMAL if number is not None and pa.types.is_decimal(number) else pa.float64()
 
 
 def _zoned_type(moment: pa.DataType | None) -> pa.DataType | None:
@@ -244,7 +252,24 @@ def is_pointed(value: tree.Node) -> bool:
             return True
         case tree.Unary(operator="-" | "+", operand=inner) | tree.Brackets(items=(inner,)):
             return is_pointed(inner)
+        case tree.Call(name=name, arguments=parts) if name in _OF_ARGUMENT | _OF_FIRST_KNOWN:
+            return _are_pointed(parts)
+        case tree.Case():
+            return _are_pointed(results_of(value))
     return False
+
+
+def _are_pointed(parts: Sequence[tree.Expression]) -> bool:
+    """Tell whether a value of several has no other type than that of a number with a point."""
+    others = [part for part in parts if not is_pointed(part)]
+    return len(others) < len(parts) and all(
+        isinstance(part, tree.Literal) and part.kind in {"integer", "null"} for part in others
+    )
+
+
+def results_of(case: tree.Case) -> list[tree.Expression]:
+    """What a CASE may yield."""
+    return [*(result for _, result in case.branches), *([] if case.otherwise is None else [case.otherwise])]
 
 
 def is_whole(data_type: pa.DataType | None) -> bool:

@@ -118,7 +118,7 @@ class Writing:
         ]
         between = [((node.operand, node.low, node.high), found) for node, found in self.of_kind(tree.Between)]
         listed = [((node.operand, *node.items), found) for node, found in self.of_kind(tree.InList)]
-        return [*binary, *between, *listed]
+        return [one for values, found in (*binary, *between, *listed) for one in _by_value(values, found)]
 
     def may_use_outer_columns(self, query: tree.Query) -> bool:
         """Tell whether a sub-query may use columns of the queries around it; what is not known may."""
@@ -157,6 +157,27 @@ class Writing:
         """Let an item of SELECT that is nothing but this node have this name, although it is written in another way."""
         if found.above is not None and isinstance(found.above.node, tree.Item):
             self.kept_names[id(found.above.node)] = name
+
+
+def row_of(value: tree.Expression) -> tuple[tree.Expression, ...] | None:
+    """The values of a row of them, `(a, b)` or `ROW(a, b)`."""
+    match value:
+        case tree.Brackets(items=(inner,)):
+            return row_of(inner)
+        case tree.Brackets(items=items):
+            return items or None
+        case tree.Call(name="row", arguments=arguments):
+            return arguments or None
+    return None
+
+
+def _by_value(values: tuple[tree.Expression, ...], found: Visit) -> Iterator[tuple[tuple[tree.Expression, ...], Visit]]:
+    """Values that are compared; of rows, those that stand at the same place."""
+    rows = [row for row in map(row_of, values) if row is not None]
+    if rows and len(rows) == len(values):
+        yield from ((together, found) for together in zip(*rows, strict=False))
+    else:
+        yield values, found
 
 
 def _engine_name_of(token: Token) -> str:

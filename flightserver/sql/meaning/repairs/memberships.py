@@ -22,7 +22,7 @@ from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import quote_identifier
 from flightserver.sql.meaning.aggregates import is_one_row
 from flightserver.sql.meaning.scopes import Visit
-from flightserver.sql.meaning.writing import Writing
+from flightserver.sql.meaning.writing import Writing, row_of
 from flightserver.sql.text import tree
 
 VALUES_MAX = 100
@@ -44,7 +44,9 @@ _Comparison = tree.InQuery | tree.Quantified
 
 
 @unique
-class _Use(Enum):
+class Use(Enum):
+    """What a comparison with a sub-query is to the engine."""
+
     JOIN = "a condition with nothing but AND beside it: a join of its own, which knows NULL"
     MARK = "a condition beside OR: NULL is as good as false"
     VALUE = "part of something that tells NULL from false"
@@ -70,6 +72,7 @@ def repair(writing: Writing) -> None:
             for node, visit in writing.of_kind(tree.Quantified)
         ),
     ]
+    found = [one for one in found if row_of(one[0].operand) is None]  # `row_values` has those
     values = sum(_weight(node, visit, is_negated) for node, visit, is_negated in found)
     if values > VALUES_MAX:
         raise DatabaseError(ErrorKind.RESOURCES, _TOO_MANY)
@@ -82,7 +85,7 @@ def repair(writing: Writing) -> None:
 
 def _weight(node: _Comparison, visit: Visit, is_negated: bool | None) -> int:
     """How many comparisons one becomes: what is written three times has all within it three times, too."""
-    if is_negated is None or _use(visit, is_negated=is_negated) is not _Use.VALUE:
+    if is_negated is None or use_of(visit, is_negated=is_negated) is not Use.VALUE:
         return 0
     within = sum(1 for above in visit.ancestors() if isinstance(above.node, _Comparison) and above.node is not node)
     return int(3**within)
@@ -90,16 +93,16 @@ def _weight(node: _Comparison, visit: Visit, is_negated: bool | None) -> int:
 
 def _decide(writing: Writing, node: _Comparison, visit: Visit, *, is_negated: bool) -> None:
     """Choose the form of a membership."""
-    use = _use(visit, is_negated=is_negated)
+    use = use_of(visit, is_negated=is_negated)
     word = "NOT IN" if is_negated else "IN"
     if is_one_row(node.query):
         operator = "<>" if is_negated else "="
         writing.values.append(node)
         writing.edits.write(node, lambda: f"({_left(writing, node)} {operator} ({writing.edits.text_of(node.query)}))")
-    elif use is _Use.JOIN and not (is_negated and _needs_values(writing, node)):
+    elif use is Use.JOIN and not (is_negated and _needs_values(writing, node)):
         if isinstance(node, tree.Quantified) or isinstance(node.query.body, tree.Values):
             writing.edits.write(node, lambda: f"{_left(writing, node)} {word} ({_query_or_rows(writing, node)})")
-    elif use is _Use.MARK:
+    elif use is Use.MARK:
         writing.edits.write(node, lambda: f"{_left(writing, node)} IN ({_parts(writing, node).rows})")
     else:
         writing.edits.write(node, lambda: _as_value(_parts(writing, node), is_negated=is_negated))
@@ -110,24 +113,24 @@ def _needs_values(writing: Writing, node: _Comparison) -> bool:
     return not isinstance(node.operand, tree.Name) or writing.may_use_outer_columns(node.query)
 
 
-def _use(visit: Visit, *, is_negated: bool) -> _Use:
+def use_of(visit: Visit, *, is_negated: bool) -> Use:
     """What a comparison is to the engine, by what it stands in."""
-    use, below = _Use.JOIN, visit.node
+    use, below = Use.JOIN, visit.node
     for above in visit.ancestors():
         node = above.node
         match node:
             case tree.Binary(operator="AND") | tree.Brackets(items=(_,)):
                 pass
             case tree.Binary(operator="OR" | "XOR"):
-                use = _Use.MARK
+                use = Use.MARK
             case tree.Select() if below in (node.where, node.having, node.qualify):
-                return _Use.VALUE if use is _Use.MARK and is_negated else use
+                return Use.VALUE if use is Use.MARK and is_negated else use
             case tree.Join():
-                return _Use.VALUE if is_negated else _Use.MARK
+                return Use.VALUE if is_negated else Use.MARK
             case _:
-                return _Use.VALUE
+                return Use.VALUE
         below = node
-    return _Use.VALUE
+    return Use.VALUE
 
 
 def _left(writing: Writing, node: _Comparison) -> str:

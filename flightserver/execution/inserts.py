@@ -99,6 +99,8 @@ class Inserts:
                 return self._ingest(table, context, batches, rule)
             return self._offer(table, context, _as_table(batches, table, names), rule, returning)
         context.table(statement.table, Use.UPDATE)
+        if conflict.replaces:
+            return self._ingest(table, context, batches, OnExisting.REPLACE)
         if bound is not None and any(count_parameters(text) or mentions_query(text) for text in _texts(conflict)):
             return self._upsert_each(statement, conflict, context, bound, names, returning)
         return self._upsert(statement.table, conflict, context, batches, names, returning)

@@ -25,7 +25,8 @@ _QUERY_STARTS = ("SELECT", "WITH", "VALUES", "FROM", "TABLE", "(")
 
 
 def parse_insert(cursor: QueryReader) -> Insert | AsUser:
-    """Read `INSERT INTO table [AS USER 'u'] [(columns)] source [ON CONFLICT …] [RETURNING …]`."""
+    """Read `INSERT [OR REPLACE] INTO table [AS USER 'u'] [(columns)] source [ON CONFLICT …] [RETURNING …]`."""
+    replacing = OnConflict(None, do_nothing=False) if cursor.accept("OR", "REPLACE") else None
     if cursor.at_any("OR", "OVERWRITE", "IGNORE", "REPLACE"):
         raise cursor.unsupported("write INSERT INTO … ON CONFLICT (key) DO UPDATE SET … to replace rows")
     cursor.expect("INTO")
@@ -38,13 +39,13 @@ def parse_insert(cursor: QueryReader) -> Insert | AsUser:
     if cursor.accept("DEFAULT", "VALUES"):
         if columns is not None:
             raise cursor.error("DEFAULT VALUES is about all columns, so none is named")
-        on_conflict = _on_conflict(cursor) if cursor.accept("ON", "CONFLICT") else None
+        on_conflict = _conflict_clause(cursor, replacing)
         returning = read_returning(cursor)
         return _for(user, Insert(table, None, QueryText(""), on_conflict, says_default=True, returning=returning))
     if not cursor.at_any(*_QUERY_STARTS):
         raise cursor.error(f"expected VALUES or a query, found {cursor.found()}")
     source = cursor.slice_until("source of rows", _at_insert_tail)
-    on_conflict = _on_conflict(cursor) if cursor.accept("ON", "CONFLICT") else None
+    on_conflict = _conflict_clause(cursor, replacing)
     returning = read_returning(cursor)
     rows, says_default = parameter_rows(source), has_default_cell(source)
     return _for(user, Insert(table, columns, source, on_conflict, rows, says_default, returning))
@@ -68,6 +69,15 @@ def _columns(cursor: QueryReader) -> tuple[str, ...] | None:
 def _at_insert_tail(cursor: Cursor) -> bool:
     on_conflict = cursor.at("ON", "CONFLICT") and cursor.peek(2).key in {"(", "DO", "ON"}
     return on_conflict or cursor.at("RETURNING")
+
+
+def _conflict_clause(cursor: QueryReader, replacing: OnConflict | None) -> OnConflict | None:
+    """Read `[ON CONFLICT …]`, which INSERT OR REPLACE has not."""
+    if replacing is None:
+        return _on_conflict(cursor) if cursor.accept("ON", "CONFLICT") else None
+    if cursor.at("ON", "CONFLICT") or cursor.at("RETURNING"):
+        raise cursor.unsupported("INSERT OR REPLACE has no ON CONFLICT and no RETURNING; write ON CONFLICT … DO UPDATE")
+    return replacing
 
 
 def _on_conflict(cursor: QueryReader) -> OnConflict:

@@ -101,12 +101,20 @@ class Assignment:
 
 @dataclass(frozen=True)
 class OnConflict:
-    """What an INSERT does with a key that exists. `target` is None where no key was named (DO NOTHING only)."""
+    """What an INSERT does with a key that exists. `target` is None where no key was named.
+
+    What then neither does nothing nor assigns anything is INSERT OR REPLACE: the row takes the place of the older one.
+    """
 
     target: tuple[str, ...] | None
     do_nothing: bool
     assignments: tuple[Assignment, ...] = ()
     where: QueryText | None = None
+
+    @property
+    def replaces(self) -> bool:
+        """Tell whether the whole row takes the place of an older one."""
+        return not self.do_nothing and not self.assignments
 
 
 @dataclass(frozen=True)

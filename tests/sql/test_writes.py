@@ -136,7 +136,7 @@ def test_rows_of_parameters_are_recognised(sql: str, rows: list[tuple[int | str 
 @pytest.mark.parametrize(
     "sql",
     [
-        "INSERT OR REPLACE INTO t VALUES (1)",
+        "INSERT OR REPLACE INTO t VALUES (1) ON CONFLICT DO NOTHING",
         "INSERT OVERWRITE t VALUES (1)",
         "INSERT INTO t AS x VALUES (1)",
         "WITH x AS (SELECT 1) INSERT INTO t WITH x AS (SELECT 2) SELECT * FROM x",

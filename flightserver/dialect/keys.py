@@ -1,7 +1,7 @@
 """Numbers for integer keys that nobody gave.
 
-The server makes them by DEFAULT SNOWFLAKE_ID(), but has no way to tell which number a row got (no RETURNING), and an
-ORM has to know. So the client makes them, in the server's form: 41 bits of milliseconds since 2024-01-01T00:00:00Z,
+The server makes them by DEFAULT SNOWFLAKE_ID(), but the dialect writes no RETURNING to hear which number a row got, and
+an ORM has to know. So the client makes them, in the server's form: 41 bits of milliseconds since 2024-01-01T00:00:00Z,
 10 bits of node, 12 bits of sequence. The node is random for each process, and so is where a millisecond's sequence
 begins. Should two clients ever make the same number, the server refuses the second row.
 """

@@ -146,6 +146,21 @@ def test_a_change_has_no_rows_to_fetch(cursor: dbapi.Cursor, make: Make) -> None
     assert (cursor.description, cursor.fetchall()) == ([], [])
 
 
+def test_a_change_with_returning_runs_once_and_yields_rows(cursor: dbapi.Cursor, make: Make) -> None:
+    """As a text, with one row of parameters, and with many, of which the driver wants the count alone."""
+    name = make("id INT PRIMARY KEY, x INT DEFAULT 7")
+    cursor.execute(f"INSERT INTO {name} (id) VALUES (1) RETURNING x, id + 1 AS n")
+    assert cursor.fetchall() == [(7, 2)]
+    cursor.execute(f"UPDATE {name} SET x = x + ? WHERE id = ? RETURNING x", (3, 1))
+    assert cursor.fetchall() == [(10,)]
+    cursor.executemany(f"INSERT INTO {name} VALUES (?, ?) RETURNING id", [(2, 2), (3, 3)])
+    cursor.execute(f"DELETE FROM {name} WHERE id < 4 RETURNING id")
+    assert sorted(cursor.fetchall()) == [(1,), (2,), (3,)]
+    merge = f"MERGE INTO {name} USING (SELECT ? AS k) b ON id = k WHEN NOT MATCHED THEN INSERT (id) VALUES (k)"
+    cursor.execute(f"{merge} RETURNING id, x", (9,))
+    assert cursor.fetchall() == [(9, 7)]
+
+
 def test_rowcount_after_executemany(cursor: dbapi.Cursor, make: Make) -> None:
     """The rows of all rows of parameters; without parameters it runs once."""
     t = make()

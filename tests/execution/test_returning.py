@@ -228,3 +228,23 @@ def test_a_table_without_a_key_gives_back_its_rows_without_their_numbers(root: P
     assert root.ok("INSERT INTO keyless VALUES (2), (1) RETURNING *") == [{"a": 2}, {"a": 1}]
     assert root.ok("DELETE FROM keyless WHERE a = 1 RETURNING *") == [{"a": 1}]
     root.ok("DROP TABLE keyless")
+
+
+def test_a_stream_gives_back_what_is_appended_and_merged(root: Person) -> None:
+    """Its rows are those of any table, as long as none gets a new version."""
+    root.ok("CREATE STREAM TABLE events (a INT, s TEXT DEFAULT 'd') WITH (ttl_seconds = 3600)")
+    assert root.ok("INSERT INTO events (a) VALUES (1), (2) RETURNING *") == [{"a": 1, "s": "d"}, {"a": 2, "s": "d"}]
+    merge = "MERGE INTO events e USING (VALUES (2), (3)) b(k) ON e.a = b.k"
+    assert root.ok(f"{merge} WHEN NOT MATCHED THEN INSERT (a) VALUES (k) RETURNING a") == [{"a": 3}]
+    assert root.ok("DELETE FROM events WHERE a = 1 RETURNING s") == [{"s": "d"}]
+    assert "only appended" in root.refused(f"{merge} WHEN MATCHED THEN UPDATE SET s = 'n'")
+    assert sorted(row["a"] for row in root.ok("SELECT a FROM events")) == [2, 3]
+    root.ok("DROP TABLE events")
+
+
+def test_a_row_that_is_left_out_is_not_given_back(root: Person, table: str) -> None:
+    """A value of UNIQUE that is there is left out with its row."""
+    root.ok(f"ALTER TABLE {table} ADD UNIQUE (s)")
+    sql = f"INSERT INTO {table} VALUES (8, 0, 'a'), (9, 0, 'n'), (10, 0, 'n') ON CONFLICT DO NOTHING RETURNING id"
+    assert root.ok(sql) == [{"id": 9}]
+    assert "UNIQUE" in root.refused(f"UPDATE {table} SET s = 'a' WHERE id = 2 RETURNING s")

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.testing import exclusions
 from sqlalchemy.testing.requirements import SuiteRequirements
 
-_RETURNING = "there is no RETURNING"
+_RETURNING = "the dialect writes no RETURNING"
 _FOREIGN_KEY = "there are no foreign keys, because they would not be enforced"
 _CONSTRAINT = "UNIQUE has no index, and CHECK is shown by SHOW CREATE TABLE alone"
 _INDEX = "there are no indexes: every column prunes, and blooms are an option of the table"

@@ -127,7 +127,6 @@ STATEMENTS: list[tuple[ErrorKind, str, str]] = [
     (ErrorKind.UNSUPPORTED, "UPDATE {t} SET (id, v) = (SELECT 1, 2)", "UPDATE … FROM"),
     (ErrorKind.UNSUPPORTED, "SELECT * FROM {t} TABLESAMPLE (10)", "TABLESAMPLE"),
     (ErrorKind.UNSUPPORTED, "SELECT * FROM {t} FOR UPDATE", "nothing is locked"),
-    (ErrorKind.UNSUPPORTED, "CREATE TABLE {t}_x (a INT UNIQUE)", "UNIQUE"),
     (ErrorKind.UNSUPPORTED, "CREATE TABLE {t}_x (a INTERVAL)", "INTERVAL"),
     (ErrorKind.UNSUPPORTED, "DELETE FROM {t} RETURNING _seq", "when it is committed"),
     # too much

@@ -78,13 +78,13 @@ class DataFolder:
             durable.sync_folder(self.root)
         return store
 
-    def fresh_spill(self) -> Path:
-        """An empty folder for what queries spill, without what a server that was killed has left there."""
-        spill = self.root / "spill"
+    def fresh_scratch(self) -> Path:
+        """An empty folder for what lives no longer than a server, without what one that was killed has left there."""
+        scratch = self.root / "scratch"
         with usable(self.root):
-            shutil.rmtree(spill, ignore_errors=True)
-            spill.mkdir()
-        return spill
+            shutil.rmtree(scratch, ignore_errors=True)
+            scratch.mkdir()
+        return scratch
 
     def copy_format(self, target: Path) -> None:
         """Write into a copy of the folder which format it has."""

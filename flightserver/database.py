@@ -5,8 +5,6 @@ key-value store closes.
 """
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -63,7 +61,6 @@ class Database:
         self._accepts_loss = accept_loss
         self._folder = DataFolder(settings.data_dir.resolve())
         self._keyvalue = self._folder.open_store(accept_loss=accept_loss)
-        self._shapes = Path(tempfile.mkdtemp(prefix="flightserver-"))
         self.catalog = CatalogStore(self._keyvalue)
         self.audit_log = AuditLog(self._keyvalue)
         self.users = UserStore(self._keyvalue)
@@ -86,8 +83,9 @@ class Database:
         self.threads = settings.threads or os.cpu_count() or 1
         limits = EngineLimits(settings.memory_limit_mb << 20, settings.spill_limit_mb << 20, self.threads)
         provide_workers(limits)
-        self.engine = QueryEngine(limits, self._folder.fresh_spill())
-        self.relations = Relations(self.engine.context, files, self._shapes)
+        scratch = self._folder.fresh_scratch()
+        self.engine = QueryEngine(limits, scratch)
+        self.relations = Relations(self.engine.context, files, scratch)
         self.streams = StreamLoop()
         self.autocommit = Autocommit(self.catalog, self.store)
         self.jobs = Jobs(
@@ -183,7 +181,6 @@ class Database:
         self.streams.close()
         self._keyvalue.close()
         self._folder.close()
-        shutil.rmtree(self._shapes, ignore_errors=True)
 
 
 def schedules_of(settings: Settings) -> tuple[Schedule, ...]:

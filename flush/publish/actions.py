@@ -27,6 +27,9 @@ DEFINITION = "flightserver.definition"
 DEAD = "flightserver.dead"
 """A tag: the digest of the rows that a deletion vector has."""
 
+NOT_NULL = "invariants"
+"""What writers must know of a schema in which a column is NOT NULL; Spark reads no table that does not say so."""
+
 NEVER = "interval 5200 weeks"
 """So long nobody else deletes files: in the folder are others than the log's."""
 
@@ -94,8 +97,9 @@ def protocol_of(before: Published, table: TableDef) -> str:
     had = json.loads(before.protocol).get("readerFeatures", []) if before.protocol else []
     wanted = {"deletionVectors": True, "timestampNtz": has_local_times(table), "columnMapping": is_mapped(table)}
     features = sorted({*had, *(name for name, needed in wanted.items() if needed)})
+    writing = sorted([*features, NOT_NULL])
     return json.dumps(
-        {"minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": features, "writerFeatures": features},
+        {"minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": features, "writerFeatures": writing},
         sort_keys=True,
     )
 

@@ -115,10 +115,10 @@ def test_a_folder_can_be_opened_after_its_owner_died(tmp_path: Path) -> None:
 def test_what_a_dead_owner_has_spilled_is_gone(tmp_path: Path) -> None:
     """The folder for it is empty each time."""
     folder = DataFolder(tmp_path / "data")
-    (folder.fresh_spill() / "datafusion-x").mkdir()
+    (folder.fresh_scratch() / "datafusion-x").mkdir()
     folder.close()
     again = DataFolder(tmp_path / "data")
-    assert list(again.fresh_spill().iterdir()) == []
+    assert list(again.fresh_scratch().iterdir()) == []
     again.close()
 
 

@@ -70,6 +70,17 @@ def test_a_row_that_was_changed_since_the_flush_is_there_as_it_was(table: TableA
     assert published(table) == [kv(1, 10), kv(2), kv(3)]
 
 
+def test_writers_are_told_that_columns_are_not_null(table: TableAccess) -> None:
+    """Spark reads no table whose protocol does not say so."""
+    table.write(kv(1))
+    table.flush()
+    published(table)
+    first = table.folder / "_delta_log" / f"{0:020}.json"
+    (protocol,) = (json.loads(line)["protocol"] for line in first.read_text().splitlines() if '"protocol"' in line)
+    assert "invariants" in protocol["writerFeatures"]
+    assert "invariants" not in protocol["readerFeatures"]
+
+
 def test_a_manifest_is_published_once(table: TableAccess) -> None:
     """A second time finds nothing to do, also after a start, when only the log knows."""
     table.write(kv(1))

@@ -6,7 +6,6 @@ key-value store closes.
 
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from catalog.audit_log import AuditLog
 from catalog.data_folder import DataFolder

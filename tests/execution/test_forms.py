@@ -49,6 +49,7 @@ ANSWERS: dict[str, dict[str, list[object]]] = {
         "SELECT CASE WHEN NOT EXISTS (SELECT 1 FROM t b WHERE b.n < t.n) THEN k END AS v FROM t ORDER BY k": [
             *(1, None, None, 4)
         ],
+        "SELECT 1 IN (SELECT a.k FROM t b) AS v FROM t a ORDER BY k": [True, False, False, False],
         "SELECT n = ANY (SELECT 5 FROM t WHERE k > 9) AS v FROM t WHERE k = 4": [False],
         "SELECT n + 1 IN (SELECT n + 1 FROM t) AS v FROM t GROUP BY n + 1 ORDER BY n + 1": [True, True, None],
         "SELECT k / 3 IN (SELECT 1) AS v FROM t GROUP BY k / 3 ORDER BY k / 3": [False, True],

@@ -85,7 +85,7 @@ SPECIMENS = {
     "missing_rows": Specimen("SELECT coalesce((SELECT y FROM present WHERE y = 9 LIMIT 1), 0) AS n", [(0,)]),
     "mixed_numbers": Specimen("SELECT k FROM mixed WHERE d < x", [(1,)]),
     "moments": Specimen("SELECT k FROM stays WHERE begun < DATE '9999-12-31'", [(1,)]),
-    "not_numbers": Specimen("SELECT k FROM mixed WHERE x - x > 1", [(1,)]),
+    "not_numbers": Specimen("SELECT k FROM mixed WHERE x - x > 1 AND -(x - x) > 1", [(1,)]),
     "offsets": Specimen("SELECT k FROM (SELECT k FROM flags ORDER BY k DESC OFFSET 2) q ORDER BY k", [(1,)]),
     "operator_order": Specimen("SELECT k FROM flags WHERE f = k IN (1, 3) AND 'n' || k - 1 = 'n0' ORDER BY k", [(1,)]),
     "outer_columns": Specimen(

@@ -30,6 +30,10 @@ KNOWN: tuple[Known, ...] = (
         "windows and sets in a sub-query that are tied to the outer query are refused (docs/sql.md)",
     ),
     Known(
+        "IN (sub-query) of a value made of groups or a window may not use columns",
+        "such a value within a sub-query that is tied to the query around it is refused (docs/sql.md)",
+    ),
+    Known(
         "may not sort in two ways",
         "aggregates with ORDER BY of their own, of which two in one SELECT differ, are refused (docs/sql.md)",
     ),
@@ -41,6 +45,10 @@ KNOWN: tuple[Known, ...] = (
     Known("Cannot infer common string type", "NULL || 1 is of no type; PostgreSQL refuses it, too"),
     Known(
         "'nullif' Interval(MonthDayNano) and Timestamp",
+        "an interval and a moment do not compare; PostgreSQL refuses it, too",
+    ),
+    Known(
+        "common argument type for comparison operation Timestamp(µs)",
         "an interval and a moment do not compare; PostgreSQL refuses it, too",
     ),
     Known(

@@ -120,7 +120,7 @@ NUMBERS = (
     Form("{0} / nullif({1}, 0)", (INT, INT), INT, Level.PRODUCT, (Level.PRODUCT, Level.OPEN)),
     Form("{0} / nullif({1}, 0)", (DOUBLE, DOUBLE), DOUBLE, Level.PRODUCT, (Level.PRODUCT, Level.OPEN), weight=0.5),
     Form("CASE WHEN {0} <> 0 THEN {1} / {0} END", (INT, INT), INT, needs=(Level.MINUS, Level.PRODUCT), weight=0.5),
-    Form("sign({0})", (INT,), INT, weight=0.3),
+    Form("CAST(sign({0}) AS BIGINT)", (INT,), INT, weight=0.3),
     Form("CAST({0} AS BIGINT)", (BOOL,), INT),
     Form("CAST({0} AS INT)", (INT,), INT, weight=0.3),
     Form("CAST({0} AS DECIMAL(12,2))", (INT,), DECIMAL),

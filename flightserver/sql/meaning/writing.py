@@ -53,6 +53,8 @@ class Writing:
         """The SELECTs whose items are written where no name may stand."""
         self.hoisted: set[int] = set()
         """The sub-queries that become columns of what they are tied to."""
+        self.tied: set[int] = set()
+        """The SELECTs without WHERE that get one behind what they read."""
         self._types: dict[Scope, TypeReader] = {}
 
     @cached_property

@@ -21,7 +21,7 @@ from flightserver.sql.meaning.aggregates import aggregates_all, has_total, is_ag
 from flightserver.sql.meaning.places import Place, place_of
 from flightserver.sql.meaning.repairs.memberships import AS_MEMBERSHIP
 from flightserver.sql.meaning.scopes import Scope, Visit
-from flightserver.sql.meaning.writing import Writing
+from flightserver.sql.meaning.writing import Writing, row_of
 from flightserver.sql.text import tree
 from flightserver.sql.text.edits import Written
 
@@ -37,11 +37,15 @@ _Membership = tree.InQuery | tree.Quantified
 
 
 class _Rows(NamedTuple):
-    """Rows to be counted: what stands behind SELECT count(1), with or without a condition, and their column."""
+    """Rows to be counted: what stands behind SELECT count(1), with or without a condition, and their column.
+
+    What is tied to the query around it has a condition behind what it reads.
+    """
 
     source: str
     condition: str | None
     column: str
+    is_tied: bool = False
 
 
 def write(writing: Writing) -> None:
@@ -60,7 +64,7 @@ def write(writing: Writing) -> None:
     ]
     for node, found, is_negated in memberships:
         is_value = place_of(found) is Place.ITEM or id(node) in writing.hoisted
-        if is_negated is not None and is_value and not is_one_row(node.query) and not _is_row(node.operand):
+        if is_negated is not None and is_value and not is_one_row(node.query) and row_of(node.operand) is None:
             _write_membership(writing, node, found, is_negated=is_negated)
 
 
@@ -168,10 +172,6 @@ def _plain(query: tree.Query) -> tree.Select | None:
     return None if has_more or select.from_start is None else select
 
 
-def _is_row(value: tree.Expression) -> bool:
-    return isinstance(value, tree.Brackets) and len(value.items) != 1
-
-
 def _has_query(value: tree.Expression) -> bool:
     return any(isinstance(node, tree.Query) for node in tree.walk_here(value))
 
@@ -196,10 +196,12 @@ def _named(writing: Writing, query: tree.Query) -> _Rows:
 
 def _rows(writing: Writing, select: tree.Select, column: str) -> _Rows:
     source = writing.edits.text_between(select.from_start or 0, select.from_end)
-    return _Rows(source, None if select.where is None else writing.edits.text_of(select.where), column)
+    condition = None if select.where is None else writing.edits.text_of(select.where)
+    return _Rows(source, condition, column, id(select) in writing.tied)
 
 
 def _count(rows: _Rows, condition: str | None = None) -> str:
     conditions = [f"({part})" for part in (rows.condition, condition) if part is not None]
-    asked = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    word = "AND" if rows.is_tied else "WHERE"
+    asked = f" {word} {' AND '.join(conditions)}" if conditions else ""
     return f"(SELECT count(1) {rows.source}{asked})"

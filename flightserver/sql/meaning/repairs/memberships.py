@@ -158,7 +158,8 @@ def _parts(writing: Writing, node: _Comparison) -> _Parts:
     source = edits.text_between(select.from_start or 0, select.from_end)
     rows = f"SELECT {column} {source}"
     if select.where is None:
-        return _Parts(left, query, rows, f"{rows} WHERE ({column}) IS NULL")
+        word = "AND" if id(select) in writing.tied else "WHERE"
+        return _Parts(left, query, rows, f"{rows} {word} ({column}) IS NULL")
     condition = edits.text_of(select.where)
     return _Parts(left, query, f"{rows} WHERE {condition}", f"{rows} WHERE ({condition}) AND ({column}) IS NULL")
 

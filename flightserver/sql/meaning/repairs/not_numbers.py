@@ -1,7 +1,8 @@
 """NaN that is computed: of Infinity - Infinity the processor makes one with a sign, and DataFusion 55 goes by its bits.
 
-So it is less than all numbers, and neither equal to nor in one group with another NaN. What may be NaN is made the one
-NaN, which is greater than all numbers, as in PostgreSQL; where a result goes to the client as it is, there is no need.
+So does a minus in front of NaN. Such a NaN is less than all numbers, and neither equal to nor in one group with another
+NaN. What may be NaN is made the one NaN, which is greater than all numbers, as in PostgreSQL; where a result goes to
+the client as it is, there is no need.
 """
 
 import pyarrow as pa
@@ -24,7 +25,8 @@ _THROUGH = (tree.Brackets, tree.Unary)
 
 def repair(writing: Writing) -> None:
     """Make what may be NaN the one NaN."""
-    for node, found in (*writing.of_kind(tree.Binary), *writing.of_kind(tree.Call)):
+    computed = (*writing.of_kind(tree.Binary), *writing.of_kind(tree.Call), *writing.of_kind(tree.Unary))
+    for node, found in computed:
         if not _may_be_nan(node) or _is_only_shown(writing, found):
             continue
         known = writing.type_of(node, found)
@@ -37,6 +39,8 @@ def repair(writing: Writing) -> None:
 def _may_be_nan(node: tree.Expression) -> bool:
     if isinstance(node, tree.Call):
         return node.name in _FUNCTIONS
+    if isinstance(node, tree.Unary):
+        return node.operator == "-" and not isinstance(node.operand, tree.Literal)
     return isinstance(node, tree.Binary) and node.operator in ARITHMETIC
 
 

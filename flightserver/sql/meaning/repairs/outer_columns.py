@@ -179,6 +179,7 @@ def _type(handed: _Handed, column: str) -> pa.DataType | None:
 
 def _ask(writing: Writing, select: tree.Select, condition: str) -> None:
     if select.where is None:
+        writing.tied.add(id(select))
         writing.edits.wrap(tree.Node(select.from_start or 0, select.from_end), "", f" WHERE {condition}")
     else:
         writing.edits.wrap(select.where, "(", f") AND {condition}")

@@ -48,7 +48,7 @@ from providers.commit.request import PLAIN, Request
 from providers.commit.resolve import OnExisting, by_batch, refuse_duplicates
 from providers.commit.scope_state import ScopeState
 from providers.commit.scope_store import ScopeStore
-from providers.commit.uniqueness import refuse_repeated, refuse_taken
+from providers.commit.uniqueness import kept_values, may_repeat, refuse_repeated, refuse_taken
 from providers.commit.work import Refuse, Written
 from providers.hot.view import HotView
 from providers.rows.change import Change, key_of
@@ -114,6 +114,7 @@ class BulkLoad:
         self._running: list[Future[_Part]] = []
         self._unsynced = Unsynced()
         self._parts: list[_Part] = []
+        self._values: dict[int, tuple[Keys, ...]] = {}
         self._staged = _empty_stage(state.head.cold, table)
         self._staging = Staging(store, state)
 
@@ -260,6 +261,7 @@ class BulkLoad:
             entry = write_batch(folder, NewBatch(batch, self._table, scope), content)
             self._store.files.put_key_index(scope, entry, keys)
         self._store.files.trust(scope, entry)
+        self._values[batch] = kept_values(self._table, rows)
         return entry
 
     def _may_stay_as_it_came(self, waiting_rows: int) -> bool:
@@ -361,7 +363,8 @@ class BulkLoad:
     def _refuse_repeated_values(self) -> None:
         """Raise when two rows of the stream that stay have a value that is to be UNIQUE."""
         why = "occurs twice in the same statement"
-        refuse_repeated(self._staged, self._table.uniques, self._store.files, why)
+        parts = [self._values[entry.batch] for entry in self._entries]
+        refuse_repeated(self._staged, may_repeat(self._table, parts), self._store.files, why)
 
     def _refuse_taken_values(self, head: Snapshot, found: _Overwritten) -> None:
         """Raise when a row has such a value that the stream does not replace."""

@@ -5,7 +5,7 @@ exchange their values. Values are found by hash, in the hot rows' indexes and in
 leave; a row with a NULL in one of the columns is like no other.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -19,7 +19,7 @@ from providers.cold.values import have_values, live_values
 from providers.commit.resolve import OnExisting, Resolved, filtered, resolve_keys
 from providers.hot.view import Seqs
 from providers.rows.change import Change
-from providers.rows.keys import Mask, Positions, may_share
+from providers.rows.keys import Keys, Mask, Positions, may_share
 from providers.rows.unique_values import UniqueValues
 from providers.snapshot import Snapshot
 
@@ -60,6 +60,26 @@ def refuse_taken(
         for entry in entries:
             values = live_values(staged, entry, table.columns_of(unique), files)
             _refuse(table, unique, values, _taken(snapshot, unique, values, NO_SEQS, gone, files), "exists already")
+
+
+def kept_values(table: TableDef, rows: pa.Table) -> tuple[Keys, ...]:
+    """What rows have in the columns of each constraint, enough to tell that no two are alike.
+
+    It takes eight bytes a row, and does not keep what the rows are in.
+    """
+    found = []
+    for unique in table.uniques:
+        keys = UniqueValues.of([rows.column(column.physical) for column in table.columns_of(unique)]).keys
+        numbers = keys.numbers
+        copied = None if numbers is None else Keys.of([pa.array(np.concatenate([*numbers]))])
+        found.append(Keys((), keys.hashes, exact=False) if copied is None else copied)
+    return tuple(found)
+
+
+def may_repeat(table: TableDef, parts: Sequence[tuple[Keys, ...]]) -> list[Unique]:
+    """The constraints in whose columns two rows of all parts may be alike."""
+    of_each = zip(*parts, strict=True)
+    return [unique for unique, keys in zip(table.uniques, of_each, strict=False) if may_share(keys)]
 
 
 def refuse_repeated(snapshot: Snapshot, uniques: Collection[Unique], files: ColdFiles, why: str) -> None:

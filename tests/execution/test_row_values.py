@@ -24,6 +24,8 @@ ANSWERS: dict[str, list[object]] = {
     "SELECT k AS v FROM t WHERE (a, b) NOT IN (SELECT 3, 5 FROM t WHERE k > 9) ORDER BY k": [1, 2, 3],
     "SELECT k AS v FROM t WHERE (a, b) = ANY (SELECT 1, 10) OR k = 3 ORDER BY k": [1, 3],
     "SELECT CAST(max(d) - min(1.50) - coalesce(NULL, 0.1) AS TEXT) AS v FROM t": ["8.45"],
+    "SELECT CASE k WHEN 1 THEN 0.5 ELSE 1 END + min(d) > 0 AS v FROM t GROUP BY CASE k WHEN 1 THEN 0.5 ELSE 1 END"
+    " ORDER BY v": [True, True],
     "SELECT k AS v FROM t WHERE d IN (SELECT nullif(10.05, 1.50))": [1],
 }
 

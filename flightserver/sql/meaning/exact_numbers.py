@@ -23,10 +23,14 @@ def write_exact_numbers(writing: Writing, targets: Sequence[pa.DataType | None])
     """Write numbers with a point that must be exact; `targets` are the columns that the query's own are stored in."""
     if not any("." in token.text and token.text[:1] in "0123456789." for token in writing.text.tokens):
         return
-    exact: dict[int, tree.Literal] = {}
-    for values, types in (*_meeting(writing), *_members(writing)):
-        if any(_is_decimal(known) for known in types):
-            exact |= {literal.start: literal for value in values for literal in _pointed(value)}
+    meeting = [
+        value
+        for values, types in (*_meeting(writing), *_members(writing))
+        if any(_is_decimal(known) for known in types)
+        for value in values
+        if any(_pointed(value))
+    ]
+    exact = {literal.start: literal for value in (*meeting, *_alike(writing, meeting)) for literal in _pointed(value)}
     for value, target in _stored(writing, targets):
         if _is_decimal(target) or is_whole(target):
             exact |= {literal.start: literal for literal in _pointed(value)}
@@ -37,6 +41,15 @@ def write_exact_numbers(writing: Writing, targets: Sequence[pa.DataType | None])
         if precision <= DECIMAL_PRECISION_MAX:
             written = f"CAST('{digits}' AS DECIMAL({max(precision, len(fraction))},{len(fraction)}))"
             writing.edits.span(literal.start, literal.end, written)
+
+
+def _alike(writing: Writing, values: list[tree.Expression]) -> Iterator[tree.Expression]:
+    """What is grouped by, and is one of the values: it must be written alike wherever it stands."""
+    said = {writing.keys_of(value) for value in values}
+    for select, _ in writing.of_kind(tree.Select):
+        if select.has_groups and said:
+            of_items = (item.value for item in select.items)
+            yield from (value for value in (*select.group_by, *of_items) if writing.keys_of(value) in said)
 
 
 def _meeting(writing: Writing) -> Iterator[tuple[list[tree.Expression], list[pa.DataType | None]]]:

@@ -272,6 +272,8 @@ def _insert(writer: Writer, node: tree.Insert) -> str:
 
 @writes(tree.Update)
 def _update(writer: Writer, node: tree.Update) -> str:
+    if writer.bare and node.source is not None and node.where is not None:
+        return _merge(writer, node, f"UPDATE SET {writer.all(node.assignments)}")
     return joined(
         f"UPDATE {node.table} AS {node.alias} SET",
         writer.all(node.assignments),
@@ -282,11 +284,19 @@ def _update(writer: Writer, node: tree.Update) -> str:
 
 @writes(tree.Delete)
 def _delete(writer: Writer, node: tree.Delete) -> str:
+    if writer.bare and node.source is not None and node.where is not None:
+        return _merge(writer, node, "DELETE")
     return joined(
         f"DELETE FROM {node.table} AS {node.alias}",
         writer.clause("USING", node.source),
         writer.clause("WHERE", node.where),
     )
+
+
+def _merge(writer: Writer, node: tree.Update | tree.Delete, action: str) -> str:
+    """A change by another source as MERGE: at most one row of it meets each row of the table."""
+    target = f"MERGE INTO {node.table} AS {node.alias}"
+    return joined(target, writer.clause("USING", node.source), writer.clause("ON", node.where), "WHEN MATCHED THEN", action)
 
 
 # Definitions and storage

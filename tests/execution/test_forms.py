@@ -58,6 +58,8 @@ ANSWERS: dict[str, dict[str, list[object]]] = {
             *(False, False, True, True)
         ],
         "SELECT max(s) IN (SELECT s FROM t WHERE k > 9) AS v FROM t": [False],
+        "SELECT sum(d) IN (SELECT d - 1 + g FROM (SELECT d, 1 AS g FROM t) q) AS v FROM t": [None],
+        "SELECT max(d) NOT IN (SELECT k FROM t) AS v FROM t GROUP BY g ORDER BY g": [False, False, None],
     },
     "single_values": {
         "SELECT (SELECT b.k FROM t b WHERE b.g = t.g ORDER BY b.k DESC LIMIT 1) AS v FROM t ORDER BY k": [
@@ -214,6 +216,9 @@ ANSWERS: dict[str, dict[str, list[object]]] = {
 }
 
 REFUSALS = {
+    "SELECT (SELECT sum(b.k) + a.k FROM t b WHERE b.k > a.k) FROM t a": "beside its own groups",
+    "SELECT k FROM t a WHERE EXISTS (SELECT 1 FROM t b WHERE EXISTS (SELECT 1 FROM t c WHERE EXISTS "
+    "(SELECT 1 FROM t d WHERE d.k = a.k AND c.k = d.k)))": "three levels out",
     "SELECT count(*) FROM generate_series(1, 9000) a, generate_series(1, 9000) b": "at most 64000000 pairs",
     "SELECT * FROM t TABLESAMPLE BERNOULLI (10)": "random",
     "SELECT * FROM t PIVOT (sum(n) FOR g IN ('a', 'b'))": "FILTER",

@@ -73,6 +73,10 @@ KNOWN: tuple[Known, ...] = (
         "a sub-query in another that is tied to the outermost query is refused (docs/sql.md)",
     ),
     Known(
+        "beside its own groups or aggregates",
+        "a sub-query with groups that uses a column of the query around it beside them is refused (docs/sql.md)",
+    ),
+    Known(
         "a sub-query at this place is not supported; write it as a join",
         "a scalar sub-query that is tied to the outer query by more than equalities is refused (docs/sql.md)",
     ),

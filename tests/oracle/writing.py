@@ -295,8 +295,12 @@ def _delete(writer: Writer, node: tree.Delete) -> str:
 
 def _merge(writer: Writer, node: tree.Update | tree.Delete, action: str) -> str:
     """A change by another source as MERGE: at most one row of it meets each row of the table."""
-    target = f"MERGE INTO {node.table} AS {node.alias}"
-    return joined(target, writer.clause("USING", node.source), writer.clause("ON", node.where), "WHEN MATCHED THEN", action)
+    return joined(
+        f"MERGE INTO {node.table} AS {node.alias}",
+        writer.clause("USING", node.source),
+        writer.clause("ON", node.where),
+        f"WHEN MATCHED THEN {action}",
+    )
 
 
 # Definitions and storage

@@ -11,7 +11,8 @@ A sub-query that uses columns of the query around it gets no name of its own, be
 them; so it must be plain, and `x` must not mean something else within it.
 
 Within a sub-query the engine knows no value of a group that is more than a column, nor a window's. There `x` stays
-outside, and is looked for in a list of the rows: `array_has((SELECT array_agg(…) FROM «rows»), x)`.
+outside, and is looked for in a list of the rows: `array_has_any((SELECT array_agg(…) FROM «rows»), make_array(x))`,
+which brings both to one type, as `array_has` does not.
 """
 
 from typing import NamedTuple
@@ -119,7 +120,8 @@ def _write_membership(writing: Writing, node: _Membership, found: Visit, *, is_n
 
 def _listed(writing: Writing, node: _Membership, query: tree.Query, *, is_negated: bool) -> str:
     rows, operand = _named(writing, query), f"({writing.edits.text_of(node.operand)})"
-    is_there = f"array_has((SELECT array_agg({rows.column}) {rows.source}), {operand})"
+    listed = f"(SELECT array_agg({rows.column}) {rows.source})"
+    is_there = f"({operand} IS NOT NULL AND array_has_any({listed}, make_array({operand})))"
     return _three_valued(is_there, operand, rows, is_negated=is_negated)
 
 

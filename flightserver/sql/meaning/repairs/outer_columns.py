@@ -13,10 +13,21 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from catalog.identifiers import quote_identifier
+from flightserver.sql.meaning.aggregates import aggregates_all, is_aggregate
 from flightserver.sql.meaning.places import Place, place_of
 from flightserver.sql.meaning.scopes import Origin, Scope, Visit
 from flightserver.sql.meaning.writing import Writing
 from flightserver.sql.text import tree
+
+LEVELS = 2
+"""How far out a column may lie."""
+
+_TOO_FAR = "a sub-query may not use columns of a query three levels out; write a join"
+
+_OF_GROUPS = (
+    "a sub-query may not use a column of the query around it beside its own groups or aggregates;"
+    " use it in the condition, or in the query around"
+)
 
 
 @dataclass
@@ -43,7 +54,11 @@ def repair(writing: Writing) -> None:
         path = _path(name, found, loose)
         if path is None:
             continue
-        between, origin, around = path
+        between, origin, around, levels = path
+        if levels > LEVELS:
+            raise writing.unsupported(name, _TOO_FAR)
+        if _is_of_groups(found, between):
+            raise writing.unsupported(name, _OF_GROUPS)
         if between.select is None or between.select.from_start is None or not _can_be_read_again(origin):
             raise writing.unsupported(name, _refusal(found, between))
         key = id(between), id(origin)
@@ -57,6 +72,20 @@ def repair(writing: Writing) -> None:
         conditions.setdefault(id(one.select), (one.select, []))[1].extend(_ties(one))
     for select, written in conditions.values():
         _ask(writing, select, " AND ".join(written))
+
+
+def _is_of_groups(found: Visit, between: Scope) -> bool:
+    """Tell whether a SELECT says something at a place of each of its groups, and not of its rows."""
+    select, below = between.select, found.node
+    if select is None or not (select.has_groups or aggregates_all(select)):
+        return False
+    for above in found.ancestors():
+        if above.node is select:
+            return isinstance(below, tree.Item) or below is select.having
+        if is_aggregate(above.node) and above.scope is between:
+            return False
+        below = above.node
+    return False
 
 
 def _refusal(found: Visit, between: Scope) -> str:
@@ -111,8 +140,8 @@ def _tied(condition: tree.Expression | None, scope: Scope) -> Iterator[int]:
                     yield from (name.start for name in names)
 
 
-def _path(name: tree.Name, found: Visit, loose: _Loose) -> tuple[Scope, Origin, Scope] | None:
-    """The scope right below that of a column to hand in, the column's origin, and its scope."""
+def _path(name: tree.Name, found: Visit, loose: _Loose) -> tuple[Scope, Origin, Scope, int] | None:
+    """The scope right below that of a column to hand in, the column's origin and its scope, and how far out it lies."""
     below: Scope | None = None
     scope: Scope | None = found.scope
     depth = 0
@@ -120,8 +149,8 @@ def _path(name: tree.Name, found: Visit, loose: _Loose) -> tuple[Scope, Origin, 
         own = scope.own(name.parts)
         if own is not None:
             certain = len(own) == 1 and own[0].column(name.parts[-1]) is not None
-            is_handed = depth == 2 or (depth == 1 and loose(name, found.scope))
-            return (below, own[0], scope) if is_handed and certain and below is not None else None
+            is_handed = depth >= LEVELS or (depth == 1 and loose(name, found.scope))
+            return (below, own[0], scope, depth) if is_handed and certain and below is not None else None
         below, scope, depth = scope, scope.outer, depth + 1
     return None
 

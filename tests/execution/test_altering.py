@@ -27,7 +27,7 @@ def root(house: House, request: pytest.FixtureRequest) -> Iterator[Person]:
 
 def rows(person: Person, table: str = "t") -> list[tuple[object, ...]]:
     """What a table has."""
-    return [tuple(row.values()) for row in person.ok(f"SELECT * FROM {table} ORDER BY id")]
+    return person.tuples(f"SELECT * FROM {table} ORDER BY id")
 
 
 def test_another_default_is_for_rows_to_come(root: Person) -> None:

@@ -28,7 +28,7 @@ def root(house: House) -> Iterator[Person]:
 
 def rows(person: Person) -> list[tuple[object, ...]]:
     """What the table has."""
-    return [tuple(row.values()) for row in person.ok("SELECT * FROM t ORDER BY id")]
+    return person.tuples("SELECT * FROM t ORDER BY id")
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def root(house: House) -> Iterator[Person]:
 
 def rows(person: Person, columns: str = "id, v, s, w, who") -> list[tuple[object, ...]]:
     """What the table has."""
-    return [tuple(row.values()) for row in person.ok(f"SELECT {columns} FROM t ORDER BY id")]
+    return person.tuples(f"SELECT {columns} FROM t ORDER BY id")
 
 
 def test_default_stands_for_the_columns_default(root: Person) -> None:

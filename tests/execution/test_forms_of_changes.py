@@ -23,7 +23,7 @@ def root(house: House) -> Iterator[Person]:
 
 def rows(person: Person) -> list[tuple[object, ...]]:
     """What the table has."""
-    return [tuple(row.values()) for row in person.ok("SELECT * FROM t ORDER BY id")]
+    return person.tuples("SELECT * FROM t ORDER BY id")
 
 
 def test_values_of_a_row_are_those_from_before_the_change(root: Person) -> None:

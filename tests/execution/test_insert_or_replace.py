@@ -23,7 +23,7 @@ def root(house: House) -> Iterator[Person]:
 
 def rows(person: Person) -> list[tuple[object, ...]]:
     """What the table has."""
-    return [tuple(row.values()) for row in person.ok("SELECT * FROM t ORDER BY id")]
+    return person.tuples("SELECT * FROM t ORDER BY id")
 
 
 def test_a_row_takes_the_place_of_the_one_with_its_key(root: Person) -> None:

@@ -33,7 +33,7 @@ def table(root: Person) -> Iterator[str]:
 
 
 def _rows(root: Person, table: str) -> list[tuple[object, ...]]:
-    return [tuple(row.values()) for row in root.ok(f"SELECT * FROM {table} ORDER BY id")]
+    return root.tuples(f"SELECT * FROM {table} ORDER BY id")
 
 
 ALL = [(1, 10, "a"), (2, 20, "b"), (3, 30, "c")]
@@ -112,7 +112,7 @@ def test_it_gives_back_new_rows_and_those_that_go(root: Person, table: str) -> N
         f"MERGE INTO {table} USING {table}s ON id = k WHEN MATCHED AND n = 0 THEN DELETE "
         "WHEN MATCHED THEN UPDATE SET x = n WHEN NOT MATCHED AND k = 9 THEN INSERT (id) VALUES (k) RETURNING id, x"
     )
-    assert sorted(tuple(row.values()) for row in root.ok(sql)) == [(1, 10), (3, 5), (9, 7)]
+    assert sorted(root.tuples(sql)) == [(1, 10), (3, 5), (9, 7)]
     assert _rows(root, table) == [B, (3, 5, "c"), (9, 7, None)]
 
 

@@ -81,6 +81,6 @@ def test_a_history_is_that_of_a_dict(house: House, seed: int) -> None:
     person.ok("CREATE TABLE t (k BIGINT PRIMARY KEY, s TEXT UNIQUE, n BIGINT UNIQUE)")
     for _ in range(STEPS):
         state = step(person, state, chance)
-        found = [tuple(row.values()) for row in person.ok("SELECT * FROM t ORDER BY k")]
+        found = person.tuples("SELECT * FROM t ORDER BY k")
         assert found == [state[key] for key in sorted(state)]
     person.ok("DROP TABLE t")

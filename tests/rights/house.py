@@ -208,6 +208,10 @@ class Person:
         assert answer.rows is not None
         return answer.rows.to_pylist()
 
+    def tuples(self, sql: str) -> list[tuple[object, ...]]:
+        """The rows of what must not fail, without the names of their columns."""
+        return [tuple(row.values()) for row in self.ok(sql)]
+
     def refused(self, sql: str) -> str:
         """Run what must fail; return its error."""
         answer = self.query(sql)

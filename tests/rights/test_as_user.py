@@ -38,7 +38,7 @@ def clean(house: House, root: Person) -> Iterator[None]:
 
 def rows(person: Person) -> list[tuple[object, ...]]:
     """What a user has in the table."""
-    return [tuple(row.values()) for row in person.ok("SELECT * FROM notes ORDER BY id")]
+    return person.tuples("SELECT * FROM notes ORDER BY id")
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -86,7 +86,7 @@ def test_columns_of_a_granted_table(people: dict[str, Person]) -> None:
         "SELECT column_name, ordinal_position, column_default, is_nullable, data_type, numeric_precision, udt_name"
         " FROM information_schema.columns WHERE table_name = 'granted' ORDER BY ordinal_position"
     )
-    assert [tuple(row.values()) for row in people["ann"].ok(sql)] == [
+    assert people["ann"].tuples(sql) == [
         ("a", 1, None, "NO", "bigint", 64, "int8"),
         ("b", 2, None, "NO", "bigint", 64, "int8"),
         ("v", 3, "'x'", "NO", "text", None, "text"),
@@ -98,7 +98,7 @@ def test_columns_of_a_granted_view(people: dict[str, Person]) -> None:
     """Of what it reads, nothing; and none where it names what is not there any more."""
     root, ann = people["root"], people["ann"]
     sql = "SELECT column_name, data_type FROM information_schema.columns WHERE table_name IN ('shown', 'secret')"
-    assert [tuple(row.values()) for row in ann.ok(sql)] == [("shown_id", "bigint"), ("loud", "text")]
+    assert ann.tuples(sql) == [("shown_id", "bigint"), ("loud", "text")]
     root.ok("ALTER TABLE secret RENAME COLUMN secret_column TO other_column")
     assert ann.ok(sql) == []
     root.ok("ALTER TABLE secret RENAME COLUMN other_column TO secret_column")
@@ -112,7 +112,7 @@ def test_keys_are_in_the_order_of_the_key(people: dict[str, Person]) -> None:
         " JOIN information_schema.key_column_usage USING (table_schema, table_name, constraint_name)"
         " WHERE constraint_type = 'PRIMARY KEY' ORDER BY table_name, ordinal_position"
     )
-    assert [tuple(row.values()) for row in people["ann"].ok(sql)] == [
+    assert people["ann"].tuples(sql) == [
         ("each", "each_pkey", "id"),
         ("goods", "goods_pkey", "id"),
         ("granted", "granted_pkey", "b"),
@@ -162,7 +162,7 @@ RELATIONS = (
 
 def test_pg_class_has_what_may_be_described(people: dict[str, Person]) -> None:
     """A table with a key has an index as PostgreSQL would have it."""
-    found = [tuple(row.values()) for row in people["ann"].ok(RELATIONS)]
+    found = people["ann"].tuples(RELATIONS)
     assert found == [
         ("public", "each", "r", "p"),
         ("public", "each_pkey", "i", "p"),
@@ -197,7 +197,7 @@ def test_columns_types_and_keys_of_pg_catalog(people: dict[str, Person]) -> None
         " LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary"
         " WHERE c.relname = 'granted' AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"
     )
-    assert [tuple(row.values()) for row in people["ann"].ok(sql)] == [
+    assert people["ann"].tuples(sql) == [
         ("a", "bigint", "int8", True, None, True),
         ("b", "bigint", "int8", True, None, True),
         ("v", "text", "text", True, "'x'", False),
@@ -245,6 +245,6 @@ def test_checks_are_constraints(people: dict[str, Person]) -> None:
     found = root.ok(f"{named} WHERE table_name = 'checked' ORDER BY 1")
     assert [tuple(row.values()) for row in found] == [("checked_pkey", "PRIMARY KEY"), ("positive", "CHECK")]
     clauses = "SELECT constraint_name, check_clause FROM information_schema.check_constraints"
-    assert [tuple(row.values()) for row in root.ok(clauses)] == [("positive", "v > 0")]
+    assert root.tuples(clauses) == [("positive", "v > 0")]
     assert people["ann"].ok(clauses) == []
     root.ok("DROP TABLE checked")

@@ -12,6 +12,7 @@ from tests.server_process import ServerProcess
 Make = Callable[..., str]
 
 
+@pytest.mark.proof
 def test_many_clients_at_once_lose_nothing(server: ServerProcess, db: Client, make: Make) -> None:
     """16 clients that write, read, flush and compact: the end is the sum of what was acknowledged."""
     t = make("id BIGINT PRIMARY KEY, n BIGINT, sum BIGINT")

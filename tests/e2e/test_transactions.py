@@ -334,6 +334,7 @@ def test_an_idle_transaction_is_rolled_back(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore:Failed to close cursor:ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.proof
 def test_a_killed_server_keeps_whole_transactions(tmp_path: Path) -> None:
     """Kill -9 under transactions over two tables: both tables hold the same, and all that was acknowledged."""
     with ServerProcess(tmp_path / "data") as server:

@@ -14,6 +14,8 @@ from tests.oracle.rounds import Rounds
 from tests.oracle.tree import AddColumn, Call, Join, Node, Page
 from tests.oracle.writing import Dialect, Writer
 
+pytestmark = pytest.mark.proof
+
 ATTEMPTS = 300
 Fault = Callable[[Node], Node]
 

@@ -14,6 +14,8 @@ from sqlalchemy.types import TypeEngine
 
 from flightserver.dialect import types as own
 
+pytestmark = pytest.mark.proof
+
 
 class Colour(enum.Enum):
     """Something to choose from."""

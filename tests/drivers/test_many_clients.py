@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 
 import pyarrow as pa
+import pytest
 
 from tests.e2e.client import Client
 from tests.server_process import ServerProcess

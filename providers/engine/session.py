@@ -148,11 +148,6 @@ _RULES_WITHOUT = {
 """Optimizer rules that a dialect is without: sharing makes one of equal windows, the other takes fences away. A query
 has one dialect, so those that come before APART are without what it is without."""
 
-_MOST = frozenset({SqlDialect.PLAIN, SqlDialect.WITHOUT_JOIN_FILTERS})
-"""The dialects of most queries, which share most of the memory."""
-
-_MEMORY_SHARE = {dialect: 0.7 if dialect in _MOST else 0.3 / (len(SqlDialect) - len(_MOST)) for dialect in SqlDialect}
-
 
 @dataclass(frozen=True)
 class EngineLimits:
@@ -192,10 +187,8 @@ class QueryEngine:
         Who holds one waits for no other lock.
         """
         self._limits = limits
-        of_most = _runtime(limits, spill, SqlDialect.PLAIN)
-        self._runtimes = {
-            dialect: of_most if dialect in _MOST else _runtime(limits, spill, dialect) for dialect in SqlDialect
-        }
+        self._runtime = RuntimeEnvBuilder().with_disk_manager_specified(spill).with_fair_spill_pool(limits.memory_bytes)
+        """What all sessions share: their memory, and the space to spill to."""
         self._sessions = {(dialect, BATCH_ROWS): self._made(dialect, BATCH_ROWS) for dialect in SqlDialect}
         self._making = threading.Lock()
 
@@ -212,14 +205,14 @@ class QueryEngine:
         )
 
     def _session(self, dialect: SqlDialect, batch_rows: int) -> SessionContext:
-        """A session. Those with narrower batches are seldom used, and share the memory of their dialect's others."""
+        """A session. Those with narrower batches are seldom used."""
         with self._making:
             if (dialect, batch_rows) not in self._sessions:
                 self._sessions[dialect, batch_rows] = self._made(dialect, batch_rows)
             return self._sessions[dialect, batch_rows]
 
     def _made(self, dialect: SqlDialect, batch_rows: int) -> SessionContext:
-        return _session(self._limits, self._runtimes[dialect], self._names, dialect, batch_rows)
+        return _session(self._limits, self._runtime, self._names, dialect, batch_rows)
 
     def plan(
         self,
@@ -345,17 +338,10 @@ class _Catalog(CatalogProvider):
         return _Schema(name, self._names)
 
 
-def _runtime(limits: EngineLimits, spill: Path, dialect: SqlDialect) -> RuntimeEnvBuilder:
-    """What the sessions of a dialect share: their memory and the space to spill to."""
-    memory_bytes = int(limits.memory_bytes * _MEMORY_SHARE[dialect])
-    return RuntimeEnvBuilder().with_disk_manager_specified(spill).with_fair_spill_pool(memory_bytes)
-
-
 def _session(
     limits: EngineLimits, runtime: RuntimeEnvBuilder, names: _StatementNames, dialect: SqlDialect, batch_rows: int
 ) -> SessionContext:
-    memory_bytes = int(limits.memory_bytes * _MEMORY_SHARE[dialect])
-    sort_merge_bytes = min(int(memory_bytes * SORT_MERGE_SHARE), SORT_MERGE_BYTES_MAX)
+    sort_merge_bytes = min(int(limits.memory_bytes * SORT_MERGE_SHARE), SORT_MERGE_BYTES_MAX)
     config = (
         SessionConfig()
         .with_information_schema(False)

@@ -261,12 +261,14 @@ def test_interrupt_passes_through() -> None:
         raise KeyboardInterrupt
 
 
-def test_sorts_larger_than_memory_spill(tmp_path: Path) -> None:
-    """Narrow rows in two key columns need the most memory for merging."""
+@pytest.mark.parametrize("dialect", [SqlDialect.PLAIN, SqlDialect.MERGED_JOINS])
+def test_sorts_larger_than_memory_spill(tmp_path: Path, dialect: SqlDialect) -> None:
+    """Narrow rows in two key columns need the most memory for merging; each dialect may use all that there is."""
     engine = QueryEngine(type(LIMITS)(memory_bytes=64 << 20, spill_bytes=1 << 30, threads=2), tmp_path)
     random = np.random.default_rng(7)
     parts = [random.integers(0, 1 << 40, 32_768) for _ in range(120)]
     rows = [pa.RecordBatch.from_pydict({"a": part, "k": part}) for part in parts]
     relation = engine.context.read_batches(rows).into_view()
-    frame = engine.plan("SELECT a, k FROM t ORDER BY a, k", {TableName("public", "t"): relation}, "public")
+    named = {TableName("public", "t"): relation}
+    frame = engine.plan("SELECT a, k FROM t ORDER BY a, k", named, "public", dialect=dialect)
     assert sum(batch.to_pyarrow().num_rows for batch in frame.execute_stream()) == 120 * 32_768

@@ -261,14 +261,23 @@ def test_interrupt_passes_through() -> None:
         raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("dialect", [SqlDialect.PLAIN, SqlDialect.MERGED_JOINS])
-def test_sorts_larger_than_memory_spill(tmp_path: Path, dialect: SqlDialect) -> None:
-    """Narrow rows in two key columns need the most memory for merging; each dialect may use all that there is."""
+def test_sorts_larger_than_memory_spill(tmp_path: Path) -> None:
+    """Narrow rows in two key columns need the most memory for merging."""
     engine = QueryEngine(type(LIMITS)(memory_bytes=64 << 20, spill_bytes=1 << 30, threads=2), tmp_path)
     random = np.random.default_rng(7)
     parts = [random.integers(0, 1 << 40, 32_768) for _ in range(120)]
     rows = [pa.RecordBatch.from_pydict({"a": part, "k": part}) for part in parts]
     relation = engine.context.read_batches(rows).into_view()
-    named = {TableName("public", "t"): relation}
-    frame = engine.plan("SELECT a, k FROM t ORDER BY a, k", named, "public", dialect=dialect)
+    frame = engine.plan("SELECT a, k FROM t ORDER BY a, k", {TableName("public", "t"): relation}, "public")
     assert sum(batch.to_pyarrow().num_rows for batch in frame.execute_stream()) == 120 * 32_768
+
+
+def test_many_small_sorts_run_in_every_dialect(tmp_path: Path) -> None:
+    """Each sets memory aside before its first row: all dialects have all of it."""
+    engine = QueryEngine(type(LIMITS)(memory_bytes=4 << 30, spill_bytes=1 << 30, threads=2), tmp_path)
+    relation = engine.context.read_batches([pa.RecordBatch.from_pydict({"k": np.arange(20_000)})] * 2).into_view()
+    joined = "(SELECT a.k FROM t a FULL JOIN t b ON a.k = b.k FULL JOIN t c ON b.k = c.k)"
+    text = f"SELECT sum(k) AS s FROM ({' UNION ALL '.join([joined] * 8)}) q"
+    frame = engine.plan(text, {TableName("public", "t"): relation}, "public", dialect=SqlDialect.MERGED_JOINS)
+    (batch,) = [batch.to_pyarrow() for batch in frame.execute_stream()]
+    assert batch.to_pydict() == {"s": [8 * 8 * sum(range(20_000))]}

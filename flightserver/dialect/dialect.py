@@ -32,7 +32,11 @@ _QUERY = re.compile(
     r"(?:\s|\(|--[^\n]*\n|/\*.*?\*/)*(?:SELECT|WITH|VALUES|TABLE|FROM|EXPLAIN|DESCRIBE|DESC|SHOW)\b",
     re.IGNORECASE | re.DOTALL,
 )
-_BROKEN_CONSTRAINT = re.compile(r"duplicate key in table |is NOT NULL|has no value for it")
+_RETURNING = re.compile(r"\bRETURNING\b", re.IGNORECASE)
+_QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"")
+_BROKEN_CONSTRAINT = re.compile(
+    r"duplicate key in table |is NOT NULL|has no value for it|breaks the constraint|duplicate value in table "
+)
 _LOST_CONNECTION = re.compile(
     r"connection refused|error reading from server|transport is closing|EOF|token is unknown|call AdbcConnectionInit"
 )
@@ -86,6 +90,11 @@ class FlightServerDialect(Reflection):
     supports_multivalues_insert = True
     supports_sane_rowcount = True
     supports_sane_multi_rowcount = True
+    insert_returning = True
+    update_returning = True
+    delete_returning = True
+    use_insertmanyvalues = True
+    supports_sane_rowcount_returning = False
     supports_native_boolean = True
     supports_native_decimal = True
     supports_native_uuid = True
@@ -192,11 +201,11 @@ class FlightServerDialect(Reflection):
             self._in_autocommit.discard(_driver_of(dbapi_connection))
 
     def do_execute(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
-        """Run a statement; only queries leave a result. What a definition left out is no statement."""
+        """Run a statement; queries leave a result, and RETURNING. What a definition left out is no statement."""
         if not statement:
             return
         with _constraints():
-            if _QUERY.match(statement):
+            if _QUERY.match(statement) or _RETURNING.search(_QUOTED.sub("", statement)):
                 cursor.execute(statement, parameters)
             else:
                 cursor.executemany(statement, [parameters] if parameters else None)

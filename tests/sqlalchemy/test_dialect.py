@@ -143,6 +143,30 @@ def test_a_key_that_exists_is_an_integrity_error(models: sa.Engine) -> None:
         connection.execute(sa.insert(Person).values(id=1, name="bob"))
 
 
+@pytest.mark.parametrize("row", ["(2, 'x', 1)", "(2, 'y', -1)"])
+def test_a_constraint_that_is_broken_is_an_integrity_error(engine: sa.Engine, row: str) -> None:
+    """UNIQUE and CHECK, too."""
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE kept (k BIGINT PRIMARY KEY, u TEXT UNIQUE, v INT CHECK (v > 0))")
+        connection.exec_driver_sql("INSERT INTO kept VALUES (1, 'x', 1)")
+    with engine.begin() as connection, pytest.raises(sa.exc.IntegrityError):
+        connection.exec_driver_sql(f"INSERT INTO kept VALUES {row}")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE kept")
+
+
+def test_changes_give_back_their_rows(models: sa.Engine) -> None:
+    """RETURNING of one row and of many, and of a text."""
+    with models.begin() as connection:
+        one = connection.execute(sa.insert(Person).values(id=51, name="ann").returning(Person.id, Person.name))
+        assert one.all() == [(51, "ann")]
+        many = [{"id": 52, "name": "RETURNING"}, {"id": 53, "name": "eve"}]
+        assert connection.scalars(sa.insert(Person).returning(Person.id), many).all() == [52, 53]
+        gone = connection.execute(sa.text("DELETE FROM person WHERE id > 51 RETURNING id"))
+        assert sorted(gone.scalars()) == [52, 53]
+        connection.execute(sa.delete(Person).where(Person.id == 51))
+
+
 def test_a_missing_value_is_an_integrity_error(models: sa.Engine) -> None:
     """NOT NULL is kept by the server."""
     with models.begin() as connection, pytest.raises(sa.exc.IntegrityError, match="NOT NULL"):

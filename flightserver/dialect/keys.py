@@ -1,9 +1,10 @@
 """Numbers for integer keys that nobody gave.
 
-The server makes them by DEFAULT SNOWFLAKE_ID(), but the dialect writes no RETURNING to hear which number a row got, and
-an ORM has to know. So the client makes them, in the server's form: 41 bits of milliseconds since 2024-01-01T00:00:00Z,
-10 bits of node, 12 bits of sequence. The node is random for each process, and so is where a millisecond's sequence
-begins. Should two clients ever make the same number, the server refuses the second row.
+The server makes them by DEFAULT SNOWFLAKE_ID(), and RETURNING tells which number a row got; but rows with RETURNING do
+not go in bulk, and an ORM has to know every number. So the client makes them, in the server's form: 41 bits of
+milliseconds since 2024-01-01T00:00:00Z, 10 bits of node, 12 bits of sequence. The node is random for each process, and
+so is where a millisecond's sequence begins. Should two clients ever make the same number, the server refuses the second
+row.
 """
 
 import os

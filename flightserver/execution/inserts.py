@@ -32,7 +32,7 @@ from flightserver.execution.rewriting import (
 from flightserver.execution.rows import Affected, until
 from flightserver.execution.sources import Parameters
 from flightserver.execution.targets import assigned_columns, check_conflict, check_width, inserted_columns
-from flightserver.execution.writing import Writing, at_once, commit, item_called, numbered
+from flightserver.execution.writing import Writing, at_once, commit, item_called, numbered, refuse_changed_twice
 from flightserver.sql.literal_rows import Constants, Row, literal_rows
 from flightserver.sql.statements import Assignment, Insert, OnConflict, TableRef
 from flightserver.sql.text import tree
@@ -41,7 +41,7 @@ from flightserver.sql.text.queries import expression_of
 from flightserver.sql.text.query_text import QueryText
 from providers.commit.resolve import OnExisting, existing_rows
 from providers.commit.uniqueness import resolve
-from providers.rows.change import Change, key_of
+from providers.rows.change import Change
 from providers.rows.conversion import Strictness, converted
 from providers.rows.offered import convert
 from providers.snapshot import Snapshot
@@ -360,11 +360,4 @@ def _is_offered_value(assignment: Assignment) -> bool:
 
 
 def _refuse_repeats(offered: Change, table: TableDef) -> None:
-    keys = key_of(table, offered.rows)
-    if not keys.last_of_each.all():
-        row = int(np.argmin(keys.last_of_each))
-        raise DatabaseError(
-            ErrorKind.INVALID,
-            f"ON CONFLICT DO UPDATE cannot change a row of {table.name} twice: "
-            f"key {keys.describe(row)} is offered twice",
-        )
+    refuse_changed_twice(table, offered, "ON CONFLICT DO UPDATE", "is offered twice")

@@ -7,12 +7,10 @@ clause that fits first, and what that clause gives to columns. What a clause say
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from catalog.definition import SEQ_COLUMN, Column, TableDef
-from catalog.errors import DatabaseError, ErrorKind
 from catalog.grants import Privilege
 from catalog.identifiers import quote_identifier
 from flightserver.context import Context
@@ -22,7 +20,7 @@ from flightserver.execution.rewriting import qualified
 from flightserver.execution.rows import Affected
 from flightserver.execution.sources import Parameters
 from flightserver.execution.targets import assigned_columns, check_width, target
-from flightserver.execution.writing import Writing
+from flightserver.execution.writing import Writing, refuse_changed_twice
 from flightserver.sql.meaning.system_columns import with_all_columns
 from flightserver.sql.statements import Merge, MergeAction, MergeClause
 from flightserver.sql.text import tree
@@ -178,7 +176,7 @@ class Merges:
                 case MergeAction.INSERT:
                     inserted.append(self._inserted(merging.table, clause, rows[clause.number], context))
         if changed:
-            _refuse_changed_twice(merging.table, Change.concat(changed))
+            refuse_changed_twice(merging.table, Change.concat(changed), "MERGE", "matches several rows of the source")
         if inserted:
             self._refuse_existing(Change.concat(inserted), snapshot)
         nothing = Change(merging.table.row_schema.empty_table())
@@ -217,15 +215,3 @@ class Merges:
         refuse_duplicates(snapshot.table, keys, ~keys.first_of_each, "is inserted twice by the same statement")
         existing = existing_rows(snapshot, inserted, self._writing.database.store.files)
         refuse_duplicates(snapshot.table, keys, existing, "exists already")
-
-
-def _refuse_changed_twice(table: TableDef, changed: Change) -> None:
-    """Raise INVALID where several rows of the source would change the same row."""
-    keys = key_of(table, changed.rows)
-    if not keys.last_of_each.all():
-        row = int(np.argmin(keys.last_of_each))
-        raise DatabaseError(
-            ErrorKind.INVALID,
-            f"MERGE cannot change a row of {table.name} twice: "
-            f"key {keys.describe(row)} matches several rows of the source",
-        )

@@ -226,3 +226,14 @@ def distinct(change: Change, table: TableDef) -> Change:
     """Leave one row of each key, so that what is counted is rows of the table."""
     last = key_of(table, change.rows).last_of_each
     return change if last.all() else change.filter(last)
+
+
+def refuse_changed_twice(table: TableDef, changed: Change, statement: str, why: str) -> None:
+    """Raise INVALID where a statement would change the same row more than once."""
+    keys = key_of(table, changed.rows)
+    if not keys.last_of_each.all():
+        row = int(np.argmin(keys.last_of_each))
+        raise DatabaseError(
+            ErrorKind.INVALID,
+            f"{statement} cannot change a row of {table.name} twice: key {keys.describe(row)} {why}",
+        )

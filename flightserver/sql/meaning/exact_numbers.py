@@ -116,17 +116,14 @@ def _pointed(value: tree.Expression) -> Iterator[tree.Literal]:
             yield from _pointed(operand)
         case tree.Brackets(items=(inner,)):
             yield from _pointed(inner)
-        case tree.Case(branches=branches, otherwise=otherwise):
-            for result in (*(result for _, result in branches), otherwise):
-                yield from _pointed(result) if result is not None else ()
+        case tree.Case():
+            for result in results_of(value):
+                yield from _pointed(result)
         case tree.Binary(operator=operator, left=left, right=right) if operator in _EXACT:
             yield from _pointed(left)
             yield from _pointed(right)
         case tree.Call(arguments=parts) if is_pointed(value):
             for part in parts:
-                yield from _pointed(part)
-        case tree.Case() if is_pointed(value):
-            for part in results_of(value):
                 yield from _pointed(part)
 
 

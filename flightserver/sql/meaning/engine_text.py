@@ -15,6 +15,7 @@ from flightserver.sql.meaning.exact_numbers import write_exact_numbers
 from flightserver.sql.meaning.fences import fenced
 from flightserver.sql.meaning.forms import FORMS
 from flightserver.sql.meaning.kept_orders import with_kept_orders
+from flightserver.sql.meaning.laterals import without_laterals
 from flightserver.sql.meaning.moments import write_moments
 from flightserver.sql.meaning.output_names import write_output_names
 from flightserver.sql.meaning.plan_counts import plan_size
@@ -97,6 +98,7 @@ def for_engine(text: QueryText, definitions: Definitions, circumstances: Circums
             looked_up[parts] = definitions(parts)
         return looked_up[parts]
 
+    text = without_laterals(text, look_up)
     size = plan_size(text, query_of(text), look_up)
     writing = Writing(
         text,

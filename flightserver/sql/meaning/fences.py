@@ -53,5 +53,5 @@ def _beside_sub_queries(writing: Writing) -> Iterator[tree.Source]:
 
 def _stands_alone(source: tree.Source, writing: Writing) -> bool:
     if isinstance(source, tree.QuerySource):
-        return not source.is_lateral and not writing.may_use_outer_columns(source.query)
+        return not writing.may_use_outer_columns(source.query)
     return isinstance(source, tree.TableSource | tree.Join)

@@ -4,10 +4,11 @@ The engine refuses a SELECT with two items of one name, and calls `CAST(x AS INT
 like: the second and further ones get a number behind a mark that no name has, and lose it on the way out.
 """
 
+from collections.abc import Callable
 from typing import TypeGuard
 
 from catalog.identifiers import quote_identifier
-from flightserver.sql.meaning.scopes import output_name
+from flightserver.sql.meaning.scopes import Merged, Scope, output_name, star_columns
 from flightserver.sql.meaning.writing import Writing
 from flightserver.sql.text import tree
 
@@ -21,11 +22,11 @@ def plain_name(name: str) -> str:
 
 def write_output_names(writing: Writing) -> None:
     """Give items the names that changes took from them, and number those that come again."""
-    for select, _ in writing.of_kind(tree.Select):
+    for select, found in writing.of_kind(tree.Select):
         if id(select) in writing.nameless:
             continue
         seen: dict[str, int] = {}
-        stars = sum(isinstance(item.value, tree.Star) for item in select.items)
+        starred = _starred(select, found.scope)
         qualified = [item.value.parts[-1] for item in select.items if item.alias is None and _is_qualified(item.value)]
         for item in select.items:
             if isinstance(item.value, tree.Star):
@@ -37,7 +38,7 @@ def write_output_names(writing: Writing) -> None:
             name = item.alias or kept or known
             count = seen[known if kept is None else name] = seen.get(known if kept is None else name, 0) + 1
             is_bare = item.alias is not None or kept is not None or not _is_qualified(item.value)
-            hides = stars > 0 and len(select.items) > 1 and _may_stand_in_star(item)
+            hides = item.alias is None and isinstance(item.value, tree.Name) and starred(item.value.parts[-1])
             needs_number = count > 1 or hides or (is_bare and name in qualified)
             if needs_number or (kept is not None and item.alias is None):
                 shown = item.alias or kept or output_name(item.value) or writing.written(item.value)
@@ -61,6 +62,13 @@ def _is_qualified(value: tree.Expression) -> TypeGuard[tree.Name]:
     return isinstance(value, tree.Name) and len(value.parts) > 1
 
 
-def _may_stand_in_star(item: tree.Item) -> bool:
-    """Tell whether a star beside an item may select a column of its name."""
-    return item.alias is None and isinstance(item.value, tree.Name)
+def _starred(select: tree.Select, scope: Scope) -> Callable[[str], bool]:
+    """Tells whether a star of a SELECT may select a column of a name."""
+    known: set[str] = set()
+    for item in select.items:
+        if isinstance(item.value, tree.Star):
+            columns = star_columns(item.value, scope)
+            if columns is None:
+                return lambda _: True
+            known |= {column.name if isinstance(column, Merged) else column[1] for column in columns}
+    return known.__contains__

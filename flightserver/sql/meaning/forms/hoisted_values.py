@@ -123,8 +123,7 @@ def _only_origin(used: list[Origin | None]) -> Origin | None:
     if origin is None or origin.called is None or any(other is not origin for other in used):
         return None
     source = origin.source
-    is_lateral = isinstance(source, tree.QuerySource) and source.is_lateral
-    return origin if isinstance(source, tree.TableSource | tree.QuerySource) and not is_lateral else None
+    return origin if isinstance(source, tree.TableSource | tree.QuerySource) else None
 
 
 def _is_reached(origin: Origin, found: Visit) -> bool:

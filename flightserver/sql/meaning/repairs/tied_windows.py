@@ -28,5 +28,3 @@ def _asked(found: Visit) -> Iterator[tree.Query]:
             case tree.InQuery(query=query) | tree.Quantified(query=query) | tree.ScalarQuery(query=query):
                 if query.start <= found.node.start < query.end:
                     yield query
-            case tree.QuerySource(query=query, is_lateral=True):
-                yield query

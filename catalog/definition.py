@@ -71,6 +71,7 @@ class ColumnSpec:
     type: pa.DataType
     nullable: bool = True
     default: Default | None = None
+    comment: str = ""
 
 
 @dataclass(frozen=True)

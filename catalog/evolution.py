@@ -218,6 +218,7 @@ def _append_column(table: TableDef, spec: ColumnSpec, *, in_key: bool) -> TableD
         default=spec.default,
         added=table.version + 1,
         before=spec.default.literal if spec.default else None,
+        comment=spec.comment,
     )
     return replace(
         table,

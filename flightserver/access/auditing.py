@@ -28,6 +28,7 @@ ACTIONS: Mapping[type[Statement], str] = {
     tables.DropNamespace: "DROP NAMESPACE",
     tables.CreateTable: "CREATE TABLE",
     tables.CreateTableAs: "CREATE TABLE",
+    tables.CreateTableLike: "CREATE TABLE",
     tables.DropTable: "DROP TABLE",
     tables.AlterTable: "ALTER TABLE",
     tables.RenameTable: "ALTER TABLE",

@@ -168,6 +168,7 @@ STATEMENTS: Mapping[type[Statement], Demand] = {
     tables.DropNamespace: _uses(Use.DEFINE),
     tables.CreateTable: _uses(Use.DESCRIBE),
     tables.CreateTableAs: _uses(Use.DESCRIBE, Use.READ),
+    tables.CreateTableLike: _uses(Use.DESCRIBE, Use.READ),
     tables.DropTable: _uses(Use.DEFINE, Use.DEPEND),
     tables.AlterTable: _uses(Use.DEFINE),
     tables.RenameTable: _uses(Use.DEFINE, Use.DEPEND),

@@ -19,7 +19,7 @@ from flightserver.access.door import Door
 from flightserver.access.rights import Kind, Use
 from flightserver.context import Context
 from flightserver.database import Database
-from flightserver.execution.altered import check_defaults, for_session, publishable, with_options
+from flightserver.execution.altered import check_defaults, for_session, publishable, what_names, with_options
 from flightserver.execution.altering import Altering
 from flightserver.execution.ingest import Load
 from flightserver.execution.names import names_in_view
@@ -29,16 +29,20 @@ from flightserver.execution.reading import Given, Reader
 from flightserver.execution.rows import Affected
 from flightserver.execution.writing import Writing
 from flightserver.sql.lifetimes import base_options
+from flightserver.sql.likeness import written_out
 from flightserver.sql.statements import Statement
 from flightserver.sql.table_statements import (
     AlterTable,
+    Copied,
     CreateNamespace,
     CreateTable,
     CreateTableAs,
+    CreateTableLike,
     CreateView,
     DropNamespace,
     DropTable,
     DropView,
+    Likeness,
     RenameTable,
 )
 from providers.commit.resolve import OnExisting
@@ -61,6 +65,7 @@ class Ddl:
             DropNamespace: self._drop_namespace,
             CreateTable: self._create_table,
             CreateTableAs: self._create_table_as,
+            CreateTableLike: self._create_table_like,
             DropTable: self._drop_table,
             AlterTable: self._altering.alter,
             RenameTable: self._altering.rename,
@@ -138,6 +143,14 @@ class Ddl:
             self._new_table(table, statement, context).publish()
         return _DONE
 
+    def _create_table_like(self, statement: CreateTableLike, context: Context) -> Affected:
+        likenesses = [column for column in statement.columns if isinstance(column, Likeness)]
+        sources = {likeness.table: context.table(likeness.table, Use.READ) for likeness in likenesses}
+        for likeness in likenesses:
+            if Copied.CONSTRAINTS in likeness.copied:
+                _refuse_own_name(sources[likeness.table], context.name(statement.table))
+        return self._create_table(written_out(statement, sources), context)
+
     def _create_table_as(self, statement: CreateTableAs, context: Context) -> Affected:
         name = context.name(statement.table)
         context.refuse_making(statement.kind, temporary=statement.temporary)
@@ -172,6 +185,8 @@ class Ddl:
             table = add_check(table, check)
         for unique in statement.uniques:
             table = add_unique(table, unique)
+        if isinstance(statement, CreateTable):
+            table = replace(table, comment=statement.comment)
         self._constraints.refuse_unusable(table, context)
         return replace(for_session(table) if statement.temporary else table, owner=context.user)
 
@@ -267,6 +282,17 @@ def _is_taken(name: TableName, context: Context, *, temporary: bool, allowed: bo
         return True
     beside.refuse_taken(name)
     return False
+
+
+def _refuse_own_name(source: TableDef, name: TableName) -> None:
+    """Raise INVALID for a constraint that has the name of its table in it, and would mean nothing in another one."""
+    if source.name.table == name.table or source.name.table in source.by_name:
+        return
+    namer = what_names(source.name.table, (), source.checks)
+    if namer is not None:
+        raise DatabaseError(
+            ErrorKind.INVALID, f"{namer} names {source.name} itself; write EXCLUDING CONSTRAINTS, and the CHECK anew"
+        )
 
 
 def _refuse_same_names(name: TableName, columns: Sequence[str]) -> None:

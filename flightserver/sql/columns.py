@@ -22,7 +22,7 @@ _COLUMN_CLAUSES = (
 )
 
 
-_REFUSED_CONSTRAINTS = ("FOREIGN", "EXCLUDE", "LIKE", "INDEX", "KEY")
+_REFUSED_CONSTRAINTS = ("FOREIGN", "EXCLUDE", "INDEX", "KEY")
 
 
 _SERIAL_TYPES = frozenset({"SERIAL", "BIGSERIAL"})
@@ -56,7 +56,7 @@ def key_constraint(cursor: Cursor, *, is_named: bool) -> tuple[str, ...] | None:
     """Read `PRIMARY KEY (columns)` if it comes next; refuse other constraints."""
     if cursor.accept("PRIMARY", "KEY"):
         return cursor.names("key column")
-    starts_constraint = is_named or cursor.peek(1).key in {"(", "KEY"} or cursor.at("LIKE")
+    starts_constraint = is_named or cursor.peek(1).key in {"(", "KEY"}
     if starts_constraint and cursor.at_any(*_REFUSED_CONSTRAINTS):
         raise cursor.unsupported(f"{cursor.peek().key} constraints are not supported")
     if is_named:

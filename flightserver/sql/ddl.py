@@ -4,29 +4,34 @@ What a definition asks for is either kept or refused; no clause is read and drop
 the statement itself allows: names, types, keys, defaults and options are consistent with each other.
 """
 
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from catalog.definition import CheckSpec, ColumnSpec, Default, TableKind, UniqueSpec
+from catalog.definition import TableKind
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import RESERVED_NAMESPACES, quote_identifier
-from catalog.types import format_type, is_nested
 from flightserver.sql import server, users
 from flightserver.sql.access_statements import NamespaceRef
 from flightserver.sql.altering import read_action
-from flightserver.sql.columns import constraint_name, key_constraint, read_column, unique_constraint
+from flightserver.sql.columns import constraint_name, key_constraint
 from flightserver.sql.grants import parse_owner
-from flightserver.sql.lifetimes import base_options
-from flightserver.sql.options import bloom_column_names, check_option_names, option_list, parse_options
+from flightserver.sql.options import check_option_names, option_list
 from flightserver.sql.policies import parse_create_policy, parse_drop_policy
-from flightserver.sql.row_conditions import read_check
 from flightserver.sql.statements import Statement, TableRef
+from flightserver.sql.table_elements import (
+    Elements,
+    Kind,
+    checked_table,
+    only_key,
+    read_element,
+    read_whole,
+    refuse_repeated,
+)
 from flightserver.sql.table_statements import (
     AlterTable,
     CreateNamespace,
     CreateTable,
     CreateTableAs,
+    CreateTableLike,
     CreateView,
     DropNamespace,
     DropTable,
@@ -36,7 +41,6 @@ from flightserver.sql.table_statements import (
 from flightserver.sql.text.cursor import Cursor
 from flightserver.sql.text.queries import QueryReader
 from flightserver.sql.text.query_text import QueryText
-from flightserver.sql.text.tokens import Token
 
 
 def parse_create(cursor: QueryReader) -> Statement:
@@ -59,7 +63,7 @@ def parse_create(cursor: QueryReader) -> Statement:
         if cursor.at("STREAM"):
             raise cursor.unsupported("a STREAM table is not temporary: its rows are, by its ttl_seconds")
         cursor.expect("TABLE")
-        return replace(_create_table(cursor, _Kind(TableKind.SHARED)), temporary=True)
+        return replace(_create_table(cursor, Kind(TableKind.SHARED, is_said=False)), temporary=True)
     kind = _table_kind(cursor)
     if cursor.accept("TABLE"):
         return _create_table(cursor, kind)
@@ -72,24 +76,18 @@ def _accept_user(cursor: Cursor) -> bool:
     return not is_kind and cursor.accept("USER")
 
 
-@dataclass(frozen=True)
-class _Kind:
-    """Whose rows a table has, and whether it keeps them for a while only."""
-
-    of_rows: TableKind
-    is_stream: bool = False
-
-
-def _table_kind(cursor: Cursor) -> _Kind:
+def _table_kind(cursor: Cursor) -> Kind:
     """Read `[SHARED | USER] [STREAM]` before TABLE. A STREAM that says no more has rows of each user."""
     for kind in TableKind:
         if cursor.at(kind.value, "STREAM", "TABLE"):
             cursor.next()
             cursor.next()
-            return _Kind(kind, is_stream=True)
+            return Kind(kind, is_stream=True)
         if cursor.accept_before(kind.value, "TABLE"):
-            return _Kind(kind)
-    return _Kind(TableKind.USER, is_stream=True) if cursor.accept_before("STREAM", "TABLE") else _Kind(TableKind.SHARED)
+            return Kind(kind)
+    if cursor.accept_before("STREAM", "TABLE"):
+        return Kind(TableKind.USER, is_stream=True)
+    return Kind(TableKind.SHARED, is_said=False)
 
 
 def _user_namespace(cursor: Cursor) -> str:
@@ -123,7 +121,7 @@ def _create_view(cursor: Cursor, or_replace: bool) -> CreateView:
 def _column_list(cursor: Cursor) -> QueryText:
     """Read `(column, …)`, as a part of the text."""
     first = cursor.position
-    _refuse_repeated(cursor.names("column"), "column")
+    refuse_repeated(cursor.names("column"), "column")
     return cursor.part_from(first)
 
 
@@ -133,29 +131,23 @@ def _query(cursor: Cursor) -> QueryText:
     return cursor.rest("query")
 
 
-@dataclass
-class _Elements:
-    """What the list of columns and constraints of one CREATE TABLE has brought so far."""
-
-    columns: list[ColumnSpec] = field(default_factory=list)
-    keys: list[tuple[str, ...]] = field(default_factory=list)
-    checks: list[CheckSpec] = field(default_factory=list)
-    uniques: list[UniqueSpec] = field(default_factory=list)
-
-
-def _create_table(cursor: QueryReader, kind: _Kind) -> CreateTable | CreateTableAs:
+def _create_table(cursor: QueryReader, kind: Kind) -> CreateTable | CreateTableAs | CreateTableLike:
     if_not_exists = cursor.accept("IF", "NOT", "EXISTS")
     table = _user_table(cursor)
     place = cursor.peek()
-    elements = _Elements()
+    elements = Elements()
     if cursor.accept("("):
-        cursor.separated(lambda: _element(cursor, elements))
+        cursor.separated(lambda: read_element(cursor, elements))
         cursor.expect(")")
+    elif cursor.accept("LIKE"):
+        elements.columns.append(read_whole(cursor))
     elif key := key_constraint(cursor, is_named=constraint_name(cursor) is not None):
         elements.keys.append(key)
     options = _with_options(cursor)
+    if elements.has_likeness:
+        return _like(cursor, CreateTableLike(table, kind.of_rows, if_not_exists, (), (), options), kind, elements)
     has_query = cursor.accept("AS")
-    key = _only_key(cursor, elements.keys, place)
+    key = only_key(elements.keys)
     if has_query and not elements.columns:
         check_option_names(options)
         query = _query(cursor)
@@ -165,10 +157,26 @@ def _create_table(cursor: QueryReader, kind: _Kind) -> CreateTable | CreateTable
     if not elements.columns:
         raise cursor.error("a table needs columns or AS and a query", ErrorKind.INVALID, place)
     try:
-        made = _checked_table(table, kind, if_not_exists, elements, key, options)
+        made = checked_table(table, kind, if_not_exists, elements, key, options)
     except DatabaseError as error:
         raise DatabaseError(error.kind, f"table {table}: {error.message}") from None
     return _filled(made, _query(cursor)) if has_query else made
+
+
+def _like(cursor: Cursor, made: CreateTableLike, kind: Kind, elements: Elements) -> CreateTableLike:
+    """A table whose columns are not known yet: what they must be together is looked at with them."""
+    if cursor.at("AS"):
+        raise cursor.unsupported("LIKE and AS do not stand together; create the table, then INSERT the query's rows")
+    check_option_names(made.options)
+    return replace(
+        made,
+        kind=kind.of_rows if kind.is_said else None,
+        is_stream=kind.is_stream,
+        columns=tuple(elements.columns),
+        keys=tuple(elements.keys),
+        checks=tuple(elements.checks),
+        uniques=tuple(elements.uniques),
+    )
 
 
 def _filled(made: CreateTable, query: QueryText) -> CreateTableAs:
@@ -185,79 +193,6 @@ def _filled(made: CreateTable, query: QueryText) -> CreateTableAs:
         checks=made.checks,
         uniques=made.uniques,
     )
-
-
-def _element(cursor: QueryReader, elements: _Elements) -> None:
-    name = constraint_name(cursor)
-    if cursor.at("CHECK", "("):
-        cursor.next()
-        elements.checks.append(read_check(cursor, name))
-    elif unique := unique_constraint(cursor, name):
-        elements.uniques.append(unique)
-    elif key := key_constraint(cursor, is_named=name is not None):
-        elements.keys.append(key)
-    else:
-        column = read_column(cursor)
-        elements.columns.append(column.spec)
-        elements.checks += column.checks
-        elements.uniques += column.uniques
-        if column.is_key:
-            elements.keys.append((column.spec.name,))
-
-
-def _only_key(cursor: Cursor, keys: list[tuple[str, ...]], place: Token) -> tuple[str, ...]:
-    if len(keys) > 1:
-        message = "a table has one primary key; for a key of several columns write PRIMARY KEY (a, b)"
-        raise cursor.error(message, ErrorKind.INVALID, place)
-    return keys[0] if keys else ()
-
-
-def _checked_table(
-    table: TableRef,
-    kind: _Kind,
-    if_not_exists: bool,
-    elements: _Elements,
-    key: tuple[str, ...],
-    options: Mapping[str, str],
-) -> CreateTable:
-    columns = elements.columns
-    _refuse_repeated([column.name for column in columns], "column")
-    _refuse_repeated(key, "key column")
-    by_name = {column.name: column for column in columns}
-    for name in key:
-        _check_indexable(by_name, name, "a key")
-    base = base_options(is_stream=kind.is_stream)
-    parse_options(options, {name: place for place, name in enumerate(by_name)}, base)
-    for name in bloom_column_names(options.get("bloom_columns", "")):
-        _check_indexable(by_name, name, "a bloom filter")
-    for name in key:
-        if by_name[name].default == Default(literal="NULL"):
-            raise _invalid(f"key column {name!r} cannot have DEFAULT NULL")
-    specs = tuple(replace(column, nullable=column.nullable and column.name not in key) for column in columns)
-    return CreateTable(
-        *(table, kind.of_rows, if_not_exists, specs, key, options),
-        is_stream=kind.is_stream,
-        checks=tuple(elements.checks),
-        uniques=tuple(elements.uniques),
-    )
-
-
-def _refuse_repeated(names: list[str] | tuple[str, ...], what: str) -> None:
-    name, count = Counter(names).most_common(1)[0] if names else ("", 0)
-    if count > 1:
-        raise _invalid(f"{what} {name!r} is named twice")
-
-
-def _check_indexable(columns: Mapping[str, ColumnSpec], name: str, what: str) -> None:
-    column = columns.get(name)
-    if column is None:
-        raise _invalid(f"there is no column {name!r} for {what}; the columns are {', '.join(columns)}")
-    if is_nested(column.type):
-        raise _invalid(f"column {name!r} of type {format_type(column.type)} cannot be part of {what}")
-
-
-def _invalid(message: str) -> DatabaseError:
-    return DatabaseError(ErrorKind.INVALID, message)
 
 
 def _with_options(cursor: Cursor) -> dict[str, str]:

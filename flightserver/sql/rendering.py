@@ -7,6 +7,8 @@ from catalog.identifiers import TableName, display_identifier
 from catalog.types import format_type
 from flightserver.sql.lifetimes import base_options, retention_text
 
+_NUMBERS = frozenset({"bloom_fpp", "ttl_seconds", "max_bytes", "max_rows"})
+
 
 def create_table_text(table: TableDef) -> str:
     """CREATE TABLE with columns, key, and the options that differ from the defaults."""
@@ -44,22 +46,30 @@ def _options(table: TableDef) -> str:
 
 def option_literals(table: TableDef) -> dict[str, str]:
     """The options that differ from the defaults, each with its value as SQL writes it."""
+    return {
+        name: value if name in _NUMBERS else "'" + value.replace("'", "''") + "'"
+        for name, value in option_values(table).items()
+    }
+
+
+def option_values(table: TableDef) -> dict[str, str]:
+    """The options that differ from the defaults, each with its value as text."""
     defaults, options = base_options(is_stream=table.is_stream), table.options
     shown = _lifetime(table)
     if options.flush_policy != defaults.flush_policy:
-        shown["flush_policy"] = f"'{_flush_policy(options.flush_policy)}'"
+        shown["flush_policy"] = _flush_policy(options.flush_policy)
     if options.bloom_columns:
-        shown["bloom_columns"] = "'" + _names([table.by_id[number] for number in options.bloom_columns]) + "'"
+        shown["bloom_columns"] = _names([table.by_id[number] for number in options.bloom_columns])
     if options.bloom_fpp != defaults.bloom_fpp:
         shown["bloom_fpp"] = f"{options.bloom_fpp}"
     if options.compression is not defaults.compression:
-        shown["compression"] = f"'{options.compression.value}'"
+        shown["compression"] = options.compression.value
     if options.audit is not defaults.audit:
-        shown["audit"] = f"'{options.audit.value}'"
+        shown["audit"] = options.audit.value
     if options.publication.format is not defaults.publication.format:
-        shown["publish"] = f"'{options.publication.format.value}'"
+        shown["publish"] = options.publication.format.value
     if options.publication.retention_seconds != defaults.publication.retention_seconds:
-        shown["publish_retention"] = f"'{retention_text(options.publication.retention_seconds)}'"
+        shown["publish_retention"] = retention_text(options.publication.retention_seconds)
     return shown
 
 
@@ -72,9 +82,9 @@ def _lifetime(table: TableDef) -> dict[str, str]:
         if stream.max_rows is not None:
             shown["max_rows"] = f"{stream.max_rows}"
     if retention is not None:
-        shown["retention"] = f"'{retention_text(retention.seconds)}'"
+        shown["retention"] = retention_text(retention.seconds)
         if retention.column is not None:
-            shown["retention_column"] = "'" + _names([table.by_id[retention.column]]).replace("'", "''") + "'"
+            shown["retention_column"] = _names([table.by_id[retention.column]])
     return shown
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum, unique
 
 import pyarrow as pa
 
@@ -40,6 +41,42 @@ class CreateTable(Statement):
     columns: tuple[ColumnSpec, ...]
     primary_key: tuple[str, ...]
     options: Mapping[str, str] = field(default_factory=dict)
+    temporary: bool = False
+    is_stream: bool = False
+    checks: tuple[CheckSpec, ...] = ()
+    uniques: tuple[UniqueSpec, ...] = ()
+    comment: str = ""
+
+
+@unique
+class Copied(Enum):
+    """What of a table comes along when another one is made LIKE it, beside columns, their types and NOT NULL."""
+
+    DEFAULTS = "the DEFAULT of columns"
+    CONSTRAINTS = "CHECK"
+    INDEXES = "the key, and UNIQUE"
+    COMMENTS = "comments on columns"
+    WHOLE = "its options, and the comment on it"
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """LIKE in the place of a column: all columns of a table, and what else is copied."""
+
+    table: TableRef
+    copied: frozenset[Copied]
+
+
+@dataclass(frozen=True)
+class CreateTableLike(Statement):
+    """A table of which columns are as those of others. Without a `kind` its own is that of the one that it is like."""
+
+    table: TableRef
+    kind: TableKind | None
+    if_not_exists: bool
+    columns: tuple[ColumnSpec | Likeness, ...]
+    keys: tuple[tuple[str, ...], ...]
+    options: Mapping[str, str]
     temporary: bool = False
     is_stream: bool = False
     checks: tuple[CheckSpec, ...] = ()

@@ -109,6 +109,8 @@ STATEMENTS = {
     "INSERT INTO each (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET s = (SELECT max(s) FROM prey)": UNKNOWN,
     "MERGE INTO prey USING each ON true WHEN MATCHED THEN DELETE": MISSING,
     "MERGE INTO each USING prey ON true WHEN MATCHED THEN DELETE": UNKNOWN,
+    "CREATE TEMPORARY TABLE mine LIKE prey": MISSING,
+    "CREATE USER TABLE mine (LIKE each, LIKE prey INCLUDING ALL)": MISSING,
     "CHECK AUDIT LOG": "DENIED: ",
 }
 """What she sends, and the error, or how it begins; an empty one is the syntax's or the engine's, whatever it says."""

@@ -294,6 +294,7 @@ class Probes:
                 "SELECT * FROM made",
                 f"CREATE USER TABLE copy AS SELECT * FROM {t}",
                 f"CREATE TEMPORARY TABLE copy AS SELECT note FROM {t}",
+                f"CREATE TEMPORARY TABLE copy LIKE {t}",
                 "SELECT * FROM copy",
                 pick(["DROP VIEW made", "DROP TABLE copy"]),
                 f"ALTER TABLE {t} ADD COLUMN x INT",

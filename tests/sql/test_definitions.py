@@ -182,7 +182,6 @@ def test_function_defaults_must_fit_the_type(definition: str) -> None:
         "a INT AUTO_INCREMENT",
         "a INT COMMENT 'x'",
         "a INT, FOREIGN KEY (a) REFERENCES u (b)",
-        "LIKE u",
     ],
 )
 def test_constraints_that_are_not_enforced_are_refused(definition: str) -> None:

@@ -24,10 +24,9 @@ from flightserver.execution.catalogs.numbers import (
 )
 from flightserver.execution.catalogs.seen import Relation, RelationKind, Seen, filled
 from flightserver.sql.postgres_types import PLAIN_TYPES, column_of
-from flightserver.sql.rendering import option_literals
+from flightserver.sql.rendering import option_values
 
 _UTF8 = 6
-_QUOTE = "'"
 _KINDS = {
     "oid": pa.int64(),
     "int": pa.int32(),
@@ -356,8 +355,7 @@ def _options(relation: Relation) -> list[str] | None:
     """The options of a table that are not the defaults; none of a table that has no others."""
     if not isinstance(relation.found, TableDef):
         return None
-    literals = option_literals(relation.found)
-    return [f"{name}={value.strip(_QUOTE)}" for name, value in literals.items()] or None
+    return [f"{name}={value}" for name, value in option_values(relation.found).items()] or None
 
 
 def _is_keyed(relation: Relation) -> bool:

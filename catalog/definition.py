@@ -327,10 +327,8 @@ class TableDef:
 
     @property
     def kind_name(self) -> str:
-        """What users call its kind. The rows of a STREAM are each user's own, unless it says SHARED."""
-        if not self.is_stream:
-            return self.kind.value
-        return "STREAM" if self.kind is TableKind.USER else "SHARED STREAM"
+        """What users call its kind."""
+        return kind_name(self.kind, is_stream=self.is_stream)
 
     @property
     def has_hidden_key(self) -> bool:
@@ -378,6 +376,13 @@ class TableDef:
                 ErrorKind.NOT_FOUND, f"table {self.name} has no column {name!r}; its columns are {known}"
             )
         return found
+
+
+def kind_name(kind: TableKind, *, is_stream: bool) -> str:
+    """What users call a kind of table. The rows of a STREAM are each user's own, unless it says SHARED."""
+    if not is_stream:
+        return kind.value
+    return "STREAM" if kind is TableKind.USER else "SHARED STREAM"
 
 
 @dataclass(frozen=True)

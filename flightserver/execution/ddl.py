@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from catalog.constraints import add_check, add_unique
-from catalog.definition import ColumnSpec, TableDef, TableKind, ViewDef, fresh_id
+from catalog.definition import ColumnSpec, TableDef, TableKind, ViewDef, fresh_id, kind_name
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.evolution import create_table
 from catalog.identifiers import DEFAULT_NAMESPACE, TableName
@@ -24,7 +24,7 @@ from flightserver.execution.altering import Altering
 from flightserver.execution.ingest import Load
 from flightserver.execution.names import names_in_view
 from flightserver.execution.new_constraints import NewConstraints
-from flightserver.execution.new_table import NewTable
+from flightserver.execution.new_table import NewTable, may_replace
 from flightserver.execution.reading import Given, Reader
 from flightserver.execution.rows import Affected
 from flightserver.execution.writing import Writing
@@ -136,10 +136,8 @@ class Ddl:
         return _DONE
 
     def _create_table(self, statement: CreateTable, context: Context) -> Affected:
-        name = context.name(statement.table)
-        context.refuse_making(statement.kind, temporary=statement.temporary)
-        if not _is_taken(name, context, temporary=statement.temporary, allowed=statement.if_not_exists):
-            table = self._defined(name, statement, statement.columns, context)
+        if not _is_taken(statement, context):
+            table = self._defined(statement, statement.columns, context)
             self._new_table(table, statement, context).publish()
         return _DONE
 
@@ -152,9 +150,7 @@ class Ddl:
         return self._create_table(written_out(statement, sources), context)
 
     def _create_table_as(self, statement: CreateTableAs, context: Context) -> Affected:
-        name = context.name(statement.table)
-        context.refuse_making(statement.kind, temporary=statement.temporary)
-        if _is_taken(name, context, temporary=statement.temporary, allowed=statement.if_not_exists):
+        if _is_taken(statement, context):
             return _DONE
         targets = tuple(storage_type(column.type) for column in statement.columns)
         planned = self._reader.plan(statement.query_text, context, None, Given(targets=targets))
@@ -165,7 +161,7 @@ class Ddl:
             raise DatabaseError(
                 ErrorKind.INVALID, f"the table has {len(columns)} columns, its query {len(planned.schema)}"
             )
-        table = self._defined(name, statement, columns, context)
+        table = self._defined(statement, columns, context)
         names = [column.name for column in columns]
         rows = (batch.rename_columns(names) for batch in planned.rows().start(context.stop))
         guard = self._writing.guard(table, context)
@@ -173,13 +169,9 @@ class Ddl:
         return Affected(self._new_table(table, statement, context).publish_filled(rows, load) or 0)
 
     def _defined(
-        self,
-        name: TableName,
-        statement: CreateTable | CreateTableAs,
-        columns: tuple[ColumnSpec, ...],
-        context: Context,
+        self, statement: CreateTable | CreateTableAs, columns: tuple[ColumnSpec, ...], context: Context
     ) -> TableDef:
-        key, options = statement.primary_key, statement.options
+        name, key, options = context.name(statement.table), statement.primary_key, statement.options
         table = self.define(name, statement.kind, columns, key, options, is_stream=statement.is_stream)
         for check in statement.checks:
             table = add_check(table, check)
@@ -191,7 +183,9 @@ class Ddl:
         return replace(for_session(table) if statement.temporary else table, owner=context.user)
 
     def _new_table(self, table: TableDef, statement: CreateTable | CreateTableAs, context: Context) -> NewTable:
-        return NewTable(self._database, table, context, statement.temporary, statement.if_not_exists)
+        return NewTable(
+            self._database, table, context, statement.temporary, statement.if_not_exists, statement.or_replace
+        )
 
     def _drop_table(self, statement: DropTable, context: Context) -> Affected:
         name = context.name(statement.table)
@@ -268,19 +262,23 @@ def _without_readers(name: TableName, door: Door) -> Registry:
     return door.registry
 
 
-def _is_taken(name: TableName, context: Context, *, temporary: bool, allowed: bool) -> bool:
-    """Tell whether a table exists, where that is allowed; raise before any work where it is not.
+def _is_taken(statement: CreateTable | CreateTableAs, context: Context) -> bool:
+    """Tell whether a table exists, where that is allowed and it stays; raise before any work where it is not.
 
     A temporary table is only in the way of another one.
     """
+    name, temporary = context.name(statement.table), statement.temporary
+    context.refuse_making(statement.kind, temporary=temporary)
     door = context.door
     door.require_namespace(name.namespace)
-    if temporary and name not in context.temporary.by_name:
+    if temporary and (name not in context.temporary.by_name or statement.or_replace):
         return False
     beside = door if temporary else door.lasting
-    if allowed and beside.find_table(name, Use.DESCRIBE) is not None:
+    if statement.if_not_exists and beside.find_table(name, Use.DESCRIBE) is not None:
         return True
-    beside.refuse_taken(name)
+    kind = kind_name(statement.kind, is_stream=statement.is_stream)
+    if not (statement.or_replace and may_replace(name, kind, beside)):
+        beside.refuse_taken(name)
     return False
 
 

@@ -6,7 +6,10 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 
 from catalog.definition import TableDef
+from catalog.errors import DatabaseError, ErrorKind
+from catalog.identifiers import TableName
 from catalog.registry import Registry
+from flightserver.access.door import Door
 from flightserver.access.rights import Use
 from flightserver.context import Context
 from flightserver.database import Database
@@ -16,13 +19,17 @@ from providers.commit.request import PLAIN
 
 @dataclass(frozen=True)
 class NewTable:
-    """A table on its way. With `if_absent`, a table that has its name by then is no error, and stays."""
+    """A table on its way. With `if_absent`, a table that has its name by then is no error, and stays.
+
+    With `or_replace` it goes in the same step, with its rows and what was granted on it.
+    """
 
     database: Database
     table: TableDef
     context: Context
     temporary: bool
     if_absent: bool
+    or_replace: bool = False
 
     def publish(self) -> bool:
         """Show the table, empty or filled; tell whether it was. A temporary one takes the place of an older one."""
@@ -53,9 +60,30 @@ class NewTable:
             door = self.context.door.lasting.onto(registry)
             if self.if_absent and door.find_table(self.table.name, Use.DEFINE) is not None:
                 return registry
-            door.refuse_taken(self.table.name)
+            if not (self.or_replace and may_replace(self.table.name, self.table.kind_name, door)):
+                door.refuse_taken(self.table.name)
             after = registry.with_table(self.table)
             return after
 
         self.context.work.define(change, self.context.request)
         return after is not None
+
+
+def may_replace(name: TableName, kind: str, door: Door) -> bool:
+    """Tell whether a table has a name, and may go for a new one of a kind; INVALID where other rights would be left.
+
+    Whose rows there are, and which of them somebody sees, is not changed by the way, but by statements of its own.
+    """
+    there = door.find_table(name, Use.DEFINE)
+    if there is None:
+        return False
+    if there.kind_name != kind:
+        message = f"{name} is a {there.kind_name} table, and a {kind} one would take its place"
+        raise DatabaseError(
+            ErrorKind.INVALID, f"{message}; drop it first, or say CREATE OR REPLACE {there.kind_name} TABLE"
+        )
+    policies = door.registry.policies_of(there.id)
+    if policies:
+        message = f"{name} has row policies, which would go with it: {policies[0].name}"
+        raise DatabaseError(ErrorKind.INVALID, f"{message}; drop them first, or TRUNCATE the table and INSERT")
+    return True

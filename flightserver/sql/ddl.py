@@ -51,7 +51,7 @@ def parse_create(cursor: QueryReader) -> Statement:
     if cursor.accept("VIEW"):
         return _create_view(cursor, or_replace)
     if or_replace:
-        raise cursor.unsupported("OR REPLACE is for views only; drop the table first")
+        return _replacing(cursor)
     if _accept_user(cursor):
         return users.parse_create_user(cursor)
     if cursor.accept("TOKEN"):
@@ -59,6 +59,20 @@ def parse_create(cursor: QueryReader) -> Statement:
     if cursor.accept_any("NAMESPACE", "SCHEMA"):
         if_not_exists = cursor.accept("IF", "NOT", "EXISTS")
         return CreateNamespace(_user_namespace(cursor), if_not_exists)
+    return _create_any_table(cursor)
+
+
+def _replacing(cursor: QueryReader) -> CreateTable | CreateTableAs | CreateTableLike:
+    """Read a table that takes the place of the one of its name."""
+    start = cursor.peek()
+    made = _create_any_table(cursor)
+    if made.if_not_exists:
+        raise cursor.error("OR REPLACE and IF NOT EXISTS contradict each other", ErrorKind.INVALID, start)
+    return replace(made, or_replace=True)
+
+
+def _create_any_table(cursor: QueryReader) -> CreateTable | CreateTableAs | CreateTableLike:
+    """Read `[TEMPORARY | TEMP | [SHARED | USER] [STREAM]] TABLE …`."""
     if cursor.accept_any("TEMPORARY", "TEMP"):
         if cursor.at("STREAM"):
             raise cursor.unsupported("a STREAM table is not temporary: its rows are, by its ttl_seconds")

@@ -31,7 +31,7 @@ def written_out(statement: CreateTableLike, tables: Mapping[TableRef, TableDef])
         )
     except DatabaseError as error:
         raise DatabaseError(error.kind, f"table {statement.table}: {error.message}") from None
-    return replace(made, temporary=statement.temporary, comment=comment)
+    return replace(made, temporary=statement.temporary, comment=comment, or_replace=statement.or_replace)
 
 
 def _kind_of(statement: CreateTableLike, source: TableDef) -> Kind:

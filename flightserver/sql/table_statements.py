@@ -32,7 +32,7 @@ class DropNamespace(Statement):
 class CreateTable(Statement):
     """A table from columns. An empty `primary_key` asks for a hidden key; a temporary table is the session's alone.
 
-    A stream keeps its rows for a while, whoever's they are.
+    A stream keeps its rows for a while, whoever's they are. With `or_replace` it takes the place of one of its name.
     """
 
     table: TableRef
@@ -46,6 +46,7 @@ class CreateTable(Statement):
     checks: tuple[CheckSpec, ...] = ()
     uniques: tuple[UniqueSpec, ...] = ()
     comment: str = ""
+    or_replace: bool = False
 
 
 @unique
@@ -81,6 +82,7 @@ class CreateTableLike(Statement):
     is_stream: bool = False
     checks: tuple[CheckSpec, ...] = ()
     uniques: tuple[UniqueSpec, ...] = ()
+    or_replace: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,7 @@ class CreateTableAs(Statement):
     columns: tuple[ColumnSpec, ...] = ()
     checks: tuple[CheckSpec, ...] = ()
     uniques: tuple[UniqueSpec, ...] = ()
+    or_replace: bool = False
 
 
 @dataclass(frozen=True)

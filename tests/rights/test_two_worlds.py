@@ -210,7 +210,12 @@ class Ann:
                 f"CREATE OR REPLACE VIEW seen AS SELECT id, v FROM {t}",
                 "SELECT * FROM seen ORDER BY 1, 2",
                 "SELECT count(*) FROM made",
-                pick([f"CREATE TEMPORARY TABLE temp AS SELECT id, v FROM {t}", f"CREATE USER TABLE made (LIKE {t})"]),
+                pick(
+                    [
+                        f"CREATE TEMPORARY TABLE temp AS SELECT id, v FROM {t}",
+                        f"CREATE OR REPLACE USER TABLE made (LIKE {t})",
+                    ]
+                ),
                 "SELECT * FROM temp ORDER BY id",
                 f"UPDATE temp SET v = {n()} WHERE id = {n()}",
                 pick(["DROP TABLE temp", "DROP TABLE made", "DROP VIEW seen", "DROP VIEW IF EXISTS seen CASCADE"]),

@@ -230,7 +230,7 @@ def test_reserved_namespaces_are_closed(name: str) -> None:
     [
         "CREATE TEMPORARY STREAM TABLE t (a INT)",
         "CREATE EXTERNAL TABLE t STORED AS CSV LOCATION '/etc/passwd'",
-        "CREATE OR REPLACE TABLE t (a INT)",
+        "CREATE OR REPLACE USER u PASSWORD 'x'",
         "CREATE INDEX i ON t (a)",
         "CREATE DATABASE d",
         "CREATE FUNCTION f() RETURN 1",

@@ -51,6 +51,10 @@ class Run:
         """Plan the query, or a form of it, over all of that."""
         return query.frame({**self.computed, **self.shapes})
 
+    def hidden(self, query: Asked) -> list[Frame]:
+        """The same of the sub-queries in it that no plan shows."""
+        return query.hidden_frames({**self.computed, **self.shapes})
+
     def key_of(self, query: Asked) -> object | None:
         """What the first pass of the query, or of a form of it, depends on; None where it holds for one run."""
         return query.lasting_key(self.shapes) if self.shapes and not self.computed else None
@@ -76,7 +80,7 @@ class FirstPasses:
         found_origins = self._origins_of(run, frame)
         scanned = [table for name, table in tables.items() if name in query.reads.unguarded]
         try:
-            found = query.first_pass(frame, found_origins, scanned, Reach.ALL_VALUES)
+            found = query.first_pass(frame, run.hidden(query), found_origins, scanned, Reach.ALL_VALUES)
         except DatabaseError:  # what is refused is said when it runs, with values that may do
             return client_schema(self._engine.schema_of(optimized(frame)), found_origins)
         self._keep(run, found)
@@ -99,7 +103,7 @@ class FirstPasses:
             found, reach = self._without_values(run, known), Reach.EACH_RUN
         if found is None:
             frame = run.frame(query)
-            found = query.first_pass(frame, self._origins_of(run, frame), run.scanned, reach)
+            found = query.first_pass(frame, run.hidden(query), self._origins_of(run, frame), run.scanned, reach)
         if known is None or found.reach is not known.reach:
             self._keep(run, found)
         return found
@@ -128,7 +132,9 @@ class FirstPasses:
         """
         query, without = run.query, run.query.without_values()
         try:
-            found = without.first_pass(run.frame(without), known.origins, run.scanned, Reach.ALL_VALUES)
+            found = without.first_pass(
+                run.frame(without), run.hidden(without), known.origins, run.scanned, Reach.ALL_VALUES
+            )
         except DatabaseError:  # some texts cannot be planned like this
             return None
         if query.told(found.use.scans, run.pinned).conditions < query.told(known.use.scans, run.pinned).conditions:

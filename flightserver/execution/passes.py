@@ -58,6 +58,9 @@ _LOST_ORDER = (
 )
 
 _FENCED = (SqlDialect.FENCED_JOINS, SqlDialect.KEPT_ORDERS)
+_LOOKED_AT_AGAIN = (*_FENCED, SqlDialect.APART)
+"""Of which the first plan does not tell all."""
+
 _KEEPING = (*_FENCED, SqlDialect.PLAIN, SqlDialect.STABLE_JOIN_ORDER, SqlDialect.MERGED_JOINS)
 """In place of which a plan may be made so that orders are kept: the others mend what that would not."""
 
@@ -227,13 +230,23 @@ class Asked:
         parts = [told(predicate) for predicate in self.predicates(scans, pinned).values()]
         return Told(sum(part.conditions for part in parts), all(part.is_all for part in parts))
 
-    def first_pass(self, frame: Frame, origins: Origins, tables: Collection[TableDef], reach: Reach) -> FirstPass:
-        """What it does with each table, and what it yields, as the engine's optimized plan over shapes tells."""
-        plan = optimized(frame)
-        return FirstPass(self._use(plan, tables), origins, reach, self.database.engine.schema_of(plan), frame)
+    def first_pass(
+        self, frame: Frame, hidden: Sequence[Frame], origins: Origins, tables: Collection[TableDef], reach: Reach
+    ) -> FirstPass:
+        """What it does with each table, and what it yields, as the engine's optimized plan over shapes tells.
 
-    def _use(self, plan: Plan, tables: Collection[TableDef]) -> Use:
-        found = facts(plan)
+        `hidden` are its sub-queries that are values, whose plans that one does not show.
+        """
+        plan = optimized(frame)
+        use = self._use(plan, list(map(optimized, hidden)), tables)
+        return FirstPass(use, origins, reach, self.database.engine.schema_of(plan), frame)
+
+    def _use(self, plan: Plan, hidden: Sequence[Plan], tables: Collection[TableDef]) -> Use:
+        found = facts(plan, hidden)
+        if found.mixes_names and found.joins_by_more and any(facts(inner).mixes_names for inner in hidden):
+            raise DatabaseError(ErrorKind.UNSUPPORTED, _UNFENCED)
+        for inner in hidden:
+            self._refuse_lost_order(inner)
         unsorted = lost_order(plan)
         is_whole = [columns for _, columns in self.reads.variants.values()] == [Columns.VISIBLE]
         exported = selected_columns(plan) if is_whole and len(found.scans) == 1 and tables else None
@@ -247,6 +260,12 @@ class Asked:
         multiplies = found.multiplies or self.reads.has_values
         return Use(found.scans, multiplies, exported, dialect, found.joins)
 
+    @staticmethod
+    def _refuse_lost_order(plan: Plan) -> None:
+        unsorted = lost_order(plan)
+        if unsorted is not None:
+            raise DatabaseError(ErrorKind.UNSUPPORTED, _LOST_ORDER.format(unsorted))
+
     def _dialect(self, found: PlanFacts) -> SqlDialect:
         """How a plan like this one is best made."""
         dialect = self.dialect
@@ -257,6 +276,18 @@ class Asked:
         elif dialect is SqlDialect.PLAIN and any(map(self.database.engine.is_floating, found.made_keys)):
             dialect = SqlDialect.WITHOUT_JOIN_FILTERS
         return dialect
+
+    def hidden_frames(self, tables: Mapping[TableName, EngineTable]) -> list[Frame]:
+        """Its sub-queries that are values and that no plan shows, planned by themselves over these relations."""
+        if not isinstance(self.source, SqlText):
+            return []
+        asked = [
+            replace(
+                self, source=SqlText(text, self.source.parameters), context=replace(self.context, namespace=namespace)
+            )
+            for text, namespace in self.reads.values
+        ]
+        return [one.frame(tables) for one in asked]
 
     def frame(self, tables: Mapping[TableName, EngineTable], guarded: Guarded = NOT_GUARDED) -> Frame:
         """Plan the text over these relations, and over the rows that policies leave where they stand between."""
@@ -276,13 +307,11 @@ class Asked:
         frame = self.source.frame(
             engine, seen(self.reads.guards.items()), self.context.namespace, self.dialect, self.batch_rows
         )
-        if self.dialect in _FENCED:
+        if self.dialect in _LOOKED_AT_AGAIN:
             plan = optimized(frame)
-            if facts(plan).mixes_names:
+            if self.dialect in _FENCED and facts(plan).mixes_names:
                 raise DatabaseError(ErrorKind.UNSUPPORTED, _UNFENCED)
-            unsorted = lost_order(plan)
-            if unsorted is not None:
-                raise DatabaseError(ErrorKind.UNSUPPORTED, _LOST_ORDER.format(unsorted))
+            self._refuse_lost_order(plan)
         return frame
 
 

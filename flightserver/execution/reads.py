@@ -42,6 +42,8 @@ class Reads:
     has_optional_sides: bool = False
     has_values: bool = False
     is_lasting: bool = True
+    values: list[tuple[str, str]] = field(default_factory=list)
+    """The texts of sub-queries that are values, and that a plan does not show, with their namespaces."""
     hidden: set[TableName] = field(default_factory=set)
     hidden_views: set[TableName] = field(default_factory=set)
     value_bytes: int = STORED_BYTES
@@ -76,6 +78,7 @@ class Reads:
         self.has_optional_sides |= text.has_optional_sides
         self.has_values |= text.has_values
         self.is_lasting &= text.is_lasting
+        self.values += [(value, names.namespace) for value in text.values]
         self.value_bytes = max(self.value_bytes, text.value_bytes)
         for name in text.relations - names.given.keys():
             table = of_all_columns(name) or name

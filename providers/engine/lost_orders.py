@@ -15,7 +15,7 @@ from datafusion import Expr
 from datafusion import expr as nodes
 from datafusion.plan import LogicalPlan
 
-from providers.engine.plans import operands, variant, walk
+from providers.engine.plans import is_window, operands, variant, walk
 
 _OPTIONAL_SIDES = {"Left": (1,), "Right": (0,), "Full": (0, 1)}
 _LEFT_ALONE = ("LeftSemi", "LeftAnti", "LeftMark")
@@ -74,7 +74,7 @@ def _know(plan: LogicalPlan, found: list[str]) -> _Known:
         case nodes.Sort():
             _check((key.expr() for key in node.sort_exprs()), known, found)
         case nodes.WindowExpr():
-            for window in node.get_window_expr():
+            for window in filter(is_window, node.get_window_expr()):  # of equal ones, one is what another is called
                 _check((key.expr() for key in node.get_sort_exprs(window)), known, found)
                 _check(node.get_partition_exprs(window), known, found)
         case nodes.Aggregate():

@@ -96,19 +96,27 @@ def variant(node: Expr | LogicalPlan) -> Any:
         return None
 
 
-def facts(plan: LogicalPlan) -> PlanFacts:
-    """Read an optimized plan. Sub-queries have become joins, but for those that are values: nothing shows those."""
+def facts(plan: LogicalPlan, hidden: Sequence[LogicalPlan] = ()) -> PlanFacts:
+    """Read an optimized plan. Sub-queries have become joins, but for those that are values: nothing shows those.
+
+    Some are `hidden` in it: of these it is told what the engine would get wrong, and not what they scan.
+    """
     scans: list[Scan] = []
     joins: list[tuple[JoinSide, JoinSide]] = []
     multiplies = mixes_names = joins_by_more = shares_windows = False
     made_keys: list[MadeKey] = []
+    for inner in map(facts, hidden):
+        mixes_names |= inner.mixes_names
+        joins_by_more |= inner.joins_by_more
+        shares_windows |= inner.shares_windows
+        made_keys += inner.made_keys
     for part in walk(plan):
         node = variant(part)
         if isinstance(node, nodes.TableScan):
             scans.append(Scan(node.fqn()[2], tuple(node.filters())))
         multiplies |= node is None or isinstance(node, _MULTIPLYING)
         mixes_names |= isinstance(node, nodes.Filter) and _mixes_names(part)
-        shares_windows |= isinstance(node, nodes.Projection) and any(map(_is_window, node.projections()))
+        shares_windows |= isinstance(node, nodes.Projection) and any(map(is_window, node.projections()))
         if isinstance(node, nodes.Join):
             joins_by_more |= bool(node.on()) and node.filter() is not None
             made_keys += [made for made in _keys(node, part) if not _is_stored(made.key, made.side)]
@@ -117,8 +125,8 @@ def facts(plan: LogicalPlan) -> PlanFacts:
     return PlanFacts(tuple(scans), is_many, mixes_names, joins_by_more, shares_windows, tuple(made_keys), tuple(joins))
 
 
-def _is_window(item: Expr) -> bool:
-    """Tell whether an item of a projection is a window itself, which only a node for windows can run."""
+def is_window(item: Expr) -> bool:
+    """Tell whether an item is a window itself, which only a node for windows can run."""
     node = variant(item)
     named = node.expr() if isinstance(node, nodes.Alias) else item
     return bool(named.variant_name() == "WindowFunction")

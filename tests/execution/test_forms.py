@@ -38,6 +38,10 @@ ANSWERS: dict[str, dict[str, list[object]]] = {
             *(2, 3, 4)
         ],
         "SELECT EXISTS (SELECT 1 FROM t b WHERE b.k > a.k) AS v FROM t a GROUP BY v": [False, True],
+        "SELECT (SELECT max(b.k) FROM t b WHERE b.k = q.n / 10) AS n FROM t q GROUP BY n ORDER BY 1": [1, 2, None],
+        "SELECT max((SELECT max(CAST(b.k AS DOUBLE)) FROM t b WHERE b.k = t.k)) AS v FROM t GROUP BY k ORDER BY 1": [
+            *(1.0, 2.0, 3.0, 4.0)
+        ],
     },
     "asked_values": {
         "SELECT EXISTS (SELECT 1 FROM t WHERE k = 9) AS v": [False],
@@ -189,6 +193,7 @@ ANSWERS: dict[str, dict[str, list[object]]] = {
         ],
     },
     "zones": {
+        "SELECT NULL AT TIME ZONE 'Asia/Tokyo' AT TIME ZONE 'UTC' IS DISTINCT FROM max(tz) AS v FROM t": [True],
         "SELECT CAST(tz AT TIME ZONE 'Europe/Berlin' AS TEXT) AS v FROM t ORDER BY k": [
             "2024-03-31 03:30:00",
             "2024-10-27 02:30:00",

@@ -28,6 +28,10 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planner]:
         "SELECT b.k FROM m a LEFT JOIN (SELECT * FROM m WHERE k = 1) b ON a.k = b.k ORDER BY b.k",
         "SELECT b.one FROM m a LEFT JOIN (SELECT k, 1 AS one FROM m WHERE k > 1) b ON a.k = b.k ORDER BY b.one",
         "SELECT a.k FROM m a LEFT JOIN m b ON a.k = b.k AND b.x % 2 = 1 ORDER BY b.x % 2",
+        (
+            "WITH w AS (SELECT k, 1 AS one FROM m WHERE k > 1) SELECT k, (SELECT w.one FROM w RIGHT JOIN m b USING (k) "
+            "ORDER BY 1 NULLS FIRST LIMIT 1) FROM m"
+        ),
     ],
 )
 def test_an_order_by_half_a_constant_is_refused(tables: Planner, query: str) -> None:

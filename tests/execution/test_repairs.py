@@ -261,3 +261,29 @@ def test_joins_find_0_by_a_negative_0_that_was_made(planner: Planner, bare: Sess
     planner.run("INSERT INTO held VALUES (1, 0)")
     assert rows_of(bare.sql(query).to_arrow_table()) == []
     assert rows_of(planner.plan(query).rows().to_table()) == [(1,)]
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planner]:
+    """A small table."""
+    with opened(tmp_path_factory.mktemp("found")) as planner:
+        planner.run("CREATE TABLE t (k BIGINT PRIMARY KEY, d DECIMAL(10,2), x DOUBLE)")
+        planner.run("INSERT INTO t VALUES (1, 1, '-Infinity'), (2, 2, 3)")
+        yield planner
+
+
+@pytest.mark.parametrize(
+    ("query", "rows"),
+    [
+        ("SELECT coalesce(bool_and(k > 1), false) AS b FROM t GROUP BY k UNION SELECT false", [(False,), (True,)]),
+        ("SELECT k FROM t WHERE CASE WHEN false THEN d + 10.05 ELSE d END < CAST(1e300 AS DOUBLE)", [(1,), (2,)]),
+        ("SELECT x / nullif(x, 0) AS y FROM t ORDER BY y", [(1.0,), (float("nan"),)]),
+        ("SELECT ceil(-x) AS y, k FROM (VALUES (0.0e0, 1), (-0.0e0, 2), (0.0e0, 3)) v(x, k) ORDER BY 1, 2", [
+            (0.0, 1), (0.0, 2), (0.0, 3)
+        ]),
+        ("SELECT max(x * 0.0e0) FILTER (WHERE EXISTS (SELECT 1 FROM t)) AS y FROM t WHERE k = 2 GROUP BY k", [(0.0,)]),
+    ],
+)  # fmt: skip
+def test_random_statements_found_these(found: Planner, query: str, rows: list[tuple[object, ...]]) -> None:
+    """Each is one of the kinds above at another place."""
+    assert repr(sorted(rows_of(found.plan(query).rows().to_table()), key=repr)) == repr(rows)

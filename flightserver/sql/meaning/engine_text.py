@@ -25,7 +25,7 @@ from flightserver.sql.meaning.system_columns import show_system_columns
 from flightserver.sql.meaning.table_queries import write_table_queries
 from flightserver.sql.meaning.uuids import write_uuids
 from flightserver.sql.meaning.value_sizes import STORED_BYTES
-from flightserver.sql.meaning.values import hidden_relations
+from flightserver.sql.meaning.values import hidden_relations, hidden_texts
 from flightserver.sql.meaning.writing import Writing
 from flightserver.sql.text import tree
 from flightserver.sql.text.queries import query_of
@@ -73,7 +73,7 @@ class EngineText:
     `value_bytes` is about how large its values may become. `is_lasting` says that the same rows always give the same
     answer: nothing in it tells the time, or is random. `fenced` is the text of a query with outer joins once more, with
     sides that no condition is pushed into by name; `kept_orders` is that with conditions of which the engine does not
-    conclude that columns have one value.
+    conclude that columns have one value. `values` are the texts of the sub-queries that stay values, by themselves.
     """
 
     text: str
@@ -87,6 +87,7 @@ class EngineText:
     is_lasting: bool = False
     fenced: str | None = None
     kept_orders: str | None = None
+    values: tuple[str, ...] = ()
 
 
 def for_engine(text: QueryText, definitions: Definitions, circumstances: Circumstances) -> EngineText:
@@ -129,6 +130,7 @@ def for_engine(text: QueryText, definitions: Definitions, circumstances: Circums
     is_alone = len(named) == 1 and not any(query.is_recursive for query, _ in writing.of_kind(tree.Query))
     is_read_plainly = is_alone and not any(writing.of_kind(tree.CallSource)) and not any(writing.of_kind(tree.Values))
     written = writing.edits.done()
+    values = hidden_texts(writing, looked_up)
     return EngineText(
         written,
         frozenset(relations),
@@ -141,6 +143,7 @@ def for_engine(text: QueryText, definitions: Definitions, circumstances: Circums
         not _moves(writing),
         fenced(writing),
         with_kept_orders(writing),
+        values,
     )
 
 

@@ -48,6 +48,7 @@ _FIXED = {
     **dict.fromkeys(("json_extract_path_text", "jsonb_extract_path_text", "json_get_str"), pa.string()),
     **dict.fromkeys(("json_get_int", "json_array_length", "jsonb_array_length"), pa.int64()),
     **dict.fromkeys(("json_get_bool", "json_valid"), pa.bool_()),
+    **dict.fromkeys(("bool_and", "bool_or", "every", "isnan", "starts_with", "regexp_like"), pa.bool_()),
     "json_get_float": pa.float64(),
     **dict.fromkeys(("now", "current_timestamp"), pa.timestamp("us", "UTC")),
     **dict.fromkeys(("current_date", "today"), pa.date32()),
@@ -158,9 +159,22 @@ class TypeReader:
         said = [value for value in values if value is not None]
         found = [self.of(value) for value in said if not is_pointed(value)]
         known = [data_type for data_type in found if data_type is not None and not pa.types.is_null(data_type)]
-        if not known or len(set(known)) > 1 or None in found:
+        together = _together(set(known))
+        if together is None or None in found:
             return None
-        return known[0] if len(found) == len(said) or not is_number(known[0]) else _beside_pointed(known[0])
+        return together if len(found) == len(said) or not is_number(together) else _beside_pointed(together)
+
+
+def _together(types: set[pa.DataType]) -> pa.DataType | None:
+    """The type that values of several types have together; None where only the engine knows."""
+    if len(types) < 2:
+        return next(iter(types), None)
+    if not all(map(is_number, types)):
+        return None
+    kinds = {pa.types.is_floating(one): one for one in types if not is_whole(one)}
+    if len(kinds) != 1:
+        return None
+    return ANY_DECIMAL if False in kinds else pa.float64()
 
 
 def _beside_pointed(number: pa.DataType | None) -> pa.DataType:
@@ -170,7 +184,7 @@ def _beside_pointed(number: pa.DataType | None) -> pa.DataType:
 
 def _zoned_type(moment: pa.DataType | None) -> pa.DataType | None:
     """The type of `moment AT TIME ZONE …`: of what has a zone the clock there, of a clock's time the moment."""
-    if moment in {pa.date32(), pa.string()}:
+    if moment in {pa.date32(), pa.string(), pa.null()}:
         return _MOMENT
     if moment is None or not pa.types.is_timestamp(moment):
         return None

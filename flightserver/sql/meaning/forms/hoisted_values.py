@@ -17,7 +17,7 @@ from functools import partial
 from catalog.identifiers import quote_identifier
 from flightserver.sql.meaning.aggregates import aggregates_all, is_aggregate
 from flightserver.sql.meaning.places import Place, find_place
-from flightserver.sql.meaning.scopes import Origin, Visit
+from flightserver.sql.meaning.scopes import Origin, Scope, Visit
 from flightserver.sql.meaning.writing import Writing
 from flightserver.sql.text import tree
 
@@ -80,16 +80,17 @@ def _is_hidden(writing: Writing, found: Visit) -> bool:
     """Tell whether the engine would take no sub-query there that is tied to the query around."""
     place, within = find_place(found)
     if place is Place.ITEM and isinstance(within, tree.Item) and found.scope.select is not None:
-        return _is_grouped(writing, within, found.scope.select)
+        return _is_grouped(writing, within, found.scope.select, found.scope)
     return place is Place.INSIDE
 
 
-def _is_grouped(writing: Writing, item: tree.Item, select: tree.Select) -> bool:
-    """Tell whether a SELECT groups by an item: by its place, its name, or what it says."""
+def _is_grouped(writing: Writing, item: tree.Item, select: tree.Select, scope: Scope) -> bool:
+    """Tell whether a SELECT groups by an item: by its place, what it says, or its name, if no column has that."""
     number = next((place for place, one in enumerate(select.items, start=1) if one is item), 0)
     said = {writing.keys_of(item.value), str(number)}
     return any(
-        writing.keys_of(group) in said or (isinstance(group, tree.Name) and group.parts == (item.alias,))
+        writing.keys_of(group) in said
+        or (isinstance(group, tree.Name) and group.parts == (item.alias,) and scope.own(group.parts) is None)
         for group in select.group_by
     )
 

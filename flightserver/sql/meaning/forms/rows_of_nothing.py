@@ -60,7 +60,8 @@ def _numbers(made: Numbers) -> str:
     end = made.first + (made.count - 1) * made.step
     if made.count == 0:
         return f"CAST({made.first} AS BIGINT) AS {{column}} WHERE false"
-    return f"value AS {{column}} FROM generate_series({made.first}, {end}, {made.step})"
+    least = min(made.first, end)  # the engine does not know the function's order as it knows that of the rows
+    return f"greatest(value, {least}) AS {{column}} FROM generate_series({made.first}, {end}, {made.step})"
 
 
 def _moments(made: Moments) -> str:

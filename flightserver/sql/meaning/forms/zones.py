@@ -30,6 +30,8 @@ def write(writing: Writing) -> None:
 
 def _write(writing: Writing, node: tree.Compound, moment: tree.Expression, zone: tree.Expression, found: Visit) -> None:
     known, text_of = writing.type_of(moment, found), writing.edits.text_of
+    if known == pa.null():
+        known = pa.timestamp("us", "UTC")
     if known is not None and pa.types.is_timestamp(known):
         plain, utc = _types(known.unit)
         if known.tz is None:

@@ -29,8 +29,7 @@ def repair(writing: Writing) -> None:
             writing.keep_name(found, writing.written(call))
             continue
         if any(isinstance(node, tree.Query) for node in tree.walk(call)):
-            writing.edits.wrap(call.arguments[0], "double_place(", ")")
-            writing.edits.wrap(call, "double_at(", ")")
+            _ask_places(writing, call)
         else:
             _ask_beside(writing, call)
         if pa.types.is_float32(known):
@@ -40,6 +39,15 @@ def repair(writing: Writing) -> None:
 
 def _may_be_grouped(scope: Scope) -> bool:
     return scope.outer is not None or (scope.select is not None and scope.select.has_groups)
+
+
+def _ask_places(writing: Writing, call: tree.Call) -> None:
+    def written() -> str:
+        value = writing.edits.text_of(call.arguments[0])
+        condition = "" if call.condition is None else f" FILTER (WHERE {writing.edits.text_of(call.condition)})"
+        return f"double_at({call.name}(double_place({value})){condition})"
+
+    writing.edits.write(call, written)
 
 
 def _ask_beside(writing: Writing, call: tree.Call) -> None:

@@ -22,6 +22,7 @@ def repair(writing: Writing) -> None:
     for query, _ in writing.of_kind(tree.Query):
         if len(query.order_by) > 1 and isinstance(query.body, tree.Select) and not query.body.is_distinct:
             scope = next(visit for select, visit in writing.of_kind(tree.Select) if select is query.body)
+            _order_by_items(writing, query, query.body, scope)
             outputs = {item.alias or output_name(item.value) for item in query.body.items if not _is_name(item.value)}
             columns = [value for value in query.order_by[:-1] if not _is_name(value) or value.parts[-1] not in outputs]
             _without_signs(writing, columns, scope)
@@ -33,6 +34,17 @@ def repair(writing: Writing) -> None:
         if call.name == "nullif" and len(call.arguments) == 2:
             _without_signs(writing, call.arguments, found)
             writing.keep_name(found, writing.written(call))
+
+
+def _order_by_items(writing: Writing, query: tree.Query, select: tree.Select, found: Visit) -> None:
+    """Items that ORDER BY means by their places or their names are what is ordered."""
+    for value in query.order_by[:-1]:
+        for place, item in enumerate(select.items, start=1):
+            is_place = isinstance(value, tree.Literal) and writing.written(value) == str(place)
+            is_called = _is_name(value) and value.parts == (item.alias or output_name(item.value),)
+            if is_place or (is_called and not _is_name(item.value)):
+                _without_signs(writing, (item.value,), found)
+                writing.kept_names.setdefault(id(item), item.alias or output_name(item.value) or writing.written(item))
 
 
 def _is_name(value: tree.Expression) -> TypeGuard[tree.Name]:

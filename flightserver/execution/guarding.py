@@ -18,8 +18,9 @@ from catalog.grants import Privilege
 from catalog.identifiers import TableName, quote_identifier
 from flightserver.access.row_rules import RowRule, rule_on_rows, rule_on_writing
 from flightserver.context import Context
-from flightserver.execution.constraints import OFFERED, broken_text, offered_rows, refuse_broken
+from flightserver.execution.constraints import OFFERED, broken_text, counted, offered_rows, refuse_broken
 from flightserver.execution.rewriting import select_from
+from flightserver.execution.row_tests import is_broken
 from flightserver.sql.text.query_text import QueryText, recurring
 from providers.cold.files import ColdFiles
 from providers.commit.resolve import existing_rows
@@ -85,14 +86,22 @@ class Guard:
             return
         named = rows.rename_columns([column.name for column in self._table.columns])
         given = {TableName(self._context.namespace, OFFERED): named}
-        source, checks = offered_rows(self._table), self._table.checks
-        if checks:
-            refuse_broken(self._table, checks, self._ask(broken_text(checks, source), given, {}))
+        source = offered_rows(self._table)
+        self._refuse_broken(named, source, given)
         for privilege in privileges:
             rule = rule_on_writing(self._context.door, self._table, privilege)
             if rule is None:
                 continue
             self._refuse_outside(rule, source, given, "a new row is not allowed")
+
+    def _refuse_broken(self, rows: pa.Table, source: str, given: Mapping[TableName, pa.Table]) -> None:
+        """Raise INVALID when a row makes a condition false; the engine is asked of those that are not plain."""
+        found = {check: is_broken(check.condition, self._table, rows) for check in self._table.checks}
+        asked = [check for check, broken in found.items() if broken is None]
+        if asked:
+            counts = self._ask(broken_text(asked, source), given, {})
+            found |= dict(zip(asked, counted(counts), strict=True))
+        refuse_broken(self._table, self._table.checks, [bool(found[check]) for check in self._table.checks])
 
     def refuse_untouchable(self, rows: pa.Table, privilege: Privilege) -> None:
         """Raise DENIED when one of some stored rows, in physical columns, may not be changed so."""

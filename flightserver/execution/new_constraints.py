@@ -14,7 +14,7 @@ from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import TableName, quote_identifier
 from flightserver.context import Context
 from flightserver.database import Database
-from flightserver.execution.constraints import OFFERED, broken_text, offered_rows, refuse_broken
+from flightserver.execution.constraints import OFFERED, broken_text, counted, offered_rows, refuse_broken
 from flightserver.execution.reading import Given, Reader
 from flightserver.execution.rewriting import qualified
 from flightserver.sql.text.query_text import QueryText
@@ -64,4 +64,4 @@ class NewConstraints:
             return
         text = broken_text(checks, f"{qualified(table.name)} AS {quote_identifier(table.name.table)}")
         counts = self._reader.plan(text, context, None, Given({table.name: snapshot})).rows().to_table(context.stop)
-        refuse_broken(table, checks, counts)
+        refuse_broken(table, checks, counted(counts))

@@ -141,6 +141,7 @@ NO_LOOKUPS = [
     "SELECT * EXCEPT (v) FROM events WHERE u = 3 AND n = 5",
     "SELECT e.n FROM events e, events f WHERE e.u = 3 AND f.u = 3",
     "SELECT n FROM events WHERE u = 3 AND n NOT IN (1, 2)",
+    "SELECT n FROM events WHERE u = 3 AND n BETWEEN SYMMETRIC 9 AND 4",
     "SELECT n FROM events WHERE u = 3 UNION ALL SELECT 1",
     "SELECT n FROM seen WHERE u = 3 AND n = 5",
     "SELECT f FROM events WHERE u = 3 ORDER BY f",

@@ -18,7 +18,7 @@ from flightserver.sql.text.words import CONTEXT_VALUES
 TOKENS_MAX = 4_096
 """A longer text is no short statement."""
 
-_MIRRORED = {"=": "=", "==": "=", "<>": "<>", "!=": "<>", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
+MIRRORED = {"=": "=", "==": "=", "<>": "<>", "!=": "<>", "<": ">", ">": "<", "<=": ">=", ">=": "<="}
 _CONSTANT_NAMES = CONTEXT_VALUES | {"CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME", "NOW", "TODAY"}
 
 
@@ -94,6 +94,22 @@ def conditions_of(text: QueryText, called: str) -> tuple[Condition, ...] | None:
     try:
         return tuple(_Reading(text, called).conditions(expression_of(text)))
     except (_Other, DatabaseError):
+        return None
+
+
+def conditions_in(text: QueryText, value: tree.Expression, called: str) -> tuple[Condition, ...] | None:
+    """What one expression of a text asks of a table, as `conditions_of` says it."""
+    try:
+        return tuple(_Reading(text, called).conditions(value))
+    except _Other:
+        return None
+
+
+def column_in(text: QueryText, value: tree.Expression, called: str) -> str | None:
+    """The column of a table that an expression is, by itself."""
+    try:
+        return _Reading(text, called).column(value)
+    except _Other:
         return None
 
 
@@ -182,9 +198,10 @@ class _Reading:
             return None
         if not items:
             raise _Other
-        return tuple(self._column(item.value) for item in items)
+        return tuple(self.column(item.value) for item in items)
 
-    def _column(self, value: tree.Expression) -> str:
+    def column(self, value: tree.Expression) -> str:
+        """The name of a column of the table."""
         if not isinstance(value, tree.Name) or len(value.parts) > 2:
             raise _Other
         if len(value.parts) == 2 and value.parts[0] != self._called:
@@ -194,7 +211,7 @@ class _Reading:
         return value.parts[-1]
 
     def _ordering(self, value: tree.Expression) -> Ordering:
-        column, end = self._column(value), value.end
+        column, end = self.column(value), value.end
         keys = [self._text.tokens[place].key for place in range(end, min(end + 3, len(self._text.tokens)))]
         is_descending = keys[:1] == ["DESC"]
         keys = keys[1:] if keys[:1] in (["ASC"], ["DESC"]) else keys
@@ -215,18 +232,18 @@ class _Reading:
             case tree.Binary(operator="AND", left=left, right=right):
                 yield from self.conditions(left)
                 yield from self.conditions(right)
-            case tree.Binary(operator=operator, left=left, right=right) if operator in _MIRRORED:
+            case tree.Binary(operator=operator, left=left, right=right) if operator in MIRRORED:
                 if isinstance(left, tree.Name):
-                    yield Condition(self._column(left), _MIRRORED[_MIRRORED[operator]], (self.value(right),))
+                    yield Condition(self.column(left), MIRRORED[MIRRORED[operator]], (self.value(right),))
                 else:
-                    yield Condition(self._column(right), _MIRRORED[operator], (self.value(left),))
+                    yield Condition(self.column(right), MIRRORED[operator], (self.value(left),))
             case tree.InList(operand=operand, items=items, is_negated=False) if items:
-                yield Condition(self._column(operand), "IN", tuple(map(self.value, items)))
-            case tree.Between(operand=operand, low=low, high=high, is_negated=False):
-                yield Condition(self._column(operand), ">=", (self.value(low),))
-                yield Condition(self._column(operand), "<=", (self.value(high),))
+                yield Condition(self.column(operand), "IN", tuple(map(self.value, items)))
+            case tree.Between(operand=operand, low=low, high=high, is_negated=False, order="" | "ASYMMETRIC"):
+                yield Condition(self.column(operand), ">=", (self.value(low),))
+                yield Condition(self.column(operand), "<=", (self.value(high),))
             case tree.Test(what=what, operand=operand) if what in {"NULL", "NOT NULL"}:
-                yield Condition(self._column(operand), f"IS {what}", ())
+                yield Condition(self.column(operand), f"IS {what}", ())
             case _:
                 raise _Other
 

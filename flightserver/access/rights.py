@@ -170,7 +170,7 @@ STATEMENTS: Mapping[type[Statement], Demand] = {
     tables.CreateTableAs: _uses(Use.DESCRIBE, Use.DEFINE, Use.READ),
     tables.CreateTableLike: _uses(Use.DESCRIBE, Use.DEFINE, Use.READ),
     tables.DropTable: _uses(Use.DEFINE, Use.DEPEND),
-    tables.AlterTable: _uses(Use.DEFINE),
+    tables.AlterTable: _uses(Use.DEFINE, Use.DEPEND),
     tables.RenameTable: _uses(Use.DEFINE, Use.DEPEND),
     tables.CreateView: _uses(Use.DEFINE, Use.READ),
     tables.DropView: _uses(Use.DEFINE, Use.DEPEND),

@@ -63,6 +63,8 @@ def refuse_named_column(action: AlterAction, policies: Iterable[Policy], checks:
 
 def altered(table: TableDef, action: AlterAction, now_ms: int) -> TableDef:
     """The definition after an action; what the action demands of rows that are there is not looked at."""
+    if isinstance(action, DropColumn) and action.cascade and action.name in table.by_name:
+        table = without_constraints_on(table, action.name)
     refuse_named_column(action, (), table.checks)
     after = _changed(table, action)
     check_defaults(after)
@@ -73,11 +75,20 @@ def altered(table: TableDef, action: AlterAction, now_ms: int) -> TableDef:
     return replace(after, options=replace(after.options, stream=limits.succeeding(before, now_ms)))
 
 
+def without_constraints_on(table: TableDef, column: str) -> TableDef:
+    """The definition without the constraints that are about a column."""
+    checks = [check.name for check in table.checks if column in names_in(QueryText(check.condition))]
+    uniques = [unique.name for unique in table.uniques if table.column(column).id in unique.columns]
+    for name in (*checks, *uniques):
+        table = drop_constraint(table, name)
+    return table
+
+
 def _changed(table: TableDef, action: AlterAction) -> TableDef:
     match action:
         case AddColumn(column, if_not_exists):
             return table if if_not_exists and column.name in table.by_name else add_column(table, column)
-        case DropColumn(name, if_exists):
+        case DropColumn(name=name, if_exists=if_exists):
             return table if if_exists and name not in table.by_name else drop_column(table, name)
         case RenameColumn(old, new):
             return rename_column(table, old, new)

@@ -19,13 +19,16 @@ from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.altered import altered, for_session, refuse_named_column, what_names
 from flightserver.execution.new_constraints import Demands, NewConstraints
+from flightserver.execution.reading import Reader
 from flightserver.execution.retyping import Retyping, refuse_read
 from flightserver.execution.rows import Affected
+from flightserver.execution.view_readers import without_readers_of
 from flightserver.sql.table_statements import (
     AddCheck,
     AddUnique,
     AlterAction,
     AlterTable,
+    DropColumn,
     RenameTable,
     SetDefault,
     SetNullable,
@@ -38,8 +41,9 @@ _DONE = Affected(0)
 class Altering:
     """Runs statements that change the definition of a table that is there."""
 
-    def __init__(self, database: Database, constraints: NewConstraints) -> None:
+    def __init__(self, database: Database, reader: Reader, constraints: NewConstraints) -> None:
         self._database = database
+        self._reader = reader
         self._constraints = constraints
         self._retyping = Retyping(database, constraints)
 
@@ -59,7 +63,10 @@ class Altering:
             now = _door(context, registry).table(table.name, Use.DEFINE)
             for action in statement.actions:
                 refuse_named_column(action, registry.policies_of(now.id), ())
-            return registry.with_table(self._after(now, statement.actions))
+                after = self._after(now, [action])
+                registry = self._without_readers(action, now, _door(context, registry), registry.with_table(after))
+                now = after
+            return registry
 
         context.work.define(change, context.request)
         return _DONE
@@ -80,6 +87,12 @@ class Altering:
 
         context.work.define(change, context.request)
         return _DONE
+
+    def _without_readers(self, action: AlterAction, table: TableDef, door: Door, after: Registry) -> Registry:
+        """Definitions after an action on a table, without the views that go with it."""
+        if not (isinstance(action, DropColumn) and action.cascade and action.name in table.by_name):
+            return after
+        return without_readers_of(action.name, table.name, door, after, self._reader.system)
 
     def _after(self, table: TableDef, actions: Sequence[AlterAction]) -> TableDef:
         now_ms = self._database.store.allocator.now_ms()

@@ -22,11 +22,11 @@ from flightserver.database import Database
 from flightserver.execution.altered import check_defaults, for_session, publishable, what_names, with_options
 from flightserver.execution.altering import Altering
 from flightserver.execution.ingest import Load
-from flightserver.execution.names import names_in_view
 from flightserver.execution.new_constraints import NewConstraints
 from flightserver.execution.new_table import NewTable, may_replace
 from flightserver.execution.reading import Given, Reader
 from flightserver.execution.rows import Affected
+from flightserver.execution.view_readers import without_readers
 from flightserver.execution.writing import Writing
 from flightserver.sql.lifetimes import base_options
 from flightserver.sql.likeness import written_out
@@ -59,7 +59,7 @@ class Ddl:
         self._reader = reader
         self._writing = Writing(database, reader)
         self._constraints = NewConstraints(database, reader)
-        self._altering = Altering(database, self._constraints)
+        self._altering = Altering(database, reader, self._constraints)
         self._handlers: dict[type[Statement], Callable[..., Affected]] = {
             CreateNamespace: self._create_namespace,
             DropNamespace: self._drop_namespace,
@@ -243,7 +243,7 @@ class Ddl:
             door = _door(context, registry)
             after = without(door)
             drops_others = statement.cascade and after is not registry
-            return _without_readers(name, door.onto(after)) if drops_others else after
+            return without_readers(name, door.onto(after)) if drops_others else after
 
         context.work.define(change, context.request)
         return _DONE
@@ -252,14 +252,6 @@ class Ddl:
 def _door(context: Context, registry: Registry) -> Door:
     """The door to what lasts, among the definitions that a change finds."""
     return context.door.lasting.onto(registry)
-
-
-def _without_readers(name: TableName, door: Door) -> Registry:
-    """Definitions without the views that read a relation, and those that read them."""
-    for view in [view.name for view in door.views(Use.DEPEND) if name in names_in_view(view)]:  # before any is gone
-        if door.find_view(view, Use.DEPEND) is not None:
-            door = door.onto(_without_readers(view, door.onto(door.registry.without_view(view))))
-    return door.registry
 
 
 def _is_taken(statement: CreateTable | CreateTableAs, context: Context) -> bool:

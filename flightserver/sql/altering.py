@@ -148,7 +148,10 @@ def _drop(cursor: QueryReader) -> DropColumn | DropConstraint:
         raise cursor.unsupported("the key of a table cannot be dropped")
     cursor.accept("COLUMN")
     if_exists = cursor.accept("IF", "EXISTS")
-    return DropColumn(cursor.name("column"), if_exists)
+    name = cursor.name("column")
+    cascade = cursor.accept("CASCADE")
+    _ = cascade or cursor.accept("RESTRICT")
+    return DropColumn(name, if_exists, cascade)
 
 
 def _rename_column(cursor: Cursor) -> RenameColumn:

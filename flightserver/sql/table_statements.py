@@ -122,10 +122,11 @@ class AddColumn:
 
 @dataclass(frozen=True)
 class DropColumn:
-    """ALTER TABLE … DROP COLUMN."""
+    """ALTER TABLE … DROP COLUMN; with `cascade`, the constraints and views that need it, too."""
 
     name: str
     if_exists: bool
+    cascade: bool = False
 
 
 @dataclass(frozen=True)

@@ -272,7 +272,7 @@ def test_definitions_that_are_not_served_are_refused(sql: str) -> None:
         "ALTER TABLE t ADD COLUMN a",
         "ALTER TABLE t RENAME COLUMN a",
         "DROP TABLE t u",
-        "ALTER TABLE t DROP COLUMN a CASCADE",
+        "ALTER TABLE t DROP COLUMN a CASCADE b",
         "DROP TABLE a, b",
         "DROP NAMESPACE",
     ],

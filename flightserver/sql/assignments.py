@@ -5,12 +5,17 @@ from itertools import chain
 from typing import TypeVar
 
 from flightserver.sql.statements import Assignment
+from flightserver.sql.text import tree
 from flightserver.sql.text.queries import QueryReader
 from flightserver.sql.text.query_text import QueryText
 
 Item = TypeVar("Item")
 
 _QUERY_WORDS = ("SELECT", "WITH", "VALUES", "FROM", "TABLE")
+_PLAIN_QUERY = (
+    "the query of SET (a, b) = (SELECT …) names its values, without *, WITH, DISTINCT, ORDER BY, LIMIT and numbers in"
+    " GROUP BY; write SET a = (SELECT …), b = (SELECT …), or UPDATE … FROM"
+)
 _BEHIND_VALUE = frozenset({"", ",", "WHERE", "FROM", ")", "RETURNING", "WHEN"})
 
 
@@ -25,7 +30,7 @@ def read_assignments(cursor: QueryReader) -> tuple[Assignment, ...]:
 
 
 def _set_items(cursor: QueryReader) -> tuple[Assignment, ...]:
-    """`column = value`, or `(column, …) = [ROW] (value, …)`, which is one assignment for each column."""
+    """`column = value`, or `(column, …) = [ROW] (value, …)` or a query: one assignment for each column."""
     if not cursor.at("("):
         column = _set_column(cursor)
         cursor.expect("=")
@@ -36,13 +41,30 @@ def _set_items(cursor: QueryReader) -> tuple[Assignment, ...]:
     is_row = cursor.accept("ROW")
     if not cursor.at("("):
         raise cursor.error(f"expected a row of values for the columns, ( … ), found {cursor.found()}")
-    if not is_row and cursor.peek(1).key in _QUERY_WORDS:
-        message = "SET (a, b) = (SELECT …) is not supported; write SET a = (SELECT …), b = (SELECT …), or UPDATE … FROM"
-        raise cursor.unsupported(message)
-    values = _bracketed(cursor, read_value)
+    is_query = not is_row and cursor.peek(1).key in _QUERY_WORDS
+    values = _items_of_query(cursor) if is_query else _bracketed(cursor, read_value)
     if len(values) != len(columns):
         raise cursor.error(f"SET names {len(columns)} columns and gives {len(values)} values", token=start)
     return tuple(map(Assignment, columns, values))
+
+
+def _items_of_query(cursor: QueryReader) -> tuple[QueryText, ...]:
+    """Read `(SELECT x, y …)`; return it with each of its items by itself."""
+    start = cursor.position
+    cursor.expect("(")
+    query = cursor.query()
+    cursor.expect(")")
+    body = query.body
+    is_plain = isinstance(body, tree.Select) and not (query.common or query.order_by or body.distinct_on)
+    if not isinstance(body, tree.Select) or not is_plain or query.limit_start is not None or body.is_distinct:
+        raise cursor.unsupported(_PLAIN_QUERY)
+    if any(isinstance(node, tree.Literal) for part in body.group_by for node in tree.walk(part)) or any(
+        isinstance(item.value, tree.Star) for item in body.items
+    ):
+        raise cursor.unsupported(_PLAIN_QUERY)
+    text = QueryText.with_tokens(cursor.text, cursor.tokens)
+    before, behind = text.part(start, body.items_start), text.part(body.items[-1].end, cursor.position)
+    return tuple(QueryText.joined([before, " ", text.part(item.start, item.end), " ", behind]) for item in body.items)
 
 
 def _bracketed(cursor: QueryReader, item: Callable[[QueryReader], Item]) -> tuple[Item, ...]:

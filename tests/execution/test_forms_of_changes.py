@@ -35,6 +35,16 @@ def test_values_of_a_row_are_those_from_before_the_change(root: Person) -> None:
     assert rows(root) == [(1, 15, "z"), (2, 22, "20")]
 
 
+def test_a_row_of_columns_is_set_to_what_a_query_selects(root: Person) -> None:
+    """For each row that is changed; what finds nothing is NULL, and two rows are an error."""
+    before = rows(root)
+    root.ok("BEGIN")
+    root.ok("UPDATE t SET (a, b) = (SELECT o.a + 1, o.b FROM t o WHERE o.id = t.id - 1)")
+    assert rows(root) == [(1, None, None), (2, before[0][1] + 1, before[0][2])]  # type: ignore[operator]
+    root.ok("ROLLBACK")
+    assert "more than one row" in root.refused("UPDATE t SET (a, b) = (SELECT o.a, o.b FROM t o)")
+
+
 def test_with_makes_the_rows_of_an_insert(root: Person) -> None:
     """Types come from the table, and a rollback takes the rows back."""
     root.ok("BEGIN")

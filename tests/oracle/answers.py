@@ -24,10 +24,11 @@ class Rows:
 
 @dataclass(frozen=True)
 class Changed:
-    """How many rows a change says that it changed, and what the table holds then."""
+    """How many rows a change says that it changed, what the table holds then, and the rows that it gave back."""
 
     count: int
     rows: tuple[ResultRow, ...]
+    returned: tuple[ResultRow, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ def same(ours: Answer, theirs: Answer, *, ordered: bool) -> bool:
         case Rows(), Rows():
             return same_rows(ours.rows, theirs.rows, ordered=ordered)
         case Changed(), Changed():
-            return ours.count == theirs.count and same_rows(ours.rows, theirs.rows, ordered=False)
+            is_same = same_rows(ours.returned, theirs.returned, ordered=False)
+            return is_same and ours.count == theirs.count and same_rows(ours.rows, theirs.rows, ordered=False)
         case _:
             return type(ours) is type(theirs)
 

@@ -61,6 +61,9 @@ class Server:
             match step:
                 case Query():
                     return self._rows(sql)
+                case Change() if step.returning:
+                    returned = self._rows(sql).rows
+                    return Changed(len(returned), self._rows(f"SELECT * FROM {step.table}").rows, returned)
                 case Change():
                     count = self._change(self._mine, sql)
                     return Changed(count, self._rows(f"SELECT * FROM {step.table}").rows)
@@ -124,7 +127,8 @@ class Duck:
                     return Rows(rows)
                 case Change():
                     table = self._connection.execute(f"SELECT * FROM {step.table}").fetchall()
-                    return Changed(rows[0][0], plain(table))
+                    count = len(rows) if step.returning else rows[0][0]
+                    return Changed(count, plain(table), rows if step.returning else ())
         except duckdb.Error as error:
             return Failed(f"{type(error).__name__}: {error}")
         return Done()

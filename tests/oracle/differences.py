@@ -67,6 +67,19 @@ KNOWN: tuple[Known, ...] = (
         "may compare with columns of a sub-query or a function in FROM by = alone",
         "a sub-query that is tied to a derived table by more than equalities is refused (docs/sql.md)",
     ),
+    Known("LATERAL", "what LATERAL is not joined with is refused (docs/sql.md)"),
+    Known(
+        "IN with a row and a sub-query stands in WHERE and HAVING alone",
+        "a row in a sub-query is asked for in conditions alone (docs/sql.md)",
+    ),
+    Known("a row in front of IN (sub-query) may have no sub-queries", "such a row is refused (docs/sql.md)"),
+    Known("comparisons of rows are nested more than 4 times", "values of rows are written twice (docs/sql.md)"),
+    Known("'abs' expects Numeric but received String", "NULL without a type is a text; PostgreSQL refuses it, too"),
+    Known("Invalid arithmetic operation: Utf8View", "NULL without a type is a text; PostgreSQL refuses it, too"),
+    Known(
+        "'date_trunc' takes no arguments of these types",
+        "NULL - INTERVAL is an interval; PostgreSQL cuts no date of it",
+    ),
     Known("Aggregate function calls cannot be nested", "DuckDB takes aggregates in FILTER; PostgreSQL does not"),
     Known(
         "may not use columns of a query two levels out",

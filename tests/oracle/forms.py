@@ -33,7 +33,8 @@ class Form:
 
     `needs` are the levels of the operands; within brackets and between commas that is OPEN. `cost` is how much nesting
     it uses up: products cost more, so that numbers stay small. DuckDB's result is cast to `duck_type` where it is wider
-    than ours, because a decimal beside a wide one loses digits there.
+    than ours, because a decimal beside a wide one loses digits there. `duck_text` says the same where it means another
+    thing there.
     """
 
     text: str
@@ -42,6 +43,7 @@ class Form:
     level: Level = Level.CLOSED
     needs: tuple[Level, ...] = ()
     duck_type: str = ""
+    duck_text: str = ""
     weight: float = 1.0
     cost: int = 1
 
@@ -74,6 +76,19 @@ def conditions_on(kind: Kind) -> Iterator[Form]:
             choices = ", ".join(f"{{{place}}}" for place in range(1, places + 1))
             needs = (Level.CONCAT, *[Level.OPEN] * places)
             yield Form(f"{{0}} {words}IN ({choices})", (kind,) * (places + 1), BOOL, Level.RANGE, needs, weight=0.3)
+
+
+def rows_of(kind: Kind) -> Iterator[Form]:
+    """Comparisons of rows of two values, in which NULL is unknown; DuckDB takes it for a value there."""
+    places, four = ("({0}, {1})", "({2}, {3})"), (kind, INT, kind, INT)
+    same = "(({0}) = ({2}) AND ({1}) = ({3}))"
+    less = "(({0}) < ({2}) OR (({0}) = ({2}) AND ({1}) < ({3})))"
+    for symbol, meant in (("=", same), ("<>", f"(NOT {same})"), ("<", less)):
+        text = f"{places[0]} {symbol} {places[1]}"
+        yield Form(text, four, BOOL, Level.COMPARISON, duck_text=meant, weight=0.2)
+    listed = "({0}, {1}) IN (({2}, {3}), ({4}, {5}))"
+    either = f"({same} OR {same.replace('2', '4').replace('3', '5')})"
+    yield Form(listed, (*four, kind, INT), BOOL, Level.RANGE, duck_text=either, weight=0.2)
 
 
 def choices_of(kind: Kind) -> Iterator[Form]:
@@ -234,6 +249,7 @@ WORDED = (
 SCALARS: tuple[Form, ...] = (
     *LOGIC,
     *(form for kind in Kind for form in conditions_on(kind)),
+    *(form for kind in Kind for form in rows_of(kind)),
     *(form for kind in Kind for form in choices_of(kind)),
     *NUMBERS,
     *MIXED_NUMBERS,

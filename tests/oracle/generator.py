@@ -1,5 +1,7 @@
 """Random changes over given tables, beside `queries`: INSERT, UPDATE and DELETE with one right outcome."""
 
+from dataclasses import replace
+
 from tests.oracle import tree
 from tests.oracle.forms import EQUAL, LESS, PLUS
 from tests.oracle.kinds import Kind
@@ -14,7 +16,15 @@ class Generator(QueryGenerator):
         """An INSERT, UPDATE or DELETE of a table that can be changed."""
         self._fresh()
         table = self._pick([table for table in self.tables if table.changeable])
-        return self._weighted({self._insert: 2, self._update: 3, self._delete: 1})(table)
+        change = self._weighted({self._insert: 2, self._update: 3, self._delete: 1})(table)
+        return replace(change, returning=self._returned(change, table)) if self._is(0.3) else change
+
+    def _returned(self, change: tree.Change, table: Table) -> tuple[Output, ...]:
+        """What is made of the rows that a change has written, or removed."""
+        alias = change.alias if isinstance(change, tree.Update | tree.Delete) else table.name
+        scope = Scope(columns_of(table.columns, alias), queries=False)
+        kinds = [self._pick(tuple(Kind)) for _ in range(self._chance.randint(1, 3))]
+        return tuple(Output(self.expression(kind, 2, scope), f"o{at + 1}") for at, kind in enumerate(kinds))
 
     def _insert(self, table: Table) -> tree.Change:
         keys = [name for name, _ in table.columns if name in table.key]

@@ -195,7 +195,28 @@ class QueryGenerator:
                 right, more = self._relation(depth)
                 source = self._joined(source, columns, right, more)
                 columns = columns + more
+        if depth > 1 and self._is(0.06):
+            source, more = self._beside_lateral(source, columns, depth)
+            columns = columns + more
         return source, Scope(self._unqualified(columns), outer)
+
+    def _beside_lateral(
+        self, left: Source, columns: tuple[Column, ...], depth: int
+    ) -> tuple[Source, tuple[Column, ...]]:
+        """A source beside rows that are others for each of its own."""
+        kinds = [self._pick(ANYTHING) for _ in range(self._chance.randint(1, 2))]
+        outer = tuple(column for column in columns if column.source)
+        alias = self._name("a")
+        if self._is(0.35):
+            one = self._single(kinds[0], depth - 1, outer)
+            query, found = one, ((tree.names(one)[0], kinds[0]),)
+        else:
+            query = self._ordered(self.rows(kinds, depth - 1, outer), inner=True)
+            found = described(query, kinds)
+        right, more = tree.Lateral(query, alias), columns_of(found, alias)
+        if self._is(0.5):
+            return tree.Join(left, "CROSS JOIN", right), more
+        return tree.Join(left, "LEFT JOIN", right, Literal(Kind.BOOL, "true")), more
 
     def _joined(self, left: Source, ours: tuple[Column, ...], right: Source, theirs: tuple[Column, ...]) -> Source:
         if self._is(0.08):
@@ -328,6 +349,10 @@ class QueryGenerator:
             outer = outer if self._is(0.6) else ()
             if self._is(0.45):
                 return tree.Exists(Kind.BOOL, self.rows([self._pick(ANYTHING)], depth - 1, outer), self._is(0.4))
+            if self._is(0.15):
+                kinds = [self._pick(ANYTHING), Kind.INT]
+                values = tuple(self.expression(kind, 1, scope.without_queries()) for kind in kinds)
+                return tree.RowMember(Kind.BOOL, values, self.rows(kinds, depth - 1, ()), self._is(0.3))
             of = self._pick((Kind.INT, Kind.INT, Kind.TEXT, *ANYTHING))
             value = self.expression(of, 1, scope.without_queries())
             return tree.Member(Kind.BOOL, value, self._pick(MEMBERS), self.rows([of], depth - 1, outer))

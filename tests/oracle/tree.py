@@ -126,6 +126,15 @@ class Member(Expression):
     query: Query
 
 
+@dataclass(frozen=True)
+class RowMember(Expression):
+    """Whether a row of values is among those of a query."""
+
+    values: tuple[Expression, ...] = fixed()
+    query: Query
+    negated: bool = False
+
+
 # Queries
 
 
@@ -184,6 +193,14 @@ class Derived(Source):
     query: Query
     alias: str
     columns: tuple[str, ...] = kept(default=())
+
+
+@dataclass(frozen=True)
+class Lateral(Source):
+    """A query as a source that uses columns of those before it."""
+
+    query: Query
+    alias: str
 
 
 @dataclass(frozen=True)
@@ -272,9 +289,10 @@ def names(query: Query) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Change(Node):
-    """A statement that changes rows of a table."""
+    """A statement that changes rows of a table, and perhaps gives them back."""
 
     table: str
+    returning: tuple[Output, ...] = dataclass_field(default=(), kw_only=True)
 
 
 @dataclass(frozen=True)

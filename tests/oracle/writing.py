@@ -77,6 +77,8 @@ def level(node: Expression) -> Level:
             return node.form.level
         case tree.Exists(negated=True):
             return Level.NOT
+        case tree.RowMember():
+            return Level.RANGE
         case tree.Member():
             return Level.RANGE if node.words.endswith("IN") else Level.COMPARISON
         case _:
@@ -124,7 +126,8 @@ def _column(_: Writer, node: tree.Column) -> str:
 
 @writes(tree.Call)
 def _call(writer: Writer, node: tree.Call) -> str:
-    template = tight(node.form.text) if writer.bare else node.form.text
+    text = (writer.duck and node.form.duck_text) or node.form.text
+    template = tight(text) if writer.bare else text
     return template.format(*map(writer.operand, node.parts, node.form.operand_levels))
 
 
@@ -161,6 +164,18 @@ def _member(writer: Writer, node: tree.Member) -> str:
     return f"{writer.operand(node.value, Level.CONCAT)} {node.words} ({writer.text(node.query)})"
 
 
+@writes(tree.RowMember)
+def _row_member(writer: Writer, node: tree.RowMember) -> str:
+    if not writer.duck:
+        return f"({writer.all(node.values)}) {'NOT IN' if node.negated else 'IN'} ({writer.text(node.query)})"
+    names = [f"m{at + 1}" for at in range(len(node.values))]
+    test = " IS NOT FALSE" if node.negated else ""
+    values = map(writer.text, node.values)
+    same = [f"(rows_in.{name} = ({value})){test}" for name, value in zip(names, values, strict=True)]
+    rows = f"({writer.text(node.query)}) AS rows_in({', '.join(names)})"
+    return f"{'NOT ' * node.negated}EXISTS (SELECT 1 FROM {rows} WHERE {' AND '.join(same)})"
+
+
 # Queries
 
 
@@ -192,6 +207,11 @@ def _series(_: Writer, node: tree.Series) -> str:
 def _derived(writer: Writer, node: tree.Derived) -> str:
     columns = f"({', '.join(node.columns)})" if node.columns else ""
     return f"({writer.text(node.query)}) AS {node.alias}{columns}"
+
+
+@writes(tree.Lateral)
+def _lateral(writer: Writer, node: tree.Lateral) -> str:
+    return f"LATERAL ({writer.text(node.query)}) AS {node.alias}"
 
 
 @writes(tree.Join)
@@ -267,30 +287,37 @@ def _conflict(writer: Writer, node: tree.Conflict) -> str:
 @writes(tree.Insert)
 def _insert(writer: Writer, node: tree.Insert) -> str:
     target = f"INSERT INTO {node.table} ({', '.join(node.columns)})"
-    return joined(target, writer.text(node.query), writer.text(node.conflict))
+    return joined(target, writer.text(node.query), writer.text(node.conflict), returning(writer, node))
 
 
 @writes(tree.Update)
 def _update(writer: Writer, node: tree.Update) -> str:
-    if writer.bare and node.source is not None and node.where is not None:
+    if writer.bare and node.source is not None and node.where is not None and not node.returning:
         return _merge(writer, node, f"UPDATE SET {writer.all(node.assignments)}")
     return joined(
         f"UPDATE {node.table} AS {node.alias} SET",
         writer.all(node.assignments),
         writer.clause("FROM", node.source),
         writer.clause("WHERE", node.where),
+        returning(writer, node),
     )
 
 
 @writes(tree.Delete)
 def _delete(writer: Writer, node: tree.Delete) -> str:
-    if writer.bare and node.source is not None and node.where is not None:
+    if writer.bare and node.source is not None and node.where is not None and not node.returning:
         return _merge(writer, node, "DELETE")
     return joined(
         f"DELETE FROM {node.table} AS {node.alias}",
         writer.clause("USING", node.source),
         writer.clause("WHERE", node.where),
+        returning(writer, node),
     )
+
+
+def returning(writer: Writer, node: tree.Change) -> str:
+    """The rows that a change gives back."""
+    return writer.clause("RETURNING", node.returning)
 
 
 def _merge(writer: Writer, node: tree.Update | tree.Delete, action: str) -> str:

@@ -142,7 +142,8 @@ def test_rows_of_parameters_are_recognised(sql: str, rows: list[tuple[int | str 
         "WITH x AS (SELECT 1) INSERT INTO t WITH x AS (SELECT 2) SELECT * FROM x",
         "WITH x AS (SELECT 1) INSERT INTO t VALUES (DEFAULT)",
         "WITH x AS (SELECT 1) INSERT INTO t VALUES (1) ON CONFLICT (a) DO UPDATE SET b = (SELECT * FROM x)",
-        "UPDATE t SET (a, b) = (SELECT 1, 2)",
+        "UPDATE t SET (a, b) = (SELECT x, y FROM u LIMIT 1)",
+        "UPDATE t SET (a, b) = (SELECT x, count(*) FROM u GROUP BY 1)",
         "UPDATE t SET t.a = 1",
         "UPDATE t SET a = 1 FROM u RETURNING *",
         "DELETE FROM t RETURNING _seq",
@@ -254,6 +255,15 @@ def test_a_row_of_columns_is_set_to_a_row_of_values(row: str) -> None:
     statement = parse(f"UPDATE t SET (a, b) = {row}, c = 3 WHERE a = 1")
     assert isinstance(statement, Update)
     assert statement.assignments == (Assignment("a", "1"), Assignment("b", "x + 2"), Assignment("c", "3"))
+
+
+def test_a_row_of_columns_is_set_to_what_a_query_selects() -> None:
+    """Each column to a query of its own."""
+    statement = parse("UPDATE t SET (a, b) = (SELECT max(x), y + 1 AS z FROM u WHERE k = t.k GROUP BY y)")
+    assert isinstance(statement, Update)
+    first, second = (assignment.expression.split() for assignment in statement.assignments)
+    assert " ".join(first) == "(SELECT max(x) FROM u WHERE k = t.k GROUP BY y)"
+    assert " ".join(second) == "(SELECT y + 1 AS z FROM u WHERE k = t.k GROUP BY y)"
 
 
 def test_do_update_sets_a_row_of_columns() -> None:

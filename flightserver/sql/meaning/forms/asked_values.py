@@ -17,6 +17,8 @@ which brings both to one type, as `array_has` does not.
 
 from typing import NamedTuple
 
+import pyarrow as pa
+
 from catalog.identifiers import quote_identifier
 from flightserver.sql.meaning.aggregates import aggregates_all, has_total, is_aggregate, is_one_row
 from flightserver.sql.meaning.places import Place, place_of
@@ -28,6 +30,9 @@ from flightserver.sql.text.edits import Written
 
 _ROWS, _COLUMN = quote_identifier("$members"), quote_identifier("$member")
 _MEMBER = f"{_ROWS}.{_COLUMN}"
+
+_DATE_AND_MOMENT = {pa.date32(), pa.timestamp("us")}
+"""Of which the engine makes moments in nanoseconds, which reach from 1677 to 2262."""
 
 _TIED = (
     "IN (sub-query) of a value made of groups or a window may not use columns of the query around it;"
@@ -95,7 +100,7 @@ def _write_membership(writing: Writing, node: _Membership, found: Visit, *, is_n
         if is_tied:
             raise writing.unsupported(node, _TIED)
         if not _has_query(node.operand):
-            _write(writing, node, found, lambda: _listed(writing, node, query, is_negated=is_negated))
+            _write(writing, node, found, lambda: _listed(writing, node, found, query, is_negated=is_negated))
         return
     select = _plain(query) if is_tied else None
     if select is None and is_tied:
@@ -118,10 +123,13 @@ def _write_membership(writing: Writing, node: _Membership, found: Visit, *, is_n
     _write(writing, node, found, written)
 
 
-def _listed(writing: Writing, node: _Membership, query: tree.Query, *, is_negated: bool) -> str:
+def _listed(writing: Writing, node: _Membership, found: Visit, query: tree.Query, *, is_negated: bool) -> str:
     rows, operand = _named(writing, query), f"({writing.edits.text_of(node.operand)})"
-    listed = f"(SELECT array_agg({rows.column}) {rows.source})"
-    is_there = f"({operand} IS NOT NULL AND array_has_any({listed}, make_array({operand})))"
+    columns = writing.columns_of(query) or ()
+    types = [writing.type_of(node.operand, found), *(column.type for column in columns)]
+    as_moment = "CAST({} AS TIMESTAMP(6))" if set(types) == _DATE_AND_MOMENT else "{}"
+    listed = f"(SELECT array_agg({as_moment.format(rows.column)}) {rows.source})"
+    is_there = f"({operand} IS NOT NULL AND array_has_any({listed}, make_array({as_moment.format(operand)})))"
     return _three_valued(is_there, operand, rows, is_negated=is_negated)
 
 

@@ -70,6 +70,8 @@ def asks_for_one(writing: Writing, select: tree.Select) -> bool:
     is_plain = not select.has_groups and not aggregates_all(select) and len(select.items) == 1 == len(select.sources)
     if not is_plain or select.where is None or not scope.origins or isinstance(select.items[0].value, tree.Star):
         return False
+    if any(isinstance(node, tree.Call) and node.is_window for node in tree.walk_here(select.items[0])):
+        return False
     (origin,) = scope.origins[:1]
     key = set(origin.relation.key) if origin.relation is not None else set()
     return bool(key) and key <= set(_asked(select.where, scope, origin))

@@ -5,6 +5,7 @@ through what it should not. A sub-query of several columns it does not take. So 
 
     (a, b) = (c, d)              a = c AND b = d
     (a, b) < (c, d)              a < c OR (a = c AND b < d)
+    (a, b) = (SELECT x, y …)     a = (SELECT m.x FROM (SELECT x, y …) m(x, y)) AND b = (SELECT m.y FROM …)
     (a, b) IN (SELECT x, y …)    EXISTS (SELECT 1 FROM (SELECT x, y …) m(x, y) WHERE m.x = a AND m.y = b)
     (a, b) NOT IN (SELECT …)     NOT EXISTS (… WHERE (m.x = a) IS NOT FALSE AND (m.y = b) IS NOT FALSE)
 
@@ -35,6 +36,10 @@ _UNEQUAL = "rows that are compared have as many values as each other"
 _AS_VALUE = (
     "IN with a row and a sub-query stands in WHERE and HAVING alone, NOT IN beside nothing but AND; write EXISTS"
 )
+_ONE_ROW = (
+    "the sub-query that is compared with a row may not use columns of the outer query, and has no LIMIT;"
+    " write EXISTS, or LATERAL in FROM"
+)
 _TIED = "the sub-query behind a row and IN may not use columns of the outer query; write EXISTS"
 _INNER = "a row in front of IN (sub-query) may have no sub-queries, aggregates and windows; select them in FROM"
 
@@ -45,11 +50,17 @@ def repair(writing: Writing) -> None:
     """Compare value by value."""
     for node, found in writing.of_kind(tree.Binary):
         left, right = row_of(node.left), row_of(node.right)
-        if node.operator in COMPARISONS and left is not None and right is not None:
+        if node.operator not in COMPARISONS:
+            continue
+        if left is not None and right is not None:
             _bound(found)
             _check(writing, node, left, right)
             writing.edits.write(node, partial(_compared, writing, node.operator, left, right))
             writing.keep_name(found, writing.written(node))
+        elif left is not None or right is not None:
+            _of_one_row(writing, node, found, left, right)
+    for case, found in writing.of_kind(tree.Case):
+        _of_case(writing, case, found)
     for between, found in writing.of_kind(tree.Between):
         _of_bounds(writing, between, found)
     for listed, found in writing.of_kind(tree.InList):
@@ -68,10 +79,12 @@ def _bound(found: Visit) -> None:
 
 def _is_of_rows(node: tree.Node) -> bool:
     match node:
-        case tree.Binary(left=left):
-            return row_of(left) is not None
+        case tree.Binary(left=left, right=right):
+            return row_of(left) is not None or row_of(right) is not None
         case tree.InList(operand=left) | tree.Between(operand=left):
             return row_of(left) is not None
+        case tree.Case(operand=operand):
+            return operand is not None and row_of(operand) is not None
     return False
 
 
@@ -84,10 +97,15 @@ def _check(writing: Writing, node: tree.Node, left: Row, right: Row) -> None:
 
 def _compared(writing: Writing, operator: str, left: Row, right: Row) -> str:
     """What a comparison of two rows says of their values."""
-    pairs = [
-        (f"({writing.edits.text_of(mine)})", f"({writing.edits.text_of(other)})")
-        for mine, other in zip(left, right, strict=True)
-    ]
+    return _pairwise(operator, _texts(writing, left), _texts(writing, right))
+
+
+def _texts(writing: Writing, row: Row) -> list[str]:
+    return [f"({writing.edits.text_of(value)})" for value in row]
+
+
+def _pairwise(operator: str, left: list[str], right: list[str]) -> str:
+    pairs = list(zip(left, right, strict=True))
     if operator in {"=", "==", "IS NOT DISTINCT FROM"}:
         return f"({' AND '.join(f'({mine} {operator} {other})' for mine, other in pairs)})"
     if operator in {"<>", "!=", "IS DISTINCT FROM"}:
@@ -97,6 +115,48 @@ def _compared(writing: Writing, operator: str, left: Row, right: Row) -> str:
     for mine, other in reversed(pairs[:-1]):
         written = f"({mine} {operator[0]} {other} OR ({mine} = {other} AND {written}))"
     return written
+
+
+def _of_one_row(writing: Writing, node: tree.Binary, found: Visit, left: Row | None, right: Row | None) -> None:
+    """A row and the only one of a sub-query: none is NULL, more are an error, as for each of its values."""
+    row, other = (left, node.right) if left is not None else (right, node.left)
+    while isinstance(other, tree.Brackets) and len(other.items) == 1:
+        other = other.items[0]
+    if row is None or not isinstance(other, tree.ScalarQuery):
+        return
+    query = other.query
+    columns = writing.columns_of(query)
+    if columns is not None and len(columns) != len(row):
+        raise DatabaseError(ErrorKind.INVALID, _UNEQUAL)
+    if writing.may_use_outer_columns(query) or tree.unbracketed(query).limit_start is not None:
+        raise writing.unsupported(node, _ONE_ROW)
+    _bound(found)
+    names = [quote_identifier(f"$member {number}") for number in range(1, len(row) + 1)]
+
+    def written() -> str:
+        rows = f"({writing.edits.text_of(query)}) AS {_MEMBERS}({', '.join(names)})"
+        values = [f"(SELECT {_MEMBERS}.{name} FROM {rows})" for name in names]
+        mine = _texts(writing, row)
+        return _pairwise(node.operator, mine, values) if left is not None else _pairwise(node.operator, values, mine)
+
+    writing.edits.write(node, written)
+    writing.keep_name(found, writing.written(node))
+
+
+def _of_case(writing: Writing, case: tree.Case, found: Visit) -> None:
+    """`CASE (a, b) WHEN (1, 2) THEN …`: the first of which all values are equal."""
+    row = None if case.operand is None else row_of(case.operand)
+    if case.operand is None or row is None:
+        return
+    _bound(found)
+    for asked, _ in case.branches:
+        other = row_of(asked)
+        if other is None:
+            raise writing.unsupported(asked, "CASE of a row of values compares it with rows of values")
+        _check(writing, case, row, other)
+        writing.edits.write(asked, partial(_compared, writing, "=", row, other))
+    writing.edits.write(case.operand, lambda: "true")
+    writing.keep_name(found, writing.written(case))
 
 
 def _of_bounds(writing: Writing, node: tree.Between, found: Visit) -> None:

@@ -76,9 +76,9 @@ def opened(path: Path) -> Iterator[tuple[Database, TableDef, TableDef]]:
 def put_users(database: Database, table: TableDef, count: int) -> None:
     """Three hot rows for each of so many users."""
     seqs = database.store.allocator.reserve(3)
-    names = record.hot_schema(table).names
+    names = table.version_schema.names
     columns = {"k": pa.array([0, 1, 2]), "v": pa.array([7, 8, 9]), "_seq": pa.array(seqs)}
-    rows = pa.record_batch([columns.get(name, pa.array([False] * 3)) for name in names], record.hot_schema(table))
+    rows = pa.record_batch([columns.get(name, pa.array([False] * 3)) for name in names], table.version_schema)
     stored = record.encode(HotRecord(rows, {}))
     for first in range(0, count, TOGETHER):
         batch = AtomicWrite()

@@ -361,6 +361,11 @@ class TableDef:
             ]
         )
 
+    @cached_property
+    def version_schema(self) -> pa.Schema:
+        """The schema of versions in the log: that of hot batches, nullable because a tombstone holds only its key."""
+        return pa.schema([field.with_nullable(True) for field in self.physical_schema])
+
     @property
     def file_schema(self) -> pa.Schema:
         """The schema of batch files: that of hot batches, then each row's address."""

@@ -139,8 +139,16 @@ class KeyValueStore:
 
     def get(self, family: Family, key: bytes) -> bytes | None:
         """Return the value of `key`, or None; raise CORRUPT when a file is damaged."""
-        with self._in_use() as opened, _damage_of(family):
-            value: bytes | None = opened.columns[family].get(key)
+        if self._opened is None:
+            self._recover()
+        with self._turns.together():
+            opened = self._opened
+            if opened is None:
+                raise _refused()
+            try:
+                value: bytes | None = opened.columns[family].get(key)
+            except Exception as error:
+                raise _damaged(family) from error
         return value
 
     def scan(self, family: Family, lower: bytes, upper: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -358,7 +366,11 @@ def _damage_of(family: Family) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise DatabaseError(ErrorKind.CORRUPT, f"{family.value} records are damaged on disk") from error
+        raise _damaged(family) from error
+
+
+def _damaged(family: Family) -> DatabaseError:
+    return DatabaseError(ErrorKind.CORRUPT, f"{family.value} records are damaged on disk")
 
 
 @contextmanager

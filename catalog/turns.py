@@ -2,9 +2,22 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from catalog.errors import DatabaseError, ErrorKind
+
+
+class _Part:
+    """Taking part, however often at once: made once, because every look into a store takes part in it."""
+
+    def __init__(self, turns: "Turns") -> None:
+        self._turns = turns
+
+    def __enter__(self) -> None:
+        self._turns.begin()
+
+    def __exit__(self, *raised: object) -> None:
+        self._turns.end()
 
 
 class Turns:
@@ -14,19 +27,24 @@ class Turns:
         self._changed = threading.Condition()
         self._users = 0
         self._is_taken = False
+        self._part = _Part(self)
 
-    @contextmanager
-    def together(self) -> Iterator[None]:
+    def together(self) -> AbstractContextManager[None]:
         """Take part, when nobody wants to be alone."""
+        return self._part
+
+    def begin(self) -> None:
+        """Take part until `end`."""
         with self._changed:
             while self._is_taken:
                 self._changed.wait()
             self._users += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._users -= 1
+
+    def end(self) -> None:
+        """Be done."""
+        with self._changed:
+            self._users -= 1
+            if self._is_taken:
                 self._changed.notify_all()
 
     @contextmanager

@@ -183,6 +183,6 @@ def _hot_versions(keyvalue: KeyValueStore, table: TableDef, scope: Scope) -> tup
     stored = keyvalue.scan(Family.HOT, prefix, record.prefix_end(prefix))
     batches = [record.decode(value).rows for _, value in stored]
     names = [*(column.physical for column in table.key_columns), SEQ_COLUMN]
-    schema = pa.schema([record.hot_schema(table).field(name) for name in names])
+    schema = pa.schema([table.version_schema.field(name) for name in names])
     rows = pa.Table.from_batches([batch.select(names) for batch in batches], schema=schema)
     return rows.columns[:-1], rows.column(SEQ_COLUMN).to_numpy()

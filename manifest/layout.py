@@ -15,10 +15,11 @@ The table id keeps a dropped table's files apart from those of its successor. Us
 """
 
 import re
+from functools import lru_cache
 from pathlib import Path
 
 from catalog.definition import Scope, TableDef
-from catalog.identifiers import path_component
+from catalog.identifiers import TableName, path_component
 
 MANIFEST_NAME = "manifest.json"
 DELTA_LOG = "_delta_log"
@@ -30,8 +31,12 @@ _BATCH_FILE = re.compile(r"batch-(\d+)\.(?:parquet|arrow|bloom|retired|(\d+)\.dv
 
 def table_folder(tables: Path, table: TableDef) -> Path:
     """Folder of all scopes of a table, by the name that it was made by."""
-    name = table.stored_as
-    return tables / path_component(name.namespace) / f"{path_component(name.table)}.{table.id}"
+    return _folder_of(tables, table.stored_as, table.id)
+
+
+@lru_cache(maxsize=1_024)
+def _folder_of(tables: Path, name: TableName, table_id: int) -> Path:
+    return tables / path_component(name.namespace) / f"{path_component(name.table)}.{table_id}"
 
 
 def scope_folder(tables: Path, table: TableDef, scope: Scope) -> Path:

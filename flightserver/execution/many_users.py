@@ -18,7 +18,6 @@ from flightserver.database import Database
 from flightserver.execution.ingest import Load
 from providers.commit.idempotency import Outcome
 from providers.commit.request import Request
-from providers.commit.work import ScopeOf
 from providers.rows.change import Change
 from providers.rows.offered import admitted
 
@@ -50,8 +49,8 @@ def ingest_for_users(
     change = admitted(table, rows, context.user, database.store.allocator, load.strictness)
     if load.guard is not None:
         load.guard.admit(change.live_rows, Privilege.INSERT)
-    parts = list(_of_each(change, users, table))
-    return context.work.offer_each(parts, named, load.rule, Request(load.idempotency(), context.request.note))
+    parts = list(_of_each(change, users))
+    return context.work.offer_each(table, parts, named, load.rule, Request(load.idempotency(), context.request.note))
 
 
 def _collected(batches: Iterable[pa.RecordBatch], load: Load) -> pa.Table | None:
@@ -88,7 +87,7 @@ def _completed(offered: pa.Table, table: TableDef, users: pa.Array, user_column:
     return rows
 
 
-def _of_each(change: Change, users: pa.DictionaryArray, table: TableDef) -> Iterator[tuple[ScopeOf, Change]]:
+def _of_each(change: Change, users: pa.DictionaryArray) -> Iterator[tuple[str, Change]]:
     """The rows of each user, in the order in which they came."""
     codes = users.indices.to_numpy()
     order = np.argsort(codes, kind="stable")
@@ -98,5 +97,5 @@ def _of_each(change: Change, users: pa.DictionaryArray, table: TableDef) -> Iter
     start = 0
     for name, end in zip(users.dictionary.to_pylist(), ends, strict=True):
         own = Change(rows.slice(start, end - start), None if deleted is None else deleted[start:end])
-        yield (table, name), own
+        yield name, own
         start = end

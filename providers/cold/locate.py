@@ -52,11 +52,16 @@ class ColdRows:
         )
 
 
+NO_COLD_ROWS = ColdRows.concat([])
+
+
 def find_cold(snapshot: Snapshot, keys: Keys, files: ColdFiles, bounds: Predicate | None = None) -> ColdRows:
     """Return the live cold row of every key that has one.
 
     `bounds` is what every row with one of the keys satisfies; it is measured when it is not given.
     """
+    if not snapshot.manifest.parts:
+        return NO_COLD_ROWS
     return find_in(snapshot, candidates(snapshot.cold, keys, files, bounds), keys, files)
 
 

@@ -1,39 +1,58 @@
 """From one snapshot to the next: pure functions of a resolved change, or of a new definition."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 
-from catalog.definition import TableDef
+from catalog.definition import SEQ_COLUMN, Scope, TableDef
+from catalog.keyvalue import AtomicWrite, Family
 from manifest.dead_rows import DeadRows
 from providers.commit.resolve import Resolved
 from providers.hot import record
 from providers.hot import view as hot_view
+from providers.hot.record import HotRecord
 from providers.hot.view import HotChunk, HotView, Seqs
 from providers.rows.defaults import missing_values
-from providers.rows.keys import Keys, Positions
+from providers.rows.keys import Keys, Mask, Positions
 from providers.rows.pieces import pieces
 from providers.snapshot import Pins, Snapshot
 
 
-def versions_of(table: TableDef, resolved: Resolved, seqs: Seqs) -> pa.Table:
-    """The versions of a change as hot records hold them, in `_seq` order."""
-    columns = [resolved.rows.column(column.physical) for column in table.columns]
-    columns += [pa.chunked_array([pa.array(seqs)]), pa.chunked_array([pa.array(resolved.deleted)])]
-    return pa.Table.from_arrays(columns, schema=record.hot_schema(table)).combine_chunks()
+def versions_of(table: TableDef, resolved: Resolved, seqs: Seqs) -> list[pa.RecordBatch]:
+    """The versions of a change, tombstones too, in `_seq` order: its records of the log, one for each."""
+    return list(hot_chunks(as_versions(table, resolved.rows, seqs, resolved.deleted)))
 
 
-def after_commit(snapshot: Snapshot, resolved: Resolved, versions: pa.Table, seqs: Seqs) -> Snapshot:
+def as_versions(table: TableDef, rows: pa.Table, seqs: Seqs, deleted: Mask) -> pa.Table:
+    """Rows with their ids, and whether they are tombstones, as hot records hold them."""
+    columns = [rows.column(column.physical) for column in table.columns]
+    columns += [pa.chunked_array([pa.array(seqs)]), pa.chunked_array([pa.array(deleted)])]
+    return pa.Table.from_arrays(columns, schema=table.version_schema)
+
+
+def put_records(
+    batch: AtomicWrite, scope: Scope, versions: Sequence[pa.RecordBatch], dead: Mapping[int, Positions]
+) -> None:
+    """Put versions, and the cold rows that they mark dead, into a batch."""
+    for chunk in versions:
+        key = record.record_key(scope, int(chunk.column(SEQ_COLUMN)[0].as_py()))
+        batch.put(Family.HOT, key, record.encode(HotRecord(chunk, dead)))
+        dead = {}
+
+
+def after_commit(snapshot: Snapshot, resolved: Resolved, versions: Sequence[pa.RecordBatch], seqs: Seqs) -> Snapshot:
     """The snapshot in which a change has happened."""
-    live = np.flatnonzero(~resolved.deleted)
-    some_deleted = len(live) < len(resolved.deleted)
-    hot = add_versions(
-        snapshot.hot.without(resolved.dead_hot),
-        versions.filter(pa.array(~resolved.deleted)) if some_deleted else versions,
-        resolved.keys.take(live) if some_deleted else resolved.keys,
-    )
+    hot = snapshot.hot.without(resolved.dead_hot)
+    start = 0
+    for chunk in versions:
+        here = slice(start, start + chunk.num_rows)
+        start += chunk.num_rows
+        live = ~resolved.deleted[here]
+        rows = chunk if live.all() else chunk.filter(pa.array(live))
+        is_whole = rows.num_rows == len(resolved.keys)
+        hot = hot.with_rows(rows, resolved.keys if is_whole else resolved.keys.take(np.flatnonzero(live) + here.start))
     return Snapshot(
         version=snapshot.version + 1,
         cold=snapshot.cold,
@@ -48,9 +67,7 @@ def holding(snapshot: Snapshot, rows: pa.Table) -> Snapshot:
     table, manifest = snapshot.table, snapshot.manifest
     nothing = replace(manifest, version=0, max_batch=0, flushed_seq=0, parts=(), last_bulk_commit=None)
     seqs = np.arange(1, rows.num_rows + 1, dtype=np.int64)
-    columns = [rows.column(column.physical) for column in table.columns]
-    columns += [pa.chunked_array([pa.array(seqs)]), pa.chunked_array([pa.repeat(pa.scalar(False), len(seqs))])]
-    versions = pa.Table.from_arrays(columns, schema=record.hot_schema(table)).combine_chunks()
+    versions = as_versions(table, rows, seqs, np.zeros(rows.num_rows, dtype=np.bool_))
     hot = HotView(snapshot.hot.key, tuple(map(HotChunk.of, hot_chunks(versions))), is_indexed=False)
     return Snapshot(0, replace(snapshot.cold, manifest=nothing, pins=Pins()), {}, hot, rows.num_rows)
 

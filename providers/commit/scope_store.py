@@ -17,7 +17,7 @@ from dataclasses import replace
 from enum import Enum, unique
 from weakref import WeakValueDictionary
 
-from catalog.definition import SEQ_COLUMN, Scope, TableDef
+from catalog.definition import Scope, TableDef
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.keyvalue import AtomicWrite, Family, KeyValueStore
 from catalog.turns import Turns
@@ -27,7 +27,7 @@ from manifest.named_files import left_out
 from providers.cold.files import ColdFiles
 from providers.cold.scope_folder import ScopeFolder, TableFolders
 from providers.commit import recovery
-from providers.commit.apply import adopted, after_commit, hot_chunks, versions_of
+from providers.commit.apply import adopted, after_commit, put_records, versions_of
 from providers.commit.bulk_record import put_bulk_commit, restore_bulk_commit
 from providers.commit.definitions import changed, dropped
 from providers.commit.file_names import FileNames
@@ -43,7 +43,6 @@ from providers.commit.used_names import USED, recorded
 from providers.commit.visibility import Visibility, nothing_more
 from providers.damage import DamagedPart, named
 from providers.hot import record
-from providers.hot.record import HotRecord
 from providers.hot.records import HotRecords
 from providers.hot.view import HotView
 from providers.manifests.cached import CachedManifest
@@ -53,7 +52,7 @@ from providers.manifests.records import delete_prefix
 from providers.manifests.service import ManifestService
 from providers.manifests.sync_state import SyncEvent, SyncState
 from providers.rows.change import Change
-from providers.rows.keys import Positions, is_text
+from providers.rows.keys import is_text
 from providers.rows.pieces import JOINED_BYTES_MAX
 from providers.rows.sequence import SeqAllocator
 from providers.snapshot import ColdState, Pins, Snapshot
@@ -416,11 +415,7 @@ class ScopeStore:
         """Put a resolved change's records into `batch` and return the snapshot after it."""
         seqs = self.allocator.reserve(resolved.rows.num_rows)
         versions = versions_of(snapshot.table, resolved, seqs)
-        marks: Mapping[int, Positions] = resolved.dead_cold
-        for chunk in hot_chunks(versions):
-            key = record.record_key(snapshot.scope, int(chunk.column(SEQ_COLUMN)[0].as_py()))
-            batch.put(Family.HOT, key, record.encode(HotRecord(chunk, marks)))
-            marks = {}
+        put_records(batch, snapshot.scope, versions, resolved.dead_cold)
         after = after_commit(snapshot, resolved, versions, seqs)
         within = kept(after, self.allocator.now_ms())
         if within.hot.floor > after.hot.floor:

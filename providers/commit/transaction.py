@@ -133,17 +133,18 @@ class Transaction:
 
     def offer_each(
         self,
-        parts: Sequence[tuple[ScopeOf, Change]],
+        table: TableDef,
+        parts: Sequence[tuple[str, Change]],
         named: Collection[str],
         rule: OnExisting,
         request: Request = PLAIN,
     ) -> Outcome:
-        """Write rows to several scopes, which only this transaction sees; all of them or none."""
+        """Write rows of some users, which only this transaction sees; all of them or none."""
         with self._lock:
             self._begin()
             before = self._now
             try:
-                outcomes = [self.offer(scope, change, named, rule, request) for scope, change in parts]
+                outcomes = [self.offer((table, user), change, named, rule, request) for user, change in parts]
             except BaseException:
                 self._now = before
                 raise

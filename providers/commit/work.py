@@ -6,6 +6,7 @@ keeps changes to itself until it is committed. Both hold a change against the de
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 from typing import Protocol
 
 from catalog.definition import TableDef
@@ -16,6 +17,7 @@ from catalog.store import CatalogStore
 from catalog.store import Change as DefinitionChange
 from manifest.predicate import Predicate
 from providers.commit.definitions import require_columns, require_same
+from providers.commit.first_rows import FirstRows, Writes
 from providers.commit.idempotency import Outcome, put_outcome
 from providers.commit.request import PLAIN, Request
 from providers.commit.resolve import OnExisting
@@ -93,12 +95,13 @@ class Work(Protocol):
 
     def offer_each(
         self,
-        parts: Sequence[tuple[ScopeOf, Change]],
+        table: TableDef,
+        parts: Sequence[tuple[str, Change]],
         named: Collection[str],
         rule: OnExisting,
         request: Request = PLAIN,
     ) -> Outcome:
-        """Write rows to several scopes as one commit, as `offer` does to one."""
+        """Write rows of some users to a USER table as one commit, as `offer` does to one scope."""
 
     def staging(self, scope: ScopeOf) -> ScopeState:
         """The scope into whose folder a large stream may be staged."""
@@ -143,20 +146,24 @@ class Autocommit:
 
     def offer_each(
         self,
-        parts: Sequence[tuple[ScopeOf, Change]],
+        table: TableDef,
+        parts: Sequence[tuple[str, Change]],
         named: Collection[str],
         rule: OnExisting,
         request: Request = PLAIN,
     ) -> Outcome:
-        """Commit rows to several scopes as one."""
+        """Commit rows of some users as one."""
+        first = FirstRows.of(table, [change for _, change in parts], self._store.allocator)
         outcomes: list[Outcome] = []
         stages = []
-        for scope, change in parts:
-            state = self._store.state(*scope)
+        for place, (user, change) in enumerate(parts):
+            state = self._store.state(table, user)
             replayed = self._store.replayed(state, request.idempotency)
             if replayed is not None:
                 outcomes.append(replayed)
-            stages.append((state, self._staged(state, offered(scope, change, named), rule, request, outcomes)))
+            usual = partial(self._written, offered((table, user), change, named), rule)
+            writes = usual if first is None else partial(first.write, place, usual)
+            stages.append((state, self._staged(state, writes, request, outcomes)))
         if not outcomes:
             self._store.write_together(stages, AtomicWrite())
             self._store.after_writing([state for state, _ in stages])
@@ -164,11 +171,15 @@ class Autocommit:
             raise DatabaseError(ErrorKind.CONFLICT, "the idempotency key was used before, for a part of the stream")
         return Outcome.together(outcomes)
 
+    def _written(self, build: Build, rule: OnExisting, head: Snapshot, batch: AtomicWrite) -> tuple[Snapshot, int]:
+        """Put the rows of one of several scopes into a batch; return the snapshot after it, and how many they are."""
+        resolved = resolve(head, build(head), rule, self._store.files)
+        return self._store.stage(head, resolved, batch), resolved.affected
+
     def _staged(
         self,
         state: ScopeState,
-        build: Build,
-        rule: OnExisting,
+        writes: Writes,
         request: Request,
         outcomes: list[Outcome],
     ) -> Callable[[Snapshot, AtomicWrite], Snapshot]:
@@ -179,9 +190,8 @@ class Autocommit:
                 raise DatabaseError(
                     ErrorKind.CONFLICT, "the same stream was committed meanwhile; it is not taken twice"
                 )
-            resolved = resolve(head, build(head), rule, self._store.files)
-            after = self._store.stage(head, resolved, batch)
-            outcome = Outcome(resolved.affected, after.last_seq)
+            after, affected = writes(head, batch)
+            outcome = Outcome(affected, after.last_seq)
             put_outcome(batch, head.scope, request.idempotency, outcome)
             request.audit(batch, outcome, head.scope.user)
             outcomes.append(outcome)

@@ -73,11 +73,6 @@ def user_of(key: bytes) -> str | None:
     return key[11 : 11 + length].decode() if has_user else None
 
 
-def hot_schema(table: TableDef) -> pa.Schema:
-    """Schema of stored versions: physical columns, nullable because a tombstone holds only its key."""
-    return pa.schema([field.with_nullable(True) for field in table.physical_schema])
-
-
 def encode(record: HotRecord) -> bytes:
     """Write a record's value."""
     marks = bytearray()
@@ -123,7 +118,7 @@ def _decode_marks(data: bytes, count: int) -> dict[int, Positions]:
 
 def evolved(rows: pa.RecordBatch, table: TableDef, missing: Mapping[str, pa.Scalar]) -> pa.RecordBatch:
     """Bring versions written under an older definition into today's columns; see `columns_by` for `missing`."""
-    schema = hot_schema(table)
+    schema = table.version_schema
     if rows.schema.equals(schema):
         return rows
     return pa.RecordBatch.from_arrays(columns_by(rows, schema, missing), schema=schema)

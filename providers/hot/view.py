@@ -22,6 +22,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from catalog.definition import HIDDEN_KEY_COLUMN, SEQ_COLUMN
+from providers.hot.run import Run
 from providers.rows.hash_index import HashIndex
 from providers.rows.keys import Ascending, Keys, Positions
 from providers.rows.unique_values import UniqueValues
@@ -31,6 +32,7 @@ CHUNK_BYTES_MAX = 64 << 20
 """How much of a commit is one record, and what chunks are merged to at most."""
 
 Seqs = npt.NDArray[np.int64]
+NO_ROWS: Seqs = np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +118,7 @@ class HotView:
 
     key: tuple[str, ...]
     chunks: tuple[HotChunk, ...] = ()
-    runs: tuple[HashIndex, ...] = ()
+    runs: tuple[Run, ...] = ()
     floor: int = 0
     is_indexed: bool = True
 
@@ -163,7 +165,9 @@ class HotView:
         """Return (row of `keys`, `_seq` of the live hot row with that key) for every key that has one, by `_seq`."""
         if not self.is_indexed:
             return self._find_hidden(keys)
-        found = [run.probe(keys) for run in self.runs]
+        if not self.runs:
+            return NO_ROWS, NO_ROWS
+        found = [run.index.probe(keys) for run in self.runs]
         rows = _concat([pair[0] for pair in found])
         seqs = _concat([pair[1] for pair in found])
         if not len(rows):
@@ -229,7 +233,7 @@ class HotView:
         chunks = tuple(_merge_chunks([*self.chunks, chunk]))
         if not self.is_indexed:
             return replace(self, chunks=chunks)
-        runs = tuple(self._merge_runs([*self.runs, HashIndex.build(keys, chunk.seqs)]))
+        runs = tuple(_merge_runs([*self.runs, Run.of(keys, chunk.seqs)]))
         return replace(self, chunks=chunks, runs=runs)
 
     def above(self, floor: int) -> "HotView":
@@ -258,7 +262,7 @@ class HotView:
             start = int(np.searchsorted(chunk.seqs, seq, side="right"))
             if start < len(chunk.seqs):
                 chunks.append(chunk.since(start))
-        runs = [run.kept(run.addresses > seq) for run in self.runs]
+        runs = [run.after(seq) for run in self.runs] if chunks else []
         return replace(self, chunks=tuple(chunks), runs=tuple(run for run in runs if len(run)))
 
     def _by_chunk(self, seqs: Seqs) -> Iterator[tuple[int, slice, Positions]]:
@@ -268,11 +272,12 @@ class HotView:
             if start < end:
                 yield number, slice(start, end), np.searchsorted(self.chunks[number].seqs, seqs[start:end])
 
-    def _merge_runs(self, runs: list[HashIndex]) -> list[HashIndex]:
-        while len(runs) > 1 and len(runs[-2]) <= 2 * len(runs[-1]):
-            newest = runs.pop()
-            runs[-1] = HashIndex.merge([runs[-1], newest])
-        return runs
+
+def _merge_runs(runs: list[Run]) -> list[Run]:
+    while len(runs) > 1 and len(runs[-2]) <= 2 * len(runs[-1]):
+        newest = runs.pop()
+        runs[-1] = runs[-1].and_of(newest)
+    return runs
 
 
 def _merge_chunks(chunks: list[HotChunk]) -> list[HotChunk]:
@@ -301,4 +306,4 @@ def _join(older: HotChunk, newer: HotChunk) -> HotChunk:
 
 
 def _concat(parts: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
-    return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
+    return np.concatenate(parts) if parts else NO_ROWS

@@ -139,7 +139,10 @@ class ManifestService:
         CORRUPT when the file is missing, damaged, older than it was, or not what was written. To go on without it would
         serve a table without its rows, and reclaim their files.
         """
-        published, head = recorded_version(self._keyvalue, scope), self._head(scope)
+        published = recorded_version(self._keyvalue, scope)
+        if not published and folder.stamp(MANIFEST_NAME) is None:
+            return self._cached(scope, _empty(table, scope), None, None)
+        head = self._head(scope)
         try:
             return self._loaded(folder, table, scope, head, published)
         except DatabaseError:
@@ -191,9 +194,7 @@ class ManifestService:
     ) -> CachedManifest:
         stamp = folder.stamp(MANIFEST_NAME)
         if stamp is None:
-            if published:
-                raise DatabaseError(ErrorKind.CORRUPT, "its file is missing")
-            return self._cached(scope, _empty(table, scope), None, None)
+            raise DatabaseError(ErrorKind.CORRUPT, "its file is missing")
         if head is not None and head.stamp == stamp and head.sync_state in TRUSTED and head.version >= published:
             found = self._from_record(folder, scope, head)
             if found is not None:

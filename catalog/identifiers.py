@@ -23,7 +23,7 @@ NAME_LENGTH_MAX = 128
 PATH_COMPONENT_MAX = 200
 
 _PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_]*\Z")
-_PATH_SAFE = re.compile(r"[a-z0-9_-]")
+_NOT_PATH_SAFE = re.compile(r"[^a-z0-9_-]")
 
 
 class TableName(NamedTuple):
@@ -64,10 +64,7 @@ def path_component(name: str) -> str:
     """
     if not name:
         return "~"
-    encoded = (
-        letter if _PATH_SAFE.match(letter) else "".join(f"~{byte:02x}" for byte in letter.encode()) for letter in name
-    )
-    component = "".join(encoded)
+    component = _NOT_PATH_SAFE.sub(lambda found: "".join(f"~{byte:02x}" for byte in found[0].encode()), name)
     if len(component) <= PATH_COMPONENT_MAX:
         return component
     return f"{component[:64]}~~{hashlib.blake2b(name.encode(), digest_size=20).hexdigest()}"

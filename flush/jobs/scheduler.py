@@ -228,7 +228,7 @@ class Scheduler:
         manifest, known_files = snapshot.manifest, state.publication
         waited = 0.0 if known.unflushed_since is None else now - known.unflushed_since
         has_waited = snapshot.has_unflushed and interval_has_passed(snapshot.table.options.flush_policy, waited)
-        looks = self._plan.compacts and manifest.version != known.compacted
+        looks = self._plan.compacts and manifest.version != known.compacted and bool(manifest.parts)
         return ScopeFacts(
             policy=snapshot.table.options.flush_policy,
             hot_versions=snapshot.hot.version_count,
@@ -236,8 +236,9 @@ class Scheduler:
             stays_hot=has_waited and stays_hot(self._store, snapshot.table, snapshot.scope.user),
             has_segments=bool(manifest.segments),
             manifest=manifest.version,
-            manifests=frozenset(living.manifest.version for living in state.living_snapshots()),
+            manifests=_manifests_read(state) if manifest.version else frozenset({0}),
             has_leftovers=state.has_leftovers,
+            may_have_unneeded=state.may_have_unneeded,
             gains=gains(self._store, state) if looks else None,
             has_scattered_dead=self._plan.compacts and has_scattered_dead(snapshot),
             is_published_late=not is_published_whole(state),
@@ -246,3 +247,8 @@ class Scheduler:
             lives_seconds=seconds_to_live(snapshot, self._store.allocator.now_ms()),
             floor=snapshot.hot.floor,
         )
+
+
+def _manifests_read(state: ScopeState) -> frozenset[int]:
+    """The versions of all manifests by which somebody may read."""
+    return frozenset(living.manifest.version for living in state.living_snapshots())

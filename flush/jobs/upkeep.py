@@ -28,6 +28,7 @@ class ScopeFacts:
     `manifest` is the version of the newest one, `manifests` of all by which somebody may still read. `gains` says that
     a compaction has something to gain; None: nobody has looked, as `Remembered.compacted` is about this very manifest.
     `stays_hot` says that the hot rows are so few that no interval moves them; it is asked for when one has passed.
+    `may_have_unneeded` says that there may be files which the newest manifest does not need.
     `is_published_late` says that other engines read something else than they could;
     `publishes_by_flush` says that only a flush leads to rows that they may be shown.
     `expires_seconds` is after how long a file was promised to none of them any more.
@@ -43,6 +44,7 @@ class ScopeFacts:
     manifest: int = 0
     manifests: frozenset[int] = frozenset({0})
     has_leftovers: bool = False
+    may_have_unneeded: bool = True
     gains: bool | None = None
     has_scattered_dead: bool = False
     is_published_late: bool = False
@@ -173,7 +175,7 @@ def decide(
         published_at = now
     later += _looks_at_publication(facts, published_at, publish_every, now)
 
-    if facts.has_leftovers or facts.manifests != known.reclaimed:
+    if facts.has_leftovers or (facts.may_have_unneeded and facts.manifests != known.reclaimed):
         due.append(Reclaim)
     if facts.has_leftovers or len(facts.manifests) > 1:
         later.append(now + LOOK_AGAIN_SECONDS)

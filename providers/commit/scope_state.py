@@ -30,7 +30,14 @@ class ScopeState:
     """
 
     def __init__(
-        self, snapshot: Snapshot, manifest: CachedManifest, used: UsedNames, recorded: UsedNames, noticed: Noticed
+        self,
+        snapshot: Snapshot,
+        manifest: CachedManifest,
+        used: UsedNames,
+        recorded: UsedNames,
+        noticed: Noticed,
+        *,
+        has_files: bool = True,
     ) -> None:
         self.lock = threading.RLock()
         self.maintenance = threading.Lock()
@@ -47,7 +54,7 @@ class ScopeState:
         self.rests_at: int | None = None
         self._has_leftovers = False
         self.left_out: set[str] = set()
-        self.is_swept = False
+        self.is_swept = not has_files
         self._noticed = noticed
         self.full_batches: set[int] = set()
         self.publication: Published | None = None
@@ -58,7 +65,8 @@ class ScopeState:
         snapshot.cold.pins.add(snapshot)
         self._publication = threading.Lock()
         self._in_flight: set[int] = set()
-        noticed.note(snapshot.scope)
+        if has_files or snapshot.last_seq:
+            noticed.note(snapshot.scope)
 
     @property
     def published(self) -> Snapshot:
@@ -75,6 +83,11 @@ class ScopeState:
         self._has_leftovers = present
         if present:
             self._noticed.note(self.head.scope)
+
+    @property
+    def may_have_unneeded(self) -> bool:
+        """Tell whether there may be files that the newest manifest does not need."""
+        return not self.is_swept or bool(self.left_out)
 
     @property
     def waits_for_maintenance(self) -> bool:

@@ -461,8 +461,9 @@ class ScopeStore:
         snapshot = recovery.load(self._keyvalue, cold, self.joined_bytes_max)
         known = recorded(self._keyvalue, scope)
         self.allocator.pass_over(snapshot.last_seq)
-        used = known.and_those_of(snapshot.manifest, cold.folder.names())
-        state = ScopeState(snapshot, cached, used, known, self.noticed)
+        files = cold.folder.names()
+        used = known.and_those_of(snapshot.manifest, files)
+        state = ScopeState(snapshot, cached, used, known, self.noticed, has_files=bool(files))
         self.manifests.hold(cached)
         state.ticket = restore_bulk_commit(self._keyvalue, scope, snapshot.manifest) or 0
         return state

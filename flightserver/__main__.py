@@ -4,6 +4,7 @@ Every command imports what it needs when it runs, so that the server never loads
 server.
 """
 
+import gc
 import logging
 import os
 import sys
@@ -78,6 +79,7 @@ def serve(
     accept_loss: bool,
 ) -> None:
     """Run a server until SIGTERM or SIGINT."""
+    gc.disable()  # until the server listens: what it is made of stays
     do_without("pandas")
     os.environ.setdefault(*ARROW_ALLOCATOR)
     from flightserver.app import serve as serve_database  # noqa: PLC0415

@@ -44,11 +44,11 @@ def keep_freed_memory() -> None:
         choose(_ARENA_MAX, ARENAS_MAX)
 
 
-def keep_what_is_there() -> None:
-    """Let the collector look at what is made from now on alone."""
-    gc.collect()
+def begin_collections() -> None:
+    """Let the collector begin, which rests while a server starts, with what is made from now on."""
     gc.freeze()
     gc.set_threshold(ALLOCATIONS_BETWEEN, *gc.get_threshold()[1:])
+    gc.enable()
 
 
 def give_back_freed_memory() -> None:

@@ -20,7 +20,7 @@ from flightserver.activity.limits import gate_limits, ledger_limits
 from flightserver.activity.memory_guard import MemoryGuard, memory_ticker
 from flightserver.activity.statement import RunningStatement
 from flightserver.activity.statements import Statements
-from flightserver.allocator import give_back_freed_memory, keep_freed_memory, keep_what_is_there, resting_ticker
+from flightserver.allocator import begin_collections, give_back_freed_memory, keep_freed_memory, resting_ticker
 from flightserver.configuration.sources import Configured
 from flightserver.database import Database
 from flightserver.execution.executor import Executor
@@ -90,7 +90,7 @@ def serve(configured: Configured, *, accept_loss: bool = False) -> None:
         allocator.start()
         gate.on_work = partial(_wake, memory, allocator)
         stopping = _signalled()
-        keep_what_is_there()
+        begin_collections()
         give_back_freed_memory()
         print(f"listening on {listener.address}", flush=True)
         _wait(stopping)

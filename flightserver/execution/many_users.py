@@ -4,7 +4,7 @@ The stream is kept in memory until its end. It is converted once for all users, 
 a slice of it. Who sends it must be allowed to act for every user that it names.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +18,7 @@ from flightserver.database import Database
 from flightserver.execution.ingest import Load
 from providers.commit.idempotency import Outcome
 from providers.commit.request import Request
-from providers.rows.change import Change
+from providers.rows.change import Change, RowsOfUsers
 from providers.rows.offered import admitted
 
 
@@ -49,8 +49,8 @@ def ingest_for_users(
     change = admitted(table, rows, context.user, database.store.allocator, load.strictness)
     if load.guard is not None:
         load.guard.admit(change.live_rows, Privilege.INSERT)
-    parts = list(_of_each(change, users))
-    return context.work.offer_each(table, parts, named, load.rule, Request(load.idempotency(), context.request.note))
+    request = Request(load.idempotency(), context.request.note)
+    return context.work.offer_each(table, _by_user(change, users), named, load.rule, request)
 
 
 def _collected(batches: Iterable[pa.RecordBatch], load: Load) -> pa.Table | None:
@@ -87,15 +87,11 @@ def _completed(offered: pa.Table, table: TableDef, users: pa.Array, user_column:
     return rows
 
 
-def _of_each(change: Change, users: pa.DictionaryArray) -> Iterator[tuple[str, Change]]:
-    """The rows of each user, in the order in which they came."""
+def _by_user(change: Change, users: pa.DictionaryArray) -> RowsOfUsers:
+    """The rows of each user together, in the order in which they came."""
     codes = users.indices.to_numpy()
     order = np.argsort(codes, kind="stable")
     rows = change.rows.take(pa.array(order)).combine_chunks()
     deleted = None if change.deleted is None else change.deleted[order]
-    ends: Sequence[int] = np.cumsum(np.bincount(codes, minlength=len(users.dictionary))).tolist()
-    start = 0
-    for name, end in zip(users.dictionary.to_pylist(), ends, strict=True):
-        own = Change(rows.slice(start, end - start), None if deleted is None else deleted[start:end])
-        yield name, own
-        start = end
+    counts: list[int] = np.bincount(codes, minlength=len(users.dictionary)).tolist()
+    return RowsOfUsers(Change(rows, deleted), users.dictionary.to_pylist(), counts)

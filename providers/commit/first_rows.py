@@ -15,7 +15,7 @@ from catalog.definition import TableDef
 from catalog.keyvalue import AtomicWrite
 from providers.commit.apply import as_versions, put_records
 from providers.hot.view import CHUNK_BYTES_MAX, CHUNK_ROWS_MAX, Seqs
-from providers.rows.change import Change, key_of
+from providers.rows.change import RowsOfUsers, key_of
 from providers.rows.keys import Keys
 from providers.rows.pieces import JOINED_BYTES_MAX
 from providers.rows.sequence import SeqAllocator
@@ -32,23 +32,20 @@ Writes = Callable[[Snapshot, AtomicWrite], tuple[Snapshot, int]]
 class FirstRows:
     """The rows of many scopes, by the scope's place in the sequence. Their ids are taken when the first is written."""
 
-    def __init__(self, table: TableDef, changes: Sequence[Change], allocator: SeqAllocator) -> None:
+    def __init__(self, table: TableDef, rows: RowsOfUsers, allocator: SeqAllocator) -> None:
         self._table = table
         self._allocator = allocator
-        self._rows = pa.concat_tables([change.rows for change in changes]).combine_chunks()
-        counts = [change.rows.num_rows for change in changes]
-        self._starts: list[int] = list(accumulate(counts, initial=0))
+        self._rows = rows.change.rows
+        self._starts: list[int] = list(accumulate(rows.counts, initial=0))
         self._keys = key_of(table, self._rows)
-        self._other = self._repeating(counts) | self._too_large(changes)
+        self._other = self._repeating(rows.counts) | _too_large(rows)
 
     @classmethod
-    def of(cls, table: TableDef, changes: Sequence[Change], allocator: SeqAllocator) -> "FirstRows | None":
+    def of(cls, table: TableDef, rows: RowsOfUsers, allocator: SeqAllocator) -> "FirstRows | None":
         """None where they are few, or rules are about them."""
-        if len(changes) < 2 or table.uniques or table.is_stream or any(one.deleted is not None for one in changes):
+        if len(rows.users) < 2 or table.uniques or table.is_stream or rows.change.deleted is not None:
             return None
-        if sum(one.rows.nbytes for one in changes) > JOINED_BYTES_MAX:
-            return None
-        return cls(table, changes, allocator)
+        return cls(table, rows, allocator) if rows.change.rows.nbytes <= JOINED_BYTES_MAX else None
 
     def write(self, place: int, usual: Writes, head: Snapshot, batch: AtomicWrite) -> tuple[Snapshot, int]:
         """Put the rows of a scope into a batch, in the `usual` way where that is not for here.
@@ -82,8 +79,10 @@ class FirstRows:
         alike = np.flatnonzero(hashes[order[1:]] == hashes[order[:-1]])
         return set(places[order[alike]].tolist()) | set(places[order[alike + 1]].tolist())
 
-    @staticmethod
-    def _too_large(changes: Sequence[Change]) -> set[int]:
-        """The places of scopes whose rows are no single record."""
-        sizes = [(change.rows.num_rows, change.rows.nbytes) for change in changes]
-        return {place for place, size in enumerate(sizes) if size[0] > CHUNK_ROWS_MAX or size[1] > CHUNK_BYTES_MAX}
+
+def _too_large(rows: RowsOfUsers) -> set[int]:
+    """The places of scopes whose rows are no single record."""
+    found = {place for place, count in enumerate(rows.counts) if count > CHUNK_ROWS_MAX}
+    if rows.change.rows.nbytes > CHUNK_BYTES_MAX:
+        found |= {place for place, (_, part) in enumerate(rows.parts()) if part.rows.nbytes > CHUNK_BYTES_MAX}
+    return found

@@ -38,7 +38,7 @@ from providers.commit.scope_store import ScopeStore
 from providers.commit.scope_writes import ScopeWrites
 from providers.commit.uniqueness import NotUniqueError, resolve
 from providers.commit.work import Build, ScopeOf, StagedLoad, Written, derived, offered
-from providers.rows.change import Change, key_of
+from providers.rows.change import Change, RowsOfUsers, key_of
 from providers.snapshot import Snapshot
 
 
@@ -134,7 +134,7 @@ class Transaction:
     def offer_each(
         self,
         table: TableDef,
-        parts: Sequence[tuple[str, Change]],
+        rows: RowsOfUsers,
         named: Collection[str],
         rule: OnExisting,
         request: Request = PLAIN,
@@ -144,7 +144,7 @@ class Transaction:
             self._begin()
             before = self._now
             try:
-                outcomes = [self.offer((table, user), change, named, rule, request) for user, change in parts]
+                outcomes = [self.offer((table, user), change, named, rule, request) for user, change in rows.parts()]
             except BaseException:
                 self._now = before
                 raise

@@ -24,7 +24,7 @@ from providers.commit.resolve import OnExisting
 from providers.commit.scope_state import ScopeState
 from providers.commit.scope_store import ScopeStore
 from providers.commit.uniqueness import resolve
-from providers.rows.change import Change
+from providers.rows.change import Change, RowsOfUsers
 from providers.rows.keys import Keys
 from providers.snapshot import Snapshot
 
@@ -96,7 +96,7 @@ class Work(Protocol):
     def offer_each(
         self,
         table: TableDef,
-        parts: Sequence[tuple[str, Change]],
+        rows: RowsOfUsers,
         named: Collection[str],
         rule: OnExisting,
         request: Request = PLAIN,
@@ -147,16 +147,16 @@ class Autocommit:
     def offer_each(
         self,
         table: TableDef,
-        parts: Sequence[tuple[str, Change]],
+        rows: RowsOfUsers,
         named: Collection[str],
         rule: OnExisting,
         request: Request = PLAIN,
     ) -> Outcome:
         """Commit rows of some users as one."""
-        first = FirstRows.of(table, [change for _, change in parts], self._store.allocator)
+        first = FirstRows.of(table, rows, self._store.allocator)
         outcomes: list[Outcome] = []
         stages = []
-        for place, (user, change) in enumerate(parts):
+        for place, (user, change) in enumerate(rows.parts()):
             state = self._store.state(table, user)
             replayed = self._store.replayed(state, request.idempotency)
             if replayed is not None:
@@ -167,7 +167,7 @@ class Autocommit:
         if not outcomes:
             self._store.write_together(stages, AtomicWrite())
             self._store.after_writing([state for state, _ in stages])
-        elif len(outcomes) < len(parts):
+        elif len(outcomes) < len(rows.users):
             raise DatabaseError(ErrorKind.CONFLICT, "the idempotency key was used before, for a part of the stream")
         return Outcome.together(outcomes)
 

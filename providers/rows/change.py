@@ -1,7 +1,8 @@
 """What a commit takes: rows for one scope in physical columns, some of them tombstones."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 import pyarrow as pa
@@ -52,6 +53,21 @@ class Change:
         """At most `count` rows from `start`."""
         deleted = None if self.deleted is None else self.deleted[start : start + count]
         return Change(self.rows.slice(start, count), deleted)
+
+
+@dataclass(frozen=True, eq=False)
+class RowsOfUsers:
+    """Rows of some users for a USER table, those of each next to each other: as many of each as `counts` says."""
+
+    change: Change
+    users: Sequence[str]
+    counts: Sequence[int]
+
+    def parts(self) -> Iterator[tuple[str, Change]]:
+        """The rows of each user."""
+        starts = accumulate(self.counts, initial=0)
+        for user, start, count in zip(self.users, starts, self.counts, strict=False):
+            yield user, self.change.slice(start, count)
 
 
 def key_of(table: TableDef, rows: pa.Table) -> Keys:

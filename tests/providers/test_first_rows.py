@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from itertools import chain
 
 import pyarrow as pa
 import pytest
@@ -10,6 +11,7 @@ from catalog.definition import TableKind
 from catalog.errors import DatabaseError, ErrorKind
 from providers.commit.resolve import OnExisting
 from providers.commit.work import Autocommit
+from providers.rows.change import RowsOfUsers
 from tests.storage_fixtures import KV_COLUMNS, Database, Row, TableAccess, kv
 
 USERS = [f"user{number}" for number in range(6)]
@@ -23,8 +25,8 @@ def of_users(db: Database, columns: Sequence[tuple[str, pa.DataType]] = KV_COLUM
 def offer(table: TableAccess, rows: dict[str, list[Row]], rule: OnExisting = OnExisting.REPLACE) -> int:
     """Write rows of some users as one commit; return how many it was."""
     work = Autocommit(table.db.catalog, table.db.store)
-    parts = [(user, table.part(*mine)) for user, mine in rows.items()]
-    return work.offer_each(table.definition, parts, ["v", "k"], rule).affected
+    together = RowsOfUsers(table.part(*chain(*rows.values())), list(rows), list(map(len, rows.values())))
+    return work.offer_each(table.definition, together, ["v", "k"], rule).affected
 
 
 @pytest.mark.parametrize("key", [pa.int64(), pa.string()])

@@ -27,7 +27,7 @@ from tests.server_process import ServerProcess
 
 pytestmark = pytest.mark.proof
 
-PROBES = int(os.environ.get("FLIGHTSERVER_PROBES", "1000"))
+PROBES = int(os.environ.get("FLIGHTSERVER_PROBES", "5000"))
 MARK = "qzx"
 """What every canary begins with, and nothing else has in it."""
 

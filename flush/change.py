@@ -76,6 +76,8 @@ def publish_change(store: ScopeStore, state: ScopeState, change: ColdChange) -> 
             folder.touch(retired_name(batch))
     if flushes:
         store.clean_hot(state)
+    if change.shown:
+        state.has_leftovers = True
 
 
 def _note_in_files(state: ScopeState, change: ColdChange) -> None:

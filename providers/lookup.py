@@ -8,6 +8,7 @@ reads pages of files, where this would decode more than is worth it.
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -74,9 +75,9 @@ class StoredRows:
         cold = find_in(snapshot, among, keys, self._files)
         entries = snapshot.manifest.batches
         parts: list[_Part] = []
-        for number in dict.fromkeys(cold.batches.tolist()):
+        for here in _runs(cold.batches):
             check(self._stop)
-            here = slice(None) if len(cold.batches) == 1 else np.flatnonzero(cold.batches == number)
+            number = int(cold.batches[here.start])
             found = self._at(snapshot.manifest.by_number[number], cold.positions[here])
             if found is None:
                 return None
@@ -164,6 +165,14 @@ class StoredRows:
 
 
 _Part = tuple[list[pa.Array], Positions]
+
+
+def _runs(batches: Positions) -> list[slice]:
+    """The rows of each batch: they stand together."""
+    if not len(batches):
+        return []
+    edges = (np.flatnonzero(batches[1:] != batches[:-1]) + 1).tolist() if len(batches) > 1 else []
+    return [slice(first, last) for first, last in pairwise([0, *edges, len(batches)])]
 
 
 def _at_edge(positions: Positions, edge: Edge | None) -> Positions:

@@ -52,21 +52,23 @@ class PointReader:
             return _mapped(cold, entry, positions, names)
         if len(positions) == 1:
             return self._row(cold, entry, int(positions[0]), names)
-        starts = np.array(self.starts(cold, entry))
+        firsts = self.starts(cold, entry)
+        if len(firsts) == 1:
+            return self._taken(cold, entry, 0, positions, names)
+        starts = np.array(firsts)
         groups = np.searchsorted(starts, positions, side="right") - 1
         parts: list[list[pa.Array]] = []
         order: list[Positions] = []
         for group in np.unique(groups).tolist():
             here = np.flatnonzero(groups == group)
-            columns = self.group(cold, entry, group, names)
+            columns = self._taken(cold, entry, group, positions[here] - starts[group], names)
             if columns is None:
                 return None
-            index = pa.array(positions[here] - starts[group])
-            parts.append([_plain(column.take(index)) for column in columns])
+            parts.append(columns)
             order.append(here)
-        back = pa.array(np.argsort(np.concatenate(order)))
         if len(parts) == 1:
             return parts[0]
+        back = pa.array(np.argsort(np.concatenate(order)))
         return [pa.concat_arrays(pieces).take(back) for pieces in zip(*parts, strict=True)]
 
     def starts(self, cold: ColdState, entry: BatchFileEntry) -> tuple[int, ...]:
@@ -88,6 +90,16 @@ class PointReader:
         if read is None:
             return None
         return [read[name] if column is None else column for name, column in zip(names, found, strict=True)]
+
+    def _taken(
+        self, cold: ColdState, entry: BatchFileEntry, group: int, rows: Positions, names: Sequence[str]
+    ) -> list[pa.Array] | None:
+        """Some rows of a row group."""
+        columns = self.group(cold, entry, group, names)
+        if columns is None:
+            return None
+        index = pa.array(rows)
+        return [_plain(column.take(index)) for column in columns]
 
     def _row(
         self, cold: ColdState, entry: BatchFileEntry, position: int, names: Sequence[str]

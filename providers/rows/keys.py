@@ -124,7 +124,7 @@ class Keys:
         if self.numbers is None:
             return None
         numbers = np.concatenate(self.numbers) if len(self.numbers) > 1 else self.numbers[0]
-        if bool((numbers[1:] >= numbers[:-1]).all()):
+        if len(numbers) < 2 or bool((numbers[1:] >= numbers[:-1]).all()):
             return Ascending(numbers, None)
         order = _stable_order(numbers)
         return Ascending(numbers[order], order)

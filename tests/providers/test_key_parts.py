@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from providers.cold.key_parts import KeyGroups, SuffixPart, has_ordered_key, key_groups, part_of
+from providers.cold.key_parts import KeyGroups, NumberPart, SuffixPart, has_ordered_key, key_groups, part_of
 from providers.cold.rows import group_bounds, read_groups
 from providers.cold.scope_folder import ScopeFolder
 from providers.rows.keys import Keys
@@ -65,6 +65,17 @@ def test_every_key_is_found_where_it_stands_and_no_other(name: str, tmp_path: Pa
     wanted = keys.take(pa.array(order))
     expected = {row: key // 2 for row, key in enumerate(order.tolist()) if key % 2 == 0}
     assert found_in(path, groups, wanted) == expected
+
+
+@pytest.mark.parametrize("name", ["dense", "gaps", "far apart", "tiny"])
+def test_a_number_that_is_asked_for_alone_is_found_as_among_others(name: str) -> None:
+    """Of a part with each second number, those that are there and those that are not, and both ends of their type."""
+    (numbers,) = Keys.of([KEYS[name].cast(pa.int64())]).numbers or ()
+    part = NumberPart.of([numbers[::2]])
+    for number in [*numbers.tolist(), LOW, HIGH]:
+        hits, rows = part.find(np.array([number]))
+        expected = np.flatnonzero(numbers[::2] == number)
+        assert (hits.tolist(), rows.tolist()) == ([0] * len(expected), expected.tolist())
 
 
 @pytest.mark.parametrize(("name", "first", "last"), [("gaps", 300, 301), ("text", 120, 140), ("days", 95, 105)])

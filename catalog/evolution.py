@@ -21,6 +21,7 @@ from catalog.definition import (
 )
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.identifiers import TableName, check_name
+from catalog.types import keeps_values
 
 COLUMNS_MAX = 2000
 
@@ -137,8 +138,11 @@ def set_type(table: TableDef, name: str, data_type: pa.DataType) -> TableDef:
     """Put a column of another type in the place of one that is not in the key.
 
     To files it is a new one, so that no reader takes what they have for it. Every live row has yet to get its value.
+    Where every value is stored as it was, it is the same column, in the key too.
     """
     old = _user_column(table, name)
+    if keeps_values(old.type, data_type):
+        return _with_column(table, replace(old, type=data_type))
     if old.id in table.key:
         raise DatabaseError(ErrorKind.UNSUPPORTED, f"column {name} is in the key of {table.name} and keeps its type")
     physical, new_id = _free_physical(table, name), table.next_column_id

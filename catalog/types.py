@@ -129,6 +129,11 @@ def _format_zone(zone: str | None) -> str:
     return " WITH TIME ZONE" if zone == "UTC" else f" WITH TIME ZONE '{zone}'"
 
 
+def keeps_values(before: pa.DataType, after: pa.DataType) -> bool:
+    """Tell whether all values of a type are values of another one, stored alike."""
+    return bool(before == after or (before == pa.uuid() and after == storage_type(before)))
+
+
 def storage_type(declared: pa.DataType) -> pa.DataType:
     """Return the type that files and hot batches hold: UUID becomes text, also inside lists and structs."""
     if declared == pa.uuid():

@@ -13,6 +13,7 @@ from catalog.errors import DatabaseError, ErrorKind
 from catalog.evolution import rename_table
 from catalog.identifiers import quote_identifier
 from catalog.registry import Registry
+from catalog.types import keeps_values
 from flightserver.access.door import Door
 from flightserver.access.rights import Use
 from flightserver.context import Context
@@ -52,7 +53,7 @@ class Altering:
         table = context.table(statement.table, Use.DEFINE)
         if any(_demands(action) for action in statement.actions):
             return self._demand(table, statement.actions, context)
-        if any(isinstance(action, SetType) for action in statement.actions):
+        if any(_rewrites(table, action) for action in statement.actions):
             self._retyping.retype(table, statement.actions, context)
             return _DONE
         if table.name in context.temporary.by_name:
@@ -145,6 +146,12 @@ def _door(context: Context, registry: Registry) -> Door:
 def _demands(action: AlterAction) -> bool:
     """Tell whether an action demands something of every row."""
     return isinstance(action, AddCheck | AddUnique) or (isinstance(action, SetNullable) and not action.nullable)
+
+
+def _rewrites(table: TableDef, action: AlterAction) -> bool:
+    """Tell whether an action changes how values are stored."""
+    column = table.by_name.get(action.name) if isinstance(action, SetType) else None
+    return column is not None and isinstance(action, SetType) and not keeps_values(column.type, action.type)
 
 
 def _new_demands(before: TableDef, after: TableDef) -> Demands:

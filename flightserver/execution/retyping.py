@@ -1,7 +1,8 @@
 """ALTER COLUMN TYPE: a column of the other type takes the place of the old one, and every row is written anew.
 
 Both are one transaction, so that nobody sees the one without the other, and a crash leaves all or nothing. It holds the
-table: whoever commits rows in between makes it begin again, because their rows would lack the new column. What was
+table, of a USER table the rows of everybody who has some or is about to: whoever commits rows in between makes it begin
+again, because their rows would lack the new column, and who had none before is refused until it is over. What was
 demanded of the old column, by constraints, is asked of all rows again.
 """
 
@@ -21,8 +22,12 @@ from flightserver.execution.altered import altered, what_names
 from flightserver.execution.names import names_in_view
 from flightserver.execution.new_constraints import Demands, NewConstraints
 from flightserver.sql.table_statements import AlterAction, SetType
+from flightserver.temporary import TemporaryTables
+from flush.partitions import loaded_users, users_of
+from providers.commit.definitions import changed
 from providers.commit.resolve import OnExisting
 from providers.commit.transaction import Transaction
+from providers.commit.work import ScopeOf
 from providers.rows.change import Change
 from providers.rows.conversion import Strictness
 from providers.rows.defaults import columns_by, missing_values
@@ -32,7 +37,15 @@ from providers.snapshot import Snapshot
 ROWS_MAX = 2_000_000
 """Rows pass through memory and the hot tier, all at once."""
 
+USERS_MAX = 1_000
+"""The rows of each are held until all are written."""
+
 ATTEMPTS = 5
+
+_OF_VALUES = frozenset({ErrorKind.INVALID, ErrorKind.ALREADY_EXISTS})
+"""Errors that may show values, which only those may see whose they are."""
+
+_WAY_OUT = "add a column, then UPDATE, DROP and RENAME"
 
 
 class Retyping:
@@ -40,6 +53,7 @@ class Retyping:
 
     def __init__(self, database: Database, constraints: NewConstraints) -> None:
         self._database = database
+        self._store = database.store
         self._constraints = constraints
 
     def retype(self, table: TableDef, actions: Sequence[AlterAction], context: Context) -> None:
@@ -47,9 +61,12 @@ class Retyping:
         if context.in_transaction or not all(isinstance(action, SetType) for action in actions):
             message = "another TYPE is set by itself, outside of transactions: every row is written anew"
             raise DatabaseError(ErrorKind.UNSUPPORTED, message)
-        if table.kind is TableKind.USER or table.is_stream or table.name in context.temporary.by_name:
-            message = f"columns of USER, STREAM and temporary tables keep their types, as those of {table.name}"
-            raise DatabaseError(ErrorKind.UNSUPPORTED, f"{message}; add a column, then UPDATE, DROP and RENAME")
+        if table.is_stream:
+            message = f"rows of a STREAM table are never written anew, so columns of {table.name} keep their types"
+            raise DatabaseError(ErrorKind.UNSUPPORTED, f"{message}; make another one, and INSERT a query of this one")
+        if table.name in context.temporary.by_name:
+            context.temporary.alter(table, lambda now: self._retyped_temporary(now, actions, context))
+            return
         for attempt in range(1, ATTEMPTS + 1):
             transaction = self._database.begin()
             try:
@@ -70,28 +87,86 @@ class Retyping:
         door = context.door.lasting
         before = door.table(table.name, Use.DEFINE)
         refuse_read(before, door)
-        made = before
         for action in actions:
             if isinstance(action, SetType):
                 _refuse_policies(action.name, before, door.registry)
-                made = altered(made, action, self._database.store.allocator.now_ms())
+        made = self._made(before, actions, context)
+        users = self._users(before)
+        for user in users:
+            transaction.hold((before, user))
+        with self._store.awaited(made):
+            if not self._users(before) <= users:
+                raise changed(before)
+            transaction.define(lambda registry: registry.with_table(made), context.request)
+            self._rewrite(before, made, sorted(users, key=str), context.unguarded(), transaction)
+            transaction.commit()
+            self._store.refuse_older(made)
+
+    def _retyped_temporary(self, before: TableDef, actions: Sequence[AlterAction], context: Context) -> TableDef:
+        """The definition of a session's table after its rows were written anew."""
+        made = self._made(before, actions, context)
+        after = TemporaryTables()
+        after.add(made)
+        transaction = self._database.begin()
+        try:
+            transaction.hold((before, None))
+            self._rewrite(before, made, [None], replace(context, work=transaction, temporary=after), transaction)
+            transaction.commit()
+        except BaseException:
+            transaction.rollback()
+            raise
+        return made
+
+    def _made(self, before: TableDef, actions: Sequence[AlterAction], context: Context) -> TableDef:
+        made = before
+        for action in actions:
+            made = altered(made, action, self._store.allocator.now_ms())
         self._constraints.refuse_unusable(made, context)
-        (snapshot,) = transaction.snapshots([(before, None)])
-        if snapshot.live_count > ROWS_MAX:
+        return made
+
+    def _users(self, table: TableDef) -> set[str | None]:
+        """Whose rows there are, or may be soon; UNSUPPORTED when they are too many to be held at once."""
+        if table.kind is not TableKind.USER:
+            return {None}
+        users = {*users_of(self._store, table), *loaded_users(self._store, table)}
+        if len(users) > USERS_MAX:
+            message = f"more than {USERS_MAX:,} users have rows of {table.name}, too many to be written anew at once"
+            raise DatabaseError(ErrorKind.UNSUPPORTED, f"{message}; {_WAY_OUT}")
+        return users
+
+    def _rewrite(
+        self,
+        before: TableDef,
+        made: TableDef,
+        users: Sequence[str | None],
+        context: Context,
+        transaction: Transaction,
+    ) -> None:
+        """Write all rows by another definition, and hold them against its constraints."""
+        snapshots = transaction.snapshots([(before, user) for user in users])
+        if sum(snapshot.live_count for snapshot in snapshots) > ROWS_MAX:
             message = f"{before.name} has more than {ROWS_MAX:,} rows, too many to be written anew at once"
-            raise DatabaseError(ErrorKind.UNSUPPORTED, f"{message}; add a column, then UPDATE, DROP and RENAME")
-        change = Change(_converted(self._rows(snapshot), before, made))
-        transaction.define(lambda registry: registry.with_table(made), context.request)
-        transaction.hold((made, None))
-        transaction.write((made, None), lambda _: change, OnExisting.REPLACE)
-        (after,) = transaction.snapshots([(made, None)])
-        self._constraints.refuse_broken_in(after, Demands(made.checks, made.uniques), context.unguarded())
-        transaction.commit()
+            raise DatabaseError(ErrorKind.UNSUPPORTED, f"{message}; {_WAY_OUT}")
+        for user, snapshot in zip(users, snapshots, strict=True):
+            try:
+                self._rewrite_scope((made, user), snapshot, context, transaction)
+            except DatabaseError as error:
+                if user in (None, context.user) or error.kind not in _OF_VALUES:
+                    raise
+                message = f"rows of another user of {made.name} do not fit the type, or a constraint by it"
+                raise DatabaseError(error.kind, message) from None
+
+    def _rewrite_scope(self, scope: ScopeOf, snapshot: Snapshot, context: Context, transaction: Transaction) -> None:
+        made, _ = scope
+        change = Change(_converted(self._rows(snapshot), snapshot.table, made))
+        transaction.write(scope, lambda _: change, OnExisting.REPLACE)
+        (after,) = transaction.snapshots([scope])
+        self._constraints.refuse_broken_in(after, Demands(made.checks, made.uniques), context)
 
     def _rows(self, snapshot: Snapshot) -> pa.Table:
         """All rows of a table, in physical columns."""
         schema, missing = snapshot.table.row_schema, missing_values(snapshot.table)
-        files = self._database.store.files
+        files = self._store.files
         parts = [pa.Table.from_batches([batch.select(schema.names) for batch in snapshot.hot.batches], schema)]
         for entry in snapshot.manifest.batches:
             rows = files.rows(snapshot.cold, entry).filter(pa.array(snapshot.dead_in(entry).live_mask))

@@ -116,6 +116,8 @@ class ScopeStore:
         self._gone: set[int] = set()
         self._least: dict[int, int] = {}
         """The oldest versions of definitions that may be written by, where not any may."""
+        self._awaited: dict[int, list[int]] = {}
+        """Versions that may come, by tables."""
         self.dropped_tables: set[int] = set()
         """Tables whose folders may still be there."""
         stored = keyvalue.get(Family.META, _SEQ_CEILING)
@@ -123,15 +125,26 @@ class ScopeStore:
 
     def state(self, table: TableDef, user: str | None) -> ScopeState:
         """The scope of `table` (and `user`, for a USER table), read by at least this version of the definition."""
-        if table.version < self._least.get(table.id, 0):
-            raise changed(table)
         state = self._found(table, user)
+        least = max([self._least.get(table.id, 0), *self._awaited.get(table.id, ())])
+        if table.version < least:  # asked last: who is not refused here is found in `loaded`
+            raise changed(table)
         self._adopt(state, table)
         return state
 
     def refuse_older(self, table: TableDef) -> None:
         """Let nobody write by an older definition any more; who has a scope already finds the newer one there."""
         self._least[table.id] = table.version
+
+    @contextmanager
+    def awaited(self, table: TableDef) -> Iterator[None]:
+        """Let nobody begin to write by an older definition than one that may come, until it is there or is not."""
+        versions = self._awaited.setdefault(table.id, [])
+        versions.append(table.version)
+        try:
+            yield
+        finally:
+            versions.remove(table.version)
 
     def snapshot(self, table: TableDef, user: str | None) -> Snapshot:
         """What a reader that starts now sees."""

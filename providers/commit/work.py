@@ -205,8 +205,9 @@ class Autocommit:
 
     def take(self, scope: ScopeOf, load: StagedLoad, request: Request = PLAIN) -> Outcome:
         """Commit a staged load."""
+        state = self._store.state(*scope)  # before the commit: nothing may fail after it
         outcome = load.commit(request)
-        self._store.after_writing([self._store.state(*scope)])
+        self._store.after_writing([state])
         return outcome
 
     def define(self, change: DefinitionChange, request: Request = PLAIN) -> None:

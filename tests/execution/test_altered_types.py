@@ -1,6 +1,7 @@
 """ALTER COLUMN TYPE: every row has its value in the other type afterwards, or nothing has changed."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
@@ -100,8 +101,109 @@ def test_a_view_and_a_policy_keep_the_types_that_they_read(root: Person) -> None
     root.ok("CREATE POLICY few ON t USING (v < 10)")
     assert "few" in root.refused("ALTER TABLE t ALTER v TYPE BIGINT")
     root.ok("ALTER TABLE t ALTER s TYPE INT")
+
+
+@pytest.mark.parametrize("is_flushed", [False, True])
+def test_everybodys_rows_get_the_type(house: House, root: Person, is_flushed: bool) -> None:
+    """Of a USER table in one commit, also the rows of who has none yet."""
+    ann = house.person("ann")
+    root.ok("CREATE USER TABLE u (id BIGINT PRIMARY KEY, v INT UNIQUE)")
+    root.ok("INSERT INTO u VALUES (1, 10)")
+    ann.ok("INSERT INTO u VALUES (1, 11), (2, NULL)")
+    if is_flushed:
+        root.ok("FLUSH TABLE u")
+        ann.ok("DELETE FROM u WHERE id = 2")
+    root.ok("ALTER TABLE u ALTER v TYPE TEXT")
+    root.ok("FLUSH TABLE u")
+    assert root.tuples("SELECT * FROM u") == [(1, "10")]
+    assert ann.tuples("SELECT * FROM u WHERE v = '11'") == [(1, "11")]
+    assert "u_v_key" in ann.refused("INSERT INTO u VALUES (3, '11')")
+    ann.ok("INSERT INTO u VALUES (3, 'word')")
+
+
+def test_a_value_of_another_that_does_not_fit_is_not_shown(house: House, root: Person) -> None:
+    """But nothing has changed, for nobody, and everybody writes on."""
+    ann = house.person("ann")
+    root.ok("CREATE USER TABLE u (id BIGINT PRIMARY KEY, v TEXT)")
+    root.ok("INSERT INTO u VALUES (1, '1')")
+    ann.ok("INSERT INTO u VALUES (1, 'secret')")
+    error = root.refused("ALTER TABLE u ALTER v TYPE INT")
+    assert "secret" not in error
+    assert "another user" in error
+    ann.ok("INSERT INTO u VALUES (2, 'more')")
+    ann.ok("DELETE FROM u")
+    root.ok("INSERT INTO u VALUES (2, 'word')")
+    assert "word" in root.refused("ALTER TABLE u ALTER v TYPE INT")
+    ann.ok("INSERT INTO u VALUES (1, 'secret'), (2, 'more')")
+    assert ann.tuples("SELECT v FROM u ORDER BY id") == [("secret",), ("more",)]
+
+
+def test_who_begins_to_write_meanwhile_loses_nothing(house: House, root: Person) -> None:
+    """A transaction of somebody who had no rows is told, and its rows do not come without their values."""
+    ann = house.person("ann")
     root.ok("CREATE USER TABLE u (id BIGINT PRIMARY KEY, v INT)")
-    assert "USER" in root.refused("ALTER TABLE u ALTER v TYPE BIGINT")
+    ann.ok("BEGIN")
+    ann.ok("INSERT INTO u VALUES (1, 1)")
+    root.ok("ALTER TABLE u ALTER v TYPE BIGINT")
+    assert "run" in ann.refused("COMMIT")
+    ann.update("ROLLBACK")
+    ann.ok("INSERT INTO u VALUES (1, 1)")
+    assert ann.tuples("SELECT * FROM u") == [(1, 1)]
+
+
+@pytest.mark.proof
+def test_many_begin_to_write_while_types_change(house: House, root: Person) -> None:
+    """Whoever was not refused has the value that was sent."""
+    root.ok("CREATE USER TABLE u (id BIGINT PRIMARY KEY, v TEXT)")
+    people = {f"user{number}": Role.USER for number in range(120)}
+    house.people = {**house.people, **people}
+
+    def write(name: str) -> None:
+        person = house.person(name)
+        for number in range(3):
+            while person.update(f"INSERT INTO u VALUES ({number}, '{number}')").error is not None:
+                pass
+
+    with ThreadPoolExecutor(4) as pool:
+        written = [pool.submit(write, name) for name in people]
+        for data_type in ("INT", "TEXT", "BIGINT", "DOUBLE", "BIGINT"):
+            root.update(f"ALTER TABLE u ALTER v TYPE {data_type}")
+        for one in written:
+            one.result()
+    root.ok("ALTER TABLE u ALTER v TYPE BIGINT")
+    for name in people:
+        assert house.person(name).tuples("SELECT * FROM u ORDER BY id") == [(0, 0), (1, 1), (2, 2)]
+
+
+@pytest.mark.parametrize("type_", ["TEXT", "VARCHAR(20)", "VARCHAR"])
+def test_what_is_stored_as_it_was_is_not_written_anew(root: Person, type_: str) -> None:
+    """So it may be in the key, in a transaction, read by a view, and of any kind of table."""
+    root.ok("CREATE STREAM TABLE made (s VARCHAR(5)) WITH (ttl_seconds = 60)")
+    root.ok("CREATE TABLE u (id VARCHAR(5) PRIMARY KEY, k UUID)")
+    root.ok("INSERT INTO u VALUES ('a', '0190163d-8694-739b-aea5-966c26f8ad91')")
+    root.ok("CREATE VIEW seen AS SELECT id FROM u")
+    root.ok("BEGIN")
+    root.ok(f"ALTER TABLE u ALTER id TYPE {type_}, ALTER k TYPE {type_}, ADD COLUMN n INT")
+    root.ok("COMMIT")
+    root.ok(f"ALTER TABLE made ALTER s TYPE {type_}")
+    root.ok("UPDATE u SET k = 'word' WHERE k = '0190163d-8694-739b-aea5-966c26f8ad91'")
+    assert root.tuples("SELECT * FROM u") == [("a", "word", None)]
+    assert "seen reads" in root.refused("ALTER TABLE u ALTER k TYPE UUID")
+
+
+def test_a_temporary_table_changes_its_types_and_a_stream_does_not(root: Person) -> None:
+    """Rows of a STREAM are never written anew."""
+    root.ok("CREATE TEMP TABLE u (id BIGINT PRIMARY KEY, v DOUBLE UNIQUE CHECK (v > 1))")
+    root.ok("INSERT INTO u VALUES (1, 5.4), (2, 5.2)")
+    assert "in the key" in root.refused("ALTER TABLE u ALTER id TYPE TEXT")
+    assert "is UNIQUE" in root.refused("ALTER TABLE u ALTER v TYPE INT")
+    root.ok("DELETE FROM u WHERE id = 2")
+    root.ok("ALTER TABLE u ALTER v TYPE INT")
+    assert "u_v_check" in root.refused("INSERT INTO u VALUES (2, 1)")
+    root.ok("INSERT INTO u VALUES (2, 2)")
+    assert root.tuples("SELECT * FROM u ORDER BY id") == [(1, 5), (2, 2)]
+    root.ok("CREATE STREAM TABLE made (v INT) WITH (ttl_seconds = 60)")
+    assert "INSERT a query" in root.refused("ALTER TABLE made ALTER v TYPE TEXT")
 
 
 def test_only_who_may_define_does_so(house: House, root: Person) -> None:

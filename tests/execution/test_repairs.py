@@ -277,6 +277,10 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planner]:
     [
         ("SELECT coalesce(bool_and(k > 1), false) AS b FROM t GROUP BY k UNION SELECT false", [(False,), (True,)]),
         ("SELECT k FROM t WHERE CASE WHEN false THEN d + 10.05 ELSE d END < CAST(1e300 AS DOUBLE)", [(1,), (2,)]),
+        ("SELECT k FROM t JOIN (SELECT d.k FROM (SELECT DISTINCT k FROM t) d, t b GROUP BY b.x, d.k) q USING (k)", [
+            (1,), (1,), (2,), (2,)
+        ]),
+        ("SELECT 1 AS one FROM t HAVING CASE WHEN true THEN 4 END = coalesce(1, count(k))", []),
         ("SELECT x / nullif(x, 0) AS y FROM t ORDER BY y", [(1.0,), (float("nan"),)]),
         ("SELECT ceil(-x) AS y, k FROM (VALUES (0.0e0, 1), (-0.0e0, 2), (0.0e0, 3)) v(x, k) ORDER BY 1, 2", [
             (0.0, 1), (0.0, 2), (0.0, 3)

@@ -3,7 +3,7 @@
 DataFusion 55 (rule push_down_filter) takes such a condition for one that may be checked before aggregating, where it
 leaves no rows to aggregate instead of no result: `HAVING (SELECT …) = 0`, a condition over an outer join whose other
 side is known to be empty, ON false. A LIMIT that changes nothing keeps conditions above; HAVING is made to name an
-aggregate, in a form that is not taken apart at its ANDs.
+aggregate, in a form that is not taken apart at its ANDs, and stays when the engine knows the condition to be false.
 """
 
 from typing import TypeGuard
@@ -26,7 +26,7 @@ def repair(writing: Writing) -> None:
         else:
             continue
         if select.having is not None:
-            writing.edits.wrap(select.having, "((", ") AND count(*) >= 0) IS TRUE")
+            writing.edits.wrap(select.having, "nullif((", "), count(*) < 0)")
         above = found.above
         if above is not None and isinstance(above.node, tree.SetOperation):
             writing.edits.wrap(select, "(", f"{limit})")

@@ -3,7 +3,7 @@
 A sub-query that uses columns of the sources before it is asked for all of their values at once, and joined:
 
     FROM a, LATERAL (SELECT max(y) AS m FROM b WHERE b.k = a.k) q
-    FROM a, (SELECT …, d.k FROM (SELECT DISTINCT k FROM a) d …) q WHERE a.k IS NOT DISTINCT FROM q.k
+    FROM a, (SELECT …, d.k FROM (SELECT DISTINCT k FROM a) d …) q WHERE «a.k is q.k, or both are NULL»
 
 Equal rows of `a` meet the same rows of `q`, and NULL meets what is there for NULL. Where a list is used, which cannot
 be compared, the values of the table's key stand for it. It is done in the text, one LATERAL at a time, before anything

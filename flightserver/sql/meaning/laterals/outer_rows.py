@@ -1,11 +1,12 @@
 """The values of the sources before a LATERAL sub-query, for which it is asked: a source that is called `$lateral n`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
 
 from catalog.identifiers import quote_identifier
+from flightserver.sql.meaning.null_equalities import null_equality
 from flightserver.sql.meaning.scopes import Origin, Scope
 from flightserver.sql.meaning.writing import Writing
 from flightserver.sql.text import tree
@@ -114,8 +115,15 @@ class OuterRows:
     def ties(self, called: str) -> str:
         """The condition under which an outer row meets a row of the sub-query."""
         told = self._keys.values() if self._keys else self.values
-        pairs = zip(map(_plain_zero, told), self.hidden, strict=True)
-        return " AND ".join(f"({outer} IS NOT DISTINCT FROM {called}.{name})" for outer, name in pairs)
+        return _ties(
+            (_plain_zero(used), f"{called}.{name}", used) for used, name in zip(told, self.hidden, strict=True)
+        )
+
+    def inner_ties(self, called: str) -> str:
+        """The same of two sources within the sub-query."""
+        told = self._keys.values() if self._keys else self.values
+        sides = zip(self.inner, self.hidden, told, strict=True)
+        return _ties((mine, f"{called}.{name}", used) for mine, name, used in sides)
 
     def written(self) -> str:
         """The source of the values."""
@@ -226,6 +234,11 @@ def _key_of(origin: Origin) -> tuple[str, ...]:
         return tuple(column.name for column in origin.columns or () if f".{_KEY}" in column.name)
     is_renamed = bool(origin.source.columns)
     return origin.relation.key if origin.relation is not None and not is_renamed else ()
+
+
+def _ties(sides: Iterable[tuple[str, str, Used]]) -> str:
+    """Pairs of values that are equal, or both NULL."""
+    return " AND ".join(null_equality(mine, other, (used.type, used.type)) for mine, other, used in sides)
 
 
 def _is_nested(used: Used) -> bool:

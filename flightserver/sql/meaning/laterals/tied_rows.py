@@ -239,7 +239,7 @@ class TiedRows:
 
     def _aggregated(self, select: tree.Select) -> str:
         """One row for each outer row: what is made of its aggregates, or of those of no rows."""
-        inner, hidden, told = self._outer.inner, self._outer.hidden, self._outer.items
+        inner, told = self._outer.inner, self._outer.items
         made = []
         for number, call in enumerate(self._aggregates(select), start=1):
             name = quote_identifier(f"$made {number}")
@@ -261,12 +261,9 @@ class TiedRows:
             f"SELECT {', '.join((*made, *told))} FROM {self._given}{self._link(select)}{read}{where}"
             f" GROUP BY {', '.join(inner)}"
         )
-        ties = " AND ".join(
-            f"({mine} IS NOT DISTINCT FROM {_GROUPS}.{name})" for mine, name in zip(inner, hidden, strict=True)
-        )
         return (
             f"SELECT {', '.join((*items, *told))} FROM {self._given}"
-            f" LEFT JOIN ({groups}) AS {_GROUPS} ON {ties}{having}"
+            f" LEFT JOIN ({groups}) AS {_GROUPS} ON {self._outer.inner_ties(_GROUPS)}{having}"
         )
 
     def _aggregates(self, select: tree.Select) -> Iterator[tree.Call]:

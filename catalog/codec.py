@@ -64,6 +64,7 @@ def encode_table(table: TableDef) -> bytes:
             "made_as": None if table.made_as is None else list(table.made_as),
             "comment": table.comment,
             "uniques": [[unique.name, list(unique.columns)] for unique in table.uniques],
+            "unproven": sorted(table.unproven),
         }
     )
 
@@ -318,4 +319,5 @@ def _table_from_json(raw: dict[str, Any]) -> TableDef:
         made_as=None if raw["made_as"] is None else TableName(*raw["made_as"]),
         comment=raw["comment"],
         uniques=tuple(Unique(name, tuple(columns)) for name, columns in raw["uniques"]),
+        unproven=frozenset(raw["unproven"]),
     )

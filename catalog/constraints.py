@@ -11,6 +11,7 @@ from catalog.definition import HIDDEN_KEY_COLUMN, Check, CheckSpec, TableDef, Un
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.evolution import require_comparable
 from catalog.identifiers import check_name
+from catalog.registry import Registry
 
 CONSTRAINTS_MAX = 100
 
@@ -46,9 +47,48 @@ def drop_constraint(table: TableDef, name: str) -> TableDef:
     """Drop a CHECK or a UNIQUE."""
     if name not in constraint_names(table):
         raise DatabaseError(ErrorKind.NOT_FOUND, f"table {table.name} has no constraint {name}")
-    checks = tuple(check for check in table.checks if check.name != name)
-    uniques = tuple(unique for unique in table.uniques if unique.name != name)
-    return replace(table, version=table.version + 1, checks=checks, uniques=uniques)
+    return without_constraints(table, {name})
+
+
+def without_constraints(table: TableDef, names: Collection[str]) -> TableDef:
+    """A table without some constraints, which it may not have any more."""
+    return replace(
+        table,
+        version=table.version + 1,
+        checks=tuple(check for check in table.checks if check.name not in names),
+        uniques=tuple(unique for unique in table.uniques if unique.name not in names),
+        unproven=table.unproven.difference(names),
+    )
+
+
+def add_unproven(table: TableDef, checks: Collection[Check], uniques: Collection[Unique]) -> TableDef:
+    """Hold rows that come in against constraints, while nobody knows whether those that are there satisfy them."""
+    names = [*(check.name for check in checks), *(unique.name for unique in uniques)]
+    taken = constraint_names(table).intersection(names)
+    if taken:
+        message = f"somebody else looks at the rows of {table.name} for {min(taken)} now; try again later"
+        raise DatabaseError(ErrorKind.CONFLICT, message)
+    return replace(
+        table,
+        version=table.version + 1,
+        checks=(*table.checks, *checks),
+        uniques=(*table.uniques, *uniques),
+        unproven=table.unproven.union(names),
+    )
+
+
+def all_proven(registry: Registry) -> Registry:
+    """Definitions without constraints that nobody knows rows to satisfy."""
+    for table in [table for table in registry.tables.values() if table.unproven]:
+        registry = registry.with_table(without_constraints(table, table.unproven))
+    return registry
+
+
+def taken_back(registry: Registry, table_id: int, names: Collection[str]) -> Registry:
+    """Definitions in which a table, if it is there, lacks those of some constraints that are unproven."""
+    table = registry.table_of(table_id)
+    unproven = frozenset() if table is None else table.unproven.intersection(names)
+    return registry if table is None or not unproven else registry.with_table(without_constraints(table, unproven))
 
 
 def _own_name(table: TableDef, given: str | None, columns: Collection[str], kind: str) -> str:

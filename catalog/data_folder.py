@@ -21,7 +21,7 @@ from catalog import durable
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.keyvalue import KeyValueStore, is_new, mark_of
 
-FORMAT_VERSION = 16
+FORMAT_VERSION = 17
 TABLES = "tables"
 FORMAT_FILE = "FORMAT"
 

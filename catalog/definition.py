@@ -252,7 +252,8 @@ class TableDef:
 
     `key` holds column ids in key order. A table made without a key has the hidden column `_row` as its key
     (`has_hidden_key`), filled by the server, and behaves as append-only. `made_as` is the name that it was made by,
-    where it has another one now: its folder keeps it.
+    where it has another one now: its folder keeps it. `unproven` are names of constraints that rows which come in are
+    held against already, while nobody knows yet whether those that are there satisfy them.
     """
 
     id: int
@@ -269,6 +270,7 @@ class TableDef:
     made_as: TableName | None = None
     comment: str = ""
     uniques: tuple[Unique, ...] = ()
+    unproven: frozenset[str] = frozenset()
 
     @property
     def stored_as(self) -> TableName:

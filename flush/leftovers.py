@@ -1,12 +1,14 @@
-"""What a start finds of tables that are not in the catalog.
+"""What a start finds of tables that are not in the catalog, and of statements that were cut off.
 
 What is known to be gone is deleted: tables that were dropped, and tables that never came to be. What nobody knows is
 kept, for it may be the catalog that lacks something: its folders are moved aside, and come back when the catalog knows
-them again. A catalog without any table knows so little that nothing is even moved.
+them again. A catalog without any table knows so little that nothing is even moved. Constraints are taken away that were
+about to be added: nobody has looked at all rows, and nobody was told that they hold.
 """
 
 import logging
 
+from catalog.constraints import all_proven
 from catalog.store import CatalogStore
 from providers.cold.scope_folder import TableFolders
 from providers.commit.scope_store import ScopeStore
@@ -20,6 +22,7 @@ def clear_leftovers(catalog: CatalogStore, store: ScopeStore, folders: TableFold
     After the loss of some commits was accepted, the records of what is gone may be older than what they speak of: then
     nothing is deleted.
     """
+    catalog.change(all_proven)
     known = set(catalog.registry.ids)
     catalog.skip_table_ids(max([0, *folders.table_ids(), *folders.ids_aside(), *store.hot_records.tables()]))
     for place in folders.bring_back(known - folders.table_ids()):

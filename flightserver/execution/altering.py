@@ -1,17 +1,14 @@
 """ALTER TABLE: actions on a definition, all or none, and what they demand of rows that are there.
 
 Most actions are a change of the definition alone. ADD CHECK, ADD UNIQUE and SET NOT NULL demand something of every
-row: the rows are looked at before, and once more when the demand is in force, so that none can come in between. Should
-one have come that breaks it, the actions are taken back. So such actions stand only beside those that can be.
+row that is there (see `demanding`), and stand beside their kind and defaults only.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from catalog.definition import Check, Column, TableDef
+from catalog.definition import TableDef
 from catalog.errors import DatabaseError, ErrorKind
 from catalog.evolution import rename_table
-from catalog.identifiers import quote_identifier
 from catalog.registry import Registry
 from catalog.types import keeps_values
 from flightserver.access.door import Door
@@ -19,7 +16,8 @@ from flightserver.access.rights import Use
 from flightserver.context import Context
 from flightserver.database import Database
 from flightserver.execution.altered import altered, for_session, refuse_named_column, what_names
-from flightserver.execution.new_constraints import Demands, NewConstraints
+from flightserver.execution.demanding import Demanding, new_demands
+from flightserver.execution.new_constraints import NewConstraints
 from flightserver.execution.reading import Reader
 from flightserver.execution.retyping import Retyping, refuse_read
 from flightserver.execution.rows import Affected
@@ -46,6 +44,7 @@ class Altering:
         self._database = database
         self._reader = reader
         self._constraints = constraints
+        self._demanding = Demanding(constraints)
         self._retyping = Retyping(database, constraints)
 
     def alter(self, statement: AlterTable, context: Context) -> Affected:
@@ -115,26 +114,12 @@ class Altering:
             raise DatabaseError(ErrorKind.UNSUPPORTED, f"{message} only; send the others by themselves")
         wanted = self._after(table, actions)
         self._constraints.refuse_unusable(wanted, context)
-        demands = _new_demands(table, wanted)
         if table.name in context.temporary.by_name:
+            demands = new_demands(table, wanted)
             self._constraints.refuse_broken_in(self._database.store.snapshot(*context.scope(table)), demands, context)
             context.temporary.alter(table, lambda now: for_session(self._after(now, actions)))
             return _DONE
-        self._constraints.refuse_broken_by_others(table, demands, context)
-        before = made = table
-
-        def change(registry: Registry) -> Registry:
-            nonlocal before, made
-            before = _door(context, registry).table(table.name, Use.DEFINE)
-            made = self._after(before, actions)
-            return registry.with_table(made)
-
-        context.work.define(change, context.request)
-        try:
-            self._constraints.refuse_broken_by_others(made, _new_demands(before, made), context)
-        except BaseException:
-            _take_back(before, made, context)
-            raise
+        self._demanding.define(table, lambda now: self._after(now, actions), context)
         return _DONE
 
 
@@ -152,44 +137,6 @@ def _rewrites(table: TableDef, action: AlterAction) -> bool:
     """Tell whether an action changes how values are stored."""
     column = table.by_name.get(action.name) if isinstance(action, SetType) else None
     return column is not None and isinstance(action, SetType) and not keeps_values(column.type, action.type)
-
-
-def _new_demands(before: TableDef, after: TableDef) -> Demands:
-    """What every row must satisfy by one definition, and need not by the one before it."""
-    known = before.demands
-    required = [column for column in after.columns if not column.nullable and column.id not in known[1]]
-    not_null = [
-        Check(f"NOT NULL of {column.name}", f"{quote_identifier(column.name)} IS NOT NULL") for column in required
-    ]
-    checks = [check for check in after.checks if check not in known[0]]
-    return Demands([*checks, *not_null], [unique for unique in after.uniques if unique not in before.uniques])
-
-
-def _take_back(before: TableDef, made: TableDef, context: Context) -> None:
-    """Put back what some actions have changed, and leave what others have changed since."""
-
-    def change(registry: Registry) -> Registry:
-        now = _door(context, registry).find_table(made.name, Use.DEFINE)
-        if now is None or now.id != made.id:
-            return registry
-        checks = tuple(check for check in now.checks if check in before.checks or check not in made.checks)
-        uniques = tuple(unique for unique in now.uniques if unique in before.uniques or unique not in made.uniques)
-        columns = tuple(_put_back(column, before, made) for column in now.columns)
-        after = replace(now, checks=checks, uniques=uniques, columns=columns, version=now.version + 1)
-        return registry.with_table(after)
-
-    context.work.define(change)
-
-
-def _put_back(column: Column, before: TableDef, made: TableDef) -> Column:
-    old, changed = before.by_id.get(column.id), made.by_id.get(column.id)
-    if old is None or changed is None:
-        return column
-    return replace(
-        column,
-        nullable=old.nullable if column.nullable == changed.nullable else column.nullable,
-        default=old.default if column.default == changed.default else column.default,
-    )
 
 
 def _refuse_named(table: TableDef, door: Door) -> None:

@@ -30,6 +30,11 @@ class Demands:
     checks: Sequence[Check]
     uniques: Sequence[Unique]
 
+    @property
+    def names(self) -> frozenset[str]:
+        """What it is called."""
+        return frozenset([*(check.name for check in self.checks), *(unique.name for unique in self.uniques)])
+
 
 class NewConstraints:
     """Looks at conditions before they become constraints, and at the rows that are there."""

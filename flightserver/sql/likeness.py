@@ -49,12 +49,14 @@ def _copy(elements: Elements, source: TableDef, likeness: Likeness) -> None:
     copied = likeness.copied
     elements.columns += [_spec(column, likeness) for column in source.visible_columns]
     if Copied.CONSTRAINTS in copied:
-        elements.checks += [CheckSpec(check.name, check.condition) for check in source.checks]
+        proven = (check for check in source.checks if check.name not in source.unproven)
+        elements.checks += [CheckSpec(check.name, check.condition) for check in proven]
     if Copied.INDEXES in copied:
         if not source.has_hidden_key:
             elements.keys.append(tuple(column.name for column in source.key_columns))
-        uniques = (tuple(column.name for column in source.columns_of(unique)) for unique in source.uniques)
-        elements.uniques += [UniqueSpec(None, names) for names in uniques]
+        uniques = (unique for unique in source.uniques if unique.name not in source.unproven)
+        names = (tuple(column.name for column in source.columns_of(unique)) for unique in uniques)
+        elements.uniques += [UniqueSpec(None, of_one) for of_one in names]
 
 
 def _spec(column: Column, likeness: Likeness) -> ColumnSpec:

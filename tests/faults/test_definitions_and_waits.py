@@ -5,10 +5,10 @@ up and the moment in which it is committed. The oracle is the server itself: bot
 orders, on tables of their own.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import permutations
+from itertools import permutations, product
 from pathlib import Path
 
 import pyarrow as pa
@@ -73,6 +73,13 @@ CHANGES: dict[str, str | tuple[str, pa.Table] | IfExists] = {
     "bound delete": ("DELETE FROM {t} WHERE id = $1", pa.table({"1": [1, 2]})),
     "stream": IfExists.APPEND,
     "replacing stream": IfExists.REPLACE,
+    "replacement": "INSERT OR REPLACE INTO {t} (id, v) VALUES (1, 11), (9, 90)",
+    "merge": (
+        "MERGE INTO {t} USING (VALUES (1, 7), (2, 8), (9, 90)) o(k, w) ON id = o.k"
+        " WHEN MATCHED AND o.w = 7 THEN DELETE WHEN MATCHED THEN UPDATE SET v = v + o.w"
+        " WHEN NOT MATCHED THEN INSERT (id, v) VALUES (o.k, o.w)"
+    ),
+    "merge of a column": "MERGE INTO {t} USING (VALUES (1)) o(k) ON id = o.k WHEN MATCHED THEN UPDATE SET s = 'm'",
 }
 
 DEFINITIONS: dict[str, Statements] = {
@@ -89,6 +96,11 @@ DEFINITIONS: dict[str, Statements] = {
     "another default": ["ALTER TABLE {t} ALTER s SET DEFAULT 'e', ALTER v SET DEFAULT 6"],
     "options": ["ALTER TABLE {t} SET (bloom_fpp = 0.01)"],
     "the table anew": ["DROP TABLE {t}", "CREATE TABLE {t} (id BIGINT PRIMARY KEY, v BIGINT, s TEXT)"],
+    "a check": ["ALTER TABLE {t} ADD CONSTRAINT c CHECK (v < 80)"],
+    "a check less": ["ALTER TABLE {t} DROP CONSTRAINT small"],
+    "unique values": ["ALTER TABLE {t} ADD UNIQUE (v)"],
+    "no NULL": ["ALTER TABLE {t} ALTER v SET NOT NULL"],
+    "another type": ["ALTER TABLE {t} ALTER v TYPE TEXT"],
 }
 
 USES: dict[str, str] = {
@@ -102,15 +114,44 @@ USES: dict[str, str] = {
     "another default": "UPDATE {t} SET v = 0",
     "options": "UPDATE {t} SET v = 0",
     "the table anew": "INSERT INTO {t} VALUES (1, 1, 'new')",
+    "a check": "UPDATE {t} SET v = 79 WHERE id = 2",
+    "a check less": "UPDATE {t} SET v = 500 WHERE id = 2",
+    "unique values": "UPDATE {t} SET v = v + 100",
+    "no NULL": "UPDATE {t} SET v = v + 100",
+    "another type": "UPDATE {t} SET v = 'z' WHERE id = 2",
 }
 """A change of the rows after each of them, so that it is told from what was there before."""
 
+OUTSIDE = {"a check", "unique values", "no NULL", "another type"}
+"""No transaction has these inside."""
+
+CLAUSES = {"a check less": ", CONSTRAINT small CHECK (v < 400)"}
+"""What else is in the definition of the table that is defined anew."""
+
+LONG = {"replacement", "merge", "merge of a column"} | {
+    "a check",
+    "a check less",
+    "unique values",
+    "no NULL",
+    "another type",
+}
+"""Those whose meetings are proofs."""
+
+
+def meetings(changes: Iterable[str]) -> list[object]:
+    """Every change with every definition."""
+    return [
+        pytest.param(*pair, marks=pytest.mark.proof if LONG.intersection(pair) else ())
+        for pair in product(changes, DEFINITIONS)
+    ]
+
 
 class Meanwhile:
-    """A view of the database in which something else happens once, just before the first change is carried out."""
+    """A view of the database in which something else happens once, just before one of the changes, mostly the first."""
 
-    def __init__(self, work: Work, act: Callable[[], object]) -> None:
+    def __init__(self, work: Work, act: Callable[[], object], before: int = 0) -> None:
         self._work = work
+        self._before = before
         self._act: Callable[[], object] | None = act
 
     @property
@@ -154,6 +195,9 @@ class Meanwhile:
         self._work.define(change, request)
 
     def _wait(self) -> None:
+        self._before -= 1
+        if self._before >= 0:
+            return
         act, self._act = self._act, None
         if act is not None:
             act()
@@ -176,12 +220,15 @@ class House:
         self._load = TableLoad(database, self._executor.ddl, self._executor.dml.guard)
         self.context = Context(Principal.of("root", Role.SYSTEM), database.autocommit)
         self._tables = 0
+        self.clause = ""
 
     def table(self) -> str:
         """A new table with three rows."""
         self._tables += 1
         name = f"t{self._tables}"
-        self.run(f"CREATE TABLE {name} (id BIGINT PRIMARY KEY, v BIGINT, s TEXT DEFAULT 'd')", self.context)
+        self.run(
+            f"CREATE TABLE {name} (id BIGINT PRIMARY KEY, v BIGINT, s TEXT DEFAULT 'd'{self.clause})", self.context
+        )
         self.run(f"INSERT INTO {name} VALUES {ROWS}", self.context)
         return name
 
@@ -255,10 +302,10 @@ def carried_out(act: Callable[[], object]) -> bool:
     return True
 
 
-@pytest.mark.parametrize("definition", DEFINITIONS)
-@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize(("change", "definition"), meetings(CHANGES))
 def test_a_change_that_waits_for_a_definition(house: House, change: str, definition: str) -> None:
     """It is carried out before or after what others did meanwhile, or refused and has left nothing."""
+    house.clause = CLAUSES.get(definition, "")
     make, define = partial(house.change, change), partial(house.define_and_use, definition)
     table = house.table()
     waits = Meanwhile(house.database.autocommit, partial(define, table, house.context))
@@ -268,19 +315,68 @@ def test_a_change_that_waits_for_a_definition(house: House, change: str, definit
         assert house.seen(table) == left_by(house, define)
 
 
-@pytest.mark.parametrize("definition", DEFINITIONS)
-@pytest.mark.parametrize("change", ["insert", "upsert", "update", "delete", "stream", "replacing stream"])
+@pytest.mark.parametrize(
+    ("change", "definition"), meetings(["insert", "upsert", "update", "delete", "stream", "replacing stream", "merge"])
+)
 def test_a_transaction_and_another_one(house: House, change: str, definition: str) -> None:
     """A change inside while others define, and a definition inside while others change: in some order, or refused."""
+    house.clause = CLAUSES.get(definition, "")
     make, define = partial(house.change, change), partial(house.define, definition)
     for inside, outside in ((make, define), (define, make)):
         table, transaction = house.table(), house.database.begin()
-        inside(table, replace(house.context, work=transaction, in_transaction=True))
+        within = replace(house.context, work=transaction, in_transaction=True)
+        if not carried_out(partial(inside, table, within)):
+            assert definition in OUTSIDE
+            transaction.rollback()
+            continue
         outside(table, house.context)
         if carried_out(transaction.commit):
             assert is_left_by_some_order(house, table, inside, outside)
         else:
             assert house.seen(table) == left_by(house, outside)
+
+
+BROKEN = {
+    "a check": "INSERT INTO {t} VALUES (9, 90, 'x')",
+    "unique values": "INSERT INTO {t} VALUES (9, 10, 'x')",
+    "no NULL": "INSERT INTO {t} VALUES (9, NULL, 'x')",
+}
+"""Changes that those forbid."""
+
+
+@pytest.mark.parametrize("definition", BROKEN)
+def test_rows_that_come_between_two_looks_are_found(house: House, definition: str) -> None:
+    """Then nothing is demanded, of nobody; what was broken can come again."""
+    house.clause, breaks = "", BROKEN[definition]
+    table = house.table()
+    waits = Meanwhile(house.database.autocommit, lambda: house.run(breaks.format(t=table), house.context))
+    assert not carried_out(partial(house.define, definition, table, replace(house.context, work=waits)))
+    assert len(house.seen(table).rows) == 4
+    now = house.database.catalog.registry.tables[TableName("public", table)]
+    assert not now.checks
+    assert not now.uniques
+    assert not now.unproven
+    assert all(column.nullable for column in now.columns if column.name != "id")
+    house.run(f"INSERT INTO {table} SELECT id + 100, v, s FROM {table}", house.context)
+    house.run(f"DELETE FROM {table} WHERE id % 100 = 9", house.context)
+    house.run(f"DELETE FROM {table} WHERE id > 100", house.context)
+    house.define(definition, table, house.context)
+    assert not carried_out(lambda: house.run(breaks.format(t=table), house.context))
+
+
+@pytest.mark.parametrize("definition", BROKEN)
+def test_a_writer_between_the_second_look_and_the_definition_is_held_against_it(house: House, definition: str) -> None:
+    """What is offered breaks what is about to be demanded, and is refused."""
+    house.clause, breaks, refused = "", BROKEN[definition], []
+    table = house.table()
+
+    def write() -> None:
+        refused.append(not carried_out(lambda: house.run(breaks.format(t=table), house.context)))
+
+    offered = Meanwhile(house.database.autocommit, write, before=1)
+    house.define(definition, table, replace(house.context, work=offered))
+    assert refused == [True]
+    assert len(house.seen(table).rows) == 3
 
 
 def test_an_upsert_keeps_what_was_acknowledged_while_it_waited(house: House) -> None:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from catalog.constraints import add_check, add_unproven, constraint_names
+from catalog.definition import Check, CheckSpec, Unique
 from catalog.keyvalue import AtomicWrite, Family
 from manifest.layout import table_folder
 from tests.storage_fixtures import Database, TableAccess, kv
@@ -126,3 +128,16 @@ def test_a_table_is_gone_before_and_after_its_life(db: Database) -> None:
     assert db.catalog.gone_tables() == {table_id, made.id}
     db.catalog.forget_gone([table_id])
     assert db.catalog.gone_tables() == {made.id}
+
+
+def test_a_constraint_that_was_about_to_be_added_is_taken_away(db: Database) -> None:
+    """Nobody has looked at all rows for it; what was proven stays."""
+    table = db.create()
+    table.alter(lambda now: add_check(now, CheckSpec("proven", "v < 9")))
+    table.alter(lambda now: add_unproven(now, [Check("c", "v < 5")], [Unique("u", (1,))]))
+    db.reopen()
+    assert table.definition.unproven == {"c", "u"}
+    db.clear_leftovers()
+    db.reopen()
+    assert constraint_names(table.definition) == {"proven"}
+    assert not table.definition.unproven

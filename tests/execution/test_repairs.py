@@ -269,7 +269,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planner]:
     with opened(tmp_path_factory.mktemp("found")) as planner:
         planner.run("CREATE TABLE t (k BIGINT PRIMARY KEY, d DECIMAL(10,2), x DOUBLE)")
         planner.run("INSERT INTO t VALUES (1, 1, '-Infinity'), (2, 2, 3)")
-        planner.run("CREATE TABLE n (k BIGINT PRIMARY KEY, x BIGINT, y TEXT, t TIMESTAMP)")
+        planner.run("CREATE TABLE n (k BIGINT PRIMARY KEY, x BIGINT, y TEXT, at TIMESTAMP)")
         planner.run("INSERT INTO n VALUES (1, 1, NULL, NULL), (2, NULL, 'a', '2024-01-01')")
         yield planner
 
@@ -284,7 +284,8 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planner]:
         ]),
         ("SELECT a.k FROM n a JOIN n b ON a.x = b.x JOIN n c ON c.y IS NOT DISTINCT FROM b.y", [(1,)]),
         ("SELECT a.k FROM n a JOIN n c ON c.x IS NOT DISTINCT FROM a.x AND c.y IS NOT DISTINCT FROM a.y", [(1,), (2,)]),
-        ("SELECT a.k FROM n a JOIN n b ON a.x = b.x JOIN n c ON c.t IS NOT DISTINCT FROM b.t", [(1,)]),
+        ("SELECT a.k FROM n a JOIN n b ON a.x = b.x JOIN n c ON c.at IS NOT DISTINCT FROM b.at", [(1,)]),
+        ("SELECT k, (SELECT count(*) FROM n WHERE n.k = t.k - 1 HAVING count(*) = 0) AS v FROM t", [(1, 0), (2, None)]),
         ("SELECT 1 AS one FROM t HAVING CASE WHEN true THEN 4 END = coalesce(1, count(k))", []),
         ("SELECT x / nullif(x, 0) AS y FROM t ORDER BY y", [(1.0,), (float("nan"),)]),
         ("SELECT ceil(-x) AS y, k FROM (VALUES (0.0e0, 1), (-0.0e0, 2), (0.0e0, 3)) v(x, k) ORDER BY 1, 2", [

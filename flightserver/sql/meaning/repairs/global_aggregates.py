@@ -26,7 +26,7 @@ def repair(writing: Writing) -> None:
         else:
             continue
         if select.having is not None:
-            writing.edits.wrap(select.having, "nullif((", "), count(*) < 0)")
+            writing.edits.wrap(select.having, "(nullif((", "), count(*) < 0) IS TRUE)")
         above = found.above
         if above is not None and isinstance(above.node, tree.SetOperation):
             writing.edits.wrap(select, "(", f"{limit})")

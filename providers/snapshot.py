@@ -209,6 +209,10 @@ class Snapshot:
         """The manifest version that is pinned."""
         return self.cold.manifest
 
+    def has_rows_of(self, other: "Snapshot") -> bool:
+        """Tell, cheaply, whether nothing happened to the rows of an earlier snapshot; False is "not known"."""
+        return self.manifest is other.manifest and self.last_seq == other.last_seq and self.dead is other.dead
+
     @property
     def has_unflushed(self) -> bool:
         """Tell whether hot records hold versions or dead-row marks that belong into the manifest, and are not in it."""

@@ -1,9 +1,9 @@
 """ADD CHECK, ADD UNIQUE and SET NOT NULL: what every row of a table must satisfy, those included that are there.
 
-The rows are looked at, and then once more while those that come in are held against the demand already, so that none
-can come in between. Meanwhile it is in the definition as *unproven*, as constraints with names. Then the definition
-gets what was asked for in their place, or, where a row breaks it, neither. Whoever is killed in between leaves unproven
-constraints to the next start, which takes them away.
+The rows are looked at, and those of scopes that have changed since once more, while what comes in is held against the
+demand already, so that nothing can come in between. Meanwhile it is in the definition as *unproven*, as constraints
+with names. Then the definition gets what was asked for in their place, or, where a row breaks it, neither. Whoever is
+killed in between leaves unproven constraints to the next start, which takes them away.
 """
 
 from collections.abc import Callable
@@ -29,17 +29,19 @@ class Demanding:
 
     def define(self, table: TableDef, after: After, context: Context) -> None:
         """Define a table by `after`; an error, and nothing is changed, where a row does not satisfy it."""
-        self._constraints.refuse_broken_by_others(table, new_demands(table, after(table)), context)
-        demands = Demands((), ())
+        demands = new_demands(table, after(table))
+        sound = self._constraints.refuse_broken_by_others(table, demands, context)
 
         def offer(now: TableDef) -> TableDef:
-            nonlocal demands
-            demands = new_demands(now, after(now))
+            nonlocal demands, sound
+            demanded = new_demands(now, after(now))
+            sound = sound if now is table and demanded == demands else []
+            demands = demanded
             return add_unproven(now, demands.checks, demands.uniques)
 
         offered = _defined(table, offer, context)
         try:
-            self._constraints.refuse_broken_by_others(offered, demands, context)
+            self._constraints.refuse_broken_by_others(offered, demands, context, sound)
             _defined(table, lambda now: after(_without(now, demands)), context)
         except BaseException:
             context.work.define(lambda registry: taken_back(registry, table.id, demands.names))

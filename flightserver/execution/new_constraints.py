@@ -54,12 +54,24 @@ class NewConstraints:
                     ErrorKind.INVALID, f"the condition of {check.name} is true or false, and not {field.type}"
                 )
 
-    def refuse_broken_by_others(self, table: TableDef, demands: Demands, context: Context) -> None:
-        """Raise INVALID when a row of anybody breaks a constraint. What is written from now on is held against them."""
+    def refuse_broken_by_others(
+        self, table: TableDef, demands: Demands, context: Context, sound: Sequence[Snapshot] = ()
+    ) -> list[Snapshot]:
+        """Raise INVALID when a row of anybody breaks a constraint. What is written from now on is held against them.
+
+        Return what was looked at. What is `sound` satisfies the same demands, and is not looked at again.
+        """
+        known = {snapshot.scope: snapshot for snapshot in sound}
+        found = []
         self._store.refuse_older(table)
         for user in {*users_of(self._store, table), *loaded_users(self._store, table)}:
             self._store.wait_shown(self._store.state(table, user))
-            self.refuse_broken_in(self._store.snapshot(table, user), demands, context.unguarded())
+            snapshot = self._store.snapshot(table, user)
+            before = known.get(snapshot.scope)
+            if before is None or not snapshot.has_rows_of(before):
+                self.refuse_broken_in(snapshot, demands, context.unguarded())
+            found.append(snapshot)
+        return found
 
     def refuse_broken_in(self, snapshot: Snapshot, demands: Demands, context: Context) -> None:
         """Raise INVALID when a row of a state breaks a constraint, ALREADY_EXISTS when two have one value."""

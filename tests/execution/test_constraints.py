@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from catalog.roles import Role
+from flightserver.execution.new_constraints import NewConstraints
 from flightserver.protocol.commands import IfExists
 from tests.rights.house import House, Person
 
@@ -199,3 +201,38 @@ def test_a_policy_and_a_constraint_stand_beside_each_other(house: House, root: P
     assert BROKEN in ann.refused("INSERT INTO t VALUES (2, 9, 9)")
     assert "policies" in ann.refused("INSERT INTO t VALUES (20, 1, 2)")
     ann.ok("INSERT INTO t VALUES (2, 1, 2)")
+
+
+@pytest.mark.parametrize("action", ["ADD CHECK (v < 99)", "ALTER COLUMN v SET NOT NULL", "ADD UNIQUE (v)"])
+def test_rows_that_nobody_changes_meanwhile_are_looked_at_once(
+    root: Person, action: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the constraint is in force, and then no more."""
+    root.ok("FLUSH TABLE t")
+    root.ok("INSERT INTO t VALUES (2, 6, 9)")
+    looked: list[int] = []
+    look = NewConstraints.refuse_broken_in
+
+    def noted(constraints: NewConstraints, *what: Any) -> None:
+        looked.append(len(looked))
+        look(constraints, *what)
+
+    monkeypatch.setattr(NewConstraints, "refuse_broken_in", noted)
+    root.ok(f"ALTER TABLE t {action}")
+    assert len(looked) == 1
+
+
+def test_a_row_that_comes_while_a_constraint_is_added_is_looked_at(
+    root: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Written after the first look, and before the constraint is in force."""
+    look = NewConstraints.refuse_broken_in
+
+    def interrupted(constraints: NewConstraints, *what: Any) -> None:
+        look(constraints, *what)
+        monkeypatch.undo()
+        root.ok("INSERT INTO t VALUES (3, 100, 200)")
+
+    monkeypatch.setattr(NewConstraints, "refuse_broken_in", interrupted)
+    assert BROKEN in root.refused("ALTER TABLE t ADD CHECK (v < 99)")
+    root.ok("INSERT INTO t VALUES (4, 100, 200)")

@@ -85,7 +85,7 @@ class FlightServerDialect(Reflection):
     supports_identity_columns = False
     preexecute_autoincrement_sequences = True
     postfetch_lastrowid = False
-    supports_default_values = False
+    supports_default_values = True
     supports_empty_insert = False
     supports_multivalues_insert = True
     supports_sane_rowcount = True
@@ -215,9 +215,13 @@ class FlightServerDialect(Reflection):
         self.do_execute(cursor, statement, None, context)
 
     def do_executemany(self, cursor: Any, statement: str, parameters: Any, context: Any = None) -> None:
-        """Run a statement for many rows of parameters: one commit."""
+        """Run a statement for many rows of parameters: one commit. Rows of none are no rows, and it runs for each."""
         with _constraints():
-            cursor.executemany(statement, parameters)
+            if any(parameters):
+                cursor.executemany(statement, parameters)
+                return
+            for _ in parameters:
+                cursor.executemany(statement, None)
 
     def is_disconnect(self, e: Exception, connection: Any, cursor: Any) -> bool:
         """Tell whether a new connection would help. After a refused commit the driver's own is of no use any more."""

@@ -115,7 +115,8 @@ def check_conflict(conflict: OnConflict, table: TableDef) -> None:
     """Raise INVALID when ON CONFLICT names other columns than the key, or SET any that it must not."""
     key = {column.name for column in table.key_columns}
     if conflict.target is not None and set(conflict.target) != key:
-        raise DatabaseError(
-            ErrorKind.INVALID, f"ON CONFLICT must name the key of {table.name}: ({', '.join(sorted(key))})"
-        )
+        message = f"ON CONFLICT must name the key of {table.name}: ({', '.join(sorted(key))})"
+        if any({column.name for column in table.columns_of(one)} == set(conflict.target) for one in table.uniques):
+            message += "; beside a UNIQUE constraint write ON CONFLICT DO NOTHING without columns, or MERGE INTO"
+        raise DatabaseError(ErrorKind.INVALID, message)
     assigned_columns(conflict.assignments, table)

@@ -82,7 +82,7 @@ def _conflict_clause(cursor: QueryReader, replacing: OnConflict | None) -> OnCon
 
 def _on_conflict(cursor: QueryReader) -> OnConflict:
     if cursor.at("ON", "CONSTRAINT"):
-        raise cursor.unsupported("name the key columns instead: ON CONFLICT (column, …)")
+        raise cursor.unsupported("name the key columns instead, ON CONFLICT (column, …); for UNIQUE write MERGE INTO")
     target = cursor.names("column") if cursor.at("(") else None
     cursor.expect("DO")
     if cursor.accept("NOTHING"):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from catalog.roles import Role
-from tests.rights.house import House
+from tests.rights.house import House, Person
 
 
 @pytest.fixture(scope="module")
@@ -14,3 +14,14 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     opened = House(tmp_path_factory.mktemp("house") / "data", {"root": Role.SYSTEM, "ann": Role.USER})
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def owner(house: House) -> Iterator[Person]:
+    """Who may do everything with tables and views; those that a test has made go with it."""
+    person = house.person("root")
+    yield person
+    person.update("ROLLBACK")
+    while made := person.ok("SHOW TABLES"):
+        for row in made:
+            person.ok(f"DROP {'VIEW' if row['kind'] == 'VIEW' else 'TABLE'} IF EXISTS {row['table']} CASCADE")

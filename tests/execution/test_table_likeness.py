@@ -1,7 +1,5 @@
 """CREATE TABLE LIKE: what is copied of a table, by whom, and what is not."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.rights.house import House, Person
@@ -10,21 +8,16 @@ TABLE = (
     "CREATE TABLE t (id BIGINT PRIMARY KEY, v INT DEFAULT 7 CHECK (v < 100), s TEXT NOT NULL, u INT UNIQUE)"
     " WITH (compression = 'zstd', bloom_columns = 's')"
 )
-NAMES = ("t", "made", "theirs", "flow")
 
 
 @pytest.fixture
-def root(house: House) -> Iterator[Person]:
+def root(owner: Person) -> Person:
     """Who has a table with all that can be copied, and a row that is not."""
-    person = house.person("root")
-    person.ok(TABLE)
-    person.ok("COMMENT ON TABLE t IS 'the whole'")
-    person.ok("COMMENT ON COLUMN t.s IS 'a part'")
-    person.ok("INSERT INTO t VALUES (1, 2, 'x', 3)")
-    yield person
-    person.update("ROLLBACK")
-    for name in NAMES:
-        person.ok(f"DROP TABLE IF EXISTS {name} CASCADE")
+    owner.ok(TABLE)
+    owner.ok("COMMENT ON TABLE t IS 'the whole'")
+    owner.ok("COMMENT ON COLUMN t.s IS 'a part'")
+    owner.ok("INSERT INTO t VALUES (1, 2, 'x', 3)")
+    return owner
 
 
 def text(person: Person, name: str = "made") -> str:

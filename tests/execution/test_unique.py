@@ -1,6 +1,5 @@
 """UNIQUE: no way into a table brings a value that another row has, and none takes more than the statement."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,39 +15,38 @@ ROWS = [(1, "x", 1, "p"), (2, "y", 1, "q"), (3, None, None, "p")]
 
 
 @pytest.fixture(params=["hot", "cold", pytest.param("segments", marks=pytest.mark.proof)])
-def root(house: House, request: pytest.FixtureRequest) -> Iterator[Person]:
+def root(owner: Person, request: pytest.FixtureRequest) -> Person:
     """Who has a table with two constraints and three rows, in memory, in a batch, or in a segment among many others."""
-    person = house.person("root")
-    person.ok(TABLE)
-    person.ok("INSERT INTO t VALUES (1, 'x', 1, 'p'), (2, 'y', 1, 'q'), (3, NULL, NULL, 'p')")
+    owner.ok(TABLE)
+    owner.ok("INSERT INTO t VALUES (1, 'x', 1, 'p'), (2, 'y', 1, 'q'), (3, NULL, NULL, 'p')")
     if request.param == "cold":
-        person.ok("FLUSH TABLE t")
+        owner.ok("FLUSH TABLE t")
     if request.param == "segments":
-        person.ok("DELETE FROM t")
+        owner.ok("DELETE FROM t")
         many = {"id": range(1, 50_001), "mail": ["x", "y", *[None] * 49_998], "a": [1, 1, *[None] * 49_998]}
-        assert person.ingest("t", pa.table({**many, "b": ["p", "q", *["p"] * 49_998]})).error is None
-        person.ok("DELETE FROM t WHERE id > 3")
-    yield person
-    person.update("ROLLBACK")
-    for name in ("t", "u", "made"):
-        person.ok(f"DROP TABLE IF EXISTS {name} CASCADE")
+        assert owner.ingest("t", pa.table({**many, "b": ["p", "q", *["p"] * 49_998]})).error is None
+        owner.ok("DELETE FROM t WHERE id > 3")
+    return owner
 
 
 @pytest.fixture
-def plain(house: House) -> Iterator[Person]:
+def plain(owner: Person) -> Person:
     """The same, in memory only."""
-    person = house.person("root")
-    person.ok(TABLE)
-    person.ok("INSERT INTO t VALUES (1, 'x', 1, 'p'), (2, 'y', 1, 'q'), (3, NULL, NULL, 'p')")
-    yield person
-    person.update("ROLLBACK")
-    for name in ("t", "u", "made"):
-        person.ok(f"DROP TABLE IF EXISTS {name} CASCADE")
+    owner.ok(TABLE)
+    owner.ok("INSERT INTO t VALUES (1, 'x', 1, 'p'), (2, 'y', 1, 'q'), (3, NULL, NULL, 'p')")
+    return owner
 
 
 def rows(person: Person) -> list[tuple[object, ...]]:
     """What the table has."""
     return person.tuples("SELECT * FROM t ORDER BY id")
+
+
+@pytest.mark.parametrize("what", ["(mail) DO NOTHING", "(b, a) DO UPDATE SET mail = 'x'", "ON CONSTRAINT c DO NOTHING"])
+def test_on_conflict_is_about_the_key(plain: Person, what: str) -> None:
+    """The error says what does it for a constraint."""
+    assert "MERGE INTO" in plain.refused(f"INSERT INTO t VALUES (4, 'x', 4, 'p') ON CONFLICT {what}")
+    assert rows(plain) == ROWS
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,9 @@ ANSWERS: dict[str, list[tuple[object, ...]]] = {
     ],
     "SELECT a.k, b.k, q.m FROM t a JOIN t b ON a.g = b.g CROSS JOIN LATERAL (SELECT max(c.k) AS m FROM t c "
     "WHERE c.n = b.n) q ORDER BY 1, 2": [(1, 1, 1), (1, 2, 3), (2, 1, 1), (2, 2, 3), (3, 3, 3)],
+    "SELECT * FROM (SELECT k FROM t) a, LATERAL (SELECT max(b.k) FROM t b WHERE b.k < a.k) ORDER BY k": [
+        *((1, None), (2, 1), (3, 2), (4, 3))
+    ],
     "SELECT v FROM unnest([2, 3]) AS q(v) ORDER BY v": [(2,), (3,)],
 }
 

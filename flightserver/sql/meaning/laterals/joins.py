@@ -15,7 +15,6 @@ _KIND = "LATERAL stands behind a comma, JOIN, CROSS JOIN or LEFT JOIN"
 _MERGED = "LATERAL stands without USING and NATURAL; write ON"
 _FIRST = "LATERAL behind a comma may not be what RIGHT JOIN or FULL JOIN may leave out; write it last"
 _STAR = "name the columns instead of * EXCEPT, EXCLUDE or REPLACE beside LATERAL"
-_NAMELESS = "LATERAL needs an alias"
 _RANDOM = "LATERAL may not have random values; create a table of those rows"
 _ORDINALITY = "unnest WITH ORDINALITY is not supported; number what unnest yields by row_number() in SELECT"
 
@@ -78,8 +77,6 @@ def _is_output(name: tree.Name, found: Visit) -> bool:
 
 
 def _join(writing: Writing, source: tree.QuerySource, found: Visit, number: int, uses: list[_Use]) -> None:
-    if source.alias is None:
-        raise writing.unsupported(source, _NAMELESS)
     if any(isinstance(node, tree.Call) and node.name in VOLATILE for node in tree.walk(source)):
         raise writing.unsupported(source, _RANDOM)
     outer = OuterRows(writing, found.scope, source, number)
@@ -89,7 +86,7 @@ def _join(writing: Writing, source: tree.QuerySource, found: Visit, number: int,
     outer.settle()
     rows = TiedRows(writing, outer)
     rows.tie(source.query)
-    called = quote_identifier(source.alias)
+    called = quote_identifier(source.alias or f"$rows {number}")
     names = rows.names(source)
 
     def written_source() -> str:

@@ -64,14 +64,14 @@ bench: $(VENV)/.bench ## the figures of bench/README.md, measured here
 	@$(BIN)/python -m bench
 
 soak: $(VENV)/.dev ## random histories, crashes, damage and statements, for hours
-	FLIGHTSERVER_MODEL_EXAMPLES=$(SOAK_EXAMPLES) FLIGHTSERVER_UNIQUE_HISTORIES=$(SOAK_EXAMPLES) FLIGHTSERVER_CRASH_OCCURRENCES=$(SOAK_OCCURRENCES) \
+	FLIGHTSERVER_MODEL_EXAMPLES=$(SOAK_EXAMPLES) FLIGHTSERVER_CRASH_OCCURRENCES=$(SOAK_OCCURRENCES) \
 	FLIGHTSERVER_CRASH_CYCLES=$(SOAK_CYCLES) \
 	FLIGHTSERVER_FUZZ_MESSAGES=$(SOAK_MESSAGES) FLIGHTSERVER_ORACLE_STATEMENTS=$(SOAK_STATEMENTS) \
 	FLIGHTSERVER_PARTITIONS=$(SOAK_PARTITIONS) FLIGHTSERVER_CONDITIONS=$(SOAK_CONDITIONS) FLIGHTSERVER_SQLLOGICTEST=all \
 	FLIGHTSERVER_TWO_WORLDS=$(SOAK_TWO_WORLDS) FLIGHTSERVER_JOINS=$(SOAK_JOINS) FLIGHTSERVER_PROBES=$(SOAK_PROBES) \
 	FLIGHTSERVER_BIT_ROT=$(SOAK_BIT_ROT) FLIGHTSERVER_BACKUPS=$(SOAK_BACKUPS) FLIGHTSERVER_PUBLISHED_HISTORIES=$(SOAK_PUBLISHED) FLIGHTSERVER_CLUSTER_STATEMENTS=$(SOAK_CLUSTER) FLIGHTSERVER_BOUND_ROWS=$(SOAK_BOUND_ROWS) FLIGHTSERVER_LOAD_SECONDS=$(SOAK_LOAD_SECONDS) \
 		$(BIN)/python -m pytest tests/model tests/flush/test_crash_points.py tests/fuzz tests/oracle tests/sqllogictest tests/engine_corpus \
-			tests/execution/test_membership.py tests/execution/test_joins.py tests/execution/test_many_bound_rows.py tests/execution/test_unique_histories.py tests/rights tests/e2e/test_crash.py tests/backup tests/flush/publish tests/bitrot tests/cluster \
+			tests/execution/test_membership.py tests/execution/test_joins.py tests/execution/test_many_bound_rows.py tests/execution/test_crash_points.py tests/rights tests/e2e/test_crash.py tests/backup tests/flush/publish tests/bitrot tests/cluster \
 			tests/e2e/test_long_load.py $(PYTEST_ARGS)
 
 proto: $(VENV)/.dev ## protobuf classes from the .proto files

@@ -24,7 +24,7 @@ from types import FrameType
 from tests.storage_fixtures import Database
 
 PROJECT = str(Path(__file__).resolve().parents[2])
-PACKAGES = ("catalog", "manifest", "providers", "flush", "flightserver/backup")
+PACKAGES = ("catalog", "manifest", "providers", "flush", "flightserver/backup", "flightserver/execution")
 
 
 Point = tuple[str, str]

@@ -134,6 +134,8 @@ def _with_clause(cursor: Cursor, column: ColumnSpec, clause: Token) -> ColumnSpe
         except DatabaseError as error:
             raise cursor.error(error.message, error.kind, start) from None
     message = f"{clause.key} on column {column.name} is not supported"
+    if clause.key in {"GENERATED", "AS"}:
+        message += "; put the expression into a view, or DEFAULT SNOWFLAKE_ID() for a column that numbers its rows"
     raise cursor.error(message, ErrorKind.UNSUPPORTED, clause)
 
 

@@ -282,6 +282,12 @@ def test_malformed_definitions_are_refused(sql: str) -> None:
     assert refused(ErrorKind.SYNTAX, sql).startswith("line 1:")
 
 
+def test_what_is_generated_is_for_a_view() -> None:
+    """The refusal says so."""
+    sql = "CREATE TABLE t (a INT, b INT GENERATED ALWAYS AS (a + 1) STORED)"
+    assert "put the expression into a view" in refused(ErrorKind.UNSUPPORTED, sql)
+
+
 def test_a_name_is_bounded() -> None:
     """A name longer than the limit is refused where it stands."""
     assert "128" in refused(ErrorKind.INVALID, f"CREATE TABLE {'a' * 129} (a INT)")

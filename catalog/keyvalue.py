@@ -37,7 +37,7 @@ from catalog.full_disk import disk_full, is_full
 from catalog.group_sync import GroupSync
 from catalog.high_water import HighWater
 from catalog.log_file import spans
-from catalog.turns import Turns
+from catalog.turns import Turns, Use
 from catalog.version_log import oldest_log_needed, version_log_of
 
 log = logging.getLogger(__name__)
@@ -116,6 +116,7 @@ class KeyValueStore:
         else:
             _check_complete(path, mark)
         self._turns = Turns()
+        self._in_use = Use(self._begin_use, self._turns.end)
         self._opened: _Opened | None = _Opened(_open(path, accept_loss=accept_loss))
         if accept_loss:
             high_water.begin(mark)
@@ -139,12 +140,7 @@ class KeyValueStore:
 
     def get(self, family: Family, key: bytes) -> bytes | None:
         """Return the value of `key`, or None; raise CORRUPT when a file is damaged."""
-        if self._opened is None:
-            self._recover()
-        with self._turns.together():
-            opened = self._opened
-            if opened is None:
-                raise _refused()
+        with self._in_use as opened:
             try:
                 value: bytes | None = opened.columns[family].get(key)
             except Exception as error:
@@ -153,7 +149,7 @@ class KeyValueStore:
 
     def scan(self, family: Family, lower: bytes, upper: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Yield pairs with `lower <= key < upper` in key order; raise CORRUPT when a file is damaged."""
-        with self._in_use() as opened:
+        with self._in_use as opened:
             cursor = opened.columns[family].iter()
             cursor.seek(lower)
             yield from _walk(cursor, family, upper)
@@ -166,7 +162,7 @@ class KeyValueStore:
 
     def _audit_log(self) -> Iterator[tuple[Any, Any]]:
         """The same, with beginning and end first: what is read stays in use from then on, until it is let go."""
-        with self._in_use() as opened:
+        with self._in_use as opened:
             with self._append:
                 base, head = (Link.decode(opened.columns[Family.META].get(key)) for key in (AUDIT_BASE, AUDIT_HEAD))
                 cursor = opened.columns[Family.AUDIT].iter()
@@ -176,7 +172,7 @@ class KeyValueStore:
 
     def first_key(self, family: Family, lower: bytes, upper: bytes) -> bytes | None:
         """Return the smallest key with `lower <= key < upper`, without reading its value; raise CORRUPT for damage."""
-        with self._in_use() as opened:
+        with self._in_use as opened:
             cursor = opened.columns[family].iter()
             cursor.seek(lower)
             key: bytes | None = cursor.key() if cursor.valid() else None
@@ -192,7 +188,7 @@ class KeyValueStore:
         """
         if self._refusal is not None:
             self._recover()
-        with self._in_use() as opened:
+        with self._in_use as opened:
             native = opened.written(batch)
             with self._append:
                 self._sync.refuse_after_failure()
@@ -218,7 +214,7 @@ class KeyValueStore:
 
     def write_out(self) -> None:
         """Bring what is in memory and in the log into files of its own, so that a copy has little to write."""
-        with self._in_use() as opened, _damage_of_store():
+        with self._in_use as opened, _damage_of_store():
             for column in opened.columns.values():
                 column.flush(True)
 
@@ -227,7 +223,7 @@ class KeyValueStore:
 
         Files are linked, but for the log, of which the copy has what was appended by then, durable or not.
         """
-        with self._in_use() as opened, _damage_of_store():
+        with self._in_use as opened, _damage_of_store():
             Checkpoint(opened.db).create_checkpoint(str(path))
 
     def close(self) -> None:
@@ -237,19 +233,19 @@ class KeyValueStore:
             opened.close()
         self._high_water.close()
 
-    @contextmanager
-    def _in_use(self) -> Iterator["_Opened"]:
-        """Use the library's store while nobody opens it anew."""
+    def _begin_use(self) -> "_Opened":
+        """Keep others from opening the library's store anew, until `_turns` are told that it is not used any more."""
         if self._opened is None:
             self._recover()
-        with self._turns.together():
-            if self._opened is None:
-                raise _refused()
-            yield self._opened
+        self._turns.begin()
+        if self._opened is None:
+            self._turns.end()
+            raise _refused()
+        return self._opened
 
     def _make_durable(self) -> None:
         """Sync the log. After a failed append the library refuses to; the log's files can be synced all the same."""
-        with self._in_use() as opened:
+        with self._in_use as opened:
             change = opened.db.latest_sequence_number()
             try:
                 opened.db.flush_wal(True)

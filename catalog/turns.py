@@ -1,23 +1,27 @@
 """One thing, and threads that use it: many together, or one alone, for whom the others are kept out meanwhile."""
 
 import threading
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Generic, TypeVar
 
 from catalog.errors import DatabaseError, ErrorKind
 
+Used = TypeVar("Used")
 
-class _Part:
-    """Taking part, however often at once: made once, because every look into a store takes part in it."""
 
-    def __init__(self, turns: "Turns") -> None:
-        self._turns = turns
+class Use(Generic[Used]):
+    """What begins and ends in pairs, however often at once: made once, for what happens with every small look."""
 
-    def __enter__(self) -> None:
-        self._turns.begin()
+    def __init__(self, begin: Callable[[], Used], end: Callable[[], None]) -> None:
+        self._begin = begin
+        self._end = end
+
+    def __enter__(self) -> Used:
+        return self._begin()
 
     def __exit__(self, *raised: object) -> None:
-        self._turns.end()
+        self._end()
 
 
 class Turns:
@@ -27,9 +31,9 @@ class Turns:
         self._changed = threading.Condition()
         self._users = 0
         self._is_taken = False
-        self._part = _Part(self)
+        self._part = Use(self.begin, self.end)
 
-    def together(self) -> AbstractContextManager[None]:
+    def together(self) -> Use[None]:
         """Take part, when nobody wants to be alone."""
         return self._part
 

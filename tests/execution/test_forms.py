@@ -64,6 +64,7 @@ ANSWERS: dict[str, dict[str, list[object]]] = {
         "SELECT max(s) IN (SELECT s FROM t WHERE k > 9) AS v FROM t": [False],
         "SELECT sum(d) IN (SELECT d - 1 + g FROM (SELECT d, 1 AS g FROM t) q) AS v FROM t": [None],
         "SELECT max(d) NOT IN (SELECT k FROM t) AS v FROM t GROUP BY g ORDER BY g": [False, False, None],
+        "VALUES ((SELECT max(k) FROM t) + 1), (2)": [2, 5],
         "SELECT max(dt) IN (SELECT ts FROM t) AS v FROM t GROUP BY g ORDER BY g": [None, True, None],
         "SELECT (SELECT row_number() OVER (ORDER BY k) + row_number() OVER (ORDER BY k) FROM t WHERE k = 2) AS v": [2],
     },

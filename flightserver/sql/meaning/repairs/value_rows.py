@@ -1,5 +1,7 @@
 """CASE in a row of VALUES: for DataFusion 55 the type of its first branch is the column's, and it fails over another.
 
+A sub-query there is asked for before it has been run.
+
 A SELECT says the same of one row, and UNION ALL of several, and they bring the types together. Among more rows than
 `ROWS_MAX` it stays an error.
 """
@@ -21,14 +23,14 @@ def repair(writing: Writing) -> None:
     if not writing.has("VALUES"):
         return
     for values, _ in writing.of_kind(tree.Values):
-        if len(values.rows) <= ROWS_MAX and not values.is_partial and _has_cases(values):
+        if len(values.rows) <= ROWS_MAX and not values.is_partial and _has_parts(values):
             _write(writing, values)
 
 
-def _has_cases(values: tree.Values) -> bool:
-    """Tell whether there is a CASE in rows of one length; others the engine refuses."""
+def _has_parts(values: tree.Values) -> bool:
+    """Tell whether there is a CASE or a sub-query in rows of one length; others the engine refuses."""
     nodes = chain.from_iterable(map(tree.walk_here, chain.from_iterable(values.rows)))
-    return len(set(map(len, values.rows))) == 1 and any(isinstance(node, tree.Case) for node in nodes)
+    return len(set(map(len, values.rows))) == 1 and any(isinstance(node, tree.Case | tree.Query) for node in nodes)
 
 
 def _write(writing: Writing, values: tree.Values) -> None:

@@ -250,7 +250,7 @@ def _inputs(store: ScopeStore, state: ScopeState, snapshot: Snapshot, wanted: Se
         if is_segment(entry.path):
             sources = _segment_sources(store, snapshot, entry, live, today)
         else:
-            source = FileSource(store.files, snapshot, entry, columns, today, WINDOWS_BYTES_MAX // len(wanted))
+            source = FileSource(store.files, snapshot, entry, live, columns, today, WINDOWS_BYTES_MAX // len(wanted))
             if live.all() and source.rows * source.row_bytes > store.joined_bytes_max // 2:
                 state.full_batches.add(entry.batch)
                 continue

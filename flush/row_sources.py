@@ -114,7 +114,7 @@ class ChunkSource:
 
 @dataclass(eq=False)
 class FileSource:
-    """The live rows of a sorted batch file. Each is taken once, in the order of the file.
+    """The live rows of a sorted batch file, as `live` tells. Each is taken once, in the order of the file.
 
     `columns` are those that are read, if the file has them; about `window_bytes` are read at a time.
     """
@@ -122,6 +122,7 @@ class FileSource:
     files: ColdFiles
     snapshot: Snapshot
     entry: BatchFileEntry
+    live: Mask
     columns: Collection[str]
     evolved: Evolve
     window_bytes: int
@@ -132,10 +133,6 @@ class FileSource:
     @cached_property
     def _file(self) -> StreamedFile:
         return self.files.streamed(self.snapshot.cold, self.entry, self.columns)
-
-    @cached_property
-    def _live(self) -> Mask:
-        return self.snapshot.dead_in(self.entry).live_mask
 
     @property
     def rows(self) -> int:
@@ -161,7 +158,7 @@ class FileSource:
         """The key's columns."""
         names = [column.physical for column in self.snapshot.table.key_columns]
         rows = self.files.rows(self.snapshot.cold, self.entry, names)
-        return [(rows if self._live.all() else rows.filter(pa.array(self._live))).column(name) for name in names]
+        return [(rows if self.live.all() else rows.filter(pa.array(self.live))).column(name) for name in names]
 
     def take(self, positions: Positions) -> Sequence[pa.RecordBatch]:
         """The next rows."""
@@ -183,7 +180,7 @@ class FileSource:
         if self._reader is None:
             rows = int(np.clip(self.window_bytes / max(self.row_bytes, 1), WINDOW_ROWS_MIN, WINDOW_ROWS_MAX))
             stream = self.files.stream(self.snapshot.cold, self.entry, self._file, rows)
-            self._reader = _live_rows(stream, self._live)
+            self._reader = _live_rows(stream, self.live)
         return self.evolved(next(self._reader))
 
     def may_have_nan(self, column: Column) -> bool:

@@ -50,7 +50,9 @@ def file_source(table: TableAccess, number: int, window_bytes: int = 100) -> Fil
     columns = snapshot.table.physical_schema.names
     entry = snapshot.manifest.by_number[number]
     today = partial(evolved, table=snapshot.table, missing=missing_values(snapshot.table))
-    return FileSource(table.db.store.files, snapshot, entry, columns, today, window_bytes)
+    return FileSource(
+        table.db.store.files, snapshot, entry, snapshot.dead_in(entry).live_mask, columns, today, window_bytes
+    )
 
 
 def all_pieces(batches: Iterator[BatchRows]) -> list[list[pa.Table]]:

@@ -270,7 +270,8 @@ class Asked:
         """How a plan like this one is best made."""
         dialect = self.dialect
         if found.mixes_names:
-            dialect = SqlDialect.FENCED_JOINS if found.joins_by_more else SqlDialect.MERGED_JOINS
+            is_fenced = found.joins_by_more or found.joins_by_constants
+            dialect = SqlDialect.FENCED_JOINS if is_fenced else SqlDialect.MERGED_JOINS
         elif found.shares_windows:
             dialect = SqlDialect.APART
         elif dialect is SqlDialect.PLAIN and any(map(self.database.engine.is_floating, found.made_keys)):

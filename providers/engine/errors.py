@@ -19,6 +19,7 @@ _KINDS: tuple[tuple[str, ErrorKind], ...] = (
     (r"SQL error|ParserError|TokenizerError|RecursionLimitExceeded", ErrorKind.SYNTAX),
     (r"Resources exhausted|ResourcesExhausted|exceeded the allowable limit", ErrorKind.RESOURCES),
     (r"failed to match any signature", ErrorKind.INVALID),
+    (r"SanityCheckPlan", ErrorKind.UNSUPPORTED),
     (r"Optimizer rule '(?:simplify_expressions|type_coercion)' failed", ErrorKind.INVALID),
     (r"Optimizer rule '(?:scalar_subquery_to_join|decorrelate_predicate_subquery)' failed", ErrorKind.UNSUPPORTED),
     (
@@ -55,6 +56,7 @@ _LOST_COLUMN = re.compile(r"No field named __correlated_sq.*", re.DOTALL)
 _WINDOW_COLUMN = re.compile(r".*should not contain a mixed of outer references.*", re.DOTALL)
 _TIED = re.compile(r".*Optimizer rule '(?:scalar_subquery_to_join|decorrelate_predicate_subquery)' failed.*", re.DOTALL)
 _SORTED_TWICE = re.compile(r"Conflicting ordering requirements in aggregate functions.*", re.DOTALL)
+_NOT_SEEN_SORTED = re.compile(r".*SanityCheckPlan.*", re.DOTALL)
 _SYNTAX_NODE = re.compile(r"Unsupported ast node (?:in sqltorel: )?(\w+) .*", re.DOTALL)
 _PATHS = re.compile(r"(?:file://)?/?(?:[\w.~%@+=-]+/)+[\w.~%@+=-]*\.(?:parquet|arrow|bloom|dv|json)")
 _RELATION = re.compile(r"\bmain\.(?:\$default\.)?|\$default\.|storage\.files\.(?:b[0-9a-f]{32}|t\d+)\.")
@@ -111,6 +113,11 @@ def _clean(text: str) -> str:
     text = _LOST_COLUMN.sub("a sub-query in a set operation may not use columns of the outer query; write a join", text)
     text = _WINDOW_COLUMN.sub("a window in a sub-query may not use columns of the outer query; write a join", text)
     text = _SORTED_TWICE.sub("aggregates of one SELECT may not sort in two ways; use a sub-query for each", text)
+    text = _NOT_SEEN_SORTED.sub(
+        "the engine cannot join, compare or number by a column that is a constant here; put the constant into a query"
+        " around this one",
+        text,
+    )
     text = _SYNTAX_NODE.sub(lambda found: f"{found[1].upper()} is not supported", text)
     line = " ".join(text.split()).strip(" :,")
     return line[: MESSAGE_CHARACTERS_MAX - 1] + "…" if len(line) > MESSAGE_CHARACTERS_MAX else line

@@ -68,15 +68,16 @@ class PlanFacts:
 
     `multiplies` says that it may make many more rows than it reads. `mixes_names` says that it checks conditions above
     an outer join by columns whose names both of its sides have, and nothing keeps those from the sides; `joins_by_more`
-    that a join has conditions beside its keys. `shares_windows` says that windows have turned out to be equal, and that
-    the engine has put the one that is left where it cannot run it. `made_keys` are those that are no columns as they
-    are stored. `joins` has both sides of each join.
+    that a join has conditions beside its keys, `joins_by_constants` that a key of one is a constant. `shares_windows`
+    says that windows have turned out to be equal, and that the engine has put the one that is left where it cannot run
+    it. `made_keys` are those that are no columns as they are stored. `joins` has both sides of each join.
     """
 
     scans: tuple[Scan, ...]
     multiplies: bool
     mixes_names: bool
     joins_by_more: bool
+    joins_by_constants: bool
     shares_windows: bool
     made_keys: tuple[MadeKey, ...]
     joins: tuple[tuple[JoinSide, JoinSide], ...]
@@ -103,11 +104,12 @@ def facts(plan: LogicalPlan, hidden: Sequence[LogicalPlan] = ()) -> PlanFacts:
     """
     scans: list[Scan] = []
     joins: list[tuple[JoinSide, JoinSide]] = []
-    multiplies = mixes_names = joins_by_more = shares_windows = False
+    multiplies = mixes_names = joins_by_more = joins_by_constants = shares_windows = False
     made_keys: list[MadeKey] = []
     for inner in map(facts, hidden):
         mixes_names |= inner.mixes_names
         joins_by_more |= inner.joins_by_more
+        joins_by_constants |= inner.joins_by_constants
         shares_windows |= inner.shares_windows
         made_keys += inner.made_keys
     for part in walk(plan):
@@ -119,10 +121,20 @@ def facts(plan: LogicalPlan, hidden: Sequence[LogicalPlan] = ()) -> PlanFacts:
         shares_windows |= isinstance(node, nodes.Projection) and any(map(is_window, node.projections()))
         if isinstance(node, nodes.Join):
             joins_by_more |= bool(node.on()) and node.filter() is not None
+            joins_by_constants |= any(map(_is_constant, _keys(node, part)))
             made_keys += [made for made in _keys(node, part) if not _is_stored(made.key, made.side)]
             joins.append(_sides(part, node.on()))
     is_many = multiplies or len(scans) > 1
-    return PlanFacts(tuple(scans), is_many, mixes_names, joins_by_more, shares_windows, tuple(made_keys), tuple(joins))
+    return PlanFacts(
+        tuple(scans),
+        is_many,
+        mixes_names,
+        joins_by_more,
+        joins_by_constants,
+        shares_windows,
+        tuple(made_keys),
+        tuple(joins),
+    )
 
 
 def is_window(item: Expr) -> bool:
@@ -218,29 +230,40 @@ def _is_fenced(side: LogicalPlan) -> bool:
 
 def _is_stored(value: Expr, plan: LogicalPlan) -> bool:
     """Tell whether a value of a plan's rows is surely a column of a table, or a cast of one."""
+    return set(_made_as(value, plan)) == {nodes.TableScan}
+
+
+def _is_constant(key: MadeKey) -> bool:
+    """Tell whether a key is a constant, at least of some rows."""
+    return nodes.Literal in _made_as(key.key, key.side)
+
+
+def _made_as(value: Expr, plan: LogicalPlan) -> Iterator[type]:
+    """What a value of a plan's rows is where it is made: a TableScan for what is stored; several after a union."""
     found = variant(value)
     if isinstance(found, nodes.Alias | nodes.Cast):
-        return _is_stored(found.expr(), plan)
-    return isinstance(found, nodes.Column) and _comes_stored(found.name(), plan)
+        yield from _made_as(found.expr(), plan)
+    elif isinstance(found, nodes.Column):
+        yield from _column_made_as(found.name(), plan)
+    else:
+        yield type(found)
 
 
-def _comes_stored(name: str, plan: LogicalPlan) -> bool:
-    node = variant(plan)
+def _column_made_as(name: str, plan: LogicalPlan) -> Iterator[type]:
+    node, inputs = variant(plan), plan.inputs()
     match node:
         case nodes.TableScan():
-            return True
-        case nodes.Projection():
-            made = [item for item in node.projections() if _name(item) == name]
-            return bool(made) and all(_is_stored(item, plan.inputs()[0]) for item in made)
-        case nodes.Aggregate():
-            made = [item for item in node.group_by_exprs() if _name(item) == name]
-            return bool(made) and all(_is_stored(item, plan.inputs()[0]) for item in made)
-        case nodes.Union():
-            return all(_comes_stored(name, side) for side in plan.inputs())
-        case nodes.Join() | nodes.SubqueryAlias() | nodes.Filter() | nodes.Sort() | nodes.Limit():
-            sides = [side for side in plan.inputs() if name in (column_names(side) or {name})]
-            return all(_comes_stored(name, side) for side in sides)
-    return False
+            yield nodes.TableScan
+        case nodes.Projection() | nodes.Aggregate():
+            items = node.projections() if isinstance(node, nodes.Projection) else node.group_by_exprs()
+            for item in (item for item in items if _name(item) == name):
+                yield from _made_as(item, inputs[0])
+        case nodes.Union() | nodes.Join() | nodes.SubqueryAlias() | nodes.Filter() | nodes.Sort() | nodes.Limit():
+            is_union = isinstance(node, nodes.Union)
+            for side in (side for side in inputs if is_union or name in (column_names(side) or {name})):
+                yield from _column_made_as(name, side)
+        case _:
+            yield type(node)
 
 
 def column_names(plan: LogicalPlan) -> set[str] | None:

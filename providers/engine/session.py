@@ -105,7 +105,7 @@ class SqlDialect(Enum):
     )
     FENCED_JOINS = (
         "joins of sides that no condition is pushed into: where joins that merge have conditions beside their keys,"
-        " DataFusion 55 reads other columns than those mean, or fails"
+        " DataFusion 55 reads other columns than those mean, or fails; it fails, too, where they merge by constants"
     )
     KEPT_ORDERS = (
         "the same, of a text that does not tell which columns have one value: above outer joins they may be NULL"

@@ -67,6 +67,14 @@ KNOWN: tuple[Known, ...] = (
         "may compare with columns of a sub-query or a function in FROM by = alone",
         "a sub-query that is tied to a derived table by more than equalities is refused (docs/sql.md)",
     ),
+    Known(
+        "cannot join, compare or number by a column that is a constant",
+        "the engine does not see that constants are sorted: merge joins and windows of them are refused (docs/sql.md)",
+    ),
+    Known(
+        "AT TIME ZONE is of a TIMESTAMP, with a zone or without, which cannot be told here",
+        "NULL and an interval are an interval, which has no zone; PostgreSQL refuses it, too",
+    ),
     Known("LATERAL", "what LATERAL is not joined with is refused (docs/sql.md)"),
     Known(
         "IN with a row and a sub-query stands in WHERE and HAVING alone",

@@ -19,7 +19,6 @@ from flightserver.cluster.translation.kinds import (
     LONG_DIGITS,
     QUOTIENT_DIGITS,
     Value,
-    and_decided,
     as_decimal,
     cast,
     day,
@@ -79,7 +78,7 @@ def _decimals(operator: str, left: Value, right: Value) -> Value:
             kind = decimal_of(first.precision + QUOTIENT_DIGITS + second.scale, first.scale + QUOTIENT_DIGITS)
         case _:
             raise refused("the remainder of decimals")
-    return Value(f"({left.text} {operator} {right.text})", kind, is_decided=and_decided(left, right))
+    return Value(f"({left.text} {operator} {right.text})", kind)
 
 
 def _doubles(operator: str, left: Value, right: Value) -> Value:
@@ -98,7 +97,7 @@ def negative(value: Value) -> Value:
         return _whole("-", Value("CAST(0 AS BIGINT)", value.kind), value)
     if not (value.is_decimal or value.is_double):
         raise refused(f"a sign before {value.kind}")
-    return Value(f"(- {value.text})", value.kind, is_decided=value.is_decided)
+    return Value(f"(- {value.text})", value.kind)
 
 
 def moved(value: Value, amount: int, unit: str) -> Value:

@@ -48,16 +48,13 @@ def refused(why: str) -> DatabaseError:
 class Value:
     """Something that has a value, as the cluster's text in brackets; `kind` is None for NULL.
 
-    A `literal` is what a constant says. A number with a point is taken for a double until it meets a decimal: one that
-    our own reader takes for a decimal, too. It does not where a choice has decimals and whole numbers (`is_decided` is
-    False), and where it has decimals of several types it may or may not (None).
+    A `literal` is what a constant says. A number with a point is taken for a double until it meets a decimal.
     """
 
     text: str
     kind: pa.DataType | None
     nullable: bool = True
     literal: str | None = None
-    is_decided: bool | None = True
 
     @property
     def is_whole(self) -> bool:
@@ -119,7 +116,7 @@ def cast(value: Value, kind: pa.DataType) -> Value:
     """The value in another type that holds it."""
     if value.kind == kind:
         return value
-    return Value(f"CAST({value.text} AS {name_of(kind)})", kind, value.nullable, is_decided=value.is_decided)
+    return Value(f"CAST({value.text} AS {name_of(kind)})", kind, value.nullable)
 
 
 def decimal_of(digits: int, scale: int) -> pa.DataType:
@@ -178,9 +175,7 @@ def met(left: Value, right: Value) -> tuple[Value, Value]:
         return first, second
     if not (left.is_decimal and right.has_point):
         return left, right
-    if left.is_decided is None:
-        raise refused("a constant with a point beside a choice of decimals of several types")
-    return (left, as_decimal(right)) if left.is_decided else (cast(left, DOUBLE), right)
+    return left, as_decimal(right)
 
 
 def comparable(left: Value, right: Value) -> tuple[Value, Value]:
@@ -239,20 +234,4 @@ def united(values: Sequence[Value], what: str) -> list[Value]:
         values = [day(value.literal or "") if value.kind == TEXT else value for value in values]
     else:
         raise refused(f"{what} of several types")
-    decided = _decided(some)
-    return [
-        replace(Value("NULL", common) if one.kind is None else cast(one, common), is_decided=decided) for one in values
-    ]
-
-
-def _decided(values: Sequence[Value]) -> bool | None:
-    """What our own reader knows of a choice: one type, none, or it may know one."""
-    if len({value.kind for value in values}) == 1:
-        return and_decided(*values)
-    return None if all(value.is_decimal and value.is_decided for value in values) else False
-
-
-def and_decided(*values: Value) -> bool | None:
-    """What our own reader knows of something that is made of values."""
-    found = [value.is_decided for value in values]
-    return False if False in found else None if None in found else True
+    return [Value("NULL", common) if one.kind is None else cast(one, common) for one in values]

@@ -169,7 +169,7 @@ class Values:
         if found.is_correlated and found.counts:
             raise refused("a query that counts for each row of another")
         value = found.outputs[0].value
-        return Value(f"({found.text})", value.kind, is_decided=value.is_decided)
+        return Value(f"({found.text})", value.kind)
 
     @staticmethod
     def _truth(written: str) -> Value:
@@ -303,21 +303,21 @@ class Values:
         results.append(Value("NULL", None) if otherwise is None else self.value(otherwise, scope))
         chosen = united(results, "CASE")
         branches = " ".join(f"WHEN {one} THEN {got.text}" for one, got in zip(conditions, chosen, strict=False))
-        return Value(f"(CASE {branches} ELSE {chosen[-1].text} END)", chosen[0].kind, is_decided=chosen[0].is_decided)
+        return Value(f"(CASE {branches} ELSE {chosen[-1].text} END)", chosen[0].kind)
 
     def _coalesce(self, node: exp.Coalesce, scope: Scope) -> Value:
         only(node, "this", "expressions")
         given = [self.value(one, scope) for one in (node.this, *node.expressions)]
         chosen = united(given, "coalesce")
         written = f"coalesce({', '.join(one.text for one in chosen)})"
-        return Value(written, chosen[0].kind, is_decided=chosen[0].is_decided)
+        return Value(written, chosen[0].kind)
 
     def _nullif(self, node: exp.Nullif, scope: Scope) -> Value:
         only(node, "this", "expression")
         first = self.value(node.this, scope)
         left, right = comparable(first, self.value(node.expression, scope))
         written = f"(CASE WHEN ({left.text} = {right.text}) THEN NULL ELSE {first.text} END)"
-        return Value(written, first.kind, is_decided=first.is_decided)
+        return Value(written, first.kind)
 
     def _substring(self, node: exp.Substring, scope: Scope) -> Value:
         only(node, "this", "start", "length")
@@ -359,7 +359,7 @@ class Values:
             return cast(Value(f"abs({wide.text})", None), found.kind)
         if not (found.is_decimal or found.is_double):
             raise refused(f"abs of {found.kind}")
-        return Value(f"abs({found.text})", found.kind, is_decided=found.is_decided)
+        return Value(f"abs({found.text})", found.kind)
 
     def _count(self, node: exp.Count, scope: Scope) -> Value:
         only(node, "this", "big_int")
@@ -387,7 +387,7 @@ class Values:
             return Value(f"CAST(sum({distinct}{wide.text}) AS BIGINT)", LONG)
         if operand.is_decimal and operand.kind is not None:
             kind = decimal_of(operand.kind.precision + _SUM_DIGITS, operand.kind.scale)
-            return Value(f"sum({distinct}{operand.text})", kind, is_decided=operand.is_decided)
+            return Value(f"sum({distinct}{operand.text})", kind)
         if not operand.is_double or distinct:
             raise refused(f"sum of {operand.kind}")
         return Value(f"sum({operand.text})", DOUBLE)
@@ -400,7 +400,7 @@ class Values:
             raise refused("avg of DISTINCT values")
         if operand.is_decimal and operand.kind is not None:
             kind = decimal_of(operand.kind.precision + AVERAGE_DIGITS, operand.kind.scale + AVERAGE_DIGITS)
-            return Value(f"avg({operand.text})", kind, is_decided=operand.is_decided)
+            return Value(f"avg({operand.text})", kind)
         if not (operand.is_whole or operand.is_double):
             raise refused(f"avg of {operand.kind}")
         return Value(f"avg({cast(operand, DOUBLE).text})", DOUBLE)
@@ -411,7 +411,7 @@ class Values:
         known(operand, node.key)
         if operand.kind == TRUTH:
             raise refused(f"{node.key} of truth values")
-        return Value(f"{node.key}({ordered(operand).text})", operand.kind, is_decided=operand.is_decided)
+        return Value(f"{node.key}({ordered(operand).text})", operand.kind)
 
     def _filtered(self, node: exp.Filter, scope: Scope) -> Value:
         only(node, "this", "expression")

@@ -291,9 +291,9 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planner]:
         ("SELECT ceil(-x) AS y, k FROM (VALUES (0.0e0, 1), (-0.0e0, 2), (0.0e0, 3)) v(x, k) ORDER BY 1, 2", [
             (0.0, 1), (0.0, 2), (0.0, 3)
         ]),
-        ("SELECT k FROM t WHERE (1, 1) IN ((SELECT 1 AS a, 1 AS b FROM n l RIGHT JOIN n r ON false WHERE 'a' NOT IN"
+        (("SELECT k FROM t WHERE (1, 1) IN ((SELECT 1 AS a, 1 AS b FROM n l RIGHT JOIN n r ON false WHERE 'a' NOT IN"
          " (l.y, 'a')) EXCEPT (SELECT 1 AS a, CASE WHEN false THEN 1 WHEN false THEN length(max('a')) ELSE 1 END AS b"
-         " FROM t GROUP BY 1 HAVING bool_and(false)))", []),
+         " FROM t GROUP BY 1 HAVING bool_and(false)))"), []),
         ("SELECT max(x * 0.0e0) FILTER (WHERE EXISTS (SELECT 1 FROM t)) AS y FROM t WHERE k = 2 GROUP BY k", [(0.0,)]),
     ],
 )  # fmt: skip

@@ -8,6 +8,7 @@ import pytest
 from catalog.errors import DatabaseError
 from tests.execution.planner import Planner, opened
 from tests.execution.test_forms import ROWS
+from tests.rights.house import House
 
 LISTS = pa.table(
     {
@@ -130,3 +131,18 @@ def test_changes_and_views_read_laterals_too(planner: Planner) -> None:
     planner.run("UPDATE c SET v = q.s FROM t, LATERAL (SELECT t.k * 100 AS s) q WHERE t.k = c.k AND c.v IS NULL")
     planner.run("CREATE VIEW w AS SELECT c.k, q.* FROM c, LATERAL (SELECT c.v + 1 AS v, c.k AS again) q")
     assert answer(planner, "SELECT * FROM w ORDER BY k") == [(1, 21, 1), (2, 21, 2), (3, 21, 3), (4, 401, 4)]
+
+
+def test_it_reads_what_its_user_may(house: House) -> None:
+    """Twice read are the rows of the same door: nobody's but one's own, and of an unknown table none."""
+    root, ann = house.person("root"), house.person("ann")
+    root.ok("CREATE USER TABLE own (id BIGINT PRIMARY KEY)")
+    root.ok("CREATE TABLE apart (id BIGINT PRIMARY KEY)")
+    root.ok("INSERT INTO own VALUES (1), (2), (3)")
+    ann.ok("INSERT INTO own VALUES (1), (2)")
+    above = "SELECT a.id, q.n FROM own a, LATERAL (SELECT count(*) AS n FROM {} b WHERE b.id >= a.id) q ORDER BY 1"
+    assert ann.tuples(above.format("own")) == [(1, 2), (2, 1)]
+    assert ann.refused(above.format("apart")) == ann.refused(above.format("nowhere")).replace("nowhere", "apart")
+    ann.ok("BEGIN READ ONLY")
+    assert ann.tuples(above.format("own")) == [(1, 2), (2, 1)]
+    ann.ok("ROLLBACK")

@@ -94,6 +94,15 @@ ASKED = [
     "DESCRIBE staff",
     "INSERT INTO staff SELECT id + 100, who, 1 / (salary - 999), note FROM staff",
     "UPDATE staff SET salary = 1 / (salary - 999) WHERE 1 / (salary - 5) < 100",
+    (
+        "SELECT s.id, q.* FROM staff s, LATERAL (SELECT count(*), sum(1 / (t.salary - 999)) FROM staff t"
+        " WHERE t.id < s.id) q ORDER BY s.id"
+    ),
+    (
+        "SELECT s.id, q.note FROM staff s LEFT JOIN LATERAL (SELECT note FROM staff t WHERE t.salary <> s.salary"
+        " ORDER BY 1 / (t.salary - 5) LIMIT 1) q ON true ORDER BY s.id"
+    ),
+    "UPDATE staff SET note = 'r' WHERE 1 / (salary - 5) < 100 RETURNING id, 1 / (salary - 999)",
     "DELETE FROM staff WHERE 1 / (salary - 999) > 0 AND CAST(salary AS TEXT) = 'q'",
 ]
 """What ann asks, with predicates, casts and sums that would fail or tell on what is hidden."""

@@ -29,7 +29,7 @@ def is_broken(condition: str, table: TableDef, rows: pa.Table) -> bool | None:
         return None
     try:
         found = _Rows(text, table, rows).truth(test)
-    except (_AskTheEngine, pa.ArrowException):
+    except (_NotPlainError, pa.ArrowException):
         return None
     return bool(pc.any(pc.invert(found)).as_py())
 
@@ -40,7 +40,7 @@ def _read(condition: str, called: str) -> tuple[QueryText, RowTest | None]:
     return text, row_test(text, called)
 
 
-class _AskTheEngine(Exception):  # noqa: N818 - it is no error
+class _NotPlainError(Exception):
     """Arrow may have another opinion."""
 
 
@@ -64,12 +64,12 @@ class _Rows:
             case IsTrue(name):
                 column, values = self._column(name)
                 if not pa.types.is_boolean(column.storage):
-                    raise _AskTheEngine
+                    raise _NotPlainError
                 return values
             case Compared(left, sign, right):
                 (one, values), (other, others) = self._comparable(left), self._comparable(right)
                 if one.type != other.type:
-                    raise _AskTheEngine
+                    raise _NotPlainError
                 return _SIGNS[sign](values, others)
             case Condition(name, "IS NULL", _):
                 return pc.is_null(self._column(name)[1])
@@ -89,14 +89,14 @@ class _Rows:
     def _native(self, column: Column, value: Value) -> Native:
         native = native_of(column, value, self._text, {})
         if native is None:
-            raise _AskTheEngine
+            raise _NotPlainError
         return native
 
     def _column(self, name: str) -> tuple[Column, pa.ChunkedArray]:
         column = self._columns.get(name)
         values = None if column is None else self._rows.column(name)
         if column is None or values is None or values.type != column.storage:
-            raise _AskTheEngine
+            raise _NotPlainError
         return column, values
 
     def _comparable(self, name: str) -> tuple[Column, pa.ChunkedArray]:
@@ -104,7 +104,7 @@ class _Rows:
         column, values = self._column(name)
         is_plain = _is_plain(values) if pa.types.is_float64(column.storage) else has_one_order(column.storage)
         if not is_plain:
-            raise _AskTheEngine
+            raise _NotPlainError
         return column, values
 
 

@@ -1,7 +1,8 @@
 """From one snapshot to the next: pure functions of a resolved change, or of a new definition."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import accumulate
 
 import numpy as np
 import pyarrow as pa
@@ -44,15 +45,11 @@ def put_records(
 
 def after_commit(snapshot: Snapshot, resolved: Resolved, versions: Sequence[pa.RecordBatch], seqs: Seqs) -> Snapshot:
     """The snapshot in which a change has happened."""
-    hot = snapshot.hot.without(resolved.dead_hot)
-    start = 0
-    for chunk in versions:
-        here = slice(start, start + chunk.num_rows)
-        start += chunk.num_rows
-        live = ~resolved.deleted[here]
-        rows = chunk if live.all() else chunk.filter(pa.array(live))
-        is_whole = rows.num_rows == len(resolved.keys)
-        hot = hot.with_rows(rows, resolved.keys if is_whole else resolved.keys.take(np.flatnonzero(live) + here.start))
+    hot, keys = snapshot.hot.without(resolved.dead_hot), resolved.keys
+    if resolved.deleted.any():
+        live = ~resolved.deleted
+        versions, keys = _filtered(versions, live), keys.take(np.flatnonzero(live))
+    hot = _with_chunks(hot, versions, keys)
     return Snapshot(
         version=snapshot.version + 1,
         cold=snapshot.cold,
@@ -106,8 +103,17 @@ def hot_chunks(versions: pa.Table) -> Iterator[pa.RecordBatch]:
 
 def add_versions(hot: HotView, versions: pa.Table, keys: Keys) -> HotView:
     """The view with live versions added; `keys` are their keys."""
+    return _with_chunks(hot, hot_chunks(versions), keys)
+
+
+def _filtered(chunks: Sequence[pa.RecordBatch], keep: Mask) -> list[pa.RecordBatch]:
+    ends = accumulate(chunk.num_rows for chunk in chunks)
+    return [chunk.filter(pa.array(keep[end - chunk.num_rows : end])) for chunk, end in zip(chunks, ends, strict=True)]
+
+
+def _with_chunks(hot: HotView, chunks: Iterable[pa.RecordBatch], keys: Keys) -> HotView:
     start = 0
-    for chunk in hot_chunks(versions):
+    for chunk in chunks:
         whole = chunk.num_rows == len(keys)
         here = np.arange(start, start + chunk.num_rows, dtype=np.int64)
         hot = hot.with_rows(chunk, keys if whole else keys.take(here))

@@ -40,7 +40,7 @@ def test_a_row_of_columns_is_set_to_what_a_query_selects(root: Person) -> None:
     before = rows(root)
     root.ok("BEGIN")
     root.ok("UPDATE t SET (a, b) = (SELECT o.a + 1, o.b FROM t o WHERE o.id = t.id - 1)")
-    assert rows(root) == [(1, None, None), (2, before[0][1] + 1, before[0][2])]  # type: ignore[operator]
+    assert rows(root) == [(1, None, None), (2, before[0][1] + 1, before[0][2])]
     root.ok("ROLLBACK")
     assert "more than one row" in root.refused("UPDATE t SET (a, b) = (SELECT o.a, o.b FROM t o)")
 
